@@ -10,6 +10,8 @@ _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SIGNATURE = "mean|version:1|interval:bootstrap|samples:2000|seed:0"
 
 TEXTS: Mapping[str, str | list[str]] = {
+    "Alert.cause_reason": "New outputs moved, and more than anchors did.",
+    "Alert.cause_reviewer": "Reviewer 3",
     "Deployment.served_as": "claims-letters-3",
     "DeploymentBody.served_as": "claims-letters-3",
     "AllSeries.stratum": "",

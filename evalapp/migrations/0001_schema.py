@@ -238,7 +238,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('criterion_key', models.CharField(max_length=40)),
                 ('criterion_name', models.CharField(max_length=80)),
-                ('cause', models.CharField(choices=[('drift', 'Drift'), ('threshold', 'Threshold')], max_length=9)),
+                ('kind', models.CharField(choices=[('drift', 'Drift'), ('threshold', 'Threshold')], max_length=9)),
                 ('value', models.FloatField()),
                 ('limit', models.FloatField()),
                 ('message', models.CharField(max_length=400)),
@@ -247,6 +247,11 @@ class Migration(migrations.Migration):
                 ('mail_note', models.CharField(blank=True, max_length=300)),
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
                 ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('cause', models.CharField(choices=[('model', 'Model'), ('one_reviewer', 'One reviewer'), ('all_reviewers', 'All reviewers'), ('input_mix', 'Input mix'), ('cannot_tell', 'Cannot tell')], default='cannot_tell', max_length=13)),
+                ('cause_reason', models.CharField(blank=True, max_length=300)),
+                ('cause_reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('evidence', models.JSONField(blank=True, default=list)),
+                ('told_week', models.PositiveIntegerField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -1804,6 +1809,8 @@ class Migration(migrations.Migration):
                 ('campaign', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='weekly_sample', to='evalapp.campaign')),
                 ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
                 ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='weekly_samples', to='evalapp.stream')),
+                ('anchors', models.PositiveIntegerField(default=0)),
+                ('strata', models.JSONField(blank=True, default=dict)),
             ],
         ),
         migrations.CreateModel(
@@ -1835,11 +1842,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('inclusion_probability', models.FloatField()),
+                ('inclusion_probability', models.FloatField(null=True)),
                 ('output', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='sample', to='evalapp.output')),
                 ('key', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='samples', to='evalapp.eventkey')),
                 ('model_version', models.CharField(blank=True, max_length=120)),
                 ('weekly_sample', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='evalapp.weeklysample')),
+                ('role', models.CharField(choices=[('new', 'New'), ('anchor', 'Anchor')], default='new', max_length=6)),
+                ('stratum', models.CharField(blank=True, max_length=100)),
             ],
         ),
         migrations.AddField(
@@ -2809,11 +2818,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='alert',
-            constraint=models.UniqueConstraint(fields=('weekly_sample', 'criterion_key', 'cause'), name='alert_once_a_week'),
+            constraint=models.UniqueConstraint(fields=('weekly_sample', 'criterion_key', 'kind'), name='alert_once_a_week'),
         ),
         migrations.AddConstraint(
             model_name='alert',
-            constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'cause'), name='alert_one_unanswered'),
+            constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'kind'), name='alert_one_unanswered'),
         ),
         migrations.CreateModel(
             name='DatasetDraft',
@@ -3008,5 +3017,9 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['stream', '-started_at'], name='deployment_latest')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('share__gt', 0), ('share__lte', 1)), name='deployment_share_of_traffic'), models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='deployment_ends_after_it_starts'), models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('stream', 'version'), name='deployment_once_at_a_time')],
             },
+        ),
+        migrations.AddConstraint(
+            model_name='sampledoutput',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('inclusion_probability__isnull', False), ('role', 'new')), models.Q(('inclusion_probability__isnull', True), ('role', 'anchor')), _connector='OR'), name='sampled_output_new_has_probability'),
         ),
     ])]

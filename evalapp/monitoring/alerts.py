@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.core.number_format import as_percent, as_text
+from evalapp.monitoring.causes import ASKED_FOR_WEEKS, CAUSE_FIELDS, MENDED_BY_TRAINING, tell_cause
 from evalapp.monitoring.models import (
     Alert,
+    AlertKind,
     Cause,
     MailState,
     ProposalState,
@@ -39,25 +41,39 @@ NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL
 def raise_alerts(week: WeeklySample) -> list[Alert]:
     """Store and tell what the week's metrics say, once; call it in the transaction that evaluates the week.
 
-    A criterion with an alert of the same cause that nobody has acknowledged raises no other.
+    A criterion with an alert of the same kind that nobody has acknowledged raises no other.
     """
     waiting = set(
-        Alert.objects.filter(stream=week.stream, acknowledged_at=None).values_list("criterion_key", "cause")
+        Alert.objects.filter(stream=week.stream, acknowledged_at=None).values_list("criterion_key", "kind")
     )
     raised = [
         alert
         for followed in followed_criteria(week.stream, up_to=week)
         for alert in _alerts_of(week, followed)
-        if (alert.criterion_key, alert.cause) not in waiting
+        if (alert.criterion_key, alert.kind) not in waiting
     ]
     for alert in raised:
+        tell_cause(alert, week)
         alert.save()
         emit_event(
             project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)}
         )
-    if raised:
-        _propose(raised[0])
+    _ask_again(week, raised)
     return raised
+
+
+def _ask_again(week: WeeklySample, raised: Sequence[Alert]) -> None:
+    """Ask for the cause of alerts that could not be told so far; propose to retrain where it is one that
+    training can mend.
+    """
+    new = {each.pk for each in raised}
+    latest = Alert.objects.filter(stream=week.stream).select_related("stream__project", "weekly_sample")
+    for alert in latest.filter(weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS).order_by("pk"):
+        if alert.pk not in new and alert.cause == Cause.CANNOT_TELL:
+            tell_cause(alert, week)
+            alert.save(update_fields=CAUSE_FIELDS)
+        if alert.cause in MENDED_BY_TRAINING:
+            propose(alert)
 
 
 def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
@@ -68,41 +84,43 @@ def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
     found = []
     if followed.is_past_threshold and followed.threshold is not None:
         value = smoothed if followed.is_smoothed_past or metric.value is None else metric.value
-        found.append((Cause.THRESHOLD, value, followed.threshold))
+        found.append((AlertKind.THRESHOLD, value, followed.threshold))
     if followed.is_drifting and followed.chart is not None:
         point = followed.chart.points[-1]
         if point.average is not None and point.limit is not None:
-            found.append((Cause.DRIFT, point.average, point.limit))
+            found.append((AlertKind.DRIFT, point.average, point.limit))
     return [
         Alert(
             stream=week.stream,
             weekly_sample=week,
             criterion_key=metric.criterion_key,
             criterion_name=metric.criterion_name,
-            cause=cause,
+            kind=kind,
             value=value,
             limit=limit,
-            message=_message(week, followed, cause, value, limit),
+            message=_message(week, followed, kind, value, limit),
             mail_state=MailState.WAITING if is_configured else MailState.OFF,
             mail_note="" if is_configured else NO_MAIL,
         )
-        for cause, value, limit in found
+        for kind, value, limit in found
     ]
 
 
-def _message(week: WeeklySample, followed: CriterionTrend, cause: Cause, value: float, limit: float) -> str:
+def _message(
+    week: WeeklySample, followed: CriterionTrend, kind: AlertKind, value: float, limit: float
+) -> str:
     def written(of: float) -> str:
         return as_percent(of) if followed.is_rate else as_text(of, digits=2)
 
     metric = followed.last
     what = "rate" if followed.is_rate else "mean"
-    if cause == Cause.THRESHOLD and not followed.is_smoothed_past:
+    if kind == AlertKind.THRESHOLD and not followed.is_smoothed_past:
         what = f"week's own {what}"
         shown = f"{written(value)} ({written(metric.low or 0)} to {written(metric.high or 0)})"
     else:
         what, shown = f"smoothed {what}", written(value)
     side = "over" if metric.more_is_worse else "under"
-    past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
+    past = "the threshold" if kind == AlertKind.THRESHOLD else "the control limit"
     return (
         f"{week.stream}, {week}: the {what} of {metric.criterion_name} is {shown}, {side} "
         f"{past} of {written(limit)}."
@@ -119,6 +137,7 @@ def _told(alert: Alert) -> dict[str, object]:
         "week": alert.weekly_sample.number,
         "ends_at": alert.weekly_sample.ends_at.isoformat(),
         "criterion": alert.criterion_key,
+        "kind": str(alert.kind),
         "cause": str(alert.cause),
         # A sum's last binary digits are noise to whoever reads the message.
         "value": round(alert.value, 6),
@@ -128,11 +147,12 @@ def _told(alert: Alert) -> dict[str, object]:
     }
 
 
-def _propose(alert: Alert) -> None:
-    """Propose a retrain, unless one waits for a decision already."""
+def propose(alert: Alert) -> RetrainProposal | None:
+    """Propose a retrain, unless one waits for a decision already, or this alert had its own; None then."""
     stream = alert.stream
-    if not stream.proposals.filter(state=ProposalState.PROPOSED).exists():
-        RetrainProposal.objects.create(stream=stream, alert=alert)
+    if stream.proposals.filter(Q(state=ProposalState.PROPOSED) | Q(alert=alert)).exists():
+        return None
+    return RetrainProposal.objects.create(stream=stream, alert=alert)
 
 
 def send_due_mail() -> int:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Hashable
 
+import numpy as np
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
@@ -13,11 +14,17 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignState, Purpose
 from evalapp.campaigns.services import close_campaign
 from evalapp.monitoring.alerts import raise_alerts
-from evalapp.monitoring.models import SampledOutput, WeeklyMetric, WeeklySample, WeeklySampleState
-from evalapp.reviews.models import Review, SpanAnswer
+from evalapp.monitoring.models import (
+    SampledOutput,
+    SampleRole,
+    WeeklyMetric,
+    WeeklySample,
+    WeeklySampleState,
+)
+from evalapp.monitoring.week_scores import ratings_of
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.weighted import SampleDesign, WeightedEstimate, weighted_score, weighted_share
+from evalapp.stats.weighted import Drawn, SampleDesign, WeightedEstimate, weighted_score, weighted_share
 
 QUIET = dt.timedelta(minutes=10)
 """After the last review of a week: so long it can still be undone or amended."""
@@ -82,14 +89,22 @@ def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
 
 
 def _design(week: WeeklySample) -> SampleDesign:
-    """What was drawn, by item of the week's campaign."""
-    pairs = SampledOutput.objects.filter(
-        weekly_sample=week, output__item_outputs__item__campaign=week.campaign
+    """What was drawn, by item of the week's campaign; anchors stand for nothing of the week."""
+    new = SampledOutput.objects.filter(
+        weekly_sample=week, role=SampleRole.NEW, output__item_outputs__item__campaign=week.campaign
     )
-    probabilities: dict[Hashable, float] = dict(
-        pairs.values_list("output__item_outputs__item", "inclusion_probability")
-    )
-    return SampleDesign.of_equal(probabilities)
+    drawn: dict[Hashable, Drawn] = {
+        item: Drawn(stratum, probability)
+        for item, stratum, probability in new.values_list(
+            "output__item_outputs__item", "stratum", "inclusion_probability"
+        )
+        if probability is not None
+    }
+    return SampleDesign(drawn, {str(name): int(count) for name, count in week.strata.items()})
+
+
+def _of_design(ratings: Ratings, design: SampleDesign) -> Ratings:
+    return ratings.among(np.array([item in design.drawn for item in ratings.items], dtype=bool))
 
 
 def _error_criterion(week: WeeklySample) -> Criterion | None:
@@ -101,7 +116,7 @@ def _error_criterion(week: WeeklySample) -> Criterion | None:
 def _mean(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
-    ratings = scores.numbers_given(criterion, scores.candidates[0])
+    ratings = _of_design(ratings_of(week, scores, criterion), design)
     found = weighted_score(ratings, design, bounds=criterion.rules.range)
     return _metric(week, criterion, found, len(ratings), is_rate=False)
 
@@ -109,32 +124,9 @@ def _mean(
 def _rate(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
-    if criterion.rules.answered_by == "marks":
-        ratings = _marked(week, criterion)
-    else:
-        counted = criterion.failing_levels
-        ratings = scores.ratings(criterion, scores.candidates[0], counted=counted)
+    ratings = _of_design(ratings_of(week, scores, criterion), design)
     found = weighted_share(ratings, design, name="material-error-rate")
     return _metric(week, criterion, found, len(ratings), is_rate=True)
-
-
-def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
-    """For each review 1 where it marks something with an undesired label of a span criterion, else 0."""
-    labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
-    reviews = Review.objects.filter(campaign=week.campaign, purpose=Purpose.REVIEW)
-    if not week.stream.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
-    marks = SpanAnswer.objects.filter(review=OuterRef("pk"), criterion=criterion, label__in=labels)
-    rows = list(
-        reviews.annotate(is_marked=Exists(marks))
-        .order_by("pk")
-        .values_list("item_output__item", "reviewer", "is_marked")
-    )
-    return Ratings.from_columns(
-        [item for item, _, _ in rows],
-        [reviewer for _, reviewer, _ in rows],
-        [float(is_marked) for _, _, is_marked in rows],
-    )
 
 
 def _metric(

@@ -106,7 +106,8 @@ class WeeklySampleState(models.TextChoices):
 class WeeklySample(BaseModel):
     """A stream's week, from ``begins_at`` to before ``ends_at``: there once, whichever scheduler came first.
 
-    ``population`` outputs had come in when it was sampled, of which ``size`` are reviewed in ``campaign``.
+    ``population`` outputs had come in when it was sampled, of which ``size`` are reviewed in ``campaign``,
+    beside ``anchors`` outputs of earlier weeks. ``strata``: stratum → outputs of the population.
     ``note`` says what differs from the plan.
     """
 
@@ -117,6 +118,8 @@ class WeeklySample(BaseModel):
     state = models.CharField(max_length=9, choices=WeeklySampleState.choices, default=WeeklySampleState.DUE)
     population = models.PositiveIntegerField(default=0)
     size = models.PositiveIntegerField(default=0)
+    anchors = models.PositiveIntegerField(default=0)
+    strata = models.JSONField(default=dict, blank=True)
     note = models.CharField(max_length=300, blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     campaign = models.OneToOneField(
@@ -159,19 +162,32 @@ class WeeklySample(BaseModel):
         return f"week {self.number}"
 
 
+class SampleRole(models.TextChoices):
+    NEW = "new", "New"
+    ANCHOR = "anchor", "Anchor"
+
+
 class SampledOutput(BaseModel):
-    """An output that a weekly sample holds, with how likely that was; its weight in the week
-    is one over it.
+    """An output that a weekly sample holds. A new one has its ``stratum`` and how likely it was drawn: its
+    weight in the week is one over that. An *anchor* was reviewed in an earlier week, and is reviewed again
+    blind to tell whether reviewers have changed; it has no weight.
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="samples")
     key = models.ForeignKey("EventKey", on_delete=models.PROTECT, related_name="samples")
     output = models.OneToOneField(Output, on_delete=models.PROTECT, related_name="sample")
     model_version = models.CharField(max_length=120, blank=True)
-    inclusion_probability = models.FloatField()
+    role = models.CharField(max_length=6, choices=SampleRole.choices, default=SampleRole.NEW)
+    stratum = models.CharField(max_length=100, blank=True)
+    inclusion_probability = models.FloatField(null=True)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role=SampleRole.NEW, inclusion_probability__isnull=False)
+                | models.Q(role=SampleRole.ANCHOR, inclusion_probability__isnull=True),
+                name="sampled_output_new_has_probability",
+            ),
             models.UniqueConstraint(fields=["weekly_sample", "key"], name="sampled_output_once"),
             models.CheckConstraint(
                 condition=models.Q(inclusion_probability__gt=0, inclusion_probability__lte=1),
@@ -228,9 +244,19 @@ class WeeklyMetric(BaseModel):
         return self.is_rate or self.lower_is_better
 
 
-class Cause(models.TextChoices):
+class AlertKind(models.TextChoices):
     DRIFT = "drift", "Drift"
     THRESHOLD = "threshold", "Threshold"
+
+
+class Cause(models.TextChoices):
+    """Why a criterion turned to the worse, as far as anchors and the mix of inputs tell."""
+
+    MODEL = "model", "Model"
+    ONE_REVIEWER = "one_reviewer", "One reviewer"
+    ALL_REVIEWERS = "all_reviewers", "All reviewers"
+    INPUT_MIX = "input_mix", "Input mix"
+    CANNOT_TELL = "cannot_tell", "Cannot tell"
 
 
 class MailState(models.TextChoices):
@@ -245,6 +271,9 @@ class Alert(BaseModel):
     """A criterion that turned to the worse in a week. While it waits for somebody, no other of its kind is
     raised.
 
+    ``cause`` with its ``cause_reason``, and who, of one reviewer; ``evidence``: [{"name", "value", "low",
+    "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`). It is asked again with each
+    later week until one is told; ``told_week``: the number of the last week that was asked.
     ``value`` is the smoothed mean or rate, ``limit`` what it went past. ``mail_state``: what became of the
     e-mail to those who decide; ``mail_note`` to how many, or why not.
     """
@@ -253,7 +282,14 @@ class Alert(BaseModel):
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="alerts")
     criterion_key = models.CharField(max_length=40)
     criterion_name = models.CharField(max_length=80)
-    cause = models.CharField(max_length=9, choices=Cause.choices)
+    kind = models.CharField(max_length=9, choices=AlertKind.choices)
+    cause = models.CharField(max_length=13, choices=Cause.choices, default=Cause.CANNOT_TELL)
+    cause_reason = models.CharField(max_length=300, blank=True)
+    cause_reviewer = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    evidence = models.JSONField(default=list, blank=True)
+    told_week = models.PositiveIntegerField(null=True, blank=True)
     value = models.FloatField()
     limit = models.FloatField()
     message = models.CharField(max_length=400)
@@ -268,10 +304,10 @@ class Alert(BaseModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["weekly_sample", "criterion_key", "cause"], name="alert_once_a_week"
+                fields=["weekly_sample", "criterion_key", "kind"], name="alert_once_a_week"
             ),
             models.UniqueConstraint(
-                fields=["stream", "criterion_key", "cause"],
+                fields=["stream", "criterion_key", "kind"],
                 condition=models.Q(acknowledged_at__isnull=True),
                 name="alert_one_unanswered",
             ),

@@ -49,7 +49,9 @@ def weeks_of(stream: Stream) -> QuerySet[WeeklySample]:
 
 def alerts_of(stream: Stream) -> QuerySet[Alert]:
     """Those that wait for somebody first, then newest first."""
-    return stream.alerts.select_related("weekly_sample__campaign", "acknowledged_by").order_by("-id")
+    return stream.alerts.select_related(
+        "weekly_sample__campaign", "acknowledged_by", "cause_reviewer", "proposal"
+    ).order_by("-id")
 
 
 def proposals_of(stream: Stream) -> QuerySet[RetrainProposal]:

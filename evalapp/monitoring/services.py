@@ -19,6 +19,7 @@ from evalapp.core.names import checked_name
 from evalapp.core.strict_json import bad_character
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset
+from evalapp.monitoring.alerts import propose
 from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
 from evalapp.monitoring.locks import lock_unended
@@ -292,6 +293,19 @@ def acknowledge(*, alert: Alert, by: User) -> None:
     if not waiting.update(acknowledged_at=Now(), acknowledged_by=by):
         raise ConflictError("This alert has been acknowledged already.")
     record("alert.acknowledged", by=by, obj=alert, project=alert.stream.project)
+
+
+@transaction.atomic
+def propose_retraining(*, alert: Alert, by: User) -> RetrainProposal:
+    """Propose a retrain although the cause of the alert cannot be told, or is none that training mends.
+    ConflictError where a proposal waits in the stream, or the alert had one.
+    """
+    lock_unended(alert.stream)
+    proposal = propose(alert)
+    if proposal is None:
+        raise ConflictError("A proposal waits in this stream already, or this alert had one.")
+    record("retrain.proposed", by=by, obj=proposal, project=alert.stream.project, data={"alert": alert.pk})
+    return proposal
 
 
 @transaction.atomic

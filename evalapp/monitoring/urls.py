@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{_STREAM}/sample/", views.stream_sample, name="stream_sample"),
     path(f"{_STREAM}/weeks/<int:number>/", views.stream_week, name="stream_week"),
     path(f"{_STREAM}/alerts/<int:alert_id>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),
+    path(f"{_STREAM}/alerts/<int:alert_id>/propose/", views.alert_propose, name="alert_propose"),
     path(f"{_STREAM}/proposals/<int:proposal_id>/accept/", views.proposal_accept, name="proposal_accept"),
     path(f"{_STREAM}/proposals/<int:proposal_id>/dismiss/", views.proposal_dismiss, name="proposal_dismiss"),
 ]

@@ -255,6 +255,18 @@ def alert_acknowledge(request: MemberRequest, stream_id: int, alert_id: int) -> 
     return _acted(request, stream, "Acknowledged. From the next week on, the same metric can alert again.")
 
 
+@require_POST
+@project_view(Permission.DECIDE)
+def alert_propose(request: MemberRequest, stream_id: int, alert_id: int) -> HttpResponse:
+    stream = _stream(request, stream_id)
+    alert = get_or_missing(stream.alerts.select_related("stream__project"), pk=alert_id)
+    try:
+        services.propose_retraining(alert=alert, by=request.user)
+    except ProblemError as error:
+        return _render(request, stream, problem=error)
+    return _acted(request, stream, "Retraining is proposed: accept or dismiss it.")
+
+
 def _feedback(proposals: list[RetrainProposal]) -> Feedback | None:
     """The newest that the proposal to decide can be accepted for."""
     to_decide = (each for each in proposals if each.state == ProposalState.PROPOSED)

@@ -6,8 +6,11 @@ opened when it is back.
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef
@@ -22,18 +25,21 @@ from evalapp.campaigns.queries import possible_reviewers
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import DatasetVersion, Split, VaultEntry
-from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import ENTRY
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
+from evalapp.monitoring.anchors import anchors_of, anchors_wanted
+from evalapp.monitoring.daily.models import LONGEST_STRATUM
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.reading import token_of_event
 from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
     WEEK,
     SampledOutput,
+    SampleRole,
     Stream,
     WeeklySample,
     WeeklySampleState,
@@ -161,6 +167,14 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
     return {"size": drawn}
 
 
+class _Drawn(NamedTuple):
+    """The week's new outputs; ``strata`` and ``probabilities`` by their keys."""
+
+    events: Sequence[ProductionEvent]
+    strata: Mapping[int, str]
+    probabilities: Mapping[int, float]
+
+
 def _drawn(week: WeeklySample) -> int:
     stream = week.stream
     population = _population(week)
@@ -168,33 +182,57 @@ def _drawn(week: WeeklySample) -> int:
         note = "This week has no events."
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
-    result = draw_sample(population, stream.outputs_per_week, seed=stream.seed, week=week.number)
+    wanted = anchors_wanted(stream, week)
+    result = draw_sample(population, stream.outputs_per_week - wanted, seed=stream.seed, week=week.number)
     chosen = list(
         stream.events.filter(pk__in=result.probabilities)
         .select_related("key")
         .order_by("happened_at", "key__external_id")
     )
-    version, run = _stored(week, chosen)
-    outputs = dict(run.outputs.values_list("example__row_number", "pk"))
-    SampledOutput.objects.bulk_create(
-        SampledOutput(
-            weekly_sample=week,
-            key=each.key,
-            model_version=each.model_version,
-            output_id=outputs[row],
-            inclusion_probability=result.probabilities[each.pk],
-        )
-        for row, each in enumerate(chosen, start=1)
-    )
+    anchors = anchors_of(stream, week, wanted)
+    version, run = _stored(week, chosen, anchors)
+    # Where it could not be stratified, the sample is one stratum.
+    strata = {each.id: "" if result.note else each.stratum for each in population}
+    _keep(week, _Drawn(chosen, strata, result.probabilities), anchors, run)
     campaign, note = _campaign(week, version)
     WeeklySample.objects.filter(pk=week.pk).update(
         state=WeeklySampleState.OPEN,
         campaign=campaign,
         population=len(population),
         size=len(chosen),
+        anchors=len(anchors),
+        strata=Counter(strata.values()),
         note=" ".join(part for part in (result.note, note) if part),
     )
     return len(chosen)
+
+
+def _keep(week: WeeklySample, drawn: _Drawn, anchors: Sequence[SampledOutput], run: Run) -> None:
+    """Store what was drawn, in the order of the run's rows."""
+    outputs = dict(run.outputs.values_list("example__row_number", "pk"))
+    new = [
+        SampledOutput(
+            weekly_sample=week,
+            key=each.key,
+            model_version=each.model_version,
+            output_id=outputs[row],
+            stratum=drawn.strata[each.pk],
+            inclusion_probability=drawn.probabilities[each.pk],
+        )
+        for row, each in enumerate(drawn.events, start=1)
+    ]
+    again = [
+        SampledOutput(
+            weekly_sample=week,
+            key=each.key,
+            model_version=each.model_version,
+            output_id=outputs[row],
+            role=SampleRole.ANCHOR,
+            stratum=each.stratum,
+        )
+        for row, each in enumerate(anchors, start=1 + len(drawn.events))
+    ]
+    SampledOutput.objects.bulk_create([*new, *again])
 
 
 def _population(week: WeeklySample) -> list[Candidate]:
@@ -203,13 +241,17 @@ def _population(week: WeeklySample) -> list[Candidate]:
         happened_at__gte=week.begins_at, happened_at__lt=week.ends_at, key__samples=None
     ).values_list("pk", "key__external_id", "fields")
     return [
-        Candidate(pk, external_id, str(fields.get(field, "")) if field else "")
+        Candidate(pk, external_id, str(fields.get(field, ""))[:LONGEST_STRATUM] if field else "")
         for pk, external_id, fields in rows.iterator(chunk_size=5_000)
     ]
 
 
-def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[DatasetVersion, Run]:
-    """The events as examples of the stream's dataset and answers of its candidate, in their order."""
+def _stored(
+    week: WeeklySample, chosen: Sequence[ProductionEvent], anchors: Sequence[SampledOutput]
+) -> tuple[DatasetVersion, Run]:
+    """The events, and after them the anchors, as examples of the stream's dataset and answers of its
+    candidate, in their order.
+    """
     stream = week.stream
     tokens = [token_of_event(stream, each.key.external_id) for each in chosen]
     entries = VaultEntry.objects.filter(project=stream.project, token__in=tokens)
@@ -233,16 +275,22 @@ def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[Data
         )
         for each in chosen
     )
+    again = (replace(example_row(each.output.example), row_key=None) for each in anchors)
+    texts = [*(each.text for each in chosen), *(each.output.text for each in anchors)]
     version = create_version(
-        dataset=stream.dataset, rows=rows, by=None, source=f"{stream}, {week}"[:200], may_repeat=True
+        dataset=stream.dataset,
+        rows=chain(rows, again),
+        by=None,
+        source=f"{stream}, {week}"[:200],
+        may_repeat=True,
     )
     run = import_outputs(
         project=stream.project,
         dataset_version=version,
         candidate=stream.candidate,
         rows=[
-            ImportedAnswer(text=each.text, example_row=row, is_row_certain=True)
-            for row, each in enumerate(chosen, start=1)
+            ImportedAnswer(text=text, example_row=row, is_row_certain=True)
+            for row, text in enumerate(texts, start=1)
         ],
         name=f"{stream}, {week}",
         by=None,

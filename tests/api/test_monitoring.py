@@ -92,10 +92,15 @@ def test_the_weeks_are_read(project: Project, program: Program, reviewer: User) 
     weeks = program.get(f"{start}/weeks/?limit=2").json()["results"]
     assert [week["number"] for week in weeks] == [3, 2]
     (alert,) = program.get(f"{start}/alerts/").json()["results"]
-    assert (alert["cause"], alert["acknowledged_at"], alert["mail_state"]) == ("threshold", None, "off")
+    assert (alert["kind"], alert["acknowledged_at"], alert["mail_state"]) == ("threshold", None, "off")
+    assert alert["cause"] == "cannot_tell" and "too few reviewed weeks" in alert["cause_reason"]
     done = program.post(f"{start}/alerts/{alert['id']}/acknowledge/")
     assert done.json()["acknowledged_by"] == "Manager"
     assert "already" in problem_in(program.post(f"{start}/alerts/{alert['id']}/acknowledge/"), 409)["message"]
+    assert program.get(f"{start}/proposals/").json()["results"] == []
+    propose = f"{start}/alerts/{alert['id']}/propose/"
+    assert program.post(propose).status_code == 201
+    assert "already" in problem_in(program.post(propose), 409)["message"]
     (proposal,) = program.get(f"{start}/proposals/").json()["results"]
     assert (proposal["alert"], proposal["state"]) == (alert["id"], "proposed")
 

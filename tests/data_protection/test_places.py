@@ -98,13 +98,20 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "ProductionEvent": {"model_version": "what production calls the model"},
     "Assessment": {"digest": HASH},
     "WaitingAssessment": {"digest": HASH},
-    "SampledOutput": {"model_version": "what production calls the model"},
-    "WeeklySample": {"state": CHOSEN, "note": MACHINE},
+    "SampledOutput": {
+        "model_version": "what production calls the model", "role": CHOSEN,
+        "stratum": "a value of the field that a sample is stratified by",
+    },
+    "WeeklySample": {
+        "state": CHOSEN, "note": MACHINE,
+        "strata": "values of the field that a sample is stratified by",
+    },
     "WeeklyMetric": dict.fromkeys(
         ("criterion_key", "criterion_name", "reason", "note", "signature"), MACHINE
     ),
     "Alert": dict.fromkeys(
-        ("criterion_key", "criterion_name", "cause", "message", "mail_state", "mail_note"), MACHINE
+        ("criterion_key", "criterion_name", "kind", "cause", "cause_reason", "evidence", "message",
+         "mail_state", "mail_note"), MACHINE
     ),
     "RetrainProposal": {"state": CHOSEN, "weeks": NUMBERS},
     "RatingsImport": {"stored_name": MACHINE, "content_hash": HASH},

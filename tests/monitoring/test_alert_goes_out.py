@@ -61,7 +61,7 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert call.headers["Evalapp-Signature"] == signature_of(told.secret, timestamp, call.body)
     page = f"/projects/{project.slug}/monitor/{stream.pk}/"
     alert = json.loads(call.body)["alert"]
-    assert (alert["criterion"], alert["cause"], alert["limit"]) == ("tone", "threshold", 4)
+    assert (alert["criterion"], alert["kind"], alert["limit"]) == ("tone", "threshold", 4)
     assert alert["value"] == pytest.approx(2)
     assert alert["link"] == f"{SITE}{page}"
 
@@ -75,5 +75,9 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert f"{SITE}{page}" in mail.message.get_content()  # type: ignore[attr-defined]
 
     seen = client_of(manager).get(page).text
-    assert "Retraining proposal" in seen and words in seen and "Sent" in seen
+    assert words in seen and "Sent" in seen
+    # One bad week tells nobody whether the model or the reviewers changed: a person proposes to retrain.
+    assert "Cannot tell" in seen and "Retraining proposal" not in seen and not stream.proposals.exists()
+    alert_page = f"{page}alerts/{Alert.objects.get(stream=stream).pk}/propose/"
+    assert "Retraining proposal" in client_of(manager).post(alert_page, follow=True).text
     assert stream.proposals.get().state == "proposed"

@@ -32,7 +32,12 @@ from evalapp.monitoring.models import (
     WeeklySampleState,
 )
 from evalapp.monitoring.queries import followed_criteria
-from evalapp.monitoring.services import accept_proposal, acknowledge, dismiss_proposal
+from evalapp.monitoring.services import (
+    accept_proposal,
+    acknowledge,
+    dismiss_proposal,
+    propose_retraining,
+)
 from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.services import create_rubric, save_version
@@ -119,7 +124,7 @@ def test_a_planted_drift_alarms_and_a_steady_stream_does_not(project: Project, r
     assert followed_criteria(stream)[0].state == "steady"
     drifted = evaluated_weeks(stream, steady_weeks(10, shift=0.3))
     alerts = [alert for week in drifted for alert in raise_alerts(week)]
-    assert [(alert.cause, alert.criterion_key) for alert in alerts] == [("drift", "tone")]
+    assert [(alert.kind, alert.criterion_key) for alert in alerts] == [("drift", "tone")]
     assert alerts[0].weekly_sample.number <= 33 and alerts[0].value < alerts[0].limit
     assert followed_criteria(stream)[0].state == "drift"
 
@@ -183,7 +188,7 @@ def test_a_threshold_alerts_before_there_is_a_baseline(project: Project, reviewe
     first, second = evaluated_weeks(stream, [4.3, 2.0])
     assert raise_alerts(first) == []
     (alert,) = raise_alerts(second)
-    assert (alert.cause, alert.limit) == ("threshold", 4.0)
+    assert (alert.kind, alert.limit) == ("threshold", 4.0)
     assert alert.value == pytest.approx(4.3 + 0.2 * (2.0 - 4.3))
     assert "the smoothed mean of Tone is 3.84, under the threshold of 4.00" in alert.message
 
@@ -196,7 +201,7 @@ def test_one_very_bad_week_alerts_though_the_smoothed_figure_is_still_well(
     first, second, third = evaluated_weeks(stream, [4.8, 3.2, 3.95])
     assert raise_alerts(first) == []
     (alert,) = raise_alerts(second)
-    assert (alert.cause, alert.value, alert.limit) == ("threshold", 3.2, 4.0)
+    assert (alert.kind, alert.value, alert.limit) == ("threshold", 3.2, 4.0)
     metric = second.metrics.get()
     assert metric.high < 4.0
     assert (
@@ -248,7 +253,7 @@ def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Projec
     better = evaluated_weeks(stream, steady_weeks(10, shift=0.3), lower_is_better=True)
     assert [alert for each in [*steady, *better] for alert in raise_alerts(each)] == []
     worse = evaluated_weeks(stream, steady_weeks(20, shift=-0.8), lower_is_better=True)
-    alerts = {alert.cause: alert.message for each in worse for alert in raise_alerts(each)}
+    alerts = {alert.kind: alert.message for each in worse for alert in raise_alerts(each)}
     assert set(alerts) == {"drift", "threshold"}
     assert "over the threshold of 4.40" in alerts["threshold"] and "over the control limit" in alerts["drift"]
 
@@ -384,8 +389,8 @@ def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, setti
 def test_a_person_decides_on_the_proposal(project: Project, reviewer: User, manager: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [3.0])
-    raise_alerts(week)
-    proposal = RetrainProposal.objects.get()
+    (alert,) = raise_alerts(week)
+    proposal = propose_retraining(alert=alert, by=manager)
     with pytest.raises(ConflictError, match="Export the corrections"):
         accept_proposal(proposal=proposal, by=manager)
     with pytest.raises(InvalidError, match="Give the reason"):

@@ -15,8 +15,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.datasets.tasks import write_version_by_recipe
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.feedback import feedback_for
-from evalapp.monitoring.models import RetrainProposal
-from evalapp.monitoring.services import accept_proposal
+from evalapp.monitoring.services import accept_proposal, propose_retraining
 from tests.monitoring.making import evaluated_weeks, make_feedback, make_stream
 
 
@@ -28,8 +27,8 @@ def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_we
     other = make_stream(project, [reviewer], "Mail")
     early, week = evaluated_weeks(stream, [4.5, 3.0])
     (elsewhere,) = evaluated_weeks(other, [4.5])
-    raise_alerts(week)
-    proposal = RetrainProposal.objects.get()
+    (alert,) = raise_alerts(week)
+    proposal = propose_retraining(alert=alert, by=manager)
     of_early = make_feedback(stream, Campaign.objects.get(weekly_sample=early), rows=2)
     foreign = make_feedback(other, Campaign.objects.get(weekly_sample=elsewhere), rows=3)
     kept = [
@@ -61,8 +60,8 @@ def test_a_recipe_adds_the_weeks_corrections_to_what_the_champion_was_trained_on
     other = make_stream(project, [reviewer], "Mail")
     early, week = evaluated_weeks(stream, [4.5, 3.0])
     (elsewhere,) = evaluated_weeks(other, [4.5])
-    raise_alerts(week)
-    proposal = RetrainProposal.objects.get()
+    (alert,) = raise_alerts(week)
+    proposal = propose_retraining(alert=alert, by=manager)
     base = create_dataset(project=project, name="Training", by=manager)
     rows = [
         ExampleRow(split=split, messages=[{"role": "user", "content": f"{n}?"}], references=["Yes."])

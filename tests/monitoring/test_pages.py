@@ -16,8 +16,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.monitoring.alerts import raise_alerts
-from evalapp.monitoring.models import WEEK, RetrainProposal, Stream
-from evalapp.monitoring.services import acknowledge, dismiss_proposal
+from evalapp.monitoring.models import WEEK, Stream
+from evalapp.monitoring.services import acknowledge, dismiss_proposal, propose_retraining
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
 from tests.form_addresses import run_form
@@ -116,6 +116,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [3.0])
     (alert,) = raise_alerts(week)
+    propose_retraining(alert=alert, by=stream.created_by)
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
     page = text_of(browser.get(address))
     assert (
@@ -125,7 +126,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     )
     assert "sends no email" in page and "No feedback of week 1 or later has been exported yet." in page
     assert "Open alerts: 1" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
-    proposal = RetrainProposal.objects.get()
+    proposal = alert.proposal
     early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
     assert early.status_code == 409 and "Export the corrections" in text_of(early)
     empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
@@ -158,6 +159,7 @@ def test_what_waits_in_a_stream_is_in_the_inbox_until_somebody_deals_with_it(
     (week,) = evaluated_weeks(stream, [2.0])
     assert inbox_of(project) == []
     (alert,) = raise_alerts(week)
+    propose_retraining(alert=alert, by=stream.created_by)
     page = f"/projects/{project.slug}/monitor/{stream.pk}/"
     assert inbox_of(project) == [
         InboxEntry("alert", alert.message, f"{page}#alerts"),

@@ -40,6 +40,7 @@ from evalapp.monitoring.services import (
     create_stream,
     end_stream,
     pause_stream,
+    propose_retraining,
     resume_stream,
 )
 from evalapp.monitoring.trends import is_enough
@@ -121,7 +122,7 @@ class WeekSerializer(ReadOnlySerializer):
     class Meta:
         model = WeeklySample
         fields = (
-            "number", "begins_at", "ends_at", "state", "population", "size", "note", "campaign",
+            "number", "begins_at", "ends_at", "state", "population", "size", "anchors", "note", "campaign",
             "evaluated_at",
         )  # fmt: skip
 
@@ -153,14 +154,28 @@ class WeeklyMetricSerializer(ReadOnlySerializer):
         return is_enough(metric)
 
 
+class EvidenceSerializer(serializers.Serializer[Any]):
+    """A change since the baseline, in points of score, with its interval; undefined for a ``reason``."""
+
+    name = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField()
+    reason = serializers.CharField(allow_blank=True)
+
+
 class AlertSerializer(ReadOnlySerializer):
     week = serializers.IntegerField(source="weekly_sample.number")
+    cause_reviewer = serializers.CharField(allow_null=True, help_text="Who, where the cause is one reviewer.")
+    evidence = EvidenceSerializer(many=True)
     acknowledged_by = serializers.CharField(allow_null=True)
 
     class Meta:
         model = Alert
         fields = (
-            "id", "week", "criterion_key", "criterion_name", "cause", "value", "limit", "message",
+            "id", "week", "criterion_key", "criterion_name", "kind", "cause", "cause_reason",
+            "cause_reviewer", "evidence", "told_week", "value", "limit", "message",
             "mail_state", "mail_note",
             "acknowledged_at", "acknowledged_by", "created_at",
         )  # fmt: skip
@@ -333,12 +348,27 @@ class AlertAcknowledge(StreamView):
 
     @operation("Acknowledge an alert", result=AlertSerializer)
     def post(self, stream_id: int, alert_id: int) -> object:
-        """Marks the alert as seen; the same criterion and cause can then alert again."""
+        """Marks the alert as seen; the same criterion and kind can then alert again."""
         alerts = alerts_of(self.stream(stream_id)).select_related("stream__project")
         alert = get_or_missing(alerts, pk=alert_id)
         self.body()
         acknowledge(alert=alert, by=self.person)
         return get_or_missing(alerts, pk=alert_id)
+
+
+@route("streams/<int:stream_id>/alerts/<int:alert_id>/propose/", "api_alert_propose")
+class AlertPropose(StreamView):
+    required_permission = Permission.DECIDE
+
+    @operation("Propose retraining", result=ProposalSerializer, status=201)
+    def post(self, stream_id: int, alert_id: int) -> object:
+        """For an alert whose cause cannot be told, or is none that training mends; others are proposed by
+        themselves. 409 where a proposal waits in the stream, or the alert had one.
+        """
+        alerts = alerts_of(self.stream(stream_id)).select_related("stream__project")
+        alert = get_or_missing(alerts, pk=alert_id)
+        self.body()
+        return propose_retraining(alert=alert, by=self.person)
 
 
 @route("streams/<int:stream_id>/proposals/", "api_stream_proposals")

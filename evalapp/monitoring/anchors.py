@@ -1,0 +1,57 @@
+"""Anchors: outputs of earlier weeks that are reviewed again, blind, so that a change of the reviewers is told
+from one of the model.
+"""
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+
+from django.db.models import Max, Min
+
+from evalapp.monitoring.models import WEEK, SampledOutput, Stream, WeeklySample, WeeklySampleState
+
+SHARE = 0.15
+"""Of a week's reviewed outputs."""
+APART = 4 * WEEK
+"""Nobody sees an output twice within this time."""
+OLDEST = 26 * WEEK
+
+
+def anchors_wanted(stream: Stream, week: WeeklySample) -> int:
+    """How many the week should have: none while no output is old enough."""
+    return min(round(SHARE * stream.outputs_per_week), len(_possible(stream, week)))
+
+
+def anchors_of(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledOutput]:
+    """So many outputs of earlier weeks, drawn by the stream's seed and without regard to their scores. None
+    was in a week that ended within four weeks of this one.
+    """
+    keys = _possible(stream, week)
+    chosen = random.Random(f"{stream.seed}:{week.number}:anchors").sample(keys, wanted)
+    first = SampledOutput.objects.filter(
+        pk__in=SampledOutput.objects.filter(weekly_sample__stream=stream, key__in=chosen)
+        .values("key")
+        .annotate(first=Min("pk"))
+        .values("first")
+    )
+    return list(first.select_related("key", "output__example").order_by("pk"))
+
+
+def _possible(stream: Stream, week: WeeklySample) -> Sequence[int]:
+    """Keys of outputs that were reviewed, and shown last long enough ago; in a fixed order."""
+    latest: dt.datetime = week.begins_at - APART
+    shown = (
+        SampledOutput.objects.filter(
+            weekly_sample__stream=stream,
+            weekly_sample__state=WeeklySampleState.EVALUATED,
+            weekly_sample__ends_at__gt=week.begins_at - OLDEST,
+            output__item_outputs__reviews__isnull=False,
+        )
+        .values("key")
+        .annotate(last=Max("weekly_sample__ends_at"))
+        .filter(last__lte=latest)
+    )
+    still_open = SampledOutput.objects.filter(weekly_sample__stream=stream).exclude(
+        weekly_sample__ends_at__lte=latest
+    )
+    return list(shown.exclude(key__in=still_open.values("key")).order_by("key").values_list("key", flat=True))

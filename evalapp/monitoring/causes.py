@@ -1,0 +1,190 @@
+"""Why a criterion of a stream turned to the worse: what anchors, reviewers and the mix of inputs say."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from evalapp.accounts.models import User
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.metrics.automatic.languages import FEWEST_LETTERS, READ, language_of, letters
+from evalapp.monitoring.models import (
+    Alert,
+    Cause,
+    SampledOutput,
+    SampleRole,
+    WeeklySample,
+    WeeklySampleState,
+)
+from evalapp.monitoring.week_scores import ratings_of
+from evalapp.rubrics.models import Criterion
+from evalapp.stats import drift_cause
+from evalapp.stats.drift_cause import Verdict, cause_of_change
+from evalapp.stats.drift_evidence import Change, Evidence
+from evalapp.stats.input_mix import InputMix, Inputs, input_mix
+from evalapp.stats.weekly_scores import WeeklyScores
+
+WINDOW = 4
+"""The longest window of weeks that a verdict looks at; the baseline ends so many weeks before an alert."""
+MOST_WEEKS = 30
+ASKED_FOR_WEEKS = 8
+"""An alert whose cause cannot be told is asked again for so many weeks."""
+MENDED_BY_TRAINING = (Cause.MODEL, Cause.INPUT_MIX)
+CAUSE_FIELDS = ["cause", "cause_reason", "cause_reviewer", "evidence", "told_week"]
+_CAUSES = {
+    drift_cause.Cause.MODEL: Cause.MODEL,
+    drift_cause.Cause.ONE_REVIEWER: Cause.ONE_REVIEWER,
+    drift_cause.Cause.ALL_REVIEWERS: Cause.ALL_REVIEWERS,
+    drift_cause.Cause.INPUT_MIX: Cause.INPUT_MIX,
+    drift_cause.Cause.CANNOT_TELL: Cause.CANNOT_TELL,
+}
+_INPUTS = {"strata": "shares of strata", "languages": "languages", "length": "length", "texts": "words"}
+
+
+class _Row(NamedTuple):
+    week: int
+    reviewer: Hashable
+    item: int
+    is_anchor: bool
+    stratum: str
+    score: float
+
+
+def tell_cause(alert: Alert, week: WeeklySample) -> None:
+    """Set what the weeks up to this one say of the alert's cause; it is not saved here."""
+    stream = alert.stream
+    weeks = list(
+        stream.weekly_samples.filter(
+            state=WeeklySampleState.EVALUATED,
+            number__lte=week.number,
+            number__gt=week.number - MOST_WEEKS,
+        ).select_related("campaign", "stream")
+    )
+    last_of_baseline = max(1, alert.weekly_sample.number - WINDOW)
+    baseline = [each for each in weeks if each.number <= last_of_baseline]
+    alert.told_week = week.number
+    scores = _scores(alert, weeks)
+    if not baseline or scores is None:
+        alert.cause, alert.cause_reason = Cause.CANNOT_TELL, "There are too few reviewed weeks before it."
+        alert.evidence = []
+        return
+    mix = _mix(baseline, week)
+    verdict = cause_of_change(
+        scores,
+        baseline=[each.number for each in baseline],
+        other_inputs=any(name != "strata" for name in mix.far),
+    )
+    _set(alert, verdict, mix)
+
+
+def _scores(alert: Alert, weeks: Sequence[WeeklySample]) -> WeeklyScores | None:
+    rows = [row for week in weeks for row in _rows(alert, week)]
+    if not rows:
+        return None
+    return WeeklyScores.from_columns(
+        weeks=[row.week for row in rows],
+        reviewers=[row.reviewer for row in rows],
+        items=[row.item for row in rows],
+        anchors=[row.is_anchor for row in rows],
+        strata=[row.stratum for row in rows],
+        scores=[row.score for row in rows],
+    )
+
+
+def _rows(alert: Alert, week: WeeklySample) -> Iterator[_Row]:
+    """Every score of the criterion in a week; of a question that finds errors 1 for an undesired answer."""
+    if week.campaign is None:
+        return
+    criterion = Criterion.objects.filter(
+        version=week.campaign.rubric_version_id, key=alert.criterion_key
+    ).first()
+    if criterion is None:
+        return
+    sampled = {
+        item: (key, role, stratum)
+        for item, key, role, stratum in SampledOutput.objects.filter(
+            weekly_sample=week, output__item_outputs__item__campaign=week.campaign
+        ).values_list("output__item_outputs__item", "key", "role", "stratum")
+    }
+    if not sampled:
+        return
+    ratings = ratings_of(week, load_scores(week.campaign), criterion)
+    for item, reviewer, score in zip(
+        ratings.item.tolist(), ratings.reviewer.tolist(), ratings.score.tolist(), strict=True
+    ):
+        key, role, stratum = sampled[ratings.items[item]]
+        is_anchor = role == SampleRole.ANCHOR
+        yield _Row(week.number, ratings.reviewers[reviewer], key, is_anchor, stratum, score)
+
+
+def _mix(baseline: Sequence[WeeklySample], week: WeeklySample) -> InputMix:
+    """How the week's inputs differ from those of the baseline, by what was drawn of them."""
+    return input_mix([_inputs(each) for each in baseline], _inputs(week), seed=week.number)
+
+
+def _inputs(week: WeeklySample) -> Inputs:
+    texts = [
+        str(messages[-1]["content"])
+        for messages in week.samples.filter(role=SampleRole.NEW)
+        .order_by("pk")
+        .values_list("output__example__messages", flat=True)
+        if messages
+    ]
+    return Inputs(
+        strata={str(name): int(count) for name, count in week.strata.items()},
+        languages=Counter(_languages(texts)),
+        lengths=[float(len(text.split())) for text in texts],
+        texts=texts,
+    )
+
+
+def _languages(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if letters(text[:READ]) >= FEWEST_LETTERS:
+            yield language_of(text)
+
+
+def _set(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
+    who = verdict.reviewer
+    reviewer = User.objects.filter(pk=who).first() if isinstance(who, int) else None
+    alert.cause, alert.cause_reviewer = _CAUSES[verdict.cause], reviewer
+    alert.cause_reason = _reason(verdict, mix)[:300]
+    alert.evidence = list(_evidence(verdict.evidence, reviewer, verdict)) if verdict.evidence else []
+
+
+def _reason(verdict: Verdict, mix: InputMix) -> str:
+    words = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
+    if mix.far:
+        words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
+    if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.told_in is not None:
+        words += f" A change of this size is usually told {verdict.told_in} weeks after it began."
+    return words
+
+
+def _evidence(evidence: Evidence, reviewer: User | None, verdict: Verdict) -> Iterator[dict[str, object]]:
+    named = [
+        ("Scores of new outputs", evidence.raw),
+        ("The same, strata and reviewers taken in", evidence.adjusted),
+        ("Scores of anchors, all reviewers", evidence.together),
+    ]
+    if reviewer is not None and verdict.reviewer in evidence.reviewers:
+        named.append((f"{reviewer}, on the same outputs", evidence.reviewers[verdict.reviewer]))
+        named.append((f"{reviewer}, against the other reviewers", evidence.apart[verdict.reviewer]))
+    named += [("What is left for the model", evidence.model), ("By the shares of strata", evidence.mix)]
+    for name, change in named:
+        yield _told(name, change)
+
+
+def _told(name: str, change: Change) -> dict[str, object]:
+    measure = change.measure
+
+    def short(value: float | None) -> float | None:
+        return None if value is None else round(value, 3)
+
+    return {
+        "name": name,
+        "value": short(measure.value),
+        "low": short(measure.low),
+        "high": short(measure.high),
+        "n": measure.n,
+        "reason": measure.reason,
+    }

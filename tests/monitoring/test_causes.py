@@ -1,0 +1,146 @@
+"""Why a stream got worse, told from what its reviewers said week by week, anchors among it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from evalapp.accounts.models import Membership, Project, Role, User
+from evalapp.campaigns.models import Assignment
+from evalapp.monitoring.evaluation import evaluate
+from evalapp.monitoring.models import WEEK, SampledOutput, SampleRole, Stream
+from evalapp.monitoring.weeks import open_due_weeks
+from tests.cast import client_of, make_user
+from tests.factories import answers, review_all
+from tests.monitoring.making import HOUR, campaign_of, carry_out, make_stream, rows_of, send
+
+pytestmark = pytest.mark.django_db
+WEEKS, FROM = 12, 9
+
+Shift = Callable[[int, int], float]
+"""Points of score by week and place of the reviewer."""
+
+
+def model_worse(week: int, reviewer: int) -> float:
+    return -1.2 if week >= FROM else 0.0
+
+
+def nobody(week: int, reviewer: int) -> float:
+    return 0.0
+
+
+def first_harsher(week: int, reviewer: int) -> float:
+    return -1.6 if week >= FROM and reviewer == 0 else 0.0
+
+
+def run_weeks(
+    project: Project,
+    people: list[User],
+    *,
+    of_model: Shift,
+    of_reviewers: Shift,
+    seed: int,
+    reviewed: int = WEEKS,
+) -> Stream:
+    """Twelve weeks of 20 outputs, of which the first are ``reviewed``. An output keeps its quality; each
+    review adds chance.
+    """
+    random = np.random.default_rng(seed)
+    begin = timezone.now() - WEEKS * WEEK - HOUR
+    stream = make_stream(
+        project,
+        people,
+        outputs_per_week=20,
+        overlap=len(people),
+        baseline_weeks=8,
+        next_sample_at=begin + WEEK,
+    )
+    for number in range(WEEKS):
+        send(stream, rows_of(24, begin + number * WEEK + HOUR, first=1 + 100 * number))
+    assert open_due_weeks() == WEEKS
+    quality: dict[str, float] = {}
+    for number in range(1, reviewed + 1):
+        week = carry_out(stream.weekly_samples.get(number=number))
+        by_row = {
+            sample.output.example.row_number: quality.setdefault(
+                sample.key.external_id,
+                4.0 + random.normal(0, 0.5) + of_model(number, 0),
+            )
+            for sample in week.samples.select_related("key", "output__example").order_by("pk")
+        }
+        for place, person in enumerate(people):
+            said = {
+                (stream.candidate.label, row): answers(
+                    tone=int(
+                        np.clip(round(level + of_reviewers(number, place) + random.normal(0, 0.5)), 1, 5)
+                    )
+                )
+                for row, level in by_row.items()
+            }
+            review_all(campaign_of(week), person, said)
+        assert evaluate(week)
+    return stream
+
+
+@pytest.fixture
+def people(project: Project, reviewer: User, other_reviewer: User) -> list[User]:
+    return [reviewer, other_reviewer]
+
+
+def test_outputs_of_earlier_weeks_come_again_blind(project: Project, people: list[User]) -> None:
+    stream = run_weeks(project, people, of_model=nobody, of_reviewers=nobody, seed=1)
+    weeks = list(stream.weekly_samples.order_by("number"))
+    # Of 20 reviewed outputs three, once there are some that nobody has seen for four weeks.
+    assert [week.anchors for week in weeks] == [0] * 5 + [3] * 7
+    assert [week.size for week in weeks] == [20] * 5 + [17] * 7
+    for anchor in SampledOutput.objects.filter(role=SampleRole.ANCHOR).select_related("weekly_sample"):
+        before = SampledOutput.objects.filter(key=anchor.key, pk__lt=anchor.pk).latest("pk")
+        assert anchor.weekly_sample.begins_at - before.weekly_sample.ends_at >= 4 * WEEK
+        assert anchor.inclusion_probability is None
+        assert anchor.output.text == before.output.text and anchor.stratum == before.stratum
+    # They stand for nothing of the week.
+    metric = weeks[-1].metrics.get(criterion_key="tone")
+    assert metric.items == 17 and weeks[-1].population == 24
+    assert not stream.alerts.exists()
+
+
+def test_a_worse_model_is_told_and_retraining_proposed(
+    project: Project, people: list[User], manager: User
+) -> None:
+    stream = run_weeks(project, people, of_model=model_worse, of_reviewers=nobody, seed=3)
+    alert = stream.alerts.order_by("pk")[0]
+    assert (alert.cause, alert.weekly_sample.number >= FROM) == ("model", True), alert.cause_reason
+    changes = {each["name"]: each["value"] for each in alert.evidence}
+    assert changes["What is left for the model"] < -0.5
+    assert abs(changes["Scores of anchors, all reviewers"]) < 0.5
+    assert stream.proposals.get().alert == alert
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
+    assert "What is left for the model" in page and "Retraining proposal" in page
+    assert "and 3 anchors" in page
+
+
+def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
+    project: Project, people: list[User], manager: User
+) -> None:
+    people = [*people, make_user("Third")]
+    Membership.objects.create(project=project, user=people[-1], role=Role.REVIEWER)
+    stream = run_weeks(project, people, of_model=nobody, of_reviewers=first_harsher, seed=5)
+    alerts = list(stream.alerts.order_by("pk"))
+    assert alerts and {each.cause for each in alerts} <= {"one_reviewer", "cannot_tell"}
+    assert any(each.cause_reviewer == people[0] for each in alerts), [a.cause_reason for a in alerts]
+    assert not stream.proposals.exists()
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
+    assert "One reviewer" in page and "calibrate them" in page
+
+
+def test_reviewers_are_shown_nothing_of_what_an_anchor_is(project: Project, people: list[User]) -> None:
+    stream = run_weeks(project, people, of_model=nobody, of_reviewers=nobody, seed=7, reviewed=6)
+    week = carry_out(stream.weekly_samples.get(number=7))
+    assert week.anchors == 3
+    client, campaign = client_of(people[0]), campaign_of(week)
+    assignments = Assignment.objects.filter(campaign=campaign).order_by("pk")
+    pages = [client.get(f"/reviews/assignments/{each.key}/", follow=True).text for each in assignments]
+    pages.append(client.get(f"/reviews/campaigns/{campaign.key}/", follow=True).text)
+    assert "into bonds?" in pages[-1]
+    assert not any(word in page.casefold() for page in pages for word in ("anchor", "earlier week"))
