@@ -66,7 +66,7 @@ def cause_of_change(
 
     *model* takes anchors, and is the change of new outputs that neither strata nor what reviewers made of
     anchors explains. *one reviewer* moved away from the others, who stayed; *all reviewers* score anchors
-    otherwise, alike. *input mix*: the mean moved by the shares of strata and no further; or what would be
+    otherwise, alike. *input mix*: shares of strata moved the mean, and little else did; or what would be
     *model*, where there are ``other_inputs``: words, length or languages that strata do not show lie past
     their limits (:mod:`evalapp.stats.input_mix`), so the model cannot be told from what it is asked. Anything
     else is *cannot tell*, with the reason.
@@ -86,10 +86,17 @@ def cause_of_change(
     usable = [each for each in found if not isinstance(each, str)]
     if not usable:
         return Verdict(cause=Cause.CANNOT_TELL, evidence=None, reason=str(found[-1]))
-    # Where windows name different causes the surer one is believed.
     verdicts = [_verdict(each, alpha, other_inputs=other_inputs) for each in usable]
     told = [each for each in verdicts if each[1].cause is not Cause.CANNOT_TELL]
-    return min(told, key=lambda each: each[0])[1] if told else verdicts[-1][1]
+    return min(told, key=_rank)[1] if told else verdicts[-1][1]
+
+
+def _rank(said: tuple[float, Verdict]) -> tuple[bool, float]:
+    """Where windows name different causes the surer one is believed; shares alone, where no window sees more:
+    a short one may not yet.
+    """
+    p, verdict = said
+    return verdict.cause is Cause.INPUT_MIX and Cause.MODEL not in verdict.also, p
 
 
 def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
@@ -110,7 +117,7 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
         reason = "the same texts are scored otherwise, by all reviewers"
     elif not unclear and _is_mix(evidence, alpha):
         p, cause = evidence.mix_p, Cause.INPUT_MIX
-        reason = "the shares of strata moved the mean, and nothing else did"
+        reason = "the shares of strata moved the mean, and little else did"
     elif not unclear:
         reason = _nothing(evidence, alpha)
     return p, Verdict(
@@ -146,9 +153,11 @@ def _one_reviewer(evidence: Evidence, alpha: float) -> tuple[float, Hashable | N
 
 
 def _is_mix(evidence: Evidence, alpha: float) -> bool:
-    is_same_way = evidence.mix.value * evidence.raw.value > 0
-    is_all = evidence.raw.is_shown(alpha) and not evidence.adjusted.is_shown(alpha)
-    return evidence.mix_p < alpha and is_same_way and is_all
+    """Whether shares changed, moved the mean, and are most of what it moved by."""
+    mix, raw = evidence.mix, evidence.raw
+    is_most = mix.value * raw.value > 0 and 2 * abs(mix.value) >= abs(raw.value)
+    is_shown = evidence.mix_p < alpha and mix.is_shown(alpha)
+    return is_shown and is_most and not evidence.adjusted.is_shown(alpha)
 
 
 def _nothing(evidence: Evidence, alpha: float) -> str:

@@ -65,7 +65,7 @@ def told(world: World, *, runs: int, seed: int) -> Told:
 @pytest.mark.parametrize("world", CASES, ids=lambda world: world.changed or "nothing")
 def test_the_right_cause_is_told_four_weeks_after_a_change(world: World) -> None:
     found = told(world, runs=30, seed=2)
-    assert found.right >= (0.3 if world.changed == "mix" else 0.9)
+    assert found.right >= 0.9
     if world.changed != "model":
         assert found.model <= 0.1
 
@@ -78,8 +78,7 @@ def test_the_right_cause_is_told_in_85_of_100_runs_and_the_model_falsely_in_5(
 ) -> None:
     found = told(world, runs=1000, seed=seed)
     print(f"{world.changed or 'nothing'}: {found}")
-    if world.changed in ("model", "one", "all"):
-        assert found.right >= 0.85
+    assert found.right >= 0.85
     if world.changed != "model":
         assert found.model <= 0.05
 
@@ -100,8 +99,7 @@ def test_it_is_told_in_harder_worlds_too(changed: str, seed: int) -> None:
     for world in CASES:
         found = told(world._replace(**HARDER[changed]), runs=200, seed=seed)
         print(f"{changed}, {world.changed or 'nothing'}: {found}")
-        if world.changed in ("model", "one", "all"):
-            assert found.right >= 0.80
+        assert found.right >= 0.75
         if world.changed != "model":
             # Of 200 runs five in a hundred are 10, give or take 3.
             assert found.model <= 0.08
@@ -157,6 +155,21 @@ def test_a_model_that_changed_with_its_inputs_is_not_called_changed() -> None:
     scores = one_run(World("model"))
     found = verdict_at(scores, 12, other_inputs=True)
     assert (found.cause, found.also) == (Cause.INPUT_MIX, (Cause.MODEL,))
+
+
+def test_a_change_of_the_model_is_told_although_the_shares_of_strata_changed_too() -> None:
+    """What is said of the mix alone would hide it."""
+    found = []
+    for seed in range(8):
+        scores = one_run(World("mix", 0.3), seed)
+        late = scores.origins() >= 9
+        both = WeeklyScores(
+            scores.week, scores.reviewer, scores.item, scores.is_anchor, scores.stratum,
+            scores.score - 0.6 * late, scores.reviewers, scores.strata,
+        )  # fmt: skip
+        found.append(verdict_at(both, 12).cause)
+    assert found.count(Cause.MODEL) >= 6
+    assert Cause.INPUT_MIX not in found
 
 
 def test_soon_after_a_change_it_says_from_when_on_it_can_be_told() -> None:

@@ -147,3 +147,10 @@ def test_texts_of_any_script_are_compared() -> None:
     weeks = [["รายงาน ประจำ ปี", "ข้อ ความ ใหม่", "年度 报告 摘要", "отчёт за год"] * 5] * 4
     found = texts_distance(weeks, ["новый закон о данных", "закон и данные"] * 10)
     assert found.is_far
+
+
+def test_weeks_that_happen_to_be_alike_do_not_make_a_limit_of_nothing() -> None:
+    generator = np.random.default_rng(8)
+    first, second = (drawn(generator, World()).texts for _ in range(2))
+    found = texts_distance([first] * 4, second)
+    assert found.limit is not None and found.limit > 0
