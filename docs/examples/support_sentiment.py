@@ -7,13 +7,10 @@ small model on both versions with two seeds each; and prints macro F1, label acc
 no label at all. Needs a running server with a model worker, an engineer's token, and no package.
 """
 
-import argparse
-import json
 import random
-import time
-from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
+
+from program import Program, options_of
 
 LABELS = ("negative", "neutral", "positive")
 PRODUCTS = ("router", "invoice", "delivery", "app", "refund", "contract", "password", "subscription")
@@ -81,101 +78,40 @@ def rows_with_faults(seed: int, training: int, test: int) -> list[dict[str, Any]
     return rows
 
 
-class Program:
-    """The API of one project."""
-
-    def __init__(self, address: str, project: str, token: str) -> None:
-        self._server = urlsplit(address).netloc
-        self._path = f"/api/v1/projects/{project}/"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """What the API answers. Raises RuntimeError with its message where it refuses."""
-        connection = HTTPConnection(self._server)
-        content = None if method == "GET" else json.dumps({} if body is None else body)
-        connection.request(method, self._path + path, content, self._headers)
-        with connection.getresponse() as answer:
-            found = json.load(answer)
-            if answer.status >= 400:
-                raise RuntimeError(f"{method} {path}: {found['error']['message']}")
-            return found
-
-    def wait(self, job: int) -> None:
-        while (state := self.ask("GET", f"jobs/{job}/"))["state"] not in ("succeeded", "failed", "dead"):
-            # Asked again: the API tells how far a job is and sends no message at its end.
-            time.sleep(1)
-        if state["state"] != "succeeded":
-            raise RuntimeError(state["error"])
-
-
 def curated(program: Program, dataset: int) -> dict[str, int]:
     """Version 2: what the health check proposes for version 1. Rows by what became of them."""
-    health = f"datasets/{dataset}/versions/1/health/"
-    program.wait(program.ask("POST", health)["job"]["id"])
-    for kind in program.ask("GET", health)["findings"]:
-        if kind["count"]:
-            print(f"  {kind['count']:4} {kind['kind']}")
-    drafts = f"datasets/{dataset}/drafts/"
-    draft = f"{drafts}{program.ask('POST', drafts, {'base': 1})['id']}/"
+    for kind, rows in program.findings(dataset, 1).items():
+        print(f"  {rows:4} {kind}")
+    draft = program.draft(dataset, 1)
     for kind in ("label_issue", "exact_duplicate", "broken_answer"):
         program.ask("POST", f"{draft}proposals/", {"kind": kind})
-    program.wait(program.ask("POST", f"{draft}publish/", {"note": "Cleaned"})["job"]["id"])
-    return dict(program.ask("GET", draft)["counts"])
-
-
-def trained(program: Program, version: int, base: int, seeds: list[int]) -> tuple[int, list[int]]:
-    """A sweep over both versions: its id, and the ids of its adapters."""
-    sweep = program.ask("POST", "sweeps/", {
-        "name": "Raw and cleaned labels", "dataset_version": version, "base": base,
-        "hyperparameters": SETTINGS, "axes": {"dataset_version": [1, 2], "seed": seeds},
-    })["id"]  # fmt: skip
-    while True:
-        rows = program.ask("GET", f"sweeps/{sweep}/")["runs"]
-        if any(row["state"] in ("failed", "dead", "cancelled") for row in rows):
-            raise RuntimeError("A training failed; its page says why.")
-        if all(row["state"] == "succeeded" for row in rows):
-            return sweep, [row["produced"] for row in rows]
-        # Trainings take minutes.
-        time.sleep(2)
+    return program.published(draft, "Cleaned")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name in ("address", "project", "token"):
-        parser.add_argument(name)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=150)
-    parser.add_argument("--tests", type=int, default=36)
-    options = parser.parse_args()
-    program = Program(options.address, options.project, options.token)
+    options = options_of(__doc__, seed=1, rows=150, tests=36)
+    program = Program(options)
     dataset = program.ask("POST", "datasets/", {"name": f"Support sentiment {options.seed}"})["id"]
     rows = rows_with_faults(options.seed, options.rows, options.tests)
     program.ask("POST", f"datasets/{dataset}/versions/", {"rows": rows, "note": "As it came"})
-    parser_of_labels = {"kind": "pattern", "pattern": f"({'|'.join(LABELS)})", "labels": list(LABELS)}
-    program.ask("PUT", f"datasets/{dataset}/label-parser/", parser_of_labels)
+    program.read_labels(dataset, LABELS)
     print("Findings of version 1:")
     print("Version 2:", curated(program, dataset))
-    version = program.ask("GET", f"datasets/{dataset}/versions/2/")["id"]
-    folder = program.ask("GET", "models/folders/")["bases"][0]["path"]
-    base = program.ask("POST", "models/base/", {"name": f"Small model {dataset}", "folder": folder})["id"]
-    sweep, adapters = trained(program, version, base, [1, 2])
-    generation = program.ask("POST", "runs/generation/", {
+    version = program.version(dataset, 2)
+    base = program.small_model(f"Small model {dataset}")
+    sweep, adapters = program.swept({
+        "name": "Raw and cleaned labels", "dataset_version": version, "base": base,
+        "hyperparameters": SETTINGS, "axes": {"dataset_version": [1, 2], "seed": [1, 2]},
+    })  # fmt: skip
+    generation = program.answered({
         "name": "Sentiment of the test messages", "dataset_version": version, "splits": ["test"],
         "candidates": [base, *adapters],
         "sampling": {"max_tokens": 4, "temperature": 0, "engine": "transformers"},
     })  # fmt: skip
-    program.wait(generation["job"]["id"])
-    program.wait(program.ask("POST", f"runs/{generation['id']}/score/")["id"])
-    curve = program.ask("GET", f"sweeps/{sweep}/curve/?by=labels-{generation['id']}-macro_f1")
+    curve = program.ask("GET", f"sweeps/{sweep}/curve/?by=labels-{generation}-macro_f1")
     print("Macro F1:", *curve["versions"][0]["answer"])
-    for measure in program.ask("GET", f"datasets/{dataset}/progress/")["measures"]:
-        print(f"{measure['label']}:", " → ".join(f"{step['mean']['value']:.2f}" for step in measure["steps"]))
-    for candidate in program.ask("GET", f"runs/{generation['id']}/metrics/")["candidates"]:
-        labels = candidate["labels"]
-        print(
-            f"{candidate['label']}: macro F1 {labels['macro']['value']:.2f},"
-            f" {labels['unparsed']} of {candidate['outputs']} outputs are no label"
-        )
+    program.show_progress(dataset)
+    program.show_labels(generation)
 
 
 if __name__ == "__main__":

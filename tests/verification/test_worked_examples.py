@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from evalapp.env import REPOSITORY
-from tests.faults.filling import Filled
 from tests.installations import Running, temporary_installation
 
 pytestmark = pytest.mark.verification
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(small_model: Path) -> Iterator[Running]:
     with temporary_installation() as installation:
         shutil.copytree(small_model, installation.environment.bundled_model_folder, dirs_exist_ok=True)
@@ -26,18 +25,42 @@ def running(small_model: Path) -> Iterator[Running]:
         started.stop()
 
 
-def test_cleaner_labels_of_support_messages_help(running: Running) -> None:
-    filled = Filled(**json.loads(running.installation.run_module("tests.faults.filling", "1", "1", "1")))
-    script = REPOSITORY / "docs/examples/support_sentiment.py"
+def shown_by(running: Running, name: str, *, role: str, seed: int) -> str:
+    """What an example prints for a member of that role in a project of its own."""
+    printed = running.installation.run_module("tests.verification.example_project", name, role)
+    project, token = json.loads(printed).values()
+    script = REPOSITORY / f"docs/examples/{name}.py"
     done = subprocess.run(
-        [sys.executable, script, running.home.bind.url, filled.project, filled.token, "--seed", "3"],
+        [sys.executable, script, running.home.bind.url, project, token, "--seed", str(seed)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     print(done.stdout)
-    found = {kind: int(rows) for rows, kind in re.findall(r"^ +(\d+) (\w+)$", done.stdout, re.MULTILINE)}
+    return done.stdout
+
+
+def steps_of(measure: str, shown: str) -> list[float]:
+    """The means of a measure by version."""
+    found = re.search(rf"^{re.escape(measure)} \(.*?\): (.*)$", shown, re.MULTILINE)
+    assert found, f"{measure} is not shown:\n{shown}"
+    return [float(mean) for mean in found[1].split(" → ")]
+
+
+def test_standardised_corrected_and_enriched_summaries_are_truer_and_shorter(running: Running) -> None:
+    shown = shown_by(running, "discharge_summaries", role="manager", seed=1)
+    assert "Findings of version 1: {'exact_duplicate': 9, 'personal_data': 22}" in shown
+    assert "Findings of version 3: {}" in shown
+    raw, corrected, enriched = steps_of("Facts told right", shown)
+    assert raw < corrected < enriched
+    words = steps_of("Words", shown)
+    assert max(words[1:]) < words[0] * 0.7
+
+
+def test_cleaner_labels_of_support_messages_help(running: Running) -> None:
+    shown = shown_by(running, "support_sentiment", role="engineer", seed=3)
+    found = {kind: int(rows) for rows, kind in re.findall(r"^ +(\d+) (\w+)$", shown, re.MULTILINE)}
     assert found == {"exact_duplicate": 13, "broken_answer": 12, "label_issue": 36}
-    scores = re.findall(r"v(\d), seed \d: macro F1 ([\d.]+), (\d+) of 36", done.stdout)
+    scores = re.findall(r"v(\d), seed \d: macro F1 ([\d.]+), (\d+) of 36", shown)
     raw, cleaned = ([float(score) for version, score, _ in scores if version == number] for number in "12")
     assert len(raw) == len(cleaned) == 2 and min(cleaned) >= 0.9 and max(raw) <= max(cleaned)
     assert all(unparsed == "0" for version, _, unparsed in scores if version == "2")
