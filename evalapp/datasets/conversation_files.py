@@ -13,6 +13,7 @@ FORMATS_OF_FILES = {
     "openai-responses": "openai.responses",
     "anthropic": "anthropic",
     "hf-chat": "hf",
+    "otel": "otel",
 }
 """The message format of a file, by what exports call it."""
 

@@ -70,6 +70,7 @@ class FileFormat(TextChoices):
     OPENAI_RESPONSES = "openai-responses", "OpenAI Responses"
     ANTHROPIC = "anthropic", "Anthropic Messages"
     HF_CHAT = "hf-chat", "Hugging Face chat"
+    OTEL = "otel", "OpenTelemetry GenAI"
 
     @property
     def is_of_messages(self) -> bool:

@@ -787,10 +787,114 @@ HUGGING_FACE = {
     },
 }
 
+OTEL = {
+    "an agent's turn": {
+        "gen_ai.system_instructions": [{"type": "text", "content": "Answer briefly."}],
+        "gen_ai.input.messages": [
+            {"role": "user", "parts": [{"type": "text", "content": "Weather in Paris?"}]},
+            {
+                "role": "assistant",
+                "parts": [
+                    {"type": "reasoning", "content": "I should look."},
+                    {"type": "text", "content": "Looking."},
+                    {
+                        "type": "tool_call",
+                        "id": "call_1",
+                        "name": "weather",
+                        "arguments": {"unit": "c", "city": "Paris"},
+                    },
+                    {"type": "tool_call", "id": "call_2", "name": "weather", "arguments": '{ "city":"Bern"}'},
+                    {"type": "tool_call", "id": None, "name": "now"},
+                ],
+            },
+            {
+                "role": "tool",
+                "parts": [
+                    {"type": "tool_call_response", "id": "call_1", "response": "rainy, 57°F"},
+                    {"type": "tool_call_response", "id": "call_2", "result": {"degrees": 12}},
+                    {"type": "tool_call_response", "response": ["x", None], "took": 3},
+                ],
+            },
+            {"role": "user", "name": "ada", "parts": [{"type": "text", "content": "And now?"}]},
+        ],
+        "gen_ai.output.messages": [
+            {
+                "role": "assistant",
+                "parts": [{"type": "text", "content": "It rains in Paris."}],
+                "finish_reason": "stop",
+            }
+        ],
+        "gen_ai.tool.definitions": [
+            {"type": "function", "name": "weather", "description": "In a city", "parameters": WEATHER},
+            {"type": "extension", "name": "search"},
+        ],
+        "gen_ai.retrieval.documents": [
+            {"id": "doc_1", "score": 0.95},
+            {"id": "doc_2", "score": 1, "content": "It rains.", "title": "Rain", "page": 3},
+            {"score": "high"},
+        ],
+    },
+    "files and tools of the server": {
+        "gen_ai.system_instructions": [{"type": "text", "content": "A"}, {"type": "text", "content": "B"}],
+        "gen_ai.input.messages": [
+            {
+                "role": "user",
+                "parts": [
+                    {"type": "text", "content": "What is this?"},
+                    {"type": "blob", "mime_type": "image/png", "modality": "image", "content": PNG},
+                    {"type": "blob", "modality": "audio", "content": WAV},
+                    {"type": "uri", "modality": "image", "uri": "https://example.org/cat.jpg"},
+                    {"type": "file", "modality": "video", "mime_type": None, "file_id": "file-1"},
+                    {"type": "compaction", "content": "Earlier, they spoke of rain."},
+                    {"type": "hologram", "depth": 2},
+                ],
+            }
+        ],
+        "gen_ai.output.messages": [
+            {
+                "role": "assistant",
+                "parts": [
+                    {
+                        "type": "server_tool_call",
+                        "id": "s1",
+                        "name": "code",
+                        "server_tool_call": {"type": "code_interpreter", "code": "1+1"},
+                    },
+                    {
+                        "type": "server_tool_call_response",
+                        "id": "s1",
+                        "server_tool_call_response": {"type": "code_interpreter", "output": "2"},
+                    },
+                    {"type": "text", "content": "A cat.", "annotations": []},
+                ],
+                "finish_reason": "length",
+                "index": 0,
+            },
+            {"role": "assistant", "parts": [], "finish_reason": "error"},
+        ],
+    },
+    "as texts": {
+        "gen_ai.system_instructions": "Answer briefly.",
+        "gen_ai.input.messages": '[{"role": "user",  "parts": [{"type": "text", "content": "Hi"}]}]',
+        "gen_ai.output.messages": '[{"role":"assistant","content":"Hello"}]',
+        "gen_ai.tool.definitions": [{"type": "function", "name": "now"}],
+        "gen_ai.retrieval.documents": None,
+    },
+    "instructions within the messages": {
+        "gen_ai.input.messages": [
+            {"role": "system", "parts": [{"type": "text", "content": "Be kind."}]},
+            {"role": "developer", "parts": [{"type": "text", "content": "Be brief."}]},
+            {"role": "user", "parts": [{"type": "text", "content": "Hi"}]},
+        ],
+        "gen_ai.output.messages": [],
+    },
+}
+
 ROWS = {
     "openai.chat": OPENAI_CHAT,
     "openai.responses": RESPONSES,
     "anthropic": ANTHROPIC,
     "hf": HUGGING_FACE,
+    "otel": OTEL,
 }
 EVERY_ROW = [(key, name) for key, rows in ROWS.items() for name in rows]

@@ -9,6 +9,7 @@ from evalapp.conversations.differences import same
 from evalapp.conversations.form import conversation_problems
 from evalapp.conversations.formats import FORMATS, format_of
 from evalapp.conversations.formats.base import OTHER_ROLES
+from evalapp.conversations.text import text_form
 from evalapp.imports.problems import RowProblemError
 from tests.conversations.rows import EVERY_ROW, PDF, PNG, ROWS
 
@@ -34,8 +35,9 @@ def test_the_formats_are_in_the_order_in_which_they_are_offered():
         "openai.responses": "OpenAI Responses",
         "anthropic": "Anthropic Messages",
         "hf": "Hugging Face chat",
+        "otel": "OpenTelemetry GenAI",
     }
-    assert [*FORMATS] == ["openai.chat", "openai.responses", "anthropic", "hf"]
+    assert [*FORMATS] == ["openai.chat", "openai.responses", "anthropic", "hf", "otel"]
     assert all(each.key == key for key, each in FORMATS.items())
 
 
@@ -238,13 +240,15 @@ def test_plain_rows_are_not_recognised(fields):
         ({"messages": [{"role": "assistant", "content": "x", "thinking": "y"}]}, "hf"),
         ({"input": [{"type": "message", "role": "user", "content": "x"}]}, "openai.responses"),
         ({"input": "x", "output": [{"type": "function_call", "name": "f"}]}, "openai.responses"),
+        ({"gen_ai.input.messages": '[{"role": "user", "parts": []}]', "output": "x"}, "otel"),
+        ({"gen_ai.output.messages": [{"role": "user", "parts": []}], "tools": [{}]}, "otel"),
     ],
 )
 def test_what_decides_between_formats(fields, key):
     assert format_of(fields).key == key
 
 
-@pytest.mark.parametrize("key", FORMATS)
+@pytest.mark.parametrize("key", [key for key in FORMATS if key != "otel"])
 def test_plain_messages_stay_as_they_are(key):
     messages = [
         {"role": "system", "content": "a"},
@@ -473,6 +477,10 @@ def test_tools_have_names_descriptions_and_schemas():
             "text or a list",
         ),
         ("openai.responses", {"input": [{"type": "message"}]}, "input[1].role", "no role"),
+        ("otel", {"gen_ai.input.messages": "Hi"}, "gen_ai.input.messages", "no JSON list"),
+        ("otel", {"gen_ai.input.messages": [{"role": "user"}]}, "gen_ai.input.messages[1].content", "text"),
+        ("otel", {"gen_ai.output.messages": [{"role": "bot"}]}, "gen_ai.output.messages[1].role", "“bot”"),
+        ("otel", {"gen_ai.tool.definitions": "f"}, "gen_ai.tool.definitions", "no JSON list"),
     ],
 )
 def test_a_row_in_no_such_form_is_refused_with_its_place(key, fields, place, told):
@@ -489,7 +497,7 @@ def test_what_is_nested_too_deeply_is_refused(key):
     deep: list = []
     for _ in range(5_000):
         deep = [deep]
-    field = "input" if key == "openai.responses" else "messages"
+    field = {"openai.responses": "input", "otel": "gen_ai.input.messages"}.get(key, "messages")
     with pytest.raises(RowProblemError, match="nested deeper"):
         FORMATS[key].read({field: [{"role": "user", "content": "x", "more": deep}]})
 
@@ -529,6 +537,8 @@ def test_a_row_is_not_kept_beside_its_conversation(key, name):
         ("anthropic", "documents", ["document", "image"]),
         ("hf", "calls with objects", []),
         ("hf", "files", ["image", "video"]),
+        ("otel", "an agent's turn", []),
+        ("otel", "files and tools of the server", ["hologram"]),
     ],
 )
 def test_only_what_is_not_known_is_of_another_kind(key, name, others):
@@ -578,3 +588,48 @@ def test_a_message_of_an_unknown_part_is_no_item():
                 part["value"]["depth"] = 3
     items = FORMATS["openai.responses"].write(conversation).fields["input"]
     assert {"role": "user", "content": [{"type": "hologram", "depth": 3}]} in items
+
+
+def test_what_a_span_says_is_read_into_calls_results_sources_and_the_answer():
+    conversation = read("otel", "an agent's turn")
+    assert [each["role"] for each in conversation["messages"]] == [
+        *("system", "user", "assistant", "tool", "user", "assistant"),
+    ]
+    assert conversation["messages"][0] == {"role": "system", "content": "Answer briefly."}
+    calls = parts_of(conversation, "call")
+    assert [each["arguments"] for each in calls] == [
+        {"unit": "c", "city": "Paris"},
+        {"city": "Bern"},
+        None,
+    ]
+    results = parts_of(conversation, "result")
+    assert [each["parts"][0].get("text", each["parts"][0].get("value")) for each in results] == [
+        "rainy, 57°F",
+        {"degrees": 12},
+        ["x", None],
+    ]
+    assert [each.get("text") for each in conversation["sources"]] == [None, "It rains.", None]
+    assert text_form(conversation).answer == "It rains in Paris."
+    assert conversation["messages"][-1]["finish"] == "stop"
+
+
+def test_a_changed_text_is_written_where_the_span_had_texts():
+    conversation = read("otel", "as texts")
+    assert conversation["messages"][0] == {"role": "system", "content": "Answer briefly."}
+    conversation["messages"][1]["content"] = "Hi!"
+    written = FORMATS["otel"].write(conversation).fields
+    assert json.loads(written["gen_ai.input.messages"])[0]["parts"][0]["content"] == "Hi!"
+    assert written["gen_ai.output.messages"] == ROWS["otel"]["as texts"]["gen_ai.output.messages"]
+
+
+def test_a_chat_becomes_what_a_span_would_say():
+    written = FORMATS["otel"].write(read("openai.chat", "parallel calls"))
+    assert written.fields["gen_ai.output.messages"] == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "12 °C and 21 °C."}]}
+    ]
+    assert written.fields["gen_ai.input.messages"][2]["parts"][0] == {
+        "type": "tool_call",
+        "id": "call_1",
+        "name": "weather",
+        "arguments": {"city": "Zürich", "unit": "c"},
+    }

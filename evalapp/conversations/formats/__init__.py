@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evalapp.conversations.formats import anthropic, hugging_face, openai_chat, openai_responses
+from evalapp.conversations.formats import anthropic, hugging_face, openai_chat, openai_responses, otel
 from evalapp.conversations.formats.base import ConversationFormat, Written, are_plain
 
 FORMATS: Mapping[str, ConversationFormat] = {
@@ -20,13 +20,14 @@ FORMATS: Mapping[str, ConversationFormat] = {
         (openai_responses, "OpenAI Responses"),
         (anthropic, "Anthropic Messages"),
         (hugging_face, "Hugging Face chat"),
+        (otel, "OpenTelemetry GenAI"),
     )
 }
 """By the name that a conversation's origin has, in the order in which they are offered."""
 
 _MORE_FIELDS = {name for each in FORMATS.values() for name in each.fields} - {"messages"}
-# A row that has signs of one of the first three suits OpenAI's chat as well.
-_ASKED = (openai_responses.KEY, anthropic.KEY, hugging_face.KEY, openai_chat.KEY)
+# A row that has signs of one of the others suits OpenAI's chat as well.
+_ASKED = (otel.KEY, openai_responses.KEY, anthropic.KEY, hugging_face.KEY, openai_chat.KEY)
 
 
 def format_of(fields: Mapping[str, Any]) -> ConversationFormat | None:
