@@ -536,6 +536,8 @@ ACCESS: dict[str, Access] = {
     "api_stream_draw": both(P.EDIT_CAMPAIGNS),
     "api_stream_end": both(P.EDIT_CAMPAIGNS),
     "api_stream_events": both(P.EDIT_DATA),
+    # Its header names the stream, in which EDIT_DATA is needed.
+    "api_otlp_traces": both(SIGNED_IN),
     "api_stream_weeks": both(P.VIEW_ANALYSIS),
     "api_stream_metrics": both(P.VIEW_ANALYSIS),
     "api_stream_alerts": both(P.VIEW_ANALYSIS),

@@ -75,7 +75,8 @@ def _require_allowed(request: HttpRequest, length: int, person: User | None) -> 
         if _is_import(request, match):
             larger = settings.IMPORT_MAX_BYTES
         if larger > limit:
-            membership_for(person, match.kwargs["slug"], view.post_permission)
+            slug = match.kwargs["slug"] if "slug" in match.kwargs else view.project_of(request)
+            membership_for(person, slug, view.post_permission)
             limit = larger
     if length > limit:
         message = f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}"

@@ -19,6 +19,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "DailyMetricBody.stratum": "loans",
     "Day.day": "2026-03-02",
     "Refused.hashes": ["9f86d081884c7d65", "60303ae22b998861"],
+    "PartialSuccess.errorMessage": "2 spans are of no model call, and passed over.",
+    "PartialSuccess.rejectedSpans": "0",
     "Refused.id": "a-17",
     "Alert.message": "Correctness fell to 3.1; its limit is 3.5.",
     "Artifact.path": "models/claims-letters-3",
@@ -289,6 +291,10 @@ TEXTS: Mapping[str, str | list[str]] = {
 """By field, or by component and field. A list has one such text, or is written out."""
 
 OBJECTS: Mapping[str, Any] = {
+    "TracesBody.resourceSpans": {
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "claims"}}]},
+        "scopeSpans": [{"spans": []}],
+    },
     "conversation": {
         "v": 1,
         "origin": {"format": "openai.chat", "version": ""},

@@ -78,13 +78,17 @@ def test_no_input_makes_an_operation_break(
     program = program_for(world.user)
     address = operation.path.format(**kwargs_of(name, places, world))
 
+    stream = {"evalapp-stream": f"{world.project.slug}/{world.stream.pk}"}
+
     def send(case: Any, body: object) -> None:
         is_form = (case.media_type or "").startswith("multipart")
         content = b"--x--\r\n" if is_form else json.dumps(body).encode() if case.media_type else b""
         kind = "multipart/form-data; boundary=x" if is_form else "application/json"
         query = urlencode(case.query or {}, doseq=True)
         with transaction.atomic():
-            answer = program.ask(operation.method, f"{address}?{query}", content, content_type=kind)
+            answer = program.ask(
+                operation.method, f"{address}?{query}", content, content_type=kind, headers=stream
+            )
             transaction.set_rollback(True)
         assert answer.status_code < 500, answer.content
         if answer.status_code >= 400:

@@ -1,0 +1,116 @@
+"""Messages as earlier conventions had them: an event for each message, or texts of prompt and completion.
+Pure.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from evalapp.conversations.formats import otel
+
+_MESSAGES = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+}
+_CHOICE = "gen_ai.choice"
+_BODY = "gen_ai.event.content"
+_PROMPT = "gen_ai.prompt"
+_COMPLETION = "gen_ai.completion"
+
+
+def earlier_messages(
+    attributes: Mapping[str, Any], events: Sequence[tuple[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """By the names of today's conventions. ``events``: names and attributes, in their order."""
+    inputs: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
+    for name, told in events:
+        body = _body(told)
+        if name in _MESSAGES:
+            inputs.append(_message(body, _MESSAGES[name]))
+        elif name == _CHOICE:
+            outputs.append(_choice(body))
+    for told in (attributes, *(each for _, each in events)):
+        if not inputs:
+            inputs += _texts(told.get(_PROMPT), "user")
+        if not outputs:
+            outputs += _texts(told.get(_COMPLETION), "assistant")
+    return {name: found for name, found in ((otel.INPUT, inputs), (otel.OUTPUT, outputs)) if found}
+
+
+def _read(value: Any) -> Any:
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _body(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The event's fields; some write them as one JSON text."""
+    inside = _read(told.get(_BODY))
+    body = {**told, **inside} if isinstance(inside, dict) else dict(told)
+    return {
+        name: _read(value) if name in ("message", "tool_calls") else value for name, value in body.items()
+    }
+
+
+def _choice(body: Mapping[str, Any]) -> dict[str, Any]:
+    message = body.get("message")
+    made = _message(
+        message if isinstance(message, dict) else {**body, "content": body.get("content", message)},
+        "assistant",
+    )
+    reason = body.get("finish_reason")
+    return {**made, "finish_reason": reason} if isinstance(reason, str) else made
+
+
+def _message(body: Mapping[str, Any], role: str) -> dict[str, Any]:
+    given = body.get("role")
+    role = given if isinstance(given, str) and given else role
+    content = body.get("content")
+    if role == "tool":
+        identity = body.get("id", body.get("tool_call_id"))
+        named = {"id": identity} if isinstance(identity, str) else {}
+        return {"role": role, "parts": [{"type": "tool_call_response", **named, "response": content}]}
+    calls = body.get("tool_calls")
+    return {"role": role, "parts": [*_content(content), *_calls(calls if isinstance(calls, list) else [])]}
+
+
+def _content(content: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "content": content}] if content else []
+    if not isinstance(content, list):
+        return [] if content is None else [{"type": "content", "content": content}]
+    return [
+        {"type": "text", "content": each["text"]}
+        if isinstance(each, dict) and isinstance(each.get("text"), str)
+        else {"type": "content", "content": each}
+        for each in content
+    ]
+
+
+def _calls(calls: list[Any]) -> Iterable[dict[str, Any]]:
+    for each in calls:
+        function = each.get("function") if isinstance(each, dict) else None
+        if isinstance(function, dict):
+            yield {
+                "type": "tool_call",
+                "id": each.get("id"),
+                "name": function.get("name"),
+                "arguments": function.get("arguments"),
+            }
+        else:
+            yield {"type": "content", "content": each}
+
+
+def _texts(value: Any, role: str) -> list[dict[str, Any]]:
+    """Messages in an attribute: a text, or the JSON of one message or of several."""
+    found = _read(value)
+    if isinstance(found, str):
+        return [{"role": role, "parts": [{"type": "text", "content": found}]}] if found else []
+    each_of = found if isinstance(found, list) else [found]
+    return [_message(each, role) for each in each_of if isinstance(each, dict)]

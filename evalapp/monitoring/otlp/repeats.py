@@ -1,0 +1,81 @@
+"""Which model calls are told again by others of the same request. Pure."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from evalapp.conversations.form import Conversation, Message, dumps
+
+_NOT_COMPARED = ("extra", "exact", "mark", "id", "from")
+
+
+class Told(NamedTuple):
+    """A call with the conversation it was in. ``group``: its conversation, or else its trace; ``has_words``:
+    whether the output is an answer, and not only calls of tools.
+    """
+
+    group: str
+    trace: str
+    started_at: int
+    ended_at: int
+    conversation: Conversation
+    input_count: int
+    has_words: bool
+
+
+def repeated(calls: Sequence[Told]) -> set[int]:
+    """The places of calls that need no event of their own: steps (their output only calls tools) whose whole
+    messages are exactly the beginning of another call's input, and calls that a call inside their time, in
+    the same trace, tells just the same.
+    """
+    chains = [list(_chain(each)) for each in calls]
+    beginnings: dict[tuple[str, str], set[int]] = {}
+    for place, (call, chain) in enumerate(zip(calls, chains, strict=True)):
+        for digest in chain[: call.input_count]:
+            beginnings.setdefault((call.group, digest), set()).add(place)
+    found = set()
+    for place, (call, chain) in enumerate(zip(calls, chains, strict=True)):
+        if not call.has_words and chain and beginnings.get((call.group, chain[-1]), set()) - {place}:
+            found.add(place)
+    return found | _around_others(calls, chains)
+
+
+def _around_others(calls: Sequence[Told], chains: Sequence[Sequence[str]]) -> set[int]:
+    alike: dict[tuple[str, str], list[int]] = {}
+    for place, (call, chain) in enumerate(zip(calls, chains, strict=True)):
+        if chain:
+            alike.setdefault((call.trace, chain[-1]), []).append(place)
+    found = set()
+    for places in alike.values():
+        # From the innermost outwards: of a nest of the same call the innermost is kept.
+        ordered = sorted(places, key=lambda place: calls[place].ended_at - calls[place].started_at)
+        for number, place in enumerate(ordered):
+            outer = calls[place]
+            if any(_is_inside(calls[inner], outer) for inner in ordered[:number]):
+                found.add(place)
+    return found
+
+
+def _is_inside(inner: Told, outer: Told) -> bool:
+    return outer.started_at <= inner.started_at and inner.ended_at <= outer.ended_at
+
+
+def _chain(call: Told) -> Iterator[str]:
+    """For each message the digest of all up to it."""
+    digest = ""
+    for message in call.conversation["messages"]:
+        digest = hashlib.sha256((digest + dumps(_compared(message))).encode()).hexdigest()
+        yield digest
+
+
+def _compared(message: Message) -> Any:
+    """What makes two messages the same: the role and the parts, whatever else was noted of them."""
+    if "content" in message:
+        return [message["role"], [{"type": "text", "text": message["content"]}]]
+    return [message["role"], [_bare(part) for part in message["parts"]]]
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict) and "type" in value:
+        return {name: _bare(each) for name, each in value.items() if name not in _NOT_COMPARED}
+    return [_bare(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,114 @@
+"""Bodies of OTLP over HTTP: the two encodings in, and the same encodings out. Pure."""
+
+import base64
+import binascii
+import zlib
+from typing import Any
+
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from evalapp.core.errors import InvalidError, TooLargeError
+from evalapp.core.strict_json import read_json
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+_GZIP = 16 + zlib.MAX_WBITS
+_CODE = "invalid_otlp"
+
+
+def unpacked(content: bytes, encoding: str, most: int) -> bytes:
+    """The body of a request. ``encoding``: its Content-Encoding. Raises TooLargeError beyond ``most`` bytes,
+    unpacked, and InvalidError for what cannot be unpacked.
+    """
+    if encoding.strip().lower() in ("", "identity"):
+        return content
+    if encoding.strip().lower() != "gzip":
+        message = f"The body is packed as “{encoding[:40]}”. Send it as gzip, or as it is."
+        raise InvalidError(message, code=_CODE)
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        found = unpacker.decompress(content, most + 1)
+    except zlib.error as error:
+        raise InvalidError("The body is not gzip. Send what its header says.", code=_CODE) from error
+    if len(found) > most:
+        message = f"The body is larger than {most:,} bytes once it is unpacked. Send less at once."
+        raise TooLargeError(message)
+    if not unpacker.eof:
+        raise InvalidError("The gzip of the body ends too early. Send all of it.", code=_CODE)
+    return found
+
+
+def read_protobuf(content: bytes) -> ExportTraceServiceRequest:
+    """Raises InvalidError for bytes that are no such request."""
+    try:
+        request = ExportTraceServiceRequest()
+        request.ParseFromString(content)
+    except DecodeError as error:
+        message = "The body is no ExportTraceServiceRequest in protobuf. Send what an exporter of OTLP sends."
+        raise InvalidError(message, code=_CODE) from error
+    return request
+
+
+def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
+    """OTLP's own JSON: names in lowerCamelCase, ids of traces and spans in hexadecimal; unknown names are
+    passed over. Raises InvalidError.
+    """
+    value = read_json(content, any_text=True)
+    if not isinstance(value, dict):
+        raise InvalidError("The body must be an object with “resourceSpans”.", code=_CODE)
+    try:
+        _ids_as_base64(value)
+        request = ExportTraceServiceRequest()
+        ParseDict(value, request, ignore_unknown_fields=True)
+    # The library lets some errors of Python through where a value is of another kind than the field.
+    except (ParseError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        message = f"The body is no OTLP/JSON: {str(error)[:200]}"
+        raise InvalidError(message, code=_CODE) from error
+    return request
+
+
+def _ids_as_base64(value: Any) -> None:
+    """In place, as protobuf's JSON has bytes."""
+    for resource in _objects(value, "resourceSpans", "resource_spans"):
+        for scope in _objects(resource, "scopeSpans", "scope_spans"):
+            for span in _objects(scope, "spans"):
+                _encode(span)
+                for link in _objects(span, "links"):
+                    _encode(link)
+
+
+def _objects(value: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    found = next((value[name] for name in names if name in value), None)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _encode(value: dict[str, Any]) -> None:
+    for name in ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"):
+        text = value.get(name)
+        if isinstance(text, str):
+            try:
+                value[name] = base64.b64encode(binascii.unhexlify(text)).decode()
+            except ValueError as error:
+                message = f"“{text[:40]}” is no {name} in hexadecimal."
+                raise InvalidError(message, code=_CODE) from error
+
+
+def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:
+    """``partial_success`` is there only where there is something to say."""
+    answer = ExportTraceServiceResponse()
+    if rejected or message:
+        told = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
+        answer.partial_success.CopyFrom(told)
+    return answer
+
+
+def status_of(message: str) -> bytes:
+    """What a failed request is answered in protobuf."""
+    return bytes(Status(message=message).SerializeToString())
