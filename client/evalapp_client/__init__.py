@@ -1,0 +1,48 @@
+"""A client of evalapp: outputs of a deployed model go in, a release gate's verdict comes out."""
+
+from evalapp_client.client import Client
+from evalapp_client.errors import (
+    ApiError,
+    ClosedError,
+    ConflictError,
+    EvalappError,
+    InvalidError,
+    MissingError,
+    NotAllowedError,
+    NotSentError,
+    NotSignedInError,
+    QueueFullError,
+    RefusedError,
+    ServerError,
+    ThrottledError,
+    TooLargeError,
+    UnreachableError,
+)
+from evalapp_client.gates import ConditionResult, Verdict
+from evalapp_client.streams import Stream
+from evalapp_client.taken import Refused, TakenAssessments, TakenEvents
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClosedError",
+    "ConditionResult",
+    "ConflictError",
+    "EvalappError",
+    "InvalidError",
+    "MissingError",
+    "NotAllowedError",
+    "NotSentError",
+    "NotSignedInError",
+    "QueueFullError",
+    "Refused",
+    "RefusedError",
+    "ServerError",
+    "Stream",
+    "TakenAssessments",
+    "TakenEvents",
+    "ThrottledError",
+    "TooLargeError",
+    "UnreachableError",
+    "Verdict",
+]

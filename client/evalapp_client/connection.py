@@ -1,0 +1,114 @@
+"""Requests to the API, repeated while the server is away. Every request of this client can be repeated: the
+server knows what it has already taken.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from evalapp_client.errors import ApiError, EvalappError, UnreachableError, api_error
+
+AWAY = frozenset({429, 500, 502, 503, 504})
+"""Answers after which the same request may succeed."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait between two attempts: ``first`` seconds, twice as long each time up to ``longest``,
+    and for direct calls up to ``total`` seconds in all.
+    """
+
+    first: float = 0.5
+    longest: float = 30.0
+    total: float = 60.0
+
+    def wait_of(self, attempt: int, asked_for: float | None) -> float:
+        """Seconds before the attempt of this number, from 1; not less than the server asked for."""
+        # A part is chance, so that clients that lost the server together do not come back together.
+        grown = min(self.longest, self.first * 2.0 ** min(attempt - 1, 20))
+        return max(grown * random.uniform(0.5, 1.0), min(asked_for or 0.0, self.longest))
+
+
+class AwayError(EvalappError):
+    """The server is away for now; ``why`` as callers see it in the end."""
+
+    def __init__(self, why: EvalappError, retry_after: float | None) -> None:
+        super().__init__(str(why))
+        self.why = why
+        self.retry_after = retry_after
+
+
+class Connection:
+    """``root``: the address that paths are below."""
+
+    def __init__(
+        self,
+        root: str,
+        token: str,
+        *,
+        timeout: float,
+        patience: Patience,
+        transport: httpx.BaseTransport | None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.patience = patience
+        self._wait = wait
+        self._http = httpx.Client(
+            base_url=root,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "evalapp-client"},
+            timeout=timeout,
+            transport=transport,
+        )
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer's JSON. Waits while the server is away; raises ApiError or UnreachableError."""
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        waited, attempt = 0.0, 0
+        while True:
+            try:
+                return self.ask_once(method, path, content)
+            except AwayError as away:
+                attempt += 1
+                seconds = self.patience.wait_of(attempt, away.retry_after)
+                waited += seconds
+                if waited > self.patience.total:
+                    raise away.why from away
+                self._wait(seconds)
+
+    def ask_once(self, method: str, path: str, content: bytes | None) -> Any:
+        """Raises AwayError where it may be tried again, else ApiError."""
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            answer = self._http.request(method, path, content=content, headers=headers)
+        except httpx.TransportError as error:
+            why = UnreachableError(
+                f"{self._http.base_url} cannot be reached: {error or type(error).__name__}"
+            )
+            raise AwayError(why, None) from error
+        if answer.is_success:
+            if (found := _json_of(answer)) is None:
+                raise AwayError(UnreachableError(f"{answer.url} does not answer as evalapp does."), None)
+            return found
+        failed: ApiError = api_error(answer.status_code, _json_of(answer), answer.text)
+        if answer.status_code in AWAY:
+            raise AwayError(failed, _seconds(answer.headers.get("Retry-After", "")))
+        raise failed
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _json_of(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() else None

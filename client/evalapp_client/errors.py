@@ -1,0 +1,108 @@
+"""What can go wrong. Errors that the server told carry its code, message and fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalapp_client.taken import Refused
+
+
+class EvalappError(Exception):
+    """Any error of this client."""
+
+
+class UnreachableError(EvalappError):
+    """No answer came, however often it was tried."""
+
+
+class ApiError(EvalappError):
+    """The server refused. ``fields``: messages by the field of the request that they are about."""
+
+    def __init__(self, status: int, code: str, message: str, fields: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(f"{message} ({status} {code})")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = {name: list(texts) for name, texts in fields.items()}
+
+
+class InvalidError(ApiError):
+    """The request is not acceptable (400)."""
+
+
+class NotSignedInError(ApiError):
+    """The token is wrong, has expired or was revoked (401)."""
+
+
+class NotAllowedError(ApiError):
+    """The role of the token's person in the project does not allow it (403)."""
+
+
+class MissingError(ApiError):
+    """Not there, or not for the token's person to see (404)."""
+
+
+class ConflictError(ApiError):
+    """Something else came first: an event's id is another's, or the stream has ended (409)."""
+
+
+class TooLargeError(ApiError):
+    """More than the server takes at once (413)."""
+
+
+class ThrottledError(ApiError):
+    """Too many requests, and waiting for the next minute took longer than was allowed (429)."""
+
+
+class ServerError(ApiError):
+    """The server could not do its work (5xx), however often it was tried."""
+
+
+class QueueFullError(EvalappError):
+    """The server has been away for so long that nothing more can wait for it."""
+
+
+class ClosedError(EvalappError):
+    """Nothing can be sent any more."""
+
+
+class NotSentError(EvalappError):
+    """``count`` events and assessments still wait after the time that was given; they are tried further
+    unless the stream was closed.
+    """
+
+    def __init__(self, count: int, last_error: str) -> None:
+        because = f" The last error: {last_error}" if last_error else ""
+        super().__init__(f"{count:,} events and assessments are not sent yet.{because}")
+        self.count = count
+        self.last_error = last_error
+
+
+class RefusedError(EvalappError):
+    """The server refused some of what was sent, and will never take it."""
+
+    def __init__(self, refused: "Sequence[Refused]") -> None:
+        told = "; ".join(f"{each.id or each.number}: {' '.join(each.problems)}" for each in refused[:5])
+        more = f" ({len(refused) - 5:,} more)" if len(refused) > 5 else ""
+        super().__init__(f"{len(refused):,} were refused: {told}{more}")
+        self.refused = list(refused)
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidError,
+    401: NotSignedInError,
+    403: NotAllowedError,
+    404: MissingError,
+    409: ConflictError,
+    413: TooLargeError,
+    429: ThrottledError,
+}
+
+
+def api_error(status: int, body: object, text: str) -> ApiError:
+    """The error in an answer; ``body`` is its JSON value, None where it has none."""
+    kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    told = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(told, dict):
+        return kind(status, "unknown", text.strip()[:200] or "The server gave no reason.", {})
+    return kind(status, str(told.get("code", "")), str(told.get("message", "")), told.get("fields") or {})

@@ -1,0 +1,68 @@
+"""A release gate's verdict, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """``state``: “met”, “not_met” or “undecided”."""
+
+    words: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``verdict``: “release”, “do_not_release” or “not_yet”; empty where the campaign has no gate or it was
+    never evaluated. ``reason`` says why it is “not_yet” whatever the numbers are. ``more_reviews``: how many
+    would decide what is open, None if unknown.
+    """
+
+    campaign: int
+    verdict: str
+    candidate: str
+    reason: str
+    more_reviews: int | None
+    results: list[ConditionResult]
+
+    @property
+    def is_release(self) -> bool:
+        return self.verdict == RELEASE
+
+    @property
+    def explanation(self) -> str:
+        """The verdict and its reasons, a line each."""
+        name = self.candidate or f"campaign {self.campaign}"
+        lines = [f"{name}: {self.verdict.replace('_', ' ') or 'no verdict'}"]
+        if not self.verdict:
+            lines.append("The campaign has no gate, or its gate has not been evaluated.")
+        if self.reason:
+            lines.append(self.reason)
+        lines += [
+            f"  {each.state.replace('_', ' '):9}  {each.words}. {each.reason}".rstrip()
+            for each in self.results
+        ]
+        if self.more_reviews:
+            lines.append(f"About {self.more_reviews:,} more reviews would decide what is open.")
+        return "\n".join(lines)
+
+
+def verdict_of(campaign: int, candidate: str, answer: Mapping[str, Any]) -> Verdict:
+    """``answer``: what the API says of a campaign's gate."""
+    evaluation = answer.get("evaluation") or {}
+    return Verdict(
+        campaign=campaign,
+        verdict=str(answer.get("verdict") or ""),
+        candidate=str(evaluation.get("label") or candidate),
+        reason=str(answer.get("reason") or ""),
+        more_reviews=answer.get("more_reviews"),
+        results=[
+            ConditionResult(str(each["words"]), str(each["state"]), str(each["reason"]))
+            for each in evaluation.get("results", ())
+        ],
+    )

@@ -1,0 +1,235 @@
+"""What waits to be sent, and the thread that sends it. It waits until the server has answered for it."""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, NamedTuple
+
+from evalapp_client.connection import AwayError, Patience
+from evalapp_client.errors import ApiError, ClosedError, NotSentError, QueueFullError, RefusedError
+from evalapp_client.taken import Refused
+
+logger = logging.getLogger("evalapp_client")
+
+MOST_IN_A_BATCH = 500
+MOST_BYTES_IN_A_BATCH = 8 * 2**20
+MOST_REFUSED_KEPT = 1_000
+EVENTS: Final = "events"
+ASSESSMENTS: Final = "assessments"
+Kind = Literal["events", "assessments"]
+WhenFull = Literal["raise", "wait", "drop"]
+
+
+class Item(NamedTuple):
+    """``text``: its JSON. ``id``: the event's."""
+
+    id: str
+    text: str
+
+
+Send = Callable[[Kind, Sequence[Item]], list[Refused]]
+
+
+class Outbox:
+    """``send`` posts a batch and returns what of it was refused; it raises AwayError or ApiError."""
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        patience: Patience,
+        most_waiting: int,
+        when_full: WhenFull,
+        every: float,
+        on_refused: Callable[[list[Refused]], None] | None,
+    ) -> None:
+        self._send = send
+        self._patience = patience
+        self._most_waiting = most_waiting
+        self._when_full = when_full
+        self._every = every
+        self._on_refused = on_refused
+        self.dropped = 0
+        self.refused_count = 0
+        self._reset()
+        _ALL.add(self)
+
+    def _reset(self) -> None:
+        """Empty; also in a process that was forked, whose parent sends what waited."""
+        self._changed = threading.Condition()
+        self._waiting: dict[Kind, deque[Item]] = {EVENTS: deque(), ASSESSMENTS: deque()}
+        self._oldest = 0.0
+        self._refused: list[Refused] = []
+        self._last_error = ""
+        self._is_hurried = False
+        self._is_closing = False
+        self._has_given_up = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, kind: Kind, item: Item) -> bool:
+        """Whether there was room. Raises ClosedError, QueueFullError."""
+        with self._changed:
+            self._require_open()
+            if self._count() >= self._most_waiting:
+                if self._when_full == "drop":
+                    self.dropped += 1
+                    logger.error("Dropped, because %s wait already: %s", self._most_waiting, item.id)
+                    return False
+                if self._when_full == "raise":
+                    message = f"{self._most_waiting:,} events and assessments wait to be sent already."
+                    raise QueueFullError(f"{message} {self._last_error}".strip())
+                self._is_hurried = True
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._count() < self._most_waiting or self._is_closing)
+                self._require_open()
+            if not self._count():
+                self._oldest = time.monotonic()
+            self._waiting[kind].append(item)
+            self._start()
+            if self._is_due():
+                self._changed.notify_all()
+        return True
+
+    def flush(self, timeout: float) -> None:
+        """Wait until all that was put is answered for. Raises NotSentError after ``timeout`` seconds,
+        RefusedError where something was refused since the last time.
+        """
+        with self._changed:
+            self._is_hurried = self._count() > 0
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._count(), timeout)
+            if count := self._count():
+                raise NotSentError(count, self._last_error)
+            self._tell_refused()
+
+    def close(self, timeout: float) -> None:
+        """As `flush`; what is not sent by then is lost, and told by NotSentError."""
+        with self._changed:
+            if self._has_given_up:
+                return
+            self._is_closing = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._count(), timeout)
+            self._has_given_up = True
+            self._changed.notify_all()
+            if count := self._count():
+                logger.error("Closed with %s events and assessments not sent. %s", count, self._last_error)
+                raise NotSentError(count, self._last_error)
+            self._tell_refused()
+
+    def _require_open(self) -> None:
+        if self._is_closing:
+            raise ClosedError("The stream was closed.")
+
+    def _tell_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        if refused:
+            raise RefusedError(refused)
+
+    def _count(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def _is_due(self) -> bool:
+        if self._is_closing or (self._is_hurried and self._count()):
+            return True
+        if any(len(items) >= MOST_IN_A_BATCH for items in self._waiting.values()):
+            return True
+        return bool(self._count()) and time.monotonic() - self._oldest >= self._every
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="evalapp-client", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._is_due():
+                    left = self._oldest + self._every - time.monotonic() if self._count() else None
+                    self._changed.wait(left)
+                kind, batch = self._batch()
+                if not batch:
+                    return
+            if not self._deliver(kind, batch):
+                return
+            with self._changed:
+                for _ in batch:
+                    self._waiting[kind].popleft()
+                self._oldest = time.monotonic()
+                self._is_hurried = self._is_hurried and bool(self._count())
+                self._changed.notify_all()
+
+    def _batch(self) -> tuple[Kind, list[Item]]:
+        """Events before the assessments of them."""
+        kind: Kind = EVENTS if self._waiting[EVENTS] else ASSESSMENTS
+        batch: list[Item] = []
+        size = 0
+        for item in self._waiting[kind]:
+            size += len(item.text)
+            if len(batch) == MOST_IN_A_BATCH or (batch and size > MOST_BYTES_IN_A_BATCH):
+                break
+            batch.append(item)
+        return kind, batch
+
+    def _deliver(self, kind: Kind, batch: Sequence[Item]) -> bool:
+        """Whether the server has answered for all of the batch; else the outbox was closed meanwhile."""
+        attempt = 0
+        while True:
+            try:
+                self._note(self._send(kind, batch))
+            except AwayError as away:
+                attempt += 1
+                if not self._wait(self._patience.wait_of(attempt, away.retry_after), str(away.why)):
+                    return False
+            except ApiError as error:
+                # One that cannot be read spoils all that is sent with it.
+                if len(batch) > 1 and error.status in (400, 413):
+                    half = len(batch) // 2
+                    return self._deliver(kind, batch[:half]) and self._deliver(kind, batch[half:])
+                self._note([Refused(1, item.id, [error.message]) for item in batch])
+                return True
+            except Exception as error:  # the thread must outlive whatever it was
+                logger.exception("Sending failed.")
+                attempt += 1
+                if not self._wait(self._patience.wait_of(attempt, None), str(error)):
+                    return False
+            else:
+                return True
+
+    def _wait(self, seconds: float, error: str) -> bool:
+        """False where nothing is to be tried any more."""
+        with self._changed:
+            if not self._last_error:
+                logger.warning("Waiting for the server: %s", error)
+            self._last_error = error
+            self._changed.wait_for(lambda: self._has_given_up, seconds)
+            return not self._has_given_up
+
+    def _note(self, refused: list[Refused]) -> None:
+        with self._changed:
+            self._last_error = ""
+            self.refused_count += len(refused)
+            self._refused += refused[: MOST_REFUSED_KEPT - len(self._refused)]
+        for each in refused:
+            logger.error("Refused: %s: %s", each.id, " ".join(each.problems))
+        if refused and self._on_refused is not None:
+            try:
+                self._on_refused(refused)
+            except Exception:  # what the application makes of it must not stop the sending
+                logger.exception("on_refused failed.")
+
+
+_ALL: "weakref.WeakSet[Outbox]" = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for each in _ALL:
+        each._reset()
+
+
+# A server that forks its workers leaves the thread behind, and perhaps a lock that it held.
+os.register_at_fork(after_in_child=_begin_anew)
