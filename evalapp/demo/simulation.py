@@ -85,13 +85,14 @@ def _review_one(
         client_id=uuid.uuid5(
             NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"
         ),
-        answers=_answers(said, criteria),
+        answers=answers_of(said, criteria),
         seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
         is_simulated=True,
     )
 
 
-def _answers(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
+def answers_of(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
+    """As a form with these criteria takes it."""
     scores: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
     for criterion in criteria:

@@ -32,6 +32,7 @@ from evalapp.scoring.services import scoring_of, start_scoring
 
 REVIEW_TASK = "evalapp.demo.tasks.simulate_reviews"
 ACCEPT_TASK = "evalapp.demo.tasks.decide_corrections"
+PRODUCTION_TASK = "evalapp.demo.tasks.replay_weeks"
 
 
 class Step(NamedTuple):
@@ -288,6 +289,20 @@ def _invite(demonstration: Demonstration) -> None:
     _remember(demonstration, visitors_campaign=campaign.pk)
 
 
+def watch_production(demonstration: Demonstration) -> Job | None:
+    """Twelve weeks in production, once for both tracks."""
+    if demonstration.track != Track.RECORDED:
+        return None
+    made = demonstration.objects_made
+    return create_job(
+        project=demonstration.project,
+        task=PRODUCTION_TASK,
+        title="Simulated weeks in production",
+        by=person("manager"),
+        params={"project": demonstration.project_id, "versions": [made["v2"], made["v1"]]},
+    )
+
+
 def score(run_name: str) -> Callable[[Demonstration], Job | None]:
     def start(demonstration: Demonstration) -> Job | None:
         run = _run(demonstration, run_name)
@@ -310,6 +325,7 @@ STEPS: tuple[Step, ...] = (
     Step("Blind reviews of the test split", open_test_review, "test_campaign"),
     Step("Evaluate the gate", ask_gate, "test_campaign"),
     Step("Close cycle 2", close_story),
+    Step("Twelve weeks in production", watch_production),
 )
 
 

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from evalapp.demo import simulation, story
+from evalapp.demo import production, simulation, story
 from evalapp.demo.models import Demonstration
 from evalapp.jobs.work import carry_out
 
@@ -14,6 +14,11 @@ def advance() -> None:
 @shared_task(name=story.REVIEW_TASK)
 def simulate_reviews(job_id: int) -> None:
     carry_out(job_id, simulation.simulate_reviews, task=story.REVIEW_TASK)
+
+
+@shared_task(name=story.PRODUCTION_TASK)
+def replay_weeks(job_id: int) -> None:
+    carry_out(job_id, production.replay_weeks, task=story.PRODUCTION_TASK)
 
 
 @shared_task(name=story.ACCEPT_TASK)

@@ -59,6 +59,7 @@ LATE = 4 * WEEK
 QUIET = dt.timedelta(hours=1)
 """Late outputs may come in parts; they are waited for until nothing has come for so long."""
 _NAMES_TRIED = 20
+_OF_WEEK = ("stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric")
 
 
 def open_due_weeks() -> int:
@@ -86,14 +87,29 @@ def _open_next(stream_id: int) -> bool:
     )
     if stream is None:
         return False
+    _queue(_opened(stream), stream)
+    return True
+
+
+def _opened(stream: Stream) -> WeeklySample:
+    """The next week of a stream that is locked."""
     ends_at = stream.next_sample_at
     number = (stream.weekly_samples.aggregate(last=Max("number"))["last"] or 0) + 1
     week = WeeklySample.objects.create(
         stream=stream, number=number, begins_at=ends_at - WEEK, ends_at=ends_at
     )
     Stream.objects.filter(pk=stream.pk).update(next_sample_at=F("next_sample_at") + WEEK)
-    _queue(week, stream)
-    return True
+    return week
+
+
+@transaction.atomic
+def replay_next_week(stream: Stream) -> WeeklySample:
+    """Open the stream's next week and sample it here and now, whatever the clock says and although the
+    stream is paused. Raises ConflictError once it has ended.
+    """
+    week = _opened(lock_unended(stream))
+    _drawn(WeeklySample.objects.select_related(*_OF_WEEK).get(pk=week.pk))
+    return WeeklySample.objects.select_related("campaign__project", "stream__project").get(pk=week.pk)
 
 
 def _open_late() -> int:
@@ -155,9 +171,7 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
     """WeeklySample the job's week and open its campaign, in one transaction; nothing where that is done
     already.
     """
-    week = WeeklySample.objects.select_related(
-        "stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric"
-    ).get(pk=work.job.params["weekly_sample"])
+    week = WeeklySample.objects.select_related(*_OF_WEEK).get(pk=work.job.params["weekly_sample"])
     work.enter("Drawing")
     with transaction.atomic():
         # Whoever ends the stream waits for the week that is being sampled, or it is not sampled any more.

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project
@@ -17,6 +18,7 @@ from evalapp.celery import app
 from evalapp.core.errors import InvalidError
 from evalapp.decisions import deletion
 from evalapp.decisions.services import decide
+from evalapp.demo import production
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import RECORDING, load_recording, recorded_at
 from evalapp.demo.services import remove_demonstration, start_demonstration
@@ -27,6 +29,7 @@ from evalapp.exports.lineage import model_lineage
 from evalapp.exports.models import Export
 from evalapp.gates.models import Ledger
 from evalapp.gates.queries import applied_gates, evaluations_of, last_evaluation
+from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
 from tests.cast import client_of
@@ -55,9 +58,13 @@ def recorded(django_db_setup: None, django_db_blocker: object, tmp_path_factory:
     folder = tmp_path_factory.mktemp("demonstration")
     kept = django_settings.HOME, django_settings.ARTIFACTS_FOLDER
     app.loader.import_default_modules()
-    with django_db_blocker.unblock(), transaction.atomic():  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), transaction.atomic():  # type: ignore[attr-defined]
         django_settings.HOME = django_settings.ARTIFACTS_FOLDER = folder
         project = start_demonstration()
+        patch.setattr(production, "WEEKS", 2)
+        patch.setattr(production, "CHANGE", 1)
+        patch.setattr(production, "BACK", 2)
+        patch.setattr(production, "REVIEWED_A_WEEK", 6)
         yield play(Demonstration.objects.get(project=project, track=Track.RECORDED))
         django_settings.HOME, django_settings.ARTIFACTS_FOLDER = kept
         transaction.set_rollback(True)
@@ -206,7 +213,7 @@ def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):
 
 
 def test_everything_simulated_is_marked(recorded: Demonstration):
-    reviews = Review.objects.filter(campaign__project=recorded.project)
+    reviews = Review.objects.filter(campaign__project=recorded.project, campaign__weekly_sample=None)
     assert reviews.count() == 40 * 3 * 3 + 20 * 4 * 3
     assert not reviews.filter(is_simulated=False).exists()
     for name in ("feedback_campaign", "test_campaign"):
@@ -269,3 +276,14 @@ def test_starting_twice_makes_one_and_reset_makes_it_anew(recorded: Demonstratio
     assert not Review.objects.filter(campaign__project=fresh).exists()
     assert "deleted" in capsys.readouterr().out
     assert remove_demonstration()
+
+
+def test_weeks_in_production_are_played(recorded: Demonstration) -> None:
+    """All twelve are played by `make verify`."""
+    streams = Stream.objects.filter(project=recorded.project)
+    assert {stream.name for stream in streams} == {each.name for each in production.STORIES}
+    for stream in streams:
+        assert [week.state for week in stream.weekly_samples.order_by("number")] == ["evaluated"] * 2
+        assert stream.paused_at is None and stream.next_sample_at > timezone.now()
+        assert stream.deployments.filter(ended_at=None).get().served_as == "summaries-v2"
+        assert stream.daily_metrics.filter(metric="assessed:thumb").exists()
