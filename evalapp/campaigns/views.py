@@ -35,7 +35,9 @@ from evalapp.core.paging import keyset_page
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_list(request: MemberRequest) -> HttpResponse:
-    page = keyset_page(in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id"))
+    # Those of weekly samples are on the page of their stream.
+    campaigns = campaigns_of(request.project).filter(weekly_sample=None)
+    page = keyset_page(in_state_order(campaigns), request, order=("state_order", "-id"))
     return render(request, "campaigns/list.html", {"page": page})
 
 

@@ -29,7 +29,11 @@ OUTPUTS_ON_PAGE = 20
 @project_view(Permission.VIEW_RUNS)
 def run_list(request: MemberRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
-    page = keyset_page(queries.runs_of(request.project, kind=kind), request)
+    # What streams sampled is on their pages.
+    runs = queries.runs_of(request.project, kind=kind).exclude(
+        candidates__model_version__stream__isnull=False
+    )
+    page = keyset_page(runs, request)
     kinds = [("", "All"), *RunKind.choices]
     filters = [
         {"label": label, "href": f"?kind={key}" if key else "?", "on": key == kind} for key, label in kinds
