@@ -213,15 +213,21 @@ def _some(texts: Sequence[str], most: int, generator: np.random.Generator) -> li
 
 
 def _tf_idf(texts: list[str]) -> "tuple[csr_array, list[str]] | None":
+    """Of words; of two or three letters in a row where most texts share no word, as in scripts without
+    spaces.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    # Letters of any script; a word that one text alone has tells nothing of two weeks.
-    vectorizer = TfidfVectorizer(max_features=MOST_WORDS, min_df=2, sublinear_tf=True)
-    try:
-        vectors = vectorizer.fit_transform(texts)
-    except ValueError:
-        return None
-    return vectors.tocsr(), list(vectorizer.get_feature_names_out())
+    for kind in ({"analyzer": "word"}, {"analyzer": "char", "ngram_range": (2, 3)}):
+        # What one text alone has tells nothing of two weeks.
+        vectorizer = TfidfVectorizer(max_features=MOST_WORDS, min_df=2, sublinear_tf=True, **kind)
+        try:
+            vectors = vectorizer.fit_transform(texts).tocsr()
+        except ValueError:
+            continue
+        if 2 * np.count_nonzero(np.diff(vectors.indptr)) > len(texts):
+            return vectors, list(vectorizer.get_feature_names_out())
+    return None
 
 
 def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> Array:

@@ -36,7 +36,9 @@ class Drawn(NamedTuple):
 class SampleDesign:
     """Every output that was drawn, by item label, those that nobody reviewed among them; and how many
     ``outputs`` the week has by stratum, where it is known. A stratum that is not among these has as many as
-    its draws stand for. Raises ValueError for a probability that is not above 0 and at most 1.
+    its draws stand for. Outputs that came too late for a draw are a stratum of their own, with their own
+    draw; anchors come from other weeks and are no part of it. Raises ValueError for a probability that is
+    not above 0 and at most 1.
     """
 
     drawn: Mapping[Hashable, Drawn]

@@ -129,7 +129,7 @@ def test_a_length_that_is_halved_is_minus_a_half() -> None:
         shares_distance([{"a": 100}], {"a": 3}),
         length_distance([[1.0, 2.0]] * 2, [1.0] * 20),
         texts_distance([["a b"] * 20], ["a b"] * 3),
-        texts_distance([["."] * 20], ["!"] * 20),
+        texts_distance([[""] * 20], ["!"] * 20),
     ],
 )
 def test_too_little_says_nothing(found: Distance) -> None:
@@ -147,6 +147,18 @@ def test_texts_of_any_script_are_compared() -> None:
     weeks = [["รายงาน ประจำ ปี", "ข้อ ความ ใหม่", "年度 报告 摘要", "отчёт за год"] * 5] * 4
     found = texts_distance(weeks, ["новый закон о данных", "закон и данные"] * 10)
     assert found.is_far
+
+
+def test_of_a_script_without_spaces_letters_are_compared() -> None:
+    generator = np.random.default_rng(2)
+    usual, new = ("年度报告摘要合同付款客户", "新规定数据保护法律监管")
+
+    def week(letters: str) -> list[str]:
+        return ["".join(generator.choice(list(letters), 14)) for _ in range(40)]
+
+    weeks = [week(usual) for _ in range(5)]
+    assert not texts_distance(weeks, week(usual)).is_far
+    assert texts_distance(weeks, week(usual[:6] + new)).is_far
 
 
 def test_weeks_that_happen_to_be_alike_do_not_make_a_limit_of_nothing() -> None:
