@@ -243,8 +243,8 @@ class _Strata:
         rest = values - (sums / np.maximum(reviewed, 1))[place]
         squares = np.bincount(place, weights=rest**2, minlength=len(names))
         free = np.maximum(reviewed - 1, 0)
-        # One more of each kind, so that no marks at all are not known to be none.
-        common = max(float(squares.sum()) / max(float(free.sum()), 1.0), 0.5 / (len(values) + 1) * 1e-3)
+        # Where nothing is marked the variance is that of half a mark.
+        common = float(squares.sum()) / max(float(free.sum()), 1.0) or 0.5 / (len(values) + 1)
         outputs = np.array([sizes[name] for name in names])
         return cls(
             names=names,

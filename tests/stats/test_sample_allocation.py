@@ -111,6 +111,13 @@ def test_no_more_reviews_are_promised_than_the_week_has_outputs() -> None:
     assert next_reviews(*reviewed({"a": [3.0] * 9}, {"a": 90}), bounds=(1, 5)) == "no interval: no variation"
 
 
+def test_without_a_mark_more_reviews_still_bring_the_upper_end_down() -> None:
+    found = next_reviews(*reviewed({"a": [0.0] * 30, "b": [0.0] * 10}, {"a": 900, "b": 300}), 40)
+    assert isinstance(found, NextReviews)
+    assert min(found.by_stratum.values()) >= 10
+    assert found.then == pytest.approx(found.now / 2, rel=0.1)
+
+
 @pytest.mark.parametrize("is_share", [False, True])
 def test_so_many_further_reviews_narrow_it_as_foretold(is_share: bool) -> None:
     generator = np.random.default_rng(6)
