@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
+from evalapp.core.errors import TooLargeError
 from evalapp.monitoring.api import otlp
 from evalapp.monitoring.events.models import Assessment
 from evalapp.monitoring.models import Stream
+from evalapp.monitoring.otlp.requests import unpacked
 from evalapp.monitoring.services import end_stream
 from tests.api.conftest import Program, program_of
 from tests.monitoring.making import make_stream
@@ -181,6 +184,17 @@ def test_steps_of_an_agent_that_the_next_call_repeats_are_part_of_it(
     assert sorted(stream.events.values_list("text", flat=True)) == ["Yes.", "f({})"]
 
 
+def test_a_step_that_was_tried_twice_is_there_twice(
+    program: Program, stream: Stream, app: Instrumented
+) -> None:
+    step = {"role": "assistant", "parts": [{"type": "tool_call", "id": "1", "name": "f", "arguments": {}}]}
+    with app.tracer.start_as_current_span("POST /chat"):
+        app.call([USER], [step])
+        app.call([USER], [step])
+    assert taken(program, stream, app.request())[0] == 0
+    assert stream.events.count() == 2
+
+
 def test_every_answer_of_a_growing_conversation_is_an_event_with_its_own_input(
     program: Program, stream: Stream, app: Instrumented
 ) -> None:
@@ -213,6 +227,8 @@ def test_documents_of_an_earlier_retrieval_are_sources(
         with app.tracer.start_as_current_span("retrieval", attributes=found):
             pass
         app.call([USER], [answer("Yes.")])
+        with app.tracer.start_as_current_span("retrieval", attributes=found):
+            pass
     taken(program, stream, app.request())
     conversation = stream.events.get().conversation
     assert [each.get("text") for each in conversation["sources"]] == ["Contract 4 allows it.", None]
@@ -302,6 +318,16 @@ def test_a_body_that_unpacks_to_more_than_the_limit_is_refused(
     )
     monkeypatch.setattr(otlp, "MOST_BYTES", 1_000)
     assert send(program, stream, bytes(1_001)).status_code == 413
+
+
+def test_unpacking_stops_at_the_limit() -> None:
+    bomb = gzip.compress(bytes(50 * 2**20))
+    tracemalloc.start()
+    with pytest.raises(TooLargeError):
+        unpacked(bomb, "gzip", 1_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5 * 2**20
 
 
 def test_larger_bodies_are_taken_from_who_may_feed_the_stream(
