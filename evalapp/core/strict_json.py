@@ -15,13 +15,15 @@ DEEPEST_NESTING = 32
 MOST_DIGITS = 18
 
 
-def read_json(content: bytes, *, any_text: bool = False) -> Any:
+def read_json(content: bytes, *, any_text: bool = False, most_digits: int = MOST_DIGITS) -> Any:
     """The value in a JSON text: without repeated names, NaN, infinities, NUL, lone surrogates, or numbers too
     long to keep, and with as many fields in one object as a form may have. Raises InvalidError that says what
     is wrong and where. ``any_text``: texts may hold NUL and lone surrogates, for callers who take these out.
+    ``most_digits``: of a whole number, for callers who read longer ones exactly.
     """
+    decoder = _decoder if most_digits == MOST_DIGITS else _decoder_of(most_digits)
     try:
-        value = _decoder.decode(content.decode())
+        value = decoder.decode(content.decode())
     except UnicodeDecodeError as error:
         raise _refused(f"byte {error.start + 1:,} is not UTF-8. Send UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -89,7 +91,9 @@ class JsonProblemError(Exception):
         self.problem, self.fix, self.field = problem, fix, field
 
 
-def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JSONDecoder:
+def strict_decoder(
+    *, most_fields: Callable[[], int], largest: float, most_digits: int = MOST_DIGITS
+) -> json.JSONDecoder:
     """A decoder without repeated names, NaN, infinities, and numbers too long or large to be kept. It raises
     JsonProblemError.
     """
@@ -109,8 +113,8 @@ def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JS
         return fields
 
     def integer(text: str) -> int:
-        if (digits := len(text.lstrip("-"))) > MOST_DIGITS:
-            problem = f"The number {text[:12]}… has {digits:,} digits; {MOST_DIGITS} is the limit."
+        if (digits := len(text.lstrip("-"))) > most_digits:
+            problem = f"The number {text[:12]}… has {digits:,} digits; {most_digits} is the limit."
             raise JsonProblemError(problem, "Write it as text, in quotes.")
         return int(text)
 
@@ -131,4 +135,10 @@ def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JS
     )
 
 
-_decoder = strict_decoder(most_fields=lambda: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS, largest=math.inf)
+def _decoder_of(most_digits: int) -> json.JSONDecoder:
+    return strict_decoder(
+        most_fields=lambda: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS, largest=math.inf, most_digits=most_digits
+    )
+
+
+_decoder = _decoder_of(MOST_DIGITS)

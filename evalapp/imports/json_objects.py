@@ -28,10 +28,16 @@ Numbered = tuple[int, dict[str, Any] | FieldProblem]
 
 
 def json_objects(
-    stream: BinaryIO, *, read: Read | None = None, example: str = EXAMPLE, longest: int = LARGEST_ROW_BYTES
+    stream: BinaryIO,
+    *,
+    read: Read | None = None,
+    example: str = EXAMPLE,
+    longest: int = LARGEST_ROW_BYTES,
+    decoder: json.JSONDecoder | None = None,
 ) -> Iterator[Numbered]:
     """Each object with its line, or its place in the list from 1; or what is wrong with it. Empty lines are
-    passed over. ``read`` gets the bytes passed, ``example`` is shown to who wrote no object.
+    passed over. ``read`` gets the bytes passed, ``example`` is shown to who wrote no object,
+    ``decoder`` is another than the usual strict one.
 
     Raises FileProblemError where a list ends before it does. The stream is one that can be sought in.
     """
@@ -46,7 +52,9 @@ def json_objects(
         for number, content in enumerate(_members(stream, read), start=1):
             yield (
                 number,
-                _too_large(longest) if len(content) > longest else object_of(content, example=example),
+                _too_large(longest)
+                if len(content) > longest
+                else object_of(content, example=example, decoder=decoder),
             )
         return
     number = 0
@@ -59,18 +67,23 @@ def json_objects(
                 size += len(line)
             yield number, _too_large(longest)
         elif content := (line.removeprefix(MARK) if number == 1 else line).strip():
-            yield number, object_of(content, is_cut=not line.endswith(b"\n"), example=example)
+            is_cut = not line.endswith(b"\n")
+            yield number, object_of(content, is_cut=is_cut, example=example, decoder=decoder)
         if read is not None:
             read(size)
 
 
 def object_of(
-    content: bytes, *, is_cut: bool = False, example: str = EXAMPLE
+    content: bytes,
+    *,
+    is_cut: bool = False,
+    example: str = EXAMPLE,
+    decoder: json.JSONDecoder | None = None,
 ) -> dict[str, Any] | FieldProblem:
     """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
     try:
         text = content.decode()
-        value = _decoder.decode(text)
+        value = (decoder or _decoder).decode(text)
     except UnicodeDecodeError as error:
         return FieldProblem(
             "row",

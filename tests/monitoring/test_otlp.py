@@ -159,14 +159,15 @@ def test_what_is_no_model_call_or_has_no_messages_is_told(
     app.call([{"role": "pirate", "parts": []}], [answer("Yes.")])
     app.call([USER], [answer("Yes.\x00")])
     app.call("no list", [answer("Yes.")])
+    app.call(None, None)
     rejected, message = taken(program, stream, app.request())
-    assert rejected == 4
+    assert rejected == 5
     assert "There is no role “pirate”" in message
     assert "1 span is of a model call without its messages" in message
     assert "2 spans are of no model call, and passed over." in message
     assert stream.events.get().text == "Yes."
     answered = send(program, stream, json.dumps(as_json(app.request())).encode(), "application/json").json()
-    assert answered == {"partialSuccess": {"rejectedSpans": "4", "errorMessage": message}}
+    assert answered == {"partialSuccess": {"rejectedSpans": "5", "errorMessage": message}}
 
 
 def test_steps_of_an_agent_that_the_next_call_repeats_are_part_of_it(

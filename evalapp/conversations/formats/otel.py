@@ -48,23 +48,24 @@ def recognises(fields: Mapping[str, Any]) -> bool:
 
 
 def _has_messages(value: Any) -> bool:
-    found = _value_of(value)
+    found = value_of(value)
     return isinstance(found, list) and bool(found) and all(isinstance(each, dict) for each in found)
 
 
-def _value_of(value: Any) -> Any:
-    """What a span's attribute holds, which is often the JSON text of it."""
+def value_of(value: Any) -> Any:
+    """What a span's attribute holds: of a list or an object it is often the JSON text."""
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        found = json.loads(value)
     except (ValueError, RecursionError):
         return value
+    return found if isinstance(found, list | dict) else value
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
     """The row's conversation. Raises RowProblemError where it is none of this format."""
-    found = {name: _value_of(fields[name]) for name in FIELDS if name in fields}
+    found = {name: value_of(fields[name]) for name in FIELDS if name in fields}
     check_depth(found, FIELDS)
     sources = SourceList()
     reading = _Reading(sources)
@@ -190,7 +191,7 @@ def _with_spelling(made: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, 
 
 
 def _as_written(name: str, text: str) -> Any:
-    found = _value_of(text)
+    found = value_of(text)
     is_words = name == INSTRUCTIONS and isinstance(found, str)
     return [{"type": "text", "content": found}] if is_words else found
 

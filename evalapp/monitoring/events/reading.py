@@ -8,19 +8,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID, uuid5
 
+from evalapp.core.strict_json import MOST_DIGITS, strict_decoder
 from evalapp.datasets.columns import COLUMNS, ColumnRole, read_csv
-from evalapp.datasets.formats import Layout, ParsedRow, read_jsonl, reading_of
+from evalapp.datasets.formats import Layout, ParsedRow, reading_of
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow, serialise
 from evalapp.datasets.splits import ByShares
 from evalapp.datasets.vault import ENTRY, Vault
 from evalapp.imports.files import CSV
-from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProblemsError, text_problems
+from evalapp.imports.json_objects import MOST_FIELDS, json_objects
+from evalapp.imports.problems import (
+    FieldProblem,
+    FileProblemError,
+    ImportProblemsError,
+    RowProblemError,
+    text_problems,
+)
 from evalapp.imports.source_rows import sniffed
 from evalapp.monitoring.events.assessments import NewAssessment, assessments_beside
 from evalapp.monitoring.events.models import LONGEST_ID
 from evalapp.monitoring.events.times import time_of
 from evalapp.monitoring.models import Stream
+from evalapp.monitoring.trace_files import event_of, is_exported
 from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 MOST_ROWS = 100_000
@@ -31,6 +40,8 @@ VERSION_FIELDS = ("model", "model_version")
 TIME_FIELDS = ("time", "at", "timestamp")
 _EVENTS = UUID("5d0f3c1e-9b7a-4f53-8a64-1f0f5b0a7c21")
 _LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}')
+# Exports have times in nanoseconds since 1970.
+_decoder = strict_decoder(most_fields=lambda: MOST_FIELDS, largest=10.0**MOST_DIGITS, most_digits=19)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
@@ -74,13 +85,14 @@ class ReadEvents:
 
 
 def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
-    """The rows of a .jsonl, .csv or .parquet file; everything but the prompt and the context stands in their
-    metadata. Raises ImportProblemsError for a file that cannot be read.
+    """The rows of a .jsonl, .csv or .parquet file, also as tracing tools export them; everything but the
+    prompt and the context stands in their metadata. Raises ImportProblemsError for a file that cannot be
+    read.
     """
     try:
         source = sniffed(name, file)
         if source.file_format != CSV:
-            yield from read_jsonl(file, _LAYOUT)
+            yield from _of_objects(file)
             return
         kept = (ColumnRole.PROMPT, ColumnRole.SYSTEM, ColumnRole.CONTEXT)
         guess = COLUMNS.guess(source.columns)
@@ -91,6 +103,23 @@ def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
         yield from read_csv(file, _LAYOUT, mapping, source.delimiter)
     except FileProblemError as error:
         raise ImportProblemsError([str(error)]) from error
+
+
+def _of_objects(file: BinaryIO) -> Iterator[ParsedRow]:
+    """What of a tool's export is no model call is passed over."""
+    for number, found in json_objects(file, example=_LAYOUT.example, decoder=_decoder):
+        if isinstance(found, FieldProblem):
+            yield ParsedRow(number, None, [found])
+        elif not is_exported(found):
+            yield reading_of(number, found, _LAYOUT)
+        else:
+            try:
+                event = event_of(found)
+            except RowProblemError as error:
+                yield ParsedRow(number, None, list(error.problems))
+            else:
+                if event is not None:
+                    yield reading_of(number, event, _LAYOUT)
 
 
 def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:

@@ -1,6 +1,5 @@
 """Spans into model calls: what was asked and answered, by which model, how long it took. Pure."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -161,7 +160,7 @@ def _messages(attributes: Mapping[str, Any], span: Span) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for told in (attributes, *details):
         for name in otel.FIELDS:
-            if name not in found and (value := read_text(told.get(name))):
+            if name not in found and (value := otel.value_of(told.get(name))):
                 found[name] = value
     if otel.INPUT not in found and otel.OUTPUT not in found:
         events = [(each.name, _attributes(each.attributes)) for each in span.events]
@@ -169,20 +168,8 @@ def _messages(attributes: Mapping[str, Any], span: Span) -> dict[str, Any]:
     return found
 
 
-def read_text(value: Any) -> Any:
-    """What a JSON text of a list or object holds; any other value as it is. Attributes of spans are texts
-    where they are no plain values.
-    """
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
-
-
 def _listed(value: Any) -> list[Any]:
-    found = read_text(value)
+    found = otel.value_of(value)
     return found if isinstance(found, list) else []
 
 
@@ -196,10 +183,10 @@ def _found_before(call: ModelCall, retrievals: list[_Retrieval]) -> list[Any]:
 
 
 def _attributes(attributes: Any) -> dict[str, Any]:
-    return {each.key: value_of(each.value) for each in attributes}
+    return {each.key: attribute_value(each.value) for each in attributes}
 
 
-def value_of(value: AnyValue, depth: int = 0) -> Any:
+def attribute_value(value: AnyValue, depth: int = 0) -> Any:
     """The value of an attribute as JSON has it; bytes are hexadecimal, and what is nested too deeply is
     nothing.
     """
@@ -207,9 +194,9 @@ def value_of(value: AnyValue, depth: int = 0) -> Any:
     if kind is None or depth > _DEEPEST:
         return None
     if kind == "array_value":
-        return [value_of(each, depth + 1) for each in value.array_value.values]
+        return [attribute_value(each, depth + 1) for each in value.array_value.values]
     if kind == "kvlist_value":
         pairs: list[KeyValue] = list(value.kvlist_value.values)
-        return {each.key: value_of(each.value, depth + 1) for each in pairs}
+        return {each.key: attribute_value(each.value, depth + 1) for each in pairs}
     found = getattr(value, kind)
     return found.hex() if isinstance(found, bytes) else found

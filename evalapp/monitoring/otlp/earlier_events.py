@@ -2,7 +2,6 @@
 Pure.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,21 +39,13 @@ def earlier_messages(
     return {name: found for name, found in ((otel.INPUT, inputs), (otel.OUTPUT, outputs)) if found}
 
 
-def _read(value: Any) -> Any:
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{"):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-
-
 def _body(told: Mapping[str, Any]) -> dict[str, Any]:
     """The event's fields; some write them as one JSON text."""
-    inside = _read(told.get(_BODY))
+    inside = otel.value_of(told.get(_BODY))
     body = {**told, **inside} if isinstance(inside, dict) else dict(told)
     return {
-        name: _read(value) if name in ("message", "tool_calls") else value for name, value in body.items()
+        name: otel.value_of(value) if name in ("message", "tool_calls") else value
+        for name, value in body.items()
     }
 
 
@@ -109,7 +100,7 @@ def _calls(calls: list[Any]) -> Iterable[dict[str, Any]]:
 
 def _texts(value: Any, role: str) -> list[dict[str, Any]]:
     """Messages in an attribute: a text, or the JSON of one message or of several."""
-    found = _read(value)
+    found = otel.value_of(value)
     if isinstance(found, str):
         return [{"role": role, "parts": [{"type": "text", "content": found}]}] if found else []
     each_of = found if isinstance(found, list) else [found]

@@ -20,6 +20,8 @@ from evalapp.core.strict_json import read_json
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 _GZIP = 16 + zlib.MAX_WBITS
+# Nanoseconds since 1970, which some write as numbers.
+_MOST_DIGITS = 20
 _CODE = "invalid_otlp"
 
 
@@ -60,7 +62,7 @@ def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
     """OTLP's own JSON: names in lowerCamelCase, ids of traces and spans in hexadecimal; unknown names are
     passed over. Raises InvalidError.
     """
-    value = read_json(content, any_text=True)
+    value = read_json(content, any_text=True, most_digits=_MOST_DIGITS)
     if not isinstance(value, dict):
         raise InvalidError("The body must be an object with “resourceSpans”.", code=_CODE)
     try:
