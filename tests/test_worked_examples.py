@@ -17,6 +17,17 @@ def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return import_module(request.param)
 
 
+@pytest.mark.parametrize("example", ["insurance_questions"], indirect=True)
+def test_batches_of_vetted_questions_leave_the_test_questions_out(example: ModuleType) -> None:
+    trained = [row for batch in example.BATCHES for row in example.rows_of(batch, is_test=False)]
+    tests = [row for batch in example.BATCHES for row in example.rows_of(batch, is_test=True)]
+    assert (len(trained), len(tests), len({row["group"] for row in tests})) == (108, 72, 36)
+    asked = {row["messages"][-1]["content"] for row in trained}
+    assert asked.isdisjoint(row["messages"][-1]["content"] for row in tests)
+    rules = example.rules_in_words()
+    assert all(row["group"] in rules for row in trained)
+
+
 @pytest.mark.parametrize("example", ["discharge_summaries"], indirect=True)
 def test_a_summary_is_marked_by_the_facts_of_its_stay(example: ModuleType) -> None:
     chance = random.Random(1)

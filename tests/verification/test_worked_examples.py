@@ -46,6 +46,18 @@ def steps_of(measure: str, shown: str) -> list[float]:
     return [float(mean) for mean in found[1].split(" → ")]
 
 
+def test_growing_vetted_questions_overtake_a_prompt(running: Running) -> None:
+    shown = shown_by(running, "insurance_questions", role="manager", seed=1)
+    rows = [int(count) for count in re.findall(r"^Version \d: .*'train': (\d+)", shown, re.MULTILINE)]
+    assert rows == [48, 96, 144]
+    first, second, third = steps_of("Label accuracy", shown)
+    assert first < second < third and third >= 0.8
+    scores = dict(re.findall(r"^(.*): macro F1 ([\d.]+)", shown, re.MULTILINE))
+    prompt = next(float(score) for label, score in scores.items() if label.startswith("Rules in the prompt"))
+    tuned = [float(score) for label, score in scores.items() if "v3" in label]
+    assert len(tuned) == 1 and tuned[0] > prompt
+
+
 def test_standardised_corrected_and_enriched_summaries_are_truer_and_shorter(running: Running) -> None:
     shown = shown_by(running, "discharge_summaries", role="manager", seed=1)
     assert "Findings of version 1: {'exact_duplicate': 9, 'personal_data': 22}" in shown
