@@ -41,11 +41,12 @@ class KeyFigure:
 
     @property
     def state(self) -> str:
-        """*alert* where people's metric is past its threshold or drifts, *watch* where the metric of all
-        outputs left its limits on the last day, *unknown* where neither is tested, else *fine*.
+        """*alert* where people's metric is past its threshold or drifts; *watch* where it does and the last
+        week alone is back, or where the metric of all outputs left its limits on the last day; *unknown*
+        where neither is tested; else *fine*.
         """
         if self.people is not None and (self.people.is_past_threshold or self.people.is_drifting):
-            return ALERT
+            return WATCH if self.people.is_week_back else ALERT
         if self.all_outputs is not None and self.all_outputs.is_outside:
             return WATCH
         is_tested = self.people is not None and self.people.is_enough

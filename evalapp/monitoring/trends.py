@@ -59,6 +59,18 @@ class CriterionTrend(NamedTuple):
         return value > self.threshold if self.last.more_is_worse else value < self.threshold
 
     @property
+    def is_week_back(self) -> bool:
+        """The last week's own value, with enough reviews, is on the good side of threshold and control limit;
+        the smoothed one follows later.
+        """
+        point = self.chart.points[-1] if self.chart is not None else None
+        limits = [each for each in (self.threshold, point.limit if point else None) if each is not None]
+        value = self.last.value
+        if not self.is_enough or value is None:
+            return False
+        return all(value < each if self.last.more_is_worse else value > each for each in limits)
+
+    @property
     def is_drifting(self) -> bool:
         return self.is_enough and self.chart is not None and self.chart.state == "alarm"
 

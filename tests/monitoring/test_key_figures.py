@@ -50,6 +50,14 @@ def test_the_state_is_told_by_people_first_and_then_by_all_outputs(
     assert f"{week:.1f}"[:3] in first and "all outputs: " in first
 
 
+def test_a_week_that_is_back_is_watched_until_the_smoothed_line_follows(
+    stream: Stream, manager: User
+) -> None:
+    evaluated_weeks(stream, [3.0, 3.0, 4.6])
+    first = page_of(stream, manager).partition("</section>")[0]
+    assert ">Watch<" in first and "4.6" in first
+
+
 def test_without_anything_nothing_is_claimed(stream: Stream, manager: User) -> None:
     assert page_of(stream, manager) == ""
     steady_days(stream, [12.0] * 3)
