@@ -3,10 +3,13 @@ server knows what it has already taken.
 """
 
 import json
+import os
 import random
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -58,12 +61,20 @@ class Connection:
     ) -> None:
         self.patience = patience
         self._wait = wait
-        self._http = httpx.Client(
+        self._make = partial(
+            httpx.Client,
             base_url=root,
             headers={"Authorization": f"Bearer {token}", "User-Agent": "evalapp-client"},
             timeout=timeout,
             transport=transport,
         )
+        self._http = self._make()
+        self._of_the_parent: httpx.Client | None = None
+        _ALL.add(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked: its parent goes on using the open sockets, which stay untouched."""
+        self._of_the_parent, self._http = self._http, self._make()
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON. Waits while the server is away; raises ApiError or UnreachableError."""
@@ -101,6 +112,17 @@ class Connection:
 
     def close(self) -> None:
         self._http.close()
+
+
+_ALL: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for each in _ALL:
+        each.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _json_of(answer: httpx.Response) -> Any:

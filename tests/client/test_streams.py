@@ -212,6 +212,31 @@ def test_a_child_process_sends_its_own_alone(open_client: Open, stream: Stream, 
     assert stream.events.get().key.external_id == "of-the-parent"
 
 
+def test_a_child_process_sends_over_sockets_of_its_own(open_client: Open, stream: Stream) -> None:
+    client = open_client(transport=None)
+    sending = client.stream(stream.pk)
+    sending.log(id="before", **QUESTION)
+    sending.flush()
+    before = client._connection._http
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            is_own = client._connection._http is not before
+            sending.log(id="of-the-child", **QUESTION)
+            sending.flush(20)
+            os.write(write, b"own" if is_own else b"shared")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    assert os.read(read, 10) == b"own"
+    sending.log(id="after", **QUESTION)
+    sending.flush()
+    ids = set(stream.events.values_list("key__external_id", flat=True))
+    assert ids == {"before", "of-the-child", "after"}
+
+
 def test_direct_calls_return_what_was_taken(open_client: Open, stream: Stream) -> None:
     sending = open_client().stream(stream.pk)
     rows = [{"id": f"e-{number}", **QUESTION} for number in range(501)]

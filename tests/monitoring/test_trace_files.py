@@ -13,7 +13,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.imports.problems import ImportProblemsError
 from evalapp.monitoring.events.models import Assessment, ProductionEvent
 from evalapp.monitoring.events.reading import events_of_file
-from evalapp.monitoring.events.storage import import_events
+from evalapp.monitoring.events.storage import TakenEvents, import_events
 from evalapp.monitoring.models import Stream
 from tests.monitoring.making import make_stream
 
@@ -174,11 +174,13 @@ def stream(project: Project, reviewer: User) -> Stream:
     return make_stream(project, [reviewer])
 
 
-def imported(stream: Stream, *rows: dict[str, Any]) -> int:
+def taken(stream: Stream, *rows: dict[str, Any]) -> TakenEvents:
     lines = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
-    return import_events(
-        stream=stream, rows=events_of_file(io.BytesIO(lines), "export.jsonl"), by=None
-    ).stored
+    return import_events(stream=stream, rows=events_of_file(io.BytesIO(lines), "export.jsonl"), by=None)
+
+
+def imported(stream: Stream, *rows: dict[str, Any]) -> int:
+    return taken(stream, *rows).stored
 
 
 def learned(event: ProductionEvent) -> dict[str, float | None]:
@@ -234,7 +236,8 @@ def test_what_is_no_model_call_is_passed_over(stream: Stream) -> None:
         {**LANGSMITH, "id": "failed", "outputs": None, "error": "timeout"},
         spans,
     ]
-    assert imported(stream, *others, LANGFUSE) == 1
+    found = taken(stream, *others, LANGFUSE)
+    assert found.message.endswith("5 rows are no model calls, and were passed over.")
     assert stream.events.get().key.external_id == "obs-1"
 
 

@@ -75,16 +75,25 @@ class Refused(NamedTuple):
     hashes: tuple[str, str] | None = None
 
 
+class PassedOver(NamedTuple):
+    """A row of a tool's export that is no model call."""
+
+    number: int
+
+
 @dataclass
 class ReadEvents:
-    """Events by their id, and the rows that are none. ``repeated``: rows that repeat an earlier one."""
+    """Events by their id, and the rows that are none. ``repeated``: rows that repeat an earlier one;
+    ``passed_over``: rows of a tool's export that are no model calls.
+    """
 
     events: dict[str, NewEvent] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     repeated: int = 0
+    passed_over: int = 0
 
 
-def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
+def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | PassedOver]:
     """The rows of a .jsonl, .csv or .parquet file, also as tracing tools export them; everything but the
     prompt and the context stands in their metadata. Raises ImportProblemsError for a file that cannot be
     read.
@@ -105,8 +114,7 @@ def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
         raise ImportProblemsError([str(error)]) from error
 
 
-def _of_objects(file: BinaryIO) -> Iterator[ParsedRow]:
-    """What of a tool's export is no model call is passed over."""
+def _of_objects(file: BinaryIO) -> Iterator[ParsedRow | PassedOver]:
     for number, found in json_objects(file, example=_LAYOUT.example, decoder=_decoder):
         if isinstance(found, FieldProblem):
             yield ParsedRow(number, None, [found])
@@ -118,8 +126,7 @@ def _of_objects(file: BinaryIO) -> Iterator[ParsedRow]:
             except RowProblemError as error:
                 yield ParsedRow(number, None, list(error.problems))
             else:
-                if event is not None:
-                    yield reading_of(number, event, _LAYOUT)
+                yield PassedOver(number) if event is None else reading_of(number, event, _LAYOUT)
 
 
 def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
@@ -129,7 +136,7 @@ def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
 
 
 def read_events(
-    stream: Stream, rows: Iterable[ParsedRow], *, now: dt.datetime, vault: Vault | None
+    stream: Stream, rows: Iterable[ParsedRow | PassedOver], *, now: dt.datetime, vault: Vault | None
 ) -> ReadEvents:
     """All rows as events, personal data masked where there is a ``vault``. An id that comes twice is refused
     the second time, but for a plain repetition. Raises ImportProblemsError for too many rows, and for none.
@@ -140,6 +147,9 @@ def read_events(
         count += 1
         if count > MOST_ROWS:
             raise ImportProblemsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
+        if isinstance(reading, PassedOver):
+            found.passed_over += 1
+            continue
         event = _event(stream, reading, now, vault)
         if isinstance(event, Refused):
             found.refused.append(event)

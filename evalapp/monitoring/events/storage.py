@@ -16,7 +16,7 @@ from evalapp.datasets.vault import Vault
 from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.monitoring.events.assessments import store_assessments
 from evalapp.monitoring.events.months import have_month
-from evalapp.monitoring.events.reading import NewEvent, Refused, read_events
+from evalapp.monitoring.events.reading import NewEvent, PassedOver, Refused, read_events
 from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 
@@ -42,12 +42,14 @@ COPY evalapp_productionevent (
 class TakenEvents:
     """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in
     no week that is still to be sampled. ``refused`` are no events, or others than are here under their ids.
+    ``passed_over``: rows of a tool's export that are no model calls.
     """
 
     stored: int = 0
     known: int = 0
     not_reviewed: int = 0
     refused: list[Refused] = field(default_factory=list)
+    passed_over: int = 0
 
     @property
     def message(self) -> str:
@@ -65,6 +67,10 @@ class TakenEvents:
                 f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} before the"
                 " first week or in a week that is already sampled, and will not be reviewed."
             )
+        if self.passed_over:
+            is_one = self.passed_over == 1
+            rows = "row is no model call, and was" if is_one else "rows are no model calls, and were"
+            told.append(f"{self.passed_over:,} {rows} passed over.")
         return " ".join(told)
 
 
@@ -76,7 +82,7 @@ def take_events(*, stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
         return _taken(stream, rows)
 
 
-def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None) -> TakenEvents:
+def import_events(*, stream: Stream, rows: Iterable[ParsedRow | PassedOver], by: User | None) -> TakenEvents:
     """Store the events of a file: all that are new, or, where a row has a problem, none.
 
     Raises ImportProblemsError with every problem of every row, ConflictError once the stream has ended.
@@ -94,7 +100,7 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None)
     return taken
 
 
-def _taken(stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
+def _taken(stream: Stream, rows: Iterable[ParsedRow | PassedOver]) -> TakenEvents:
     now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
     read = read_events(stream, rows, now=now, vault=vault)
@@ -102,7 +108,7 @@ def _taken(stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
     if vault is not None:
         vault.store()
     have_month(now)
-    taken = TakenEvents(known=read.repeated, refused=read.refused)
+    taken = TakenEvents(known=read.repeated, refused=read.refused, passed_over=read.passed_over)
     # In one order, so that two who send the same ids wait for each other once.
     ordered = (read.events[external_id] for external_id in sorted(read.events))
     while batch := list(islice(ordered, _BATCH)):
