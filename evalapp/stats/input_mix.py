@@ -177,9 +177,9 @@ def _lengths(given: Sequence[float]) -> Array:
 def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, seed: int = 0) -> Distance:
     """The squared distance of the means of TF-IDF vectors, less its expectation by chance.
 
-    The limit is that of random divisions of all texts (permutations), or Student's prediction limit for a
-    further week from the distances of each baseline week to the others, whichever is larger. At most 2,000
-    texts of the baseline and 500 of the week are looked at.
+    The limit is that of random divisions of all texts (permutations), or a prediction limit for a further
+    week from the distances of each baseline week to the others (lognormal), whichever is larger. At most
+    2,000 texts of the baseline and 500 of the week are looked at.
     """
     from scipy.special import stdtrit
 
@@ -195,14 +195,18 @@ def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, se
         return _unknown(len(week), "no words")
     vectors, words = found
     is_now = week_of == len(weeks)
-    value = float(_apart(vectors, is_now[None, :])[0])
+    (value,), (noise,) = _apart(vectors, is_now[None, :])
     divided = np.array([generator.permutation(is_now) for _ in range(DRAWS // 4)])
-    limit = float(np.quantile(_apart(vectors, divided), 1 - LEVEL, method="higher"))
+    limit = float(np.quantile(_apart(vectors, divided)[0], 1 - LEVEL, method="higher"))
     if len(weeks) >= FEWEST_WEEKS and min(map(len, weeks)) > 1:
         before = vectors[~is_now]
-        own = _apart(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
-        reach = float(stdtrit(len(weeks) - 1, 1 - LEVEL)) * math.sqrt(1 + 1 / len(weeks))
-        limit = max(limit, float(own.mean()) + reach * float(own.std(ddof=1)))
+        own, _ = _apart(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
+        # Squared distances have a long tail to the right, logarithms of them, chance included, a short one:
+        # at half the level they keep it, by simulation.
+        logs = np.log(np.maximum(own + noise, noise / 10))
+        reach = float(stdtrit(len(weeks) - 1, 1 - LEVEL / 2)) * math.sqrt(1 + 1 / len(weeks))
+        limit = max(limit, math.exp(float(logs.mean()) + reach * float(logs.std(ddof=1))) - float(noise))
+    value = float(value)
     return Distance(value=value, limit=limit, n=len(week), words=_risen(vectors, is_now, words))
 
 
@@ -230,9 +234,9 @@ def _tf_idf(texts: list[str]) -> "tuple[csr_array, list[str]] | None":
     return None
 
 
-def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> Array:
+def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> tuple[Array, Array]:
     """For each row of ``chosen`` the squared distance of the means of those texts and of the others, less
-    what the spread within both makes of it.
+    what the spread within both makes of it; and that.
     """
     member = np.asarray(chosen, dtype=np.float64)
     length = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
@@ -248,8 +252,8 @@ def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> Array:
         square = (mean**2).sum(axis=1)
         means.append(mean)
         parts.append((lengths / number - square) / np.maximum(number - 1, 1))
-    found: Array = ((means[0] - means[1]) ** 2).sum(axis=1) - parts[0] - parts[1]
-    return found
+    noise = parts[0] + parts[1]
+    return ((means[0] - means[1]) ** 2).sum(axis=1) - noise, noise
 
 
 def _risen(vectors: "csr_array", is_now: npt.NDArray[np.bool_], words: list[str]) -> tuple[str, ...]:

@@ -74,10 +74,10 @@ def test_a_week_like_the_others_stays_within_its_limits(lumps: bool) -> None:
 )
 @pytest.mark.parametrize("seed", [2])
 def test_a_week_like_the_others_is_past_a_limit_in_1_of_100_weeks_at_most(world: World, seed: int) -> None:
-    found = far(world, runs=1000, seed=seed)
+    found = far(world, runs=1000 if world.outputs == 60 else 300, seed=seed)
     print(f"{world}: {found}")
-    # One in a hundred of 1,000 weeks is 10, give or take 3.
-    assert all(share <= 0.019 for share in found.values())
+    # One in a hundred of 1,000 weeks is 10, give or take 3; of 300 it is 3, give or take 2.
+    assert all(share <= (0.019 if world.outputs == 60 else 0.03) for share in found.values())
 
 
 def test_each_distance_sees_its_own_change() -> None:
