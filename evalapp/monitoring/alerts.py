@@ -207,7 +207,10 @@ def _send(alert: Alert) -> bool:
     link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
     message = EmailMessage(
         subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} got worse"[:200],
-        body=f"{alert.message}\n\nMetrics and next steps: {link}\n",
+        body=(
+            f"{alert.message}\n\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}\n\n"
+            f"Metrics and next steps: {link}\n"
+        ),
         # Nobody sees the others' URLs.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.
