@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
                 ('value', models.FloatField()),
                 ('limit', models.FloatField()),
                 ('message', models.CharField(max_length=400)),
-                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('off', 'Not set up')], default='waiting', max_length=7)),
+                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('joined', 'In one email'), ('off', 'Not set up')], default='waiting', max_length=7)),
                 ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
                 ('mail_note', models.CharField(blank=True, max_length=300)),
                 ('acknowledged_at', models.DateTimeField(blank=True, null=True)),

@@ -52,8 +52,11 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
         for alert in _alerts_of(week, followed)
         if (alert.criterion_key, alert.kind) not in waiting
     ]
-    for alert in raised:
+    for place, alert in enumerate(raised):
         tell_cause(alert, week)
+        if place and alert.mail_state == MailState.WAITING:
+            # One week is one e-mail, whatever turned to the worse in it.
+            alert.mail_state = MailState.JOINED
         alert.save()
         emit_event(
             project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)}
@@ -205,12 +208,12 @@ def _send(alert: Alert) -> bool:
         _note(alert, MailState.FAILED, "No member who can decide in this project has an active account.")
         return False
     link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
+    joined = alert.weekly_sample.alerts.filter(mail_state=MailState.JOINED).order_by("pk")
+    told = [alert, *joined]
+    names = list(dict.fromkeys(each.criterion_name for each in told))
     message = EmailMessage(
-        subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} got worse"[:200],
-        body=(
-            f"{alert.message}\n\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}\n\n"
-            f"Metrics and next steps: {link}\n"
-        ),
+        subject=f"{alert.stream.project}: {', '.join(names)} of {alert.stream} got worse"[:200],
+        body="\n\n".join([*map(_in_mail, told), f"Metrics and next steps: {link}\n"]),
         # Nobody sees the others' URLs.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.
@@ -230,6 +233,10 @@ def _send(alert: Alert) -> bool:
         f"Sent to {count} {'member' if count == 1 else 'members'} who can decide in the project.",
     )
     return True
+
+
+def _in_mail(alert: Alert) -> str:
+    return f"{alert.message}\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}"
 
 
 def _note(alert: Alert, state: MailState, note: str) -> None:

@@ -264,6 +264,7 @@ class MailState(models.TextChoices):
     SENDING = "sending", "Sending"
     SENT = "sent", "Sent"
     FAILED = "failed", "Not sent"
+    JOINED = "joined", "In one email"
     OFF = "off", "Not set up"
 
 
@@ -275,7 +276,8 @@ class Alert(BaseModel):
     "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`). It is asked again with each
     later week until one is told; ``told_week``: the number of the last week that was asked.
     ``value`` is the smoothed mean or rate, ``limit`` what it went past. ``mail_state``: what became of the
-    e-mail to those who decide; ``mail_note`` to how many, or why not.
+    e-mail to those who decide, *joined* where that of the week's first alert tells of it; ``mail_note`` to
+    how many, or why not.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="alerts")

@@ -27,6 +27,8 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.services import apply_gate
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.daily.counting import count_everywhere
+from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import Endpoint
 from evalapp.reviews.change_requests import request_changes
@@ -43,6 +45,7 @@ from tests.factories import (
     answers,
     corrected,
     make_campaign,
+    make_candidates,
     make_flag,
     make_proposed_rows,
     make_webhook,
@@ -142,9 +145,11 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
 
 
 def _watch(project: Project, reviewer: User) -> None:
-    """A stream with a drawn week, and a judged one that alerts."""
+    """A stream with a deployment, events that are counted, a drawn week, and a judged one that alerts."""
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    record_deployment(stream=stream, version=make_candidates(project, ["served"])[0], by=None)
     sampled_week(stream)
+    count_everywhere()
     (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
 

@@ -259,6 +259,25 @@ def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Projec
 
 
 @pytest.mark.django_db
+def test_what_turns_to_the_worse_in_one_week_is_one_email(
+    project: Project, reviewer: User, owner: User, manager: User, settings
+) -> None:
+    settings.SENDS_MAIL = True
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0, "clarity": 4.0})
+    (week,) = evaluated_weeks(stream, [3.0])
+    (metric,) = week.metrics.all()
+    metric.pk, metric.criterion_key, metric.criterion_name = None, "clarity", "Clarity"
+    metric.save()
+    tone, clarity = raise_alerts(week)
+    assert (send_due_mail(), send_due_mail()) == (1, 0)
+    (message,) = mail.outbox
+    assert message.subject == f"{project}: Tone, Clarity of {stream} got worse"
+    assert tone.message in message.body and clarity.message in message.body
+    clarity.refresh_from_db()
+    assert clarity.get_mail_state_display() == "In one email"
+
+
+@pytest.mark.django_db
 def test_an_alert_is_raised_told_and_mailed_once(
     project: Project, reviewer: User, owner: User, manager: User, settings
 ) -> None:
