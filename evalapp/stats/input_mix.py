@@ -26,6 +26,7 @@ FEWEST_IN_CELL = 5.0
 #: With fewer weeks nothing says how weeks differ.
 FEWEST_WEEKS = 3
 FEWEST_INPUTS = 10
+_NO_SPREAD = 1e-12
 #: Of the texts of a baseline, and of a week, that are looked at.
 MOST_TEXTS = 2000
 MOST_OF_WEEK = 500
@@ -198,7 +199,8 @@ def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, se
     (value,), (noise,) = _apart(vectors, is_now[None, :])
     divided = np.array([generator.permutation(is_now) for _ in range(DRAWS // 4)])
     limit = float(np.quantile(_apart(vectors, divided)[0], 1 - LEVEL, method="higher"))
-    if len(weeks) >= FEWEST_WEEKS and min(map(len, weeks)) > 1:
+    # Texts that are all alike in their words have no spread to compare.
+    if noise > _NO_SPREAD and len(weeks) >= FEWEST_WEEKS and min(map(len, weeks)) > 1:
         before = vectors[~is_now]
         own, _ = _apart(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
         # Squared distances have a long tail to the right, logarithms of them, chance included, a short one:

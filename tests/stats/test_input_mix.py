@@ -166,3 +166,12 @@ def test_weeks_that_happen_to_be_alike_do_not_make_a_limit_of_nothing() -> None:
     first, second = (drawn(generator, World()).texts for _ in range(2))
     found = texts_distance([first] * 4, second)
     assert found.limit is not None and found.limit > 0
+
+
+def test_texts_that_are_all_alike_are_no_change() -> None:
+    weeks = [
+        [f"May I move {number}% into bonds?" for number in range(week, week + 20)]
+        for week in (1, 40, 80, 120)
+    ]
+    found = texts_distance(weeks[:3], weeks[3])
+    assert found.value == pytest.approx(0, abs=1e-9) and not found.is_far
