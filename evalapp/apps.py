@@ -14,7 +14,8 @@ class EvalappConfig(AppConfig):
         import evalapp.decisions.receivers
         import evalapp.monitoring.receivers
         import evalapp.reviews.receivers
-        import evalapp.scoring.receivers  # noqa: F401 - importing them connects and registers them
+        import evalapp.scoring.receivers
+        import evalapp.webhooks.receivers  # noqa: F401 - importing them connects and registers them
 
         # What is loaded stays, and is never looked through again (see evalapp.settings).
         gc.freeze()

@@ -45,9 +45,9 @@ from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.daily.models import DailyMetric
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
+from evalapp.monitoring.incidents.models import Incident, IncidentNotice
 from evalapp.monitoring.models import (
     Alert,
-    RetrainProposal,
     SampledOutput,
     Stream,
     StreamReviewer,
@@ -139,6 +139,8 @@ __all__ = [
     "GoldPreference",
     "HealthCheck",
     "HubDownload",
+    "Incident",
+    "IncidentNotice",
     "Invitation",
     "Item",
     "ItemOutput",
@@ -166,7 +168,6 @@ __all__ = [
     "RecipeVersion",
     "RecordedReviewer",
     "Report",
-    "RetrainProposal",
     "Review",
     "ReviewCount",
     "ReviewRevision",

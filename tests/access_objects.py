@@ -47,9 +47,9 @@ from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.monitoring.daily.models import DailyMetric
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
+from evalapp.monitoring.incidents.models import Incident, IncidentNotice
 from evalapp.monitoring.models import (
     Alert,
-    RetrainProposal,
     SampledOutput,
     Stream,
     StreamReviewer,
@@ -438,17 +438,19 @@ def _monitoring(world: SimpleNamespace) -> None:
         items=30,
         signature="mean",
     )
-    world.alert = Alert.objects.create(
+    world.incident = Incident.objects.create(stream=world.stream, opened_in=week)
+    IncidentNotice.objects.create(incident=world.incident, kind="opened", week=week)
+    Alert.objects.create(
+        incident=world.incident,
         stream=world.stream,
         weekly_sample=week,
         criterion_key="tone",
         criterion_name="Tone",
-        cause="threshold",
+        kind="threshold",
         value=3,
         limit=4,
         message="Tone is under 4.",
     )
-    world.proposal = RetrainProposal.objects.create(stream=world.stream, alert=world.alert)
 
 
 def _webhooks(world: SimpleNamespace) -> None:

@@ -111,6 +111,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "Webhook.secret": "",
     "WrittenFile.name": "train.jsonl",
     "acknowledged_by": "Maria Sommer",
+    "closed_by": "Maria Sommer",
     "action": "campaign.opened",
     "actor_label": "Maria Sommer",
     "against": "decision:correctness",

@@ -129,7 +129,7 @@ REPLACED: tuple[Place, ...] = (
     DECISIONS,
     Place("TrainingDataAttestation", _CAMPAIGN, "attestations", {"statement": T}),
     Place("ContaminationDecision", "project", "contamination decisions", {"reason": T}),
-    Place("RetrainProposal", "stream__project", "retraining proposals", {"reason": T}),
+    Place("Incident", "stream__project", "incidents", {"reason": T}),
     Place("Report", "project", "reports", {"view": Q, "view_words": T}),
     Place("SavedView", "project", "saved views", {"query": Q}),
     Place("StoredAnalysis", _CAMPAIGN, "stored results", {"view": Q, "inputs": V, "result": V}),

@@ -33,8 +33,8 @@ from evalapp.reviews.queries import ReviewContext
 from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion
 
-WEEKS, CHANGE, BACK = 12, 9, 12
-"""The change comes with the ninth week; the model is rolled back with the twelfth."""
+WEEKS, CHANGE, BACK = 12, 9, 11
+"""The change comes with the ninth week; the model is rolled back with the eleventh."""
 EVENTS_A_WEEK, REVIEWED_A_WEEK = 44, 40
 SEED = 7
 _HARSHER = 1.6
@@ -52,7 +52,7 @@ STORIES = (
     Story(
         "Summaries in production",
         "Simulated: a changed system prompt makes the texts formal from week 9 on; it is rolled back with"
-        " week 12.",
+        " week 11.",
         model_changes=True,
     ),
     Story(

@@ -242,11 +242,6 @@ class Migration(migrations.Migration):
                 ('value', models.FloatField()),
                 ('limit', models.FloatField()),
                 ('message', models.CharField(max_length=400)),
-                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('joined', 'In one email'), ('off', 'Not set up')], default='waiting', max_length=7)),
-                ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
-                ('mail_note', models.CharField(blank=True, max_length=300)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('cause', models.CharField(choices=[('model', 'Model'), ('one_reviewer', 'One reviewer'), ('all_reviewers', 'All reviewers'), ('input_mix', 'Input mix'), ('cannot_tell', 'Cannot tell')], default='cannot_tell', max_length=13)),
                 ('cause_reason', models.CharField(blank=True, max_length=300)),
                 ('cause_reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -1573,21 +1568,7 @@ class Migration(migrations.Migration):
                 ('rubric_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.rubricversion')),
                 ('follows_champion', models.BooleanField(db_default=True, default=True)),
                 ('key_figures', models.JSONField(blank=True, default=dict)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='RetrainProposal',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('state', models.CharField(choices=[('proposed', 'To decide'), ('accepted', 'Accepted'), ('dismissed', 'Dismissed')], default='proposed', max_length=9)),
-                ('weeks', models.JSONField(blank=True, default=list)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('alert', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='proposal', to='evalapp.alert')),
-                ('dataset_version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.datasetversion')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='proposals', to='evalapp.stream')),
+                ('sampling', models.CharField(choices=[('proportional', 'Every output as likely'), ('risk', 'Strata with more material errors up to three times as likely')], default='proportional', max_length=12)),
             ],
         ),
         migrations.CreateModel(
@@ -1832,6 +1813,10 @@ class Migration(migrations.Migration):
                 ('note', models.CharField(blank=True, max_length=200)),
                 ('signature', models.CharField(max_length=200)),
                 ('weekly_sample', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='evalapp.weeklysample')),
+                ('narrowed_by', models.CharField(blank=True, max_length=80)),
+                ('narrowed_high', models.FloatField(blank=True, null=True)),
+                ('narrowed_low', models.FloatField(blank=True, null=True)),
+                ('narrowed_value', models.FloatField(blank=True, null=True)),
             ],
             options={
                 'ordering': ['weekly_sample_id', 'pk'],
@@ -2665,18 +2650,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['comparison', 'severity', 'agreement', 'metrics'])), name='stored_analysis_known'),
         ),
         migrations.AddConstraint(
-            model_name='retrainproposal',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'proposed')), fields=('stream',), name='proposal_one_to_decide'),
-        ),
-        migrations.AddConstraint(
-            model_name='retrainproposal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('state', 'proposed')), models.Q(models.Q(('state', 'proposed'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='proposal_decided_has_date'),
-        ),
-        migrations.AddConstraint(
-            model_name='retrainproposal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'dismissed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='proposal_dismissed_has_reason'),
-        ),
-        migrations.AddConstraint(
             model_name='streamreviewer',
             constraint=models.UniqueConstraint(fields=('stream', 'user'), name='stream_reviewer_once'),
         ),
@@ -2746,7 +2719,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised']), ('events__len__gte', 1)), name='webhook_known_events'),
+            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised', 'incident.opened', 'incident.closed', 'champion.changed']), ('events__len__gte', 1)), name='webhook_known_events'),
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
@@ -2811,18 +2784,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sampledoutput',
             constraint=models.CheckConstraint(condition=models.Q(('inclusion_probability__gt', 0), ('inclusion_probability__lte', 1)), name='sampled_with_probability'),
-        ),
-        migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('mail_state', 'waiting')), fields=['mail_state'], name='alert_mail_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('weekly_sample', 'criterion_key', 'kind'), name='alert_once_a_week'),
-        ),
-        migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'kind'), name='alert_one_unanswered'),
         ),
         migrations.CreateModel(
             name='DatasetDraft',
@@ -3021,5 +2982,61 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sampledoutput',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('inclusion_probability__isnull', False), ('role', 'new')), models.Q(('inclusion_probability__isnull', True), ('role', 'anchor')), _connector='OR'), name='sampled_output_new_has_probability'),
+        ),
+        migrations.CreateModel(
+            name='Incident',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('recovered', 'Recovered'), ('closed', 'Closed')], default='open', max_length=9)),
+                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
+                ('weeks', models.JSONField(blank=True, default=list)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('reason', models.CharField(blank=True, max_length=500)),
+                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('opened_in', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.weeklysample')),
+                ('second_review', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.datasetversion')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='evalapp.stream')),
+                ('training_data', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.datasetversion')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='IncidentNotice',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('kind', models.CharField(choices=[('opened', 'Incident opened'), ('worse', 'More alerts'), ('reminder', 'Nobody has acknowledged it'), ('ended', 'Incident ended')], max_length=8)),
+                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('off', 'Not set up')], default='waiting', max_length=7)),
+                ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
+                ('mail_note', models.CharField(blank=True, max_length=300)),
+                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='evalapp.incident')),
+                ('week', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.weeklysample')),
+            ],
+        ),
+        migrations.AddField(
+            model_name='alert',
+            name='incident',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='evalapp.incident'),
+        ),
+        migrations.AddConstraint(
+            model_name='alert',
+            constraint=models.UniqueConstraint(fields=('incident', 'criterion_key', 'kind'), name='alert_once_an_incident'),
+        ),
+        migrations.AddConstraint(
+            model_name='incident',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('stream',), name='incident_one_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='incident',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='incident_closed_has_date'),
+        ),
+        migrations.AddConstraint(
+            model_name='incident',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'closed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='incident_closed_has_reason'),
+        ),
+        migrations.AddIndex(
+            model_name='incidentnotice',
+            index=models.Index(condition=models.Q(('mail_state__in', ['waiting', 'sending'])), fields=['mail_state'], name='incident_mail_due'),
         ),
     ])]

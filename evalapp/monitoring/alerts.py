@@ -1,89 +1,77 @@
-"""Alerts of an evaluated week, sent once by webhook and email, and the proposal to retrain."""
+"""Alerts of an evaluated week: they open an incident, or join the one that is open."""
 
-import logging
-import smtplib
 from collections.abc import Sequence
 
-from django.conf import settings
-from django.core.mail import EmailMessage
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
-from evalapp.accounts.models import User
-from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.causes import ASKED_FOR_WEEKS, CAUSE_FIELDS, MENDED_BY_TRAINING, tell_cause
-from evalapp.monitoring.models import (
-    Alert,
-    AlertKind,
-    Cause,
-    MailState,
-    ProposalState,
-    RetrainProposal,
-    WeeklySample,
-)
+from evalapp.monitoring.causes import ASKED_FOR_WEEKS, CAUSE_FIELDS, tell_cause
+from evalapp.monitoring.incidents.mail import notify
+from evalapp.monitoring.incidents.models import Incident, IncidentState, NoticeKind
+from evalapp.monitoring.incidents.recovery import end_if_recovered
+from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.models import Alert, AlertKind, Cause, WeeklySample
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.monitoring.trends import CriterionTrend
 from evalapp.webhooks.events import emit_event
 from evalapp.webhooks.models import WebhookEvent
 
-logger = logging.getLogger(__name__)
-
-MOST_ATTEMPTS = 5
-LOST = "The worker was lost while sending; it is unknown whether the email arrived."
-_GOING = (MailState.WAITING, MailState.SENDING)
-# The first key of the locks of e-mails that go out; the alert is the second.
-_MAIL_LOCK = 20003
-NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL."
-
 
 def raise_alerts(week: WeeklySample) -> list[Alert]:
     """Store and tell what the week's metrics say, once; call it in the transaction that evaluates the week.
 
-    A criterion with an alert of the same kind that nobody has acknowledged raises no other.
+    Alerts open an incident where none is open in the stream. A criterion alerts once of a kind in an
+    incident, which ends by itself when it is well again.
     """
-    waiting = set(
-        Alert.objects.filter(stream=week.stream, acknowledged_at=None).values_list("criterion_key", "kind")
-    )
-    raised = [
+    stream = week.stream
+    followed = followed_criteria(stream, up_to=week)
+    incident = stream.incidents.filter(state=IncidentState.OPEN).first()
+    is_new = incident is None
+    known = set() if incident is None else set(incident.alerts.values_list("criterion_key", "kind"))
+    found = [
         alert
-        for followed in followed_criteria(week.stream, up_to=week)
-        for alert in _alerts_of(week, followed)
-        if (alert.criterion_key, alert.kind) not in waiting
+        for each in followed
+        for alert in _alerts_of(week, each)
+        if (alert.criterion_key, alert.kind) not in known
     ]
-    for place, alert in enumerate(raised):
+    if found:
+        if incident is None:
+            incident = Incident.objects.create(stream=stream, opened_in=week)
+        _store(incident, found, week)
+        notify(incident, NoticeKind.OPENED if is_new else NoticeKind.WORSE, week)
+        if is_new:
+            tell_incident(incident, WebhookEvent.INCIDENT_OPENED)
+    if incident is not None:
+        _ask_again(incident, week, found)
+        end_if_recovered(incident, week, followed)
+    return found
+
+
+def _store(incident: Incident, alerts: Sequence[Alert], week: WeeklySample) -> None:
+    for alert in alerts:
+        alert.incident = incident
         tell_cause(alert, week)
-        if place and alert.mail_state == MailState.WAITING:
-            # One week is one e-mail, whatever turned to the worse in it.
-            alert.mail_state = MailState.JOINED
         alert.save()
         emit_event(
             project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)}
         )
-    _ask_again(week, raised)
-    return raised
 
 
-def _ask_again(week: WeeklySample, raised: Sequence[Alert]) -> None:
-    """Ask for the cause of alerts that could not be told so far; propose to retrain where it is one that
-    training can mend.
-    """
-    new = {each.pk for each in raised}
-    latest = Alert.objects.filter(stream=week.stream).select_related("stream__project", "weekly_sample")
-    for alert in latest.filter(weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS).order_by("pk"):
-        if alert.pk not in new and alert.cause == Cause.CANNOT_TELL:
-            tell_cause(alert, week)
-            alert.save(update_fields=CAUSE_FIELDS)
-        if alert.cause in MENDED_BY_TRAINING:
-            propose(alert)
+def _ask_again(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) -> None:
+    """Ask for the cause of alerts that could not be told so far."""
+    earlier = incident.alerts.filter(
+        cause=Cause.CANNOT_TELL, weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS
+    ).exclude(pk__in=[each.pk for each in raised])
+    for alert in earlier.select_related("stream__project", "weekly_sample").order_by("pk"):
+        tell_cause(alert, week)
+        alert.save(update_fields=CAUSE_FIELDS)
 
 
 def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
     metric, smoothed = followed.last, followed.smoothed[-1]
-    if metric.weekly_sample_id != week.pk or smoothed is None:
+    # The smoothed value follows a week that is back by a fifth of the way; it alone is no alert.
+    if metric.weekly_sample_id != week.pk or smoothed is None or followed.is_week_back:
         return []
-    is_configured = bool(settings.SENDS_MAIL)
     found = []
     if followed.is_past_threshold and followed.threshold is not None:
         value = smoothed if followed.is_smoothed_past or metric.value is None else metric.value
@@ -102,8 +90,6 @@ def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
             value=value,
             limit=limit,
             message=_message(week, followed, kind, value, limit),
-            mail_state=MailState.WAITING if is_configured else MailState.OFF,
-            mail_note="" if is_configured else NO_MAIL,
         )
         for kind, value, limit in found
     ]
@@ -137,6 +123,7 @@ def _told(alert: Alert) -> dict[str, object]:
         "id": alert.pk,
         "stream": stream.pk,
         "name": stream.name,
+        "incident": alert.incident_id,
         "week": alert.weekly_sample.number,
         "ends_at": alert.weekly_sample.ends_at.isoformat(),
         "criterion": alert.criterion_key,
@@ -146,106 +133,5 @@ def _told(alert: Alert) -> dict[str, object]:
         "value": round(alert.value, 6),
         "limit": round(alert.limit, 6),
         "message": alert.message,
-        "path": reverse("stream_detail", args=[stream.project.slug, stream.pk]),
+        "path": reverse("incident_detail", args=[stream.project.slug, stream.pk, alert.incident_id]),
     }
-
-
-def propose(alert: Alert) -> RetrainProposal | None:
-    """Propose a retrain, unless one waits for a decision already, or this alert had its own; None then."""
-    stream = alert.stream
-    if stream.proposals.filter(Q(state=ProposalState.PROPOSED) | Q(alert=alert)).exists():
-        return None
-    return RetrainProposal.objects.create(stream=stream, alert=alert)
-
-
-def send_due_mail() -> int:
-    """Send what waits, by one worker at a time; how many went.
-
-    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker
-    died while it sent: it may arrive twice, and is never lost without a word.
-    """
-    going = Alert.objects.filter(mail_state__in=_GOING).select_related("stream__project", "weekly_sample")
-    return sum(_claim(alert) and _send_once(alert) for alert in going.order_by("pk")[:100])
-
-
-@transaction.atomic
-def _claim(alert: Alert) -> bool:
-    """Count an attempt, unless another worker is at it or has been since the alert was read.
-
-    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it
-    would send slow mail twice.
-    """
-    if not _locked(alert, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
-        return False
-    if alert.mail_state == MailState.SENDING and alert.mail_attempts >= MOST_ATTEMPTS:
-        _note(alert, MailState.FAILED, LOST)
-        return False
-    claimed = _as_read(alert).update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1)
-    alert.mail_state, alert.mail_attempts = MailState.SENDING, alert.mail_attempts + 1
-    return bool(claimed)
-
-
-@transaction.atomic
-def _send_once(alert: Alert) -> bool:
-    _locked(alert, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
-    # Another may have taken it for lost before the lock was ours.
-    return _as_read(alert).exists() and _send(alert)
-
-
-def _locked(alert: Alert, statement: str) -> bool:
-    with connection.cursor() as database:
-        database.execute(statement, [_MAIL_LOCK, alert.pk % 2**31])
-        return bool(database.fetchone()[0])
-
-
-def _as_read(alert: Alert) -> QuerySet[Alert]:
-    return Alert.objects.filter(pk=alert.pk, mail_state=alert.mail_state, mail_attempts=alert.mail_attempts)
-
-
-def _send(alert: Alert) -> bool:
-    people = _deciders(alert)
-    if not people:
-        _note(alert, MailState.FAILED, "No member who can decide in this project has an active account.")
-        return False
-    link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
-    joined = alert.weekly_sample.alerts.filter(mail_state=MailState.JOINED).order_by("pk")
-    told = [alert, *joined]
-    names = list(dict.fromkeys(each.criterion_name for each in told))
-    message = EmailMessage(
-        subject=f"{alert.stream.project}: {', '.join(names)} of {alert.stream} got worse"[:200],
-        body="\n\n".join([*map(_in_mail, told), f"Metrics and next steps: {link}\n"]),
-        # Nobody sees the others' URLs.
-        bcc=[person.email for person in people],
-        # Without any, some filters take a message for junk.
-        headers={"Auto-Submitted": "auto-generated", "To": "undisclosed-recipients:;"},
-    )
-    try:
-        message.send()
-    except (OSError, smtplib.SMTPException) as error:
-        logger.warning("The e-mail of alert %s is not sent: %s", alert.pk, error)
-        is_last = alert.mail_attempts >= MOST_ATTEMPTS
-        _note(alert, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
-        return False
-    count = len(people)
-    _note(
-        alert,
-        MailState.SENT,
-        f"Sent to {count} {'member' if count == 1 else 'members'} who can decide in the project.",
-    )
-    return True
-
-
-def _in_mail(alert: Alert) -> str:
-    return f"{alert.message}\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}"
-
-
-def _note(alert: Alert, state: MailState, note: str) -> None:
-    """Write down what came of the attempt, unless it was taken for lost and another has been made."""
-    _as_read(alert).update(mail_state=state, mail_note=note)
-
-
-def _deciders(alert: Alert) -> Sequence[User]:
-    roles = [role for role, permissions in PERMISSIONS.items() if Permission.DECIDE in permissions]
-    members = alert.stream.project.memberships.filter(role__in=roles).values("user")
-    people = User.objects.filter(pk__in=members, is_active=True, is_simulated=False).exclude(email="")
-    return list(people.order_by("pk"))

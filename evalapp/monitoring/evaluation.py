@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Hashable
+from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
@@ -21,9 +22,11 @@ from evalapp.monitoring.models import (
     WeeklySample,
     WeeklySampleState,
 )
+from evalapp.monitoring.narrowing import Narrowed, narrowed
 from evalapp.monitoring.week_scores import ratings_of
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
+from evalapp.stats.sample_allocation import NextReviews, next_reviews
 from evalapp.stats.weighted import Drawn, SampleDesign, WeightedEstimate, weighted_score, weighted_share
 
 QUIET = dt.timedelta(minutes=10)
@@ -88,6 +91,37 @@ def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
     return found
 
 
+class MoreReviews(NamedTuple):
+    """What so many further reviews of a week like this one would narrow a criterion's interval by, and of
+    which strata; or the ``reason`` why it cannot be told.
+    """
+
+    criterion: str
+    is_rate: bool
+    found: NextReviews | None
+    reason: str = ""
+
+
+def more_reviews(week: WeeklySample) -> list[MoreReviews]:
+    """Of the criteria that stand for the stream's key figures, as reviewed so far."""
+    if week.campaign is None:
+        return []
+    chosen = {each.get("criterion") for each in week.stream.key_figures.values()}
+    criteria = Criterion.objects.filter(version=week.campaign.rubric_version_id, key__in=chosen)
+    scores, design = load_scores(week.campaign), _design(week)
+    found = []
+    for criterion in criteria.order_by("position"):
+        ratings = _of_design(ratings_of(week, scores, criterion), design)
+        bounds = criterion.rules.range if criterion.rules.has_mean else None
+        told = next_reviews(ratings, design, bounds=bounds)
+        is_rate = bounds is None
+        if isinstance(told, str):
+            found.append(MoreReviews(criterion.name, is_rate, None, told))
+        else:
+            found.append(MoreReviews(criterion.name, is_rate, told))
+    return found
+
+
 def _design(week: WeeklySample) -> SampleDesign:
     """What was drawn, by item of the week's campaign; anchors stand for nothing of the week."""
     new = SampledOutput.objects.filter(
@@ -118,7 +152,7 @@ def _mean(
 ) -> WeeklyMetric:
     ratings = _of_design(ratings_of(week, scores, criterion), design)
     found = weighted_score(ratings, design, bounds=criterion.rules.range)
-    return _metric(week, criterion, found, len(ratings), is_rate=False)
+    return _metric(week, criterion, found, len(ratings), narrowed(week, criterion, ratings, design))
 
 
 def _rate(
@@ -126,18 +160,22 @@ def _rate(
 ) -> WeeklyMetric:
     ratings = _of_design(ratings_of(week, scores, criterion), design)
     found = weighted_share(ratings, design, name="material-error-rate")
-    return _metric(week, criterion, found, len(ratings), is_rate=True)
+    return _metric(week, criterion, found, len(ratings), narrowed(week, criterion, ratings, design))
 
 
 def _metric(
-    week: WeeklySample, criterion: Criterion, found: WeightedEstimate, reviews: int, *, is_rate: bool
+    week: WeeklySample,
+    criterion: Criterion,
+    found: WeightedEstimate,
+    reviews: int,
+    narrower: Narrowed | None,
 ) -> WeeklyMetric:
     measure = found.measure
-    return WeeklyMetric(
+    metric = WeeklyMetric(
         weekly_sample=week,
         criterion_key=criterion.key,
         criterion_name=criterion.name,
-        is_rate=is_rate,
+        is_rate=not criterion.rules.has_mean,
         lower_is_better=criterion.lower_is_better,
         value=measure.value,
         low=measure.low,
@@ -149,3 +187,8 @@ def _metric(
         note=measure.note,
         signature=measure.signature,
     )
+    if narrower is not None:
+        metric.narrowed_by = narrower.metric
+        metric.narrowed_value = narrower.measure.value
+        metric.narrowed_low, metric.narrowed_high = narrower.measure.low, narrower.measure.high
+    return metric

@@ -1,4 +1,4 @@
-"""The reviewed rows of a stream that a proposal can train on, and the weeks they come from."""
+"""The reviewed rows of a stream that can be trained on, and the weeks they come from."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,8 @@ from django.db.models.fields.json import KeyTextTransform
 
 from evalapp.datasets.models import DatasetVersion, Example, RecipeVersion, Split, VersionState
 from evalapp.exports.models import Export
-from evalapp.monitoring.models import RetrainProposal, Stream
+from evalapp.monitoring.incidents.models import Incident
+from evalapp.monitoring.models import Stream
 
 _MOST_LOOKED_AT = 20
 
@@ -26,12 +27,12 @@ class Feedback(NamedTuple):
         return sum(self.weeks.values())
 
 
-def feedback_for(proposal: RetrainProposal) -> list[Feedback]:
-    """What the proposal can be accepted for, newest first: versions with training rows that exports of its
-    stream's weeks made, of the week that alerted or a later one, and none from anywhere else but the base of
-    a recipe that wrote the version.
+def feedback_for(incident: Incident) -> list[Feedback]:
+    """What an incident can be trained on, newest first: versions with training rows that exports of its
+    stream's weeks made, of the week that alerted first or a later one, and none from anywhere else but the
+    base of a recipe that wrote the version.
     """
-    stream, alerted = proposal.stream, proposal.alert.weekly_sample.number
+    stream, alerted = incident.stream, incident.opened_in.number
     weeks = dict(
         Export.objects.filter(campaign__weekly_sample__stream=stream).values_list(
             "pk", "campaign__weekly_sample__number"

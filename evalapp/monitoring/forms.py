@@ -11,20 +11,20 @@ from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.imports.pages import ImportFileField
 from evalapp.monitoring.key_figures import metric_choices, usual_key_figures
-from evalapp.monitoring.models import KeyFigureRole, Stream
+from evalapp.monitoring.models import KeyFigureRole, Sampling, Stream
 from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan
 from evalapp.rubrics.models import Criterion, RubricVersion
 
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
 PERCENT = 100
 MOST_BYTES = 200 * 2**20
-_MONDAY, _MORNING = 0, 6
+_MONDAY = 0
 
 
 def next_monday(now: dt.datetime) -> dt.datetime:
-    """The next Monday at 6:00 UTC."""
+    """The beginning of the next Monday (UTC), so that a week is made of whole days, as daily metrics are."""
     day = now + dt.timedelta(days=(_MONDAY - now.weekday()) % 7)
-    timestamp = day.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
+    timestamp = day.replace(hour=0, minute=0, second=0, microsecond=0)
     return timestamp if timestamp > now else timestamp + dt.timedelta(days=7)
 
 
@@ -68,6 +68,7 @@ class StreamForm(forms.Form):
             " passed, the weeks since then are sampled at once."
         ),
     )
+    sampling = forms.ChoiceField(choices=Sampling.choices, initial=Sampling.PROPORTIONAL)
     error_criterion = forms.ChoiceField(
         required=False,
         label="Question that finds material errors",
@@ -194,7 +195,7 @@ def _threshold(criterion: Criterion) -> forms.FloatField:
 
 def _initial(stream: Stream) -> dict[str, Any]:
     own = (
-        "name", "description", "outputs_per_week", "stratify_by", "overlap", "next_sample_at",
+        "name", "description", "outputs_per_week", "stratify_by", "sampling", "overlap", "next_sample_at",
         "error_criterion",
         "baseline_weeks", "follows_champion",
     )  # fmt: skip
@@ -210,19 +211,4 @@ class EventsForm(forms.Form):
     file = ImportFileField(
         most_bytes=MOST_BYTES,
         help_text="JSONL or CSV. All rows are stored, or none where one has a problem.",
-    )
-
-
-class AcceptForm(forms.Form):
-    """The feedback that the page showed."""
-
-    dataset_version = forms.IntegerField(required=False)
-
-
-class DismissForm(forms.Form):
-    reason = forms.CharField(
-        max_length=500,
-        label="Reason for not retraining",
-        widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Give a reason for not retraining."},
     )

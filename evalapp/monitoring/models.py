@@ -5,7 +5,7 @@ from django.db import models
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
-from evalapp.datasets.models import Dataset, DatasetVersion
+from evalapp.datasets.models import Dataset
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
@@ -14,15 +14,22 @@ from evalapp.runs.models import Output
 WEEK = dt.timedelta(days=7)
 
 
+class Sampling(models.TextChoices):
+    """How likely the outputs of a stratum are to be reviewed."""
+
+    PROPORTIONAL = "proportional", "Every output as likely"
+    RISK = "risk", "Strata with more material errors up to three times as likely"
+
+
 class Stream(BaseModel):
     """Answers of a system in production, of which people review some every week.
 
     ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by
-    ``seed``, in proportion by ``stratify_by`` where there is one, and go to the people of ``reviewers``,
-    ``overlap`` to each. ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past
-    which it alerts. ``error_criterion`` is the key of the question that finds material errors; empty: none.
-    ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed, exported and walked through
-    like any other. ``key_figures``: role → {"criterion": key,
+    ``seed``, stratified by ``stratify_by`` where there is one, in proportion or by risk (``sampling``), and
+    go to the people of ``reviewers``, ``overlap`` to each. ``thresholds``: criterion's key → the mean (the
+    rate, for ``error_criterion``) past which it alerts. ``error_criterion`` is the key of the question that
+    finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was sampled, so that it is
+    reviewed, exported and walked through like any other. ``key_figures``: role → {"criterion": key,
     "metric": name of a daily metric}. ``follows_champion``: who becomes the project's champion is
     deployed here. ``unmatched_assessments``: how many were of events that did not come.
     ``counted_events`` and ``counted_assessments``: the keys up to which the daily metrics count them.
@@ -39,6 +46,7 @@ class Stream(BaseModel):
     outputs_per_week = models.PositiveIntegerField()
     overlap = models.PositiveSmallIntegerField(default=1)
     stratify_by = models.CharField(max_length=100, blank=True)
+    sampling = models.CharField(max_length=12, choices=Sampling.choices, default=Sampling.PROPORTIONAL)
     seed = models.BigIntegerField()
     error_criterion = models.CharField(max_length=40, blank=True)
     thresholds = models.JSONField(default=dict, blank=True)
@@ -204,7 +212,8 @@ class WeeklyMetric(BaseModel):
 
     ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as of a Criterion.
     ``reviews`` it rests on, over ``items`` outputs. ``error``: standard error of ``value``. Without a value,
-    ``reason`` says why.
+    ``reason`` says why. ``narrowed_*``: the same estimate made narrower by a daily metric, ``narrowed_by``;
+    empty where none narrows it.
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="metrics")
@@ -221,6 +230,10 @@ class WeeklyMetric(BaseModel):
     reason = models.CharField(max_length=200, blank=True)
     note = models.CharField(max_length=200, blank=True)
     signature = models.CharField(max_length=200)
+    narrowed_by = models.CharField(max_length=80, blank=True)
+    narrowed_value = models.FloatField(null=True, blank=True)
+    narrowed_low = models.FloatField(null=True, blank=True)
+    narrowed_high = models.FloatField(null=True, blank=True)
 
     class Meta:
         ordering = ["weekly_sample_id", "pk"]
@@ -259,29 +272,18 @@ class Cause(models.TextChoices):
     CANNOT_TELL = "cannot_tell", "Cannot tell"
 
 
-class MailState(models.TextChoices):
-    WAITING = "waiting", "Waiting"
-    SENDING = "sending", "Sending"
-    SENT = "sent", "Sent"
-    FAILED = "failed", "Not sent"
-    JOINED = "joined", "In one email"
-    OFF = "off", "Not set up"
-
-
 class Alert(BaseModel):
-    """A criterion that turned to the worse in a week. While it waits for somebody, no other of its kind is
-    raised.
+    """A criterion that turned to the worse in a week; once of a kind in an incident.
 
     ``cause`` with its ``cause_reason``, and who, of one reviewer; ``evidence``: [{"name", "value", "low",
     "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`). It is asked again with each
     later week until one is told; ``told_week``: the number of the last week that was asked.
-    ``value`` is the smoothed mean or rate, ``limit`` what it went past. ``mail_state``: what became of the
-    e-mail to those who decide, *joined* where that of the week's first alert tells of it; ``mail_note`` to
-    how many, or why not.
+    ``value`` is the smoothed mean or rate, ``limit`` what it went past.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="alerts")
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="alerts")
+    incident = models.ForeignKey("Incident", on_delete=models.CASCADE, related_name="alerts")
     criterion_key = models.CharField(max_length=40)
     criterion_name = models.CharField(max_length=80)
     kind = models.CharField(max_length=9, choices=AlertKind.choices)
@@ -295,78 +297,13 @@ class Alert(BaseModel):
     value = models.FloatField()
     limit = models.FloatField()
     message = models.CharField(max_length=400)
-    mail_state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.WAITING)
-    mail_attempts = models.PositiveSmallIntegerField(default=0)
-    mail_note = models.CharField(max_length=300, blank=True)
-    acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["weekly_sample", "criterion_key", "kind"], name="alert_once_a_week"
+                fields=["incident", "criterion_key", "kind"], name="alert_once_an_incident"
             ),
-            models.UniqueConstraint(
-                fields=["stream", "criterion_key", "kind"],
-                condition=models.Q(acknowledged_at__isnull=True),
-                name="alert_one_unanswered",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["mail_state"],
-                name="alert_mail_due",
-                condition=models.Q(mail_state=MailState.WAITING),
-            )
         ]
 
     def __str__(self) -> str:
         return self.message
-
-
-class ProposalState(models.TextChoices):
-    PROPOSED = "proposed", "To decide"
-    ACCEPTED = "accepted", "Accepted"
-    DISMISSED = "dismissed", "Dismissed"
-
-
-class RetrainProposal(BaseModel):
-    """What an alert proposes: to train again on what reviewers said. A person accepts it, or says why not.
-
-    ``dataset_version``: the feedback it was accepted for; ``weeks``: [{"week": number, "rows": int}], the
-    weeks of the stream in which its training rows were reviewed. A stream has one to decide at a time.
-    """
-
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="proposals")
-    alert = models.OneToOneField(Alert, on_delete=models.CASCADE, related_name="proposal")
-    state = models.CharField(max_length=9, choices=ProposalState.choices, default=ProposalState.PROPOSED)
-    dataset_version = models.ForeignKey(
-        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    weeks = models.JSONField(default=list, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
-    decided_at = models.DateTimeField(null=True, blank=True)
-    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["stream"],
-                condition=models.Q(state=ProposalState.PROPOSED),
-                name="proposal_one_to_decide",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(state=ProposalState.PROPOSED, decided_at__isnull=True)
-                | (~models.Q(state=ProposalState.PROPOSED) & models.Q(decided_at__isnull=False)),
-                name="proposal_decided_has_date",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(state=ProposalState.DISMISSED) | ~models.Q(reason=""),
-                name="proposal_dismissed_has_reason",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"retrain because of {self.alert_id}"

@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Project
 from evalapp.monitoring.daily.counting import EVENTS
 from evalapp.monitoring.daily.models import ALL, DailyMetric
 from evalapp.monitoring.events.models import EventKey
+from evalapp.monitoring.incidents.models import Incident, IncidentState
 from evalapp.monitoring.models import (
     Alert,
-    RetrainProposal,
     Stream,
     WeeklyMetric,
     WeeklySample,
@@ -21,7 +21,7 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 
 def streams_of(project: Project) -> QuerySet[Stream]:
-    """The project's streams with ``event_count``, ``last_event_at``, ``week_count`` and ``open_alerts``."""
+    """The project's streams with ``event_count``, ``last_event_at``, ``week_count`` and ``has_incident``."""
     events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
     days = DailyMetric.objects.filter(stream=OuterRef("pk"), metric=EVENTS, stratum=ALL).order_by()
     counted = days.values("stream").annotate(n=Sum("n")).values("n")
@@ -29,7 +29,7 @@ def streams_of(project: Project) -> QuerySet[Stream]:
     following = events.filter(pk__gt=OuterRef("counted_events")).values("stream")
     uncounted = following.annotate(n=Count("pk")).values("n")
     newest = events.order_by("-happened_at").values("happened_at")[:1]
-    alerts = Alert.objects.filter(stream=OuterRef("pk"), acknowledged_at=None).order_by()
+    incidents = Incident.objects.filter(stream=OuterRef("pk"), state=IncidentState.OPEN)
     return (
         Stream.objects.filter(project=project)
         .select_related("project", "rubric_version__rubric", "dataset", "candidate", "created_by")
@@ -37,7 +37,7 @@ def streams_of(project: Project) -> QuerySet[Stream]:
             event_count=Coalesce(Subquery(counted), 0) + Coalesce(Subquery(uncounted), 0),
             last_event_at=Subquery(newest),
             week_count=Count("weekly_samples", filter=Q(weekly_samples__state=WeeklySampleState.EVALUATED)),
-            open_alerts=Subquery(alerts.values("stream").annotate(n=Count("pk")).values("n")),
+            has_incident=Exists(incidents),
         )
     )
 
@@ -48,16 +48,8 @@ def weeks_of(stream: Stream) -> QuerySet[WeeklySample]:
 
 
 def alerts_of(stream: Stream) -> QuerySet[Alert]:
-    """Those that wait for somebody first, then newest first."""
-    return stream.alerts.select_related(
-        "weekly_sample__campaign", "acknowledged_by", "cause_reviewer", "proposal"
-    ).order_by("-id")
-
-
-def proposals_of(stream: Stream) -> QuerySet[RetrainProposal]:
-    return stream.proposals.select_related(
-        "alert__weekly_sample", "decided_by", "dataset_version__dataset", "stream__project"
-    ).order_by("-id")
+    """Newest first."""
+    return stream.alerts.select_related("weekly_sample__campaign", "cause_reviewer").order_by("-id")
 
 
 def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> list[CriterionTrend]:

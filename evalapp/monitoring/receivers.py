@@ -1,4 +1,4 @@
-"""Alerts and proposals of streams in the project's inbox."""
+"""Incidents of streams in the project's inbox, and what follows when the champion changes."""
 
 from typing import Any
 
@@ -11,34 +11,31 @@ from evalapp.decisions.models import Decision
 from evalapp.decisions.signals import inbox_asked
 from evalapp.monitoring.deployments.models import DeploymentOrigin
 from evalapp.monitoring.deployments.services import record_deployment
-from evalapp.monitoring.models import Alert, ProposalState, RetrainProposal, Stream
+from evalapp.monitoring.incidents.models import Incident, IncidentState
+from evalapp.monitoring.incidents.queries import incidents_of
+from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.signals import champion_changed
 
-SHOWN_OF_A_KIND = 3
+SHOWN = 3
 
 
 @receiver(inbox_asked)
-def alerts_and_proposals(sender: Any, project: Project, **kwargs: Any) -> list[InboxEntry]:
-    """The newest alerts that nobody acknowledged, and the retrains to decide on."""
-    alerts = Alert.objects.filter(stream__project=project, acknowledged_at=None).order_by("-id")
-    proposals = RetrainProposal.objects.filter(
-        stream__project=project, state=ProposalState.PROPOSED
-    ).select_related("stream")
+def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEntry]:
+    """The newest that nobody acknowledged."""
+    waiting = incidents_of(project).filter(state=IncidentState.OPEN, acknowledged_at=None).order_by("-id")
     return [
-        *(
-            InboxEntry("alert", alert.message, _page(project, alert.stream_id) + "#alerts")
-            for alert in alerts[:SHOWN_OF_A_KIND]
-        ),
-        *(
-            InboxEntry(
-                "retrain",
-                f"{proposal.stream}: decide whether to retrain",
-                _page(project, proposal.stream_id) + "#retrain",
-            )
-            for proposal in proposals.order_by("-id")[:SHOWN_OF_A_KIND]
-        ),
+        InboxEntry(
+            "incident",
+            f"{incident.stream}: {', '.join(_criteria(incident))} got worse",
+            reverse("incident_detail", args=[project.slug, incident.stream_id, incident.pk]),
+        )
+        for incident in waiting.prefetch_related("alerts")[:SHOWN]
     ]
+
+
+def _criteria(incident: Incident) -> list[str]:
+    return list(dict.fromkeys(alert.criterion_name for alert in incident.alerts.all()))
 
 
 @receiver(champion_changed)
@@ -57,7 +54,3 @@ def promoted(
             decision=Decision.objects.filter(pk=decision).first() if decision else None,
             by=by,
         )
-
-
-def _page(project: Project, stream_id: int) -> str:
-    return reverse("stream_detail", args=[project.slug, stream_id])

@@ -16,18 +16,12 @@ from evalapp.audit.services import record
 from evalapp.campaigns.design import MOST_OVERLAP, without_review_permission
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
-from evalapp.core.strict_json import bad_character
-from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset
-from evalapp.monitoring.alerts import propose
-from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
 from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
     WEEK,
-    Alert,
-    ProposalState,
-    RetrainProposal,
+    Sampling,
     Stream,
     StreamReviewer,
     WeeklySampleState,
@@ -63,6 +57,7 @@ class StreamPlan:
     description: str = ""
     overlap: int = 1
     stratify_by: str = ""
+    sampling: str = Sampling.PROPORTIONAL
     error_criterion: str = ""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     baseline_weeks: int = 12
@@ -135,6 +130,7 @@ def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
         "outputs_per_week": plan.outputs_per_week,
         "overlap": plan.overlap,
         "stratify_by": plan.stratify_by.strip(),
+        "sampling": plan.sampling,
         "error_criterion": plan.error_criterion,
         "thresholds": dict(plan.thresholds),
         "baseline_weeks": plan.baseline_weeks,
@@ -157,6 +153,7 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
         "outputs_per_week": plan.outputs_per_week,
         "overlap": plan.overlap,
         "by": plan.stratify_by,
+        "sampling": plan.sampling,
         "rubric_version": plan.rubric_version.pk,
         "reviewers": sorted(person.pk for person in plan.reviewers),
         "thresholds": dict(plan.thresholds),
@@ -207,6 +204,11 @@ def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) ->
         yield "rubric_version", "This rubric belongs to another project."
     if not 1 <= plan.outputs_per_week <= MOST_PER_WEEK:
         yield "outputs_per_week", f"Between 1 and {MOST_PER_WEEK:,} outputs can be reviewed a week."
+    if plan.sampling == Sampling.RISK and not (plan.stratify_by.strip() and plan.error_criterion):
+        yield (
+            "sampling",
+            "Sampling by risk needs a field to stratify by, and a question that finds material errors.",
+        )
     if plan.baseline_weeks not in BASELINE_WEEKS:
         yield "baseline_weeks", "A baseline has 8 to 52 weeks."
     if not -FARTHEST <= plan.next_sample_at - timezone.now() <= FARTHEST:
@@ -282,79 +284,3 @@ def end_stream(*, stream: Stream, by: User | None) -> None:
         state=WeeklySampleState.EMPTY, note=ENDED_BEFORE
     )
     record("stream.ended", by=by, obj=stream, project=stream.project)
-
-
-@transaction.atomic
-def acknowledge(*, alert: Alert, by: User) -> None:
-    """Say that somebody looks after it; from now on the same may alert again. ConflictError
-    where it is done.
-    """
-    waiting = Alert.objects.filter(pk=alert.pk, acknowledged_at=None)
-    if not waiting.update(acknowledged_at=Now(), acknowledged_by=by):
-        raise ConflictError("This alert has been acknowledged already.")
-    record("alert.acknowledged", by=by, obj=alert, project=alert.stream.project)
-
-
-@transaction.atomic
-def propose_retraining(*, alert: Alert, by: User) -> RetrainProposal:
-    """Propose a retrain although the cause of the alert cannot be told, or is none that training mends.
-    ConflictError where a proposal waits in the stream, or the alert had one.
-    """
-    lock_unended(alert.stream)
-    proposal = propose(alert)
-    if proposal is None:
-        raise ConflictError("A proposal waits in this stream already, or this alert had one.")
-    record("retrain.proposed", by=by, obj=proposal, project=alert.stream.project, data={"alert": alert.pk})
-    return proposal
-
-
-@transaction.atomic
-def accept_proposal(
-    *, proposal: RetrainProposal, by: User, dataset_version: int | None = None
-) -> DatasetVersion:
-    """Decide to train again on rows that were reviewed in the proposal's stream, and keep which weeks they
-    are of; the training itself is started by its own page. ``dataset_version``: the one that was shown, else
-    the newest.
-
-    Raises ConflictError where it is decided, no feedback of the week that alerted or a later one has been
-    exported yet, or the version that was shown cannot be taken.
-    """
-    possible = feedback_for(proposal)
-    if not possible:
-        raise ConflictError(
-            f"There is no dataset version from feedback of “{proposal.stream}” since"
-            f" {proposal.alert.weekly_sample} to train on yet. Export the corrections of that week first,"
-            " then accept."
-        )
-    shown = (each for each in possible if dataset_version in (None, each.version.pk))
-    chosen = next(shown, None)
-    if chosen is None:
-        raise ConflictError(
-            f"That dataset version has other rows than those reviewed in “{proposal.stream}” since "
-            f"{proposal.alert.weekly_sample}. Reload the page, and accept what it shows."
-        )
-    weeks = [{"week": week, "rows": rows} for week, rows in chosen.weeks.items()]
-    _decide(proposal, ProposalState.ACCEPTED, by, dataset_version=chosen.version, weeks=weeks)
-    return chosen.version
-
-
-@transaction.atomic
-def dismiss_proposal(*, proposal: RetrainProposal, reason: str, by: User) -> None:
-    """Decide against it. Raises InvalidError without a reason, ConflictError where it is decided."""
-    reason = " ".join(reason.split())
-    if not reason or len(reason) > 500:
-        message = "Give the reason for not retraining, in 1 to 500 characters."
-        raise InvalidError(message, fields={"reason": [message]})
-    if bad := bad_character(reason):
-        message = f"The reason has {bad}. Remove it."
-        raise InvalidError(message, fields={"reason": [message]})
-    _decide(proposal, ProposalState.DISMISSED, by, reason=reason)
-
-
-def _decide(proposal: RetrainProposal, state: ProposalState, by: User, **changes: object) -> None:
-    open_one = RetrainProposal.objects.filter(pk=proposal.pk, state=ProposalState.PROPOSED)
-    if not open_one.update(state=state, decided_at=Now(), decided_by=by, **changes):
-        raise ConflictError("This proposal has been decided already. Reload the page.")
-    told = {name: value if isinstance(value, list) else str(value) for name, value in changes.items()}
-    data = {"alert": proposal.alert_id, **told}
-    record(f"retrain.{state}", by=by, obj=proposal, project=proposal.stream.project, data=data)

@@ -1,11 +1,11 @@
 from celery import shared_task
 
 from evalapp.jobs.work import carry_out
-from evalapp.monitoring.alerts import send_due_mail
 from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.events.assessments import match_waiting
 from evalapp.monitoring.events.months import make_months
+from evalapp.monitoring.incidents.mail import remind, send_due_mail
 from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_weeks
 
 
@@ -30,4 +30,5 @@ def count_events() -> None:
 @shared_task(name="evalapp.monitoring.tasks.evaluate_due_weeks")
 def evaluate_due() -> None:
     evaluate_due_weeks()
+    remind()
     send_due_mail()

@@ -8,6 +8,19 @@ from evalapp.monitoring.models import WeeklyMetric
 from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, Week, control_chart
 
 NOT_ENOUGH = "not enough data"
+RECOVERY_WEEKS = 2
+CHANCE = 1.645
+"""Standard errors: the one-sided 95% quantile of the normal distribution."""
+
+
+class Recovery(NamedTuple):
+    """The mean of the last weeks, and the limit on whose good side it has recovered: the threshold, or what
+    is left of the baseline by chance in one of 20 such means, whichever is stricter; None without either.
+    """
+
+    value: float
+    limit: float | None
+    is_back: bool
 
 
 class CriterionTrend(NamedTuple):
@@ -69,6 +82,27 @@ class CriterionTrend(NamedTuple):
         if not self.is_enough or value is None:
             return False
         return all(value < each if self.last.more_is_worse else value > each for each in limits)
+
+    def recovery(self, *, after: int) -> "Recovery | None":
+        """How the last `RECOVERY_WEEKS` weeks together stand, all later than week number ``after`` and with
+        enough reviews; None while there are not as many.
+        """
+        latest = self.metrics[-RECOVERY_WEEKS:]
+        values = [each.value for each in latest if is_enough(each) and each.weekly_sample.number > after]
+        if len(values) < RECOVERY_WEEKS:
+            return None
+        value = sum(each for each in values if each is not None) / RECOVERY_WEEKS
+        limits = [] if self.threshold is None else [self.threshold]
+        if self.chart is not None and (usual := self.chart.baseline) is not None:
+            variance = sum(usual.error(each.reviews) ** 2 for each in latest) / RECOVERY_WEEKS**2
+            if usual.weeks:
+                variance += usual.error(latest[-1].reviews) ** 2 / usual.weeks
+            reach = CHANCE * math.sqrt(variance)
+            limits.append(usual.mean + (reach if self.last.more_is_worse else -reach))
+        if not limits:
+            return Recovery(value, None, True)
+        limit = min(limits) if self.last.more_is_worse else max(limits)
+        return Recovery(value, limit, value <= limit if self.last.more_is_worse else value >= limit)
 
     @property
     def is_drifting(self) -> bool:

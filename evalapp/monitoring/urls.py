@@ -3,9 +3,11 @@ from django.urls import path
 from evalapp.monitoring import views
 from evalapp.monitoring.daily.views import daily_metrics, stream_events
 from evalapp.monitoring.deployments.views import deployment_end, deployment_list, stream_roll_back
+from evalapp.monitoring.incidents import views as incidents
 
 _MONITOR = "projects/<slug:slug>/monitor"
 _STREAM = f"{_MONITOR}/<int:stream_id>"
+_INCIDENT = f"{_STREAM}/incidents/<int:incident_id>"
 
 _DEPLOYMENTS = "projects/<slug:slug>/models/deployments"
 
@@ -25,8 +27,9 @@ urlpatterns = [
     path(f"{_STREAM}/end/", views.stream_end, name="stream_end"),
     path(f"{_STREAM}/sample/", views.stream_sample, name="stream_sample"),
     path(f"{_STREAM}/weeks/<int:number>/", views.stream_week, name="stream_week"),
-    path(f"{_STREAM}/alerts/<int:alert_id>/acknowledge/", views.alert_acknowledge, name="alert_acknowledge"),
-    path(f"{_STREAM}/alerts/<int:alert_id>/propose/", views.alert_propose, name="alert_propose"),
-    path(f"{_STREAM}/proposals/<int:proposal_id>/accept/", views.proposal_accept, name="proposal_accept"),
-    path(f"{_STREAM}/proposals/<int:proposal_id>/dismiss/", views.proposal_dismiss, name="proposal_dismiss"),
+    path(f"{_INCIDENT}/", incidents.incident_detail, name="incident_detail"),
+    path(f"{_INCIDENT}/acknowledge/", incidents.incident_acknowledge, name="incident_acknowledge"),
+    path(f"{_INCIDENT}/training-data/", incidents.incident_accept, name="incident_accept"),
+    path(f"{_INCIDENT}/second-review/", incidents.incident_second_review, name="incident_second_review"),
+    path(f"{_INCIDENT}/close/", incidents.incident_close, name="incident_close"),
 ]

@@ -1,15 +1,12 @@
-"""A project's streams: plans, weeks, alerts and retraining proposals."""
+"""A project's streams: plans, weeks, and what came of them."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -24,29 +21,24 @@ from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.daily.lines import metric_lines
 from evalapp.monitoring.deployments.queries import serving
+from evalapp.monitoring.evaluation import more_reviews
 from evalapp.monitoring.events.reading import events_of_file
 from evalapp.monitoring.events.storage import import_events
-from evalapp.monitoring.feedback import Feedback, feedback_for
-from evalapp.monitoring.forms import AcceptForm, DismissForm, EventsForm, StreamForm
+from evalapp.monitoring.forms import EventsForm, StreamForm
+from evalapp.monitoring.incidents.queries import incidents_of
 from evalapp.monitoring.key_figures import key_figures_of
-from evalapp.monitoring.models import ProposalState, RetrainProposal, Stream, WeeklyMetric, WeeklySampleState
+from evalapp.monitoring.models import Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import (
-    alerts_of,
     followed_criteria,
-    proposals_of,
     streams_of,
     weeks_of,
 )
 from evalapp.monitoring.weeks import sample_now
-from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
 from evalapp.rubrics.models import RubricVersion
-from evalapp.runs.models import Run
-from evalapp.webhooks.models import WebhookEvent
 from evalapp.webhooks.views import site_of
 
 WEEKS_SHOWN = 12
-ALERTS_SHOWN = 20
-PROPOSALS_SHOWN = 10
+INCIDENTS_SHOWN = 10
 SAMPLES_ON_PAGE = 50
 
 
@@ -123,13 +115,7 @@ def stream_detail(request: MemberRequest, stream_id: int) -> HttpResponse:
     return _render(request, _stream(request, stream_id))
 
 
-def _render(
-    request: MemberRequest,
-    stream: Stream,
-    *,
-    problem: ProblemError | None = None,
-    form: DismissForm | None = None,
-) -> HttpResponse:
+def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | None = None) -> HttpResponse:
     followed = followed_criteria(stream)
     lines = metric_lines(stream)
     weeks = list(weeks_of(stream)[:WEEKS_SHOWN])
@@ -138,7 +124,6 @@ def _render(
         (metric.weekly_sample_id, metric.criterion_key): metric
         for metric in WeeklyMetric.objects.filter(weekly_sample__in=evaluated)
     }
-    proposals = list(proposals_of(stream)[:PROPOSALS_SHOWN])
     context: dict[str, Any] = {
         "stream": stream,
         "followed": [
@@ -156,24 +141,19 @@ def _render(
             for week in weeks
         ],
         "criteria": [each.last for each in followed],
-        "alerts": list(alerts_of(stream)[:ALERTS_SHOWN]),
-        "proposals": proposals,
+        "incidents": list(
+            incidents_of(request.project)
+            .filter(stream=stream)
+            .prefetch_related("alerts__cause_reviewer")[:INCIDENTS_SHOWN]
+        ),
         "metric_lines": lines,
         "key_figures": key_figures_of(stream, followed, lines),
         "serving": list(serving(stream)),
-        "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
-        "feedback": _feedback(proposals),
-        "base_dataset": _base_dataset(stream),
         "is_due": stream.next_sample_at <= timezone.now(),
         "waits_to_be_sampled": any(
             week.state in (WeeklySampleState.EMPTY, WeeklySampleState.DUE) for week in weeks
         ),
-        "tells_webhook": request.project.webhook_endpoints.filter(
-            disabled_at=None, events__contains=[WebhookEvent.ALERT_RAISED]
-        ).exists(),
-        "sends_mail": settings.SENDS_MAIL,
         "problem": problem,
-        "form": form or DismissForm(),
     }
     return render(request, "monitoring/detail.html", context, status=problem.status if problem else 200)
 
@@ -186,7 +166,7 @@ def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResp
     week = get_or_missing(weeks_of(stream), number=number)
     samples = week.samples.select_related("key", "output").order_by("id")
     page = keyset_page(samples, request, order=("id",), size=SAMPLES_ON_PAGE)
-    context = {"stream": stream, "week": week, "page": page}
+    context = {"stream": stream, "week": week, "page": page, "more_reviews": more_reviews(week)}
     return render(request, "monitoring/week.html", context)
 
 
@@ -241,91 +221,3 @@ stream_pause = _move(services.pause_stream, "Paused: no week is sampled until yo
 stream_resume = _move(services.resume_stream, "Resumed: the week that runs now is sampled at its end.")
 stream_end = _move(services.end_stream, "Ended: no more weeks are sampled, and everything is kept.")
 stream_sample = _move(sample_now, "The week is being sampled.")
-
-
-@require_POST
-@project_view(Permission.EDIT_CAMPAIGNS)
-def alert_acknowledge(request: MemberRequest, stream_id: int, alert_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    alert = get_or_missing(stream.alerts.select_related("stream__project"), pk=alert_id)
-    try:
-        services.acknowledge(alert=alert, by=request.user)
-    except ProblemError as error:
-        return _render(request, stream, problem=error)
-    return _acted(request, stream, "Acknowledged. From the next week on, the same metric can alert again.")
-
-
-@require_POST
-@project_view(Permission.DECIDE)
-def alert_propose(request: MemberRequest, stream_id: int, alert_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    alert = get_or_missing(stream.alerts.select_related("stream__project"), pk=alert_id)
-    try:
-        services.propose_retraining(alert=alert, by=request.user)
-    except ProblemError as error:
-        return _render(request, stream, problem=error)
-    return _acted(request, stream, "Retraining is proposed: accept or dismiss it.")
-
-
-def _feedback(proposals: list[RetrainProposal]) -> Feedback | None:
-    """The newest that the proposal to decide can be accepted for."""
-    to_decide = (each for each in proposals if each.state == ProposalState.PROPOSED)
-    return next((found for each in to_decide for found in feedback_for(each)[:1]), None)
-
-
-def _base_dataset(stream: Stream) -> int:
-    """The dataset that the champion was trained on, else the stream's own."""
-    trained = Run.objects.filter(project=stream.project_id, produced__alias=ModelAlias.CHAMPION)
-    found = trained.order_by("-pk").values_list("dataset_version__dataset", flat=True).first()
-    return found or stream.dataset_id
-
-
-def _proposal(stream: Stream, proposal_id: int) -> RetrainProposal:
-    return get_or_missing(proposals_of(stream), pk=proposal_id)
-
-
-@require_POST
-@project_view(Permission.DECIDE)
-def proposal_accept(request: MemberRequest, stream_id: int, proposal_id: int) -> HttpResponse:
-    """Then to the training's page, filled in with the feedback that was shown."""
-    stream = _stream(request, stream_id)
-    proposal = _proposal(stream, proposal_id)
-    form = AcceptForm(request.POST)
-    # What is no number names no version.
-    shown = form.cleaned_data["dataset_version"] if form.is_valid() else 0
-    try:
-        version = services.accept_proposal(proposal=proposal, by=request.user, dataset_version=shown)
-    except ProblemError as error:
-        return _render(request, stream, problem=error)
-    messages.success(request, "Accepted. Check the settings, then start the training.")
-    proposed: dict[str, str | int] = {
-        "dataset_version": version.pk,
-        "name": f"{stream}, retrained",
-        **_champion(request),
-    }
-    return redirect(f"{reverse('run_new', args=[request.project.slug])}?kind=training&{urlencode(proposed)}")
-
-
-def _champion(request: MemberRequest) -> dict[str, int]:
-    """What the champion stands on, so that the new adapter goes on from it."""
-    champion = ModelVersion.objects.filter(project=request.project, alias=ModelAlias.CHAMPION).first()
-    if champion is None:
-        return {}
-    if champion.kind == ModelKind.LORA and champion.base_id is not None:
-        return {"base": champion.base_id, "continued_from": champion.pk}
-    return {"base": champion.pk} if champion.kind in STANDING_KINDS else {}
-
-
-@require_POST
-@project_view(Permission.DECIDE)
-def proposal_dismiss(request: MemberRequest, stream_id: int, proposal_id: int) -> HttpResponse:
-    stream = _stream(request, stream_id)
-    proposal = _proposal(stream, proposal_id)
-    try:
-        services.dismiss_proposal(proposal=proposal, reason=request.POST.get("reason", ""), by=request.user)
-    except ProblemError as error:
-        form = DismissForm(request.POST)
-        if form.is_valid():
-            show_problem(form, error)
-        return _render(request, stream, problem=error, form=form)
-    return _acted(request, stream, "Dismissed, with your reason.")

@@ -1,11 +1,14 @@
-"""Which outputs of a week are reviewed: a seeded random sample, simple or stratified by a field. Pure."""
+"""Which outputs of a week are reviewed: a seeded random sample, simple, stratified by a field, or by risk.
+Pure.
+"""
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
+from evalapp.stats.sample_allocation import Scheme, allocate
 
 
 class Candidate(NamedTuple):
@@ -25,11 +28,20 @@ class RandomSample(NamedTuple):
     note: str = ""
 
 
-def draw_sample(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) -> RandomSample:
+def draw_sample(
+    population: Sequence[Candidate],
+    wanted: int,
+    *,
+    seed: int,
+    week: int,
+    risk: Mapping[str, float] | None = None,
+) -> RandomSample:
     """``wanted`` outputs (all, where there are fewer), each as likely as the others of its stratum.
 
     With one stratum it is a simple random sample. Each stratum gives at least one; where there are more
     strata than outputs are wanted, or more than a field should have, the sample is simple, and says so.
+    ``risk`` by stratum: the riskier a stratum, the likelier its outputs, the riskiest three times as likely
+    as the least (`evalapp.stats.sample_allocation`).
     """
     ordered = sorted(population, key=lambda each: each.external_id)
     if len(ordered) <= wanted:
@@ -41,10 +53,22 @@ def draw_sample(population: Sequence[Candidate], wanted: int, *, seed: int, week
     if len(strata) > min(wanted, MOST_STRATA):
         note = f"Not stratified: the field has {len(strata):,} values, too many for {wanted:,} outputs."
         strata = {"": ordered}
-    shares = shares_by_stratum({name: len(members) for name, members in strata.items()}, wanted)
+    sizes = {name: len(members) for name, members in strata.items()}
+    if risk and not note:
+        allocation = allocate(
+            dict[Hashable, int](sizes.items()),
+            wanted,
+            scheme=Scheme.RISK,
+            risk=dict[Hashable, float](risk.items()),
+        )
+        shares = {str(name): count for name, count in allocation.counts(seed=seed + week).items()}
+        likely = {str(name): probability for name, probability in allocation.probability.items()}
+    else:
+        shares = shares_by_stratum(sizes, wanted)
+        likely = {name: shares[name] / size for name, size in sizes.items()}
     found: dict[int, float] = {}
     for name, members in sorted(strata.items()):
         generator = random.Random(f"{seed}:{week}:{name}")
         chosen = generator.sample(members, shares[name])
-        found |= {each.id: shares[name] / len(members) for each in chosen}
+        found |= {each.id: likely[name] for each in chosen}
     return RandomSample(found, note)

@@ -24,26 +24,27 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import possible_reviewers
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.datasets.models import DatasetVersion, Split, VaultEntry
-from evalapp.datasets.rows import ExampleRow, example_row
+from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.datasets.rows import example_row
 from evalapp.datasets.services import create_version
-from evalapp.datasets.vault import ENTRY
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
 from evalapp.monitoring.anchors import anchors_of, anchors_wanted
 from evalapp.monitoring.daily.models import LONGEST_STRATUM
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
-from evalapp.monitoring.events.reading import token_of_event
+from evalapp.monitoring.events.rows import rows_of_events
 from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
     WEEK,
     SampledOutput,
     SampleRole,
+    Sampling,
     Stream,
     WeeklySample,
     WeeklySampleState,
 )
+from evalapp.monitoring.risk import risk_by_stratum
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.runs.generation.answers import ImportedAnswer
 from evalapp.runs.models import Run
@@ -197,7 +198,13 @@ def _drawn(week: WeeklySample) -> int:
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
     wanted = anchors_wanted(stream, week)
-    result = draw_sample(population, stream.outputs_per_week - wanted, seed=stream.seed, week=week.number)
+    result = draw_sample(
+        population,
+        stream.outputs_per_week - wanted,
+        seed=stream.seed,
+        week=week.number,
+        risk=risk_by_stratum(stream) if stream.sampling == Sampling.RISK else None,
+    )
     chosen = list(
         stream.events.filter(pk__in=result.probabilities)
         .select_related("key")
@@ -267,28 +274,7 @@ def _stored(
     candidate, in their order.
     """
     stream = week.stream
-    tokens = [token_of_event(stream, each.key.external_id) for each in chosen]
-    entries = VaultEntry.objects.filter(project=stream.project, token__in=tokens)
-    masked = set(entries.values_list("token", flat=True))
-    rows = (
-        ExampleRow(
-            split=Split.FEEDBACK,
-            messages=each.messages,
-            conversation=each.conversation,
-            context=each.context,
-            metadata=each.fields,
-            provenance={
-                "stream": stream.pk,
-                "external_id": each.key.external_id,
-                **(
-                    {ENTRY: str(token)}
-                    if (token := token_of_event(stream, each.key.external_id)) in masked
-                    else {}
-                ),
-            },
-        )
-        for each in chosen
-    )
+    rows = rows_of_events(stream, chosen, split=Split.FEEDBACK)
     again = (replace(example_row(each.output.example), row_key=None) for each in anchors)
     texts = [*(each.text for each in chosen), *(each.output.text for each in anchors)]
     version = create_version(

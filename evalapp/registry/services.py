@@ -218,12 +218,11 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
 
 
 @transaction.atomic
-def set_alias(
-    *, version: ModelVersion, alias: str, by: User | None, decision: int | None = None, tell: bool = True
-) -> None:
+def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: int | None = None) -> None:
     """Give an alias ("champion", "challenger", or "" for none); a project has one holder of each.
 
-    ``decision``: the id of the decision that gives it, for the audit. ``tell``: send `champion_changed`.
+    ``decision``: the id of the decision that gives it, for the audit. `champion_changed` tells of a new
+    champion.
     """
     if alias and alias not in ModelAlias.values:
         message = f"There is no alias {alias!r}; choose champion or challenger."
@@ -242,7 +241,7 @@ def set_alias(
     version.save(update_fields=["alias"])
     data = {"alias": alias} if decision is None else {"alias": alias, "decision": decision}
     record("model.alias_set", by=by, obj=version, project=version.project, data=data)
-    if tell and alias == ModelAlias.CHAMPION:
+    if alias == ModelAlias.CHAMPION:
         champion_changed.send(ModelVersion, version=version, by=by, decision=decision)
 
 

@@ -208,8 +208,9 @@ def _then(
     level: float,
 ) -> float:
     now = found.measure.half_width or 0.0
-    if not is_share:
-        return now * math.sqrt(narrower)
+    if not is_share or narrower <= 0:
+        # With the whole week reviewed nothing is left to be uncertain of.
+        return now * math.sqrt(max(narrower, 0.0))
     value = found.measure.value or 0.0
     values = weighted_values(ratings, design)
     degrees = values.variance((ratings.item_means() >= 0.5).astype(np.float64))[1]

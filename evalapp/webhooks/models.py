@@ -15,6 +15,9 @@ class WebhookEvent(models.TextChoices):
     CAMPAIGN_COMPLETED = "campaign.completed", "A campaign has all its reviews"
     CAMPAIGN_CLOSED = "campaign.closed", "A campaign is closed"
     ALERT_RAISED = "alert.raised", "An alert is raised"
+    INCIDENT_OPENED = "incident.opened", "An incident is opened"
+    INCIDENT_CLOSED = "incident.closed", "An incident has recovered or is closed"
+    CHAMPION_CHANGED = "champion.changed", "Another model version is the champion"
 
 
 TEST_EVENT = "test"

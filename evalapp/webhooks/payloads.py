@@ -15,6 +15,9 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.queries import answers_of
 from evalapp.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
 
+TOLD_AS_IT_WAS = ("alert", "incident", "champion")
+"""What is told with the facts of its own moment, as they may change before it is sent."""
+
 
 def body_of(delivery: WebhookDelivery) -> str | None:
     """The JSON text of a delivery, or None where what it tells of was deleted meanwhile."""
@@ -33,11 +36,11 @@ def body_of(delivery: WebhookDelivery) -> str | None:
     if delivery.event == TEST_EVENT:
         return json.dumps({**told, "message": "This is a test event."}, ensure_ascii=False)
     facts = delivery.facts
-    if "alert" in facts:
-        # Told as it was raised: its numbers do not change afterwards.
-        alert = {name: value for name, value in facts["alert"].items() if name != "path"}
-        told["alert"] = {**alert, "link": endpoint.site + facts["alert"]["path"]}
-        return json.dumps(told, ensure_ascii=False)
+    for name in TOLD_AS_IT_WAS:
+        if name in facts:
+            own = {field: value for field, value in facts[name].items() if field != "path"}
+            told[name] = {**own, "link": endpoint.site + facts[name]["path"]}
+            return json.dumps(told, ensure_ascii=False)
     campaign = project.campaigns.filter(pk=facts["campaign"]).first()
     if campaign is None:
         return None

@@ -12,7 +12,15 @@ from evalapp.monitoring.models import WEEK
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.api.conftest import Program, problem_in, program_of
 from tests.factories import YES_NO, make_rubric
-from tests.monitoring.making import carry_out, evaluated_weeks, make_stream, rows_of, send
+from tests.monitoring.making import (
+    campaign_of,
+    carry_out,
+    evaluated_weeks,
+    make_feedback,
+    make_stream,
+    rows_of,
+    send,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -92,17 +100,37 @@ def test_the_weeks_are_read(project: Project, program: Program, reviewer: User) 
     weeks = program.get(f"{start}/weeks/?limit=2").json()["results"]
     assert [week["number"] for week in weeks] == [3, 2]
     (alert,) = program.get(f"{start}/alerts/").json()["results"]
-    assert (alert["kind"], alert["acknowledged_at"], alert["mail_state"]) == ("threshold", None, "off")
-    assert alert["cause"] == "cannot_tell" and "too few reviewed weeks" in alert["cause_reason"]
-    done = program.post(f"{start}/alerts/{alert['id']}/acknowledge/")
-    assert done.json()["acknowledged_by"] == "Manager"
-    assert "already" in problem_in(program.post(f"{start}/alerts/{alert['id']}/acknowledge/"), 409)["message"]
-    assert program.get(f"{start}/proposals/").json()["results"] == []
-    propose = f"{start}/alerts/{alert['id']}/propose/"
-    assert program.post(propose).status_code == 201
-    assert "already" in problem_in(program.post(propose), 409)["message"]
-    (proposal,) = program.get(f"{start}/proposals/").json()["results"]
-    assert (proposal["alert"], proposal["state"]) == (alert["id"], "proposed")
+    assert (alert["kind"], alert["cause"]) == ("threshold", "cannot_tell")
+    assert "too few reviewed weeks" in alert["cause_reason"]
+
+
+def test_an_incident_is_worked_on(project: Project, program: Program, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = evaluated_weeks(stream, [3.5])
+    raise_alerts(week)
+    start = f"projects/{project.slug}/incidents/"
+    assert program.get(f"{start}?state=recovered").json()["results"] == []
+    assert program.get(f"{start}?stream={stream.pk + 1}").json()["results"] == []
+    (incident,) = program.get(f"{start}?stream={stream.pk}&state=open").json()["results"]
+    assert (incident["opened_in"], incident["cause"], len(incident["alerts"])) == (1, "cannot_tell", 1)
+    assert [(each["kind"], each["mail_state"]) for each in incident["notices"]] == [("opened", "off")]
+    own = f"{start}{incident['id']}/"
+    assert program.post(f"{own}acknowledge/").json()["acknowledged_by"] == "Manager"
+    assert "already" in problem_in(program.post(f"{own}acknowledge/"), 409)["message"]
+    nothing = {"dataset_version": 1}
+    assert (
+        "Export the corrections" in problem_in(program.post(f"{own}training-data/", nothing), 409)["message"]
+    )
+    version = make_feedback(stream, campaign_of(week))
+    taken = program.post(f"{own}training-data/", {"dataset_version": version.pk}).json()
+    assert (taken["training_data"], taken["weeks"]) == (version.pk, [{"week": 1, "rows": 1}])
+    assert "No event" in problem_in(program.post(f"{own}second-review/"), 409)["message"]
+    send(stream, rows_of(6, week.begins_at))
+    asked = program.post(f"{own}second-review/")
+    assert asked.status_code == 201 and asked.json()["second_review"]
+    problem_in(program.post(f"{own}close/", {"reason": " "}), 400)
+    assert program.post(f"{own}close/", {"reason": "A holiday."}).json()["state"] == "closed"
+    assert program.get(own).json()["reason"] == "A holiday."
 
 
 def test_daily_metrics_are_read_and_sent(

@@ -83,7 +83,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "LLMJudge": {"url": HUB, "model": HUB, "model_version": HUB, "sealed_key": HASH},
     "LLMScore": {"state": CHOSEN, "reported_model": HUB},
     "Stream": {
-        "stratify_by": "the name of a field of the events",
+        "stratify_by": "the name of a field of the events", "sampling": CHOSEN,
         "error_criterion": "the key of a criterion",
         "thresholds": NUMBERS,
         "key_figures": "names of criteria and metrics",
@@ -110,10 +110,10 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         ("criterion_key", "criterion_name", "reason", "note", "signature"), MACHINE
     ),
     "Alert": dict.fromkeys(
-        ("criterion_key", "criterion_name", "kind", "cause", "cause_reason", "evidence", "message",
-         "mail_state", "mail_note"), MACHINE
+        ("criterion_key", "criterion_name", "kind", "cause", "cause_reason", "evidence", "message"), MACHINE
     ),
-    "RetrainProposal": {"state": CHOSEN, "weeks": NUMBERS},
+    "Incident": {"state": CHOSEN, "weeks": NUMBERS},
+    "IncidentNotice": {"kind": CHOSEN, "mail_state": CHOSEN, "mail_note": MACHINE},
     "RatingsImport": {"stored_name": MACHINE, "content_hash": HASH},
     "Report": {"state": CHOSEN, "reviewer_type": CHOSEN, "files": FILES, "data_digest": HASH},
     "RuleCheck": {"kind": CHOSEN},

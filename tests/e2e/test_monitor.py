@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
+def test_a_manager_goes_from_an_import_to_an_alert_and_its_incident(
     project: Project,
     manager: User,
     reviewer: User,
@@ -72,17 +72,17 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
 
     stream = Stream.objects.get()
     page.goto(f"{live_server.url}/projects/{project.slug}/monitor/{stream.pk}/")
-    # Of one week nobody can tell whether the model or the reviewers changed.
-    page.get_by_text("Evidence").click()
-    page.get_by_role("button", name="Propose retraining").click()
-    expect(page.get_by_role("heading", name="Retraining proposal")).to_be_visible()
     expect(page.locator(".stream-chart svg").first).to_be_visible()
+    page.get_by_role("link", name="Incident since week 1").click()
+    # Of one week nobody can tell whether the model or the reviewers changed.
+    page.get_by_text("Evidence").first.click()
+    expect(page.get_by_text("Asked last with week 1.").first).to_be_visible()
     make_feedback(stream, campaign_of(week))
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_text("Acknowledged. From the next week on")).to_be_visible()
+    expect(page.get_by_text("Acknowledged: no reminders")).to_be_visible()
     page.get_by_role("button", name="Accept and set up training").click()
     expect(page.get_by_text("Accepted. Check the settings")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Support chat, retrained")
-    assert stream.proposals.get().state == "accepted"
+    assert stream.incidents.get().training_data is not None
     # The file with a problem is answered 400, which the browser reports as a failed load.
     assert [each for each in complaints if "400 (Bad Request)" not in each] == []

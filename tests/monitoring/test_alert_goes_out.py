@@ -1,5 +1,5 @@
-"""A bad week, from its sample to a signed webhook at a real server, a mail at another, and a proposal to
-train again.
+"""A bad week, from its sample to a signed webhook at a real server, a mail at another, and the page of its
+incident.
 """
 
 import json
@@ -35,7 +35,7 @@ def mail_server(settings) -> Iterator[MailSink]:  # type: ignore[no-untyped-def]
         yield sink
 
 
-def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
+def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_opens_an_incident(
     project: Project, owner: User, manager: User, reviewer: User, mail_server: MailSink
 ) -> None:
     with receiving() as receiver:
@@ -59,7 +59,8 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
         (call,) = receiver.calls
     timestamp = int(call.headers["Evalapp-Timestamp"])
     assert call.headers["Evalapp-Signature"] == signature_of(told.secret, timestamp, call.body)
-    page = f"/projects/{project.slug}/monitor/{stream.pk}/"
+    incident = stream.incidents.get()
+    page = f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"
     alert = json.loads(call.body)["alert"]
     assert (alert["criterion"], alert["kind"], alert["limit"]) == ("tone", "threshold", 4)
     assert alert["value"] == pytest.approx(2)
@@ -75,9 +76,7 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert f"{SITE}{page}" in mail.message.get_content()  # type: ignore[attr-defined]
 
     seen = client_of(manager).get(page).text
-    assert words in seen and "Sent" in seen
-    # One bad week tells nobody whether the model or the reviewers changed: a person proposes to retrain.
-    assert "Cannot tell" in seen and "Retraining proposal" not in seen and not stream.proposals.exists()
-    alert_page = f"{page}alerts/{Alert.objects.get(stream=stream).pk}/propose/"
-    assert "Retraining proposal" in client_of(manager).post(alert_page, follow=True).text
-    assert stream.proposals.get().state == "proposed"
+    assert words in seen and "email sent" in seen
+    # One bad week tells nobody whether the model or the reviewers changed.
+    assert "Cannot tell" in seen and "Retrain on the corrections" not in seen
+    assert f'href="{page}"' in client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/").text

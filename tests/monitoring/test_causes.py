@@ -9,6 +9,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Membership, Project, Role, User
 from evalapp.campaigns.models import Assignment
 from evalapp.monitoring.evaluation import evaluate
+from evalapp.monitoring.incidents.queries import progress_of
 from evalapp.monitoring.models import WEEK, SampledOutput, SampleRole, Stream
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.cast import client_of, make_user
@@ -114,10 +115,10 @@ def test_a_worse_model_is_told_and_retraining_proposed(
     changes = {each["name"]: each["value"] for each in alert.evidence}
     assert changes["What is left for the model"] < -0.5
     assert abs(changes["Scores of anchors, all reviewers"]) < 0.5
-    assert stream.proposals.get().alert == alert
-    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
-    assert "What is left for the model" in page and "Retraining proposal" in page
-    assert "and 3 anchors" in page
+    address = f"/projects/{project.slug}/monitor/{stream.pk}/"
+    page = client_of(manager).get(f"{address}incidents/{alert.incident_id}/").text
+    assert "What is left for the model" in page and "Retrain on the corrections" in page
+    assert "and 3 anchors" in client_of(manager).get(address).text
 
 
 def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
@@ -129,9 +130,11 @@ def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
     alerts = list(stream.alerts.order_by("pk"))
     assert alerts and {each.cause for each in alerts} <= {"one_reviewer", "cannot_tell"}
     assert any(each.cause_reviewer == people[0] for each in alerts), [a.cause_reason for a in alerts]
-    assert not stream.proposals.exists()
-    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
-    assert "One reviewer" in page and "calibrate them" in page
+    incident = stream.incidents.get()
+    assert not progress_of(incident).is_mended_by_training
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/")
+    assert "One reviewer" in page.text and "calibrate them" in page.text
+    assert "Retrain on the corrections" not in page.text
 
 
 def test_reviewers_are_shown_nothing_of_what_an_anchor_is(project: Project, people: list[User]) -> None:

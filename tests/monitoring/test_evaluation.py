@@ -1,55 +1,33 @@
-"""What a week says: weighted metrics, the control chart over weeks, alerts sent once, and the proposal."""
+"""What a week says: weighted metrics, the control chart over weeks, and its alerts."""
 
-import json
-import smtplib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
-from threading import Event
 
 import numpy as np
 import pytest
-from django.core import mail
-from django.core.mail.backends.locmem import EmailBackend
-from django.db import DatabaseError, Error, connection, transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
-from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.decisions.cycles import cycles_of
-from evalapp.monitoring.alerts import LOST, raise_alerts, send_due_mail
+from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.evaluation import evaluate, evaluate_due_weeks
 from evalapp.monitoring.forms import StreamForm
 from evalapp.monitoring.models import (
     Alert,
-    MailState,
-    RetrainProposal,
     SampledOutput,
-    WeeklyMetric,
     WeeklySample,
     WeeklySampleState,
 )
 from evalapp.monitoring.queries import followed_criteria
-from evalapp.monitoring.services import (
-    accept_proposal,
-    acknowledge,
-    dismiss_proposal,
-    propose_retraining,
-)
 from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.services import create_rubric, save_version
-from evalapp.webhooks.deliveries import claim_due
-from evalapp.webhooks.models import WebhookDelivery
-from evalapp.webhooks.payloads import body_of
-from tests.at_once import at_once
-from tests.factories import YES_NO, answers, make_rubric, make_webhook, review_all
+from tests.factories import YES_NO, answers, make_rubric, review_all
 from tests.monitoring.making import (
     campaign_of,
     evaluated_weeks,
-    make_feedback,
     make_stream,
     review_week,
     sampled_week,
@@ -256,168 +234,3 @@ def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Projec
     alerts = {alert.kind: alert.message for each in worse for alert in raise_alerts(each)}
     assert set(alerts) == {"drift", "threshold"}
     assert "over the threshold of 4.40" in alerts["threshold"] and "over the control limit" in alerts["drift"]
-
-
-@pytest.mark.django_db
-def test_what_turns_to_the_worse_in_one_week_is_one_email(
-    project: Project, reviewer: User, owner: User, manager: User, settings
-) -> None:
-    settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0, "clarity": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    (metric,) = week.metrics.all()
-    metric.pk, metric.criterion_key, metric.criterion_name = None, "clarity", "Clarity"
-    metric.save()
-    tone, clarity = raise_alerts(week)
-    assert (send_due_mail(), send_due_mail()) == (1, 0)
-    (message,) = mail.outbox
-    assert message.subject == f"{project}: Tone, Clarity of {stream} got worse"
-    assert tone.message in message.body and clarity.message in message.body
-    clarity.refresh_from_db()
-    assert clarity.get_mail_state_display() == "In one email"
-
-
-@pytest.mark.django_db
-def test_an_alert_is_raised_told_and_mailed_once(
-    project: Project, reviewer: User, owner: User, manager: User, settings
-) -> None:
-    settings.SENDS_MAIL = True
-    make_webhook(project)
-    WebhookDelivery.objects.all().delete()
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    first, second = evaluated_weeks(stream, [3.0, 3.0])
-    WebhookDelivery.objects.all().delete()
-    assert len(raise_alerts(first)) == 1
-    assert raise_alerts(second) == [], "one of its kind waits already"
-    delivery = WebhookDelivery.objects.get()
-    assert delivery.event == "alert.raised"
-    body = json.loads(body_of(claim_due()))
-    assert body["alert"]["criterion"] == "tone" and body["alert"]["limit"] == 4.0
-    assert body["alert"]["link"] == f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/"
-    assert (send_due_mail(), send_due_mail()) == (1, 0)
-    (message,) = mail.outbox
-    assert set(message.bcc) == {owner.email, manager.email} and message.to == []
-    assert message.message()["To"] == "undisclosed-recipients:;"
-    assert f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/" in message.body
-    assert "Cause: cannot tell. There are too few reviewed weeks before it." in message.body
-    alert = Alert.objects.get()
-    assert (alert.mail_state, alert.mail_note) == (
-        MailState.SENT,
-        "Sent to 2 members who can decide in the project.",
-    )
-    acknowledge(alert=alert, by=manager)
-    with pytest.raises(ConflictError):
-        acknowledge(alert=alert, by=manager)
-    (third,) = evaluated_weeks(stream, [3.0])
-    assert len(raise_alerts(third)) == 1
-    assert not RetrainProposal.objects.exists(), "nobody can tell whether training would mend it"
-
-
-@pytest.mark.django_db
-def test_without_a_mail_server_it_is_said(project: Project, reviewer: User) -> None:
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    (alert,) = raise_alerts(week)
-    assert (alert.mail_state, send_due_mail(), mail.outbox) == (MailState.OFF, 0, [])
-    assert "EVALAPP_EMAIL_URL" in alert.mail_note
-
-
-@pytest.mark.django_db
-def test_a_mail_server_that_is_away_is_tried_again_and_given_up(
-    project: Project, reviewer: User, settings, monkeypatch
-) -> None:
-    settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    raise_alerts(week)
-
-    def away(*_: object) -> int:
-        raise smtplib.SMTPServerDisconnected("gone")
-
-    monkeypatch.setattr(EmailBackend, "send_messages", away)
-    for _ in range(6):
-        assert send_due_mail() == 0
-    alert = Alert.objects.get()
-    assert (alert.mail_state, alert.mail_attempts, alert.mail_note) == (MailState.FAILED, 5, "Not sent: gone")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_mail_whose_worker_dies_is_sent_by_the_next(
-    project: Project, reviewer: User, settings, monkeypatch
-) -> None:
-    settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    raise_alerts(week)
-    sends = EmailBackend.send_messages
-    begun, goes_on, workers = Event(), Event(), []
-
-    def slow(*given: object) -> int:
-        with connection.cursor() as database:
-            database.execute("SELECT pg_backend_pid()")
-            workers.append(database.fetchone()[0])
-        begun.set()
-        goes_on.wait(30)
-        return 0
-
-    monkeypatch.setattr(EmailBackend, "send_messages", slow)
-    with ThreadPoolExecutor(1) as pool:
-        dying = pool.submit(lambda: at_once(1, lambda _: send_due_mail()))
-        assert begun.wait(30)
-        monkeypatch.setattr(EmailBackend, "send_messages", sends)
-        assert send_due_mail() == 0, "it is being sent"
-        assert Alert.objects.get().mail_state == MailState.SENDING
-        with connection.cursor() as database:
-            # What the server sees of a worker that is killed.
-            database.execute("SELECT pg_terminate_backend(%s, 10000)", workers)
-        assert (send_due_mail(), send_due_mail()) == (1, 0)
-        goes_on.set()
-        assert isinstance(dying.result()[0], DatabaseError)
-    assert len(mail.outbox) == 1
-    assert (Alert.objects.get().mail_state, Alert.objects.get().mail_attempts) == (MailState.SENT, 2)
-
-
-@pytest.mark.django_db
-def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
-    project: Project, reviewer: User, settings
-) -> None:
-    settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    raise_alerts(week)
-    Alert.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
-    assert send_due_mail() == 0
-    alert = Alert.objects.get()
-    assert (alert.mail_state, alert.mail_note, mail.outbox) == (MailState.FAILED, LOST, [])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, settings) -> None:
-    settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_per_week=30)
-    week = sampled_week(stream, 30)
-    review_week(week, [reviewer], answers=answers(tone=1))
-    close_campaign(campaign=campaign_of(week), by=None)
-    found = at_once(3, lambda _: evaluate_due_weeks())
-    assert sorted(found) == [0, 0, 1]
-    assert sorted(at_once(3, lambda _: send_due_mail())) == [0, 0, 1]
-    assert Alert.objects.get().value == 1.0
-    assert WeeklyMetric.objects.filter(weekly_sample=week, criterion_key="tone").count() == 1
-
-
-@pytest.mark.django_db
-def test_a_person_decides_on_the_proposal(project: Project, reviewer: User, manager: User) -> None:
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = evaluated_weeks(stream, [3.0])
-    (alert,) = raise_alerts(week)
-    proposal = propose_retraining(alert=alert, by=manager)
-    with pytest.raises(ConflictError, match="Export the corrections"):
-        accept_proposal(proposal=proposal, by=manager)
-    with pytest.raises(InvalidError, match="Give the reason"):
-        dismiss_proposal(proposal=proposal, reason=" ", by=manager)
-    version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
-    assert accept_proposal(proposal=proposal, by=manager) == version
-    proposal.refresh_from_db()
-    assert (proposal.state, proposal.dataset_version, proposal.decided_by) == ("accepted", version, manager)
-    with pytest.raises(ConflictError, match="decided already"):
-        dismiss_proposal(proposal=proposal, reason="Too early.", by=manager)

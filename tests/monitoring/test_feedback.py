@@ -1,6 +1,4 @@
-"""Which rows a retraining proposal can be accepted for: those of its own stream, alone or beside a recipe's
-base.
-"""
+"""Which rows an incident can be trained on: those of its own stream, alone or beside a recipe's base."""
 
 import pytest
 
@@ -15,20 +13,20 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.datasets.tasks import write_version_by_recipe
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.feedback import feedback_for
-from evalapp.monitoring.services import accept_proposal, propose_retraining
+from evalapp.monitoring.incidents.services import accept_training_data
 from tests.monitoring.making import evaluated_weeks, make_feedback, make_stream
 
 
 @pytest.mark.django_db
-def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_week(
+def test_rows_are_accepted_that_were_reviewed_in_its_own_stream_since_its_week(
     project: Project, reviewer: User, manager: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     other = make_stream(project, [reviewer], "Mail")
     early, week = evaluated_weeks(stream, [4.5, 3.0])
     (elsewhere,) = evaluated_weeks(other, [4.5])
-    (alert,) = raise_alerts(week)
-    proposal = propose_retraining(alert=alert, by=manager)
+    raise_alerts(week)
+    incident = stream.incidents.get()
     of_early = make_feedback(stream, Campaign.objects.get(weekly_sample=early), rows=2)
     foreign = make_feedback(other, Campaign.objects.get(weekly_sample=elsewhere), rows=3)
     kept = [
@@ -43,13 +41,13 @@ def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_we
     mixed = make_feedback(stream, Campaign.objects.get(weekly_sample=week), rows=4, kept=kept)
     for version in (None, of_early.pk, foreign.pk, mixed.pk):
         with pytest.raises(ConflictError, match="since week 2"):
-            accept_proposal(proposal=proposal, by=manager, dataset_version=version)
+            accept_training_data(incident=incident, by=manager, dataset_version=version)
 
     own = make_feedback(stream, Campaign.objects.get(weekly_sample=week), rows=4, kept=kept[:2])
     make_feedback(other, Campaign.objects.get(weekly_sample=elsewhere), rows=3)
-    assert accept_proposal(proposal=proposal, by=manager) == own
-    proposal.refresh_from_db()
-    assert proposal.weeks == [{"week": 1, "rows": 2}, {"week": 2, "rows": 4}]
+    assert accept_training_data(incident=incident, by=manager) == own
+    incident.refresh_from_db()
+    assert incident.weeks == [{"week": 1, "rows": 2}, {"week": 2, "rows": 4}]
 
 
 @pytest.mark.django_db
@@ -60,8 +58,8 @@ def test_a_recipe_adds_the_weeks_corrections_to_what_the_champion_was_trained_on
     other = make_stream(project, [reviewer], "Mail")
     early, week = evaluated_weeks(stream, [4.5, 3.0])
     (elsewhere,) = evaluated_weeks(other, [4.5])
-    (alert,) = raise_alerts(week)
-    proposal = propose_retraining(alert=alert, by=manager)
+    raise_alerts(week)
+    incident = stream.incidents.get()
     base = create_dataset(project=project, name="Training", by=manager)
     rows = [
         ExampleRow(split=split, messages=[{"role": "user", "content": f"{n}?"}], references=["Yes."])
@@ -81,6 +79,6 @@ def test_a_recipe_adds_the_weeks_corrections_to_what_the_champion_was_trained_on
 
     own = written("Own", stream.dataset)
     written("Both", stream.dataset, other.dataset)
-    (found, *_) = feedback_for(proposal)
+    (found, *_) = feedback_for(incident)
     assert (found.version, found.weeks, found.others) == (own, {1: 2, 2: 3}, 2)
-    assert accept_proposal(proposal=proposal, by=manager) == own
+    assert accept_training_data(incident=incident, by=manager) == own

@@ -16,12 +16,19 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.incidents.services import acknowledge
 from evalapp.monitoring.models import WEEK, Stream
-from evalapp.monitoring.services import acknowledge, dismiss_proposal, propose_retraining
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
 from tests.form_addresses import run_form
-from tests.monitoring.making import evaluated_weeks, make_feedback, make_stream, rows_of, sampled_week
+from tests.monitoring.making import (
+    evaluated_weeks,
+    make_feedback,
+    make_stream,
+    rows_of,
+    sampled_week,
+    send,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +58,7 @@ def test_a_stream_is_watched_and_changed_by_a_form(
         "threshold-tone": "4.2",
         f"threshold-{YES_NO}": "5",
         "baseline_weeks": "12",
+        "sampling": "proportional",
     }
     refused = browser.post(f"{start}new/", sent)
     assert refused.status_code == 400 and "3 reviewers an output need as many people; 2 chosen." in text_of(
@@ -110,68 +118,63 @@ def test_a_week_shows_what_was_drawn_and_how_likely(
     assert browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/2/").status_code == 404
 
 
-def test_an_alert_is_acknowledged_and_its_proposal_decided(
+def test_an_incident_is_acknowledged_worked_on_and_closed(
     project: Project, browser: Client, engineer: User, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [3.0])
-    (alert,) = raise_alerts(week)
-    propose_retraining(alert=alert, by=stream.created_by)
+    raise_alerts(week)
+    incident = stream.incidents.get()
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
-    page = text_of(browser.get(address))
-    assert (
-        "under the threshold of 4.00" in page
-        and "Threshold crossed" in page
-        and "Retraining proposal" in page
-    )
-    assert "sends no email" in page and "No feedback of week 1 or later has been exported yet." in page
-    assert "Open alerts: 1" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
-    proposal = alert.proposal
-    early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
-    assert early.status_code == 409 and "Export the corrections" in text_of(early)
-    empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
-    assert empty.status_code == 400 and "Give a reason for not retraining" in text_of(empty)
-    version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
+    own = f"{address}incidents/{incident.pk}/"
     page = browser.get(address)
+    assert f'href="{own}"' in page.text and "Threshold crossed" in text_of(page)
+    assert "Tone past its threshold, cause: cannot tell. Nobody has acknowledged it yet." in text_of(page)
+    assert "Incident open" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
+    page = text_of(browser.get(own))
+    assert "under the threshold of 4.00" in page and "Incident opened: email not set up" in page
+    assert "No feedback of week 1 or later has been exported yet." in page
+    early = browser.post(f"{own}training-data/")
+    assert early.status_code == 409 and "Export the corrections" in text_of(early)
+    empty = browser.post(f"{own}close/", {"reason": " "})
+    assert empty.status_code == 400 and "Give the reason for closing the incident" in text_of(empty)
+    version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
+    page = browser.get(own)
     assert "1 training row, 1 of week 1." in text_of(page)
-    assert f'name="dataset_version" value="{version.pk}"' in page.content.decode()
+    assert f'name="dataset_version" value="{version.pk}"' in page.text
     other = make_feedback(make_stream(project, [reviewer], "Other"), Campaign.objects.get(weekly_sample=week))
-    wrong = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": other.pk + 1})
+    wrong = browser.post(f"{own}training-data/", {"dataset_version": other.pk + 1})
     assert wrong.status_code == 409 and "accept what it shows" in text_of(wrong)
-    accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": version.pk})
+    accepted = browser.post(f"{own}training-data/", {"dataset_version": version.pk})
     assert accepted["Location"].startswith(run_form(project, "training"))
     assert f"dataset_version={version.pk}" in accepted["Location"]
-    form = browser.get(accepted["Location"]).content.decode()
+    form = browser.get(accepted["Location"]).text
     assert re.search(rf'<option value="{version.pk}" selected', form)
-    browser.post(f"{address}alerts/{alert.pk}/acknowledge/")
-    again = browser.post(f"{address}alerts/{alert.pk}/acknowledge/")
+    browser.post(f"{own}acknowledge/")
+    again = browser.post(f"{own}acknowledge/")
     assert again.status_code == 409 and "acknowledged already" in text_of(again)
-    page = text_of(browser.get(address))
-    assert "Accepted" in page and "Retraining proposal" not in page
-    assert f"for {version} (1 row of week 1)" in page
-    assert client_of(engineer).post(f"{address}proposals/{proposal.pk}/dismiss/").status_code == 403
+    send(stream, rows_of(8, week.begins_at))
+    page = text_of(browser.post(f"{own}second-review/", follow=True))
+    assert "Let the candidates answer them" in page and "Rows:" in page
+    assert "training rows reviewed in this stream, 1 of week 1." in page
+    assert client_of(engineer).post(f"{own}close/", {"reason": "No."}).status_code == 403
+    closed = text_of(browser.post(f"{own}close/", {"reason": "A holiday."}, follow=True))
+    assert "by Manager: A holiday." in closed and "Close with this reason" not in closed
+    assert "A holiday." in text_of(browser.get(address))
 
 
-def test_what_waits_in_a_stream_is_in_the_inbox_until_somebody_deals_with_it(
+def test_an_incident_is_in_the_inbox_until_somebody_looks_after_it(
     project: Project, browser: Client, reviewer: User, manager: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [2.0])
     assert inbox_of(project) == []
-    (alert,) = raise_alerts(week)
-    propose_retraining(alert=alert, by=stream.created_by)
-    page = f"/projects/{project.slug}/monitor/{stream.pk}/"
-    assert inbox_of(project) == [
-        InboxEntry("alert", alert.message, f"{page}#alerts"),
-        InboxEntry("retrain", "Support chat: decide whether to retrain", f"{page}#retrain"),
-    ]
-    home = browser.get(f"/projects/{project.slug}/").text
-    shown = browser.get(page).text
-    for entry, anchor in zip(inbox_of(project), ("alerts", "retrain"), strict=True):
-        assert f'<a href="{entry.href}">' in home and f'id="{anchor}"' in shown
-    acknowledge(alert=alert, by=manager)
-    assert [entry.kind for entry in inbox_of(project)] == ["retrain"]
-    dismiss_proposal(proposal=alert.proposal, reason="The threshold was too high.", by=manager)
+    raise_alerts(week)
+    incident = stream.incidents.get()
+    page = f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"
+    assert inbox_of(project) == [InboxEntry("incident", "Support chat: Tone got worse", page)]
+    assert f'<a href="{page}">' in browser.get(f"/projects/{project.slug}/").text
+    acknowledge(incident=incident, by=manager)
     assert inbox_of(project) == []
 
 

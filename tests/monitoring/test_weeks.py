@@ -19,14 +19,16 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.scheduler import JobScheduler
 from evalapp.monitoring import weeks
-from evalapp.monitoring.evaluation import evaluate_due_weeks
+from evalapp.monitoring.evaluation import evaluate, evaluate_due_weeks
 from evalapp.monitoring.events.models import EventKey
-from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.models import WEEK, Sampling, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.risk import risk_by_stratum
 from evalapp.monitoring.services import StreamPlan, change_stream, end_stream, pause_stream, resume_stream
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.monitoring.weeks import SAMPLE_TASK, open_due_weeks, sample_now
 from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of
+from tests.factories import answers, review_all
 from tests.monitoring.making import (
     HOUR,
     campaign_of,
@@ -286,3 +288,47 @@ def test_a_plan_that_cannot_be_is_told_field_by_field(project: Project, stranger
         "threshold-tone",
         "threshold-nothing",
     }
+
+
+def test_strata_that_went_wrong_are_reviewed_more_and_weighted_less() -> None:
+    population = [Candidate(n, f"out-{n:04}", "funds" if n % 2 else "bonds") for n in range(400)]
+    drawn = draw_sample(population, 40, seed=3, week=1, risk={"funds": 0.2, "bonds": 0.02})
+    by_stratum = {
+        stratum: [p for pk, p in drawn.probabilities.items() if population[pk].stratum == stratum]
+        for stratum in ("funds", "bonds")
+    }
+    assert (len(by_stratum["funds"]), len(by_stratum["bonds"])) == (30, 10)
+    assert {round(each, 9) for each in by_stratum["funds"]} == {0.15}
+    assert {round(each, 9) for each in by_stratum["bonds"]} == {0.05}, "at most three times as likely"
+    assert sum(1 / p for p in drawn.probabilities.values()) == pytest.approx(400)
+
+
+@pytest.mark.django_db
+def test_the_risk_of_a_stratum_is_how_often_it_went_wrong(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    stream = make_stream(
+        project, [reviewer], outputs_per_week=40, stratify_by="topic", sampling=Sampling.RISK
+    )
+    assert risk_by_stratum(stream) == {}
+    week = sampled_week(stream, 80)
+    wrong = {
+        (stream.candidate.label, sample.output.example.row_number): answers(error=1)
+        for sample in week.samples.filter(stratum="funds").select_related("output__example")
+    }
+    review_all(campaign_of(week), reviewer, wrong)
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/1/").text
+    assert "more reviews narrow the interval from" in page and "are of funds" in page
+    assert evaluate(week)
+    risk = risk_by_stratum(stream)
+    # 10 of 40 were of funds, all of them wrong; 10 with the rate of all are added to each.
+    assert risk == {"funds": pytest.approx(12.5 / 20), "bonds": pytest.approx(2.5 / 40)}
+
+
+@pytest.mark.django_db
+def test_sampling_by_risk_needs_strata_and_a_question_that_finds_errors(
+    project: Project, reviewer: User
+) -> None:
+    with pytest.raises(InvalidError) as refused:
+        make_stream(project, [reviewer], sampling=Sampling.RISK)
+    assert list(refused.value.fields) == ["sampling"]

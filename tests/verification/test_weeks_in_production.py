@@ -9,6 +9,7 @@ from evalapp.demo.tasks import replay_weeks
 from evalapp.jobs.models import JobState
 from evalapp.jobs.services import create_job
 from evalapp.monitoring.anchors import SHARE
+from evalapp.monitoring.incidents.queries import progress_of
 from evalapp.monitoring.models import Stream
 from tests.cast import client_of
 from tests.factories import make_candidates
@@ -32,10 +33,14 @@ def test_a_worse_model_and_a_harsher_reviewer_are_told_apart() -> None:
         assert [week.anchors for week in weeks] == [0] * 5 + [round(SHARE * REVIEWED_A_WEEK)] * 7
     causes = set(by_model.alerts.values_list("cause", flat=True))
     assert "model" in causes and causes <= {"model", "cannot_tell"}
-    assert by_model.proposals.exists() and not by_reviewer.proposals.exists()
+    caught, recognised = by_model.incidents.get(), by_reviewer.incidents.get()
+    assert progress_of(caught).is_mended_by_training and not progress_of(recognised).is_mended_by_training
+    assert (caught.state, recognised.state) == ("recovered", "open")
     told = set(by_reviewer.alerts.values_list("cause", "cause_reviewer__name"))
     assert ("one_reviewer", "Simulated reviewer1") in told
     (tone,) = by_model.weekly_samples.get(number=WEEKS).metrics.filter(criterion_key="tone")
     assert tone.value is not None and tone.value > 4, "the roll back brought it back"
-    page = client_of(person("manager")).get(f"/projects/{project.slug}/monitor/{by_model.pk}/").text
-    assert "Thumb" in page and "What is left for the model" in page
+    manager, address = client_of(person("manager")), f"/projects/{project.slug}/monitor/{by_model.pk}/"
+    assert "Thumb" in manager.get(address).text
+    page = manager.get(f"{address}incidents/{caught.pk}/").text
+    assert "What is left for the model" in page and "Rolled back" in page

@@ -1,4 +1,4 @@
-"""Streams of production events: their weeks, metrics, alerts and proposals."""
+"""Streams of production events: their weeks, metrics and alerts."""
 
 from typing import Any
 
@@ -24,23 +24,21 @@ from evalapp.core.http import get_or_missing
 from evalapp.monitoring.daily.models import LONGEST_METRIC
 from evalapp.monitoring.models import (
     Alert,
-    RetrainProposal,
+    Sampling,
     Stream,
     WeeklyMetric,
     WeeklySample,
     WeeklySampleState,
 )
-from evalapp.monitoring.queries import alerts_of, proposals_of, streams_of, weeks_of
+from evalapp.monitoring.queries import alerts_of, streams_of, weeks_of
 from evalapp.monitoring.services import (
     LONGEST_STREAM_NAME,
     MOST_PER_WEEK,
     StreamPlan,
-    acknowledge,
     change_stream,
     create_stream,
     end_stream,
     pause_stream,
-    propose_retraining,
     resume_stream,
 )
 from evalapp.monitoring.trends import is_enough
@@ -48,7 +46,8 @@ from evalapp.monitoring.weeks import sample_now
 from evalapp.webhooks.views import site_of
 
 _PLANNED = (
-    "name", "description", "outputs_per_week", "overlap", "stratify_by", "error_criterion", "thresholds",
+    "name", "description", "outputs_per_week", "overlap", "stratify_by", "sampling", "error_criterion",
+    "thresholds",
     "baseline_weeks", "next_sample_at", "follows_champion", "key_figures", "seed",
 )  # fmt: skip
 
@@ -75,8 +74,8 @@ class StreamSerializer(ReadOnlySerializer):
         model = Stream
         fields = (
             "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_per_week",
-            "overlap",
-            "stratify_by", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_sample_at",
+            "overlap", "stratify_by", "sampling", "seed", "error_criterion", "thresholds", "baseline_weeks",
+            "next_sample_at",
             "follows_champion", "key_figures", "paused_at",
             "ended_at", "events", "created_by", "created_at",
         )  # fmt: skip
@@ -99,6 +98,11 @@ class StreamBody(Body):
     outputs_per_week = Whole(min_value=1, max_value=MOST_PER_WEEK)
     overlap = Whole(default=1, min_value=1, max_value=MOST_OVERLAP)
     stratify_by = Text(max_length=100, allow_blank=True, default="")
+    sampling = serializers.ChoiceField(
+        choices=Sampling.choices,
+        default=Sampling.PROPORTIONAL.value,
+        help_text="By risk: strata with more material errors are up to three times as likely to be reviewed.",
+    )
     error_criterion = Text(max_length=40, allow_blank=True, default="")
     thresholds = serializers.DictField(child=Number(), default=dict)
     baseline_weeks = Whole(default=12, min_value=8, max_value=52)
@@ -148,6 +152,7 @@ class WeeklyMetricSerializer(ReadOnlySerializer):
             "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "lower_is_better", "value",
             "low", "high", "error",
             "reviews", "items", "is_enough", "reason", "note", "signature",
+            "narrowed_by", "narrowed_value", "narrowed_low", "narrowed_high",
         )  # fmt: skip
 
     def get_is_enough(self, metric: Any) -> bool:
@@ -169,40 +174,14 @@ class AlertSerializer(ReadOnlySerializer):
     week = serializers.IntegerField(source="weekly_sample.number")
     cause_reviewer = serializers.CharField(allow_null=True, help_text="Who, where the cause is one reviewer.")
     evidence = EvidenceSerializer(many=True)
-    acknowledged_by = serializers.CharField(allow_null=True)
+    incident = serializers.IntegerField(source="incident_id")
 
     class Meta:
         model = Alert
         fields = (
-            "id", "week", "criterion_key", "criterion_name", "kind", "cause", "cause_reason",
-            "cause_reviewer", "evidence", "told_week", "value", "limit", "message",
-            "mail_state", "mail_note",
-            "acknowledged_at", "acknowledged_by", "created_at",
+            "id", "incident", "week", "criterion_key", "criterion_name", "kind", "cause", "cause_reason",
+            "cause_reviewer", "evidence", "told_week", "value", "limit", "message", "created_at",
         )  # fmt: skip
-
-
-class ProposalSerializer(ReadOnlySerializer):
-    """``weeks``: the weeks in which the version's training rows were reviewed, [{"week", "rows"}]; once
-    accepted.
-    """
-
-    alert = serializers.IntegerField(source="alert_id")
-    dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
-    decided_by = serializers.CharField(allow_null=True)
-
-    class Meta:
-        model = RetrainProposal
-        fields = (
-            "id",
-            "alert",
-            "state",
-            "dataset_version",
-            "weeks",
-            "reason",
-            "decided_at",
-            "decided_by",
-            "created_at",
-        )
 
 
 class StreamPatch(StreamBody):
@@ -340,40 +319,3 @@ class StreamAlerts(StreamView):
     def get(self, stream_id: int) -> object:
         """Newest first."""
         return self.page(alerts_of(self.stream(stream_id)))
-
-
-@route("streams/<int:stream_id>/alerts/<int:alert_id>/acknowledge/", "api_alert_acknowledge")
-class AlertAcknowledge(StreamView):
-    required_permission = Permission.EDIT_CAMPAIGNS
-
-    @operation("Acknowledge an alert", result=AlertSerializer)
-    def post(self, stream_id: int, alert_id: int) -> object:
-        """Marks the alert as seen; the same criterion and kind can then alert again."""
-        alerts = alerts_of(self.stream(stream_id)).select_related("stream__project")
-        alert = get_or_missing(alerts, pk=alert_id)
-        self.body()
-        acknowledge(alert=alert, by=self.person)
-        return get_or_missing(alerts, pk=alert_id)
-
-
-@route("streams/<int:stream_id>/alerts/<int:alert_id>/propose/", "api_alert_propose")
-class AlertPropose(StreamView):
-    required_permission = Permission.DECIDE
-
-    @operation("Propose retraining", result=ProposalSerializer, status=201)
-    def post(self, stream_id: int, alert_id: int) -> object:
-        """For an alert whose cause cannot be told, or is none that training mends; others are proposed by
-        themselves. 409 where a proposal waits in the stream, or the alert had one.
-        """
-        alerts = alerts_of(self.stream(stream_id)).select_related("stream__project")
-        alert = get_or_missing(alerts, pk=alert_id)
-        self.body()
-        return propose_retraining(alert=alert, by=self.person)
-
-
-@route("streams/<int:stream_id>/proposals/", "api_stream_proposals")
-class StreamProposals(StreamView):
-    @operation("List a stream's retrain proposals", result=ProposalSerializer, paged=True)
-    def get(self, stream_id: int) -> object:
-        """Newest first; each is decided on its page."""
-        return self.page(proposals_of(self.stream(stream_id)))

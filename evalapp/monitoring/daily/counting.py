@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -122,6 +122,15 @@ def _events(stream: Stream, after: int, up_to: int, cells: dict[Cell, Sums]) -> 
     """Add the next events to the cells; how many, and the key of the last."""
     following = ProductionEvent.objects.filter(stream=stream, key__gt=after, key__lte=up_to)
     events = list(following.order_by("key")[:BATCH])
+    strata = _Strata(stream)
+    for event, values in zip(events, values_of(stream, events), strict=True):
+        _add(cells, event.happened_at.date(), strata.of(event), {EVENTS: 1.0, **values})
+    # The last keys may be of events that are no longer kept.
+    return (len(events), events[-1].pk) if len(events) == BATCH else (max(1, len(events)), up_to)
+
+
+def values_of(stream: Stream, events: Sequence[ProductionEvent]) -> list[dict[str, float]]:
+    """The automatic metrics and rule checks of each event, by name; without those that are undefined."""
     rows = [
         row_of(
             each.text,
@@ -132,21 +141,18 @@ def _events(stream: Stream, after: int, up_to: int, cells: dict[Cell, Sums]) -> 
         )
         for each in events
     ]
-    values: list[dict[str, float]] = [{EVENTS: 1.0} for _ in events]
+    values: list[dict[str, float]] = [{} for _ in events]
     for name in COMPUTED:
         measures = METRICS[name].engine.begin([name], Options()).score(rows)
         for found, measure in zip(values, measures, strict=True):
             if (value := measure[name].value) is not None:
                 found[name] = value
     rules = list(_rules(stream))
-    strata = _Strata(stream)
-    for event, row, found in zip(events, rows, values, strict=True):
+    for row, found in zip(rows, values, strict=True):
         for name, rule in rules:
             if (passed := rule.check(row).passed) is not None:
                 found[name] = float(passed)
-        _add(cells, event.happened_at.date(), strata.of(event), found)
-    # The last keys may be of events that are no longer kept.
-    return (len(events), events[-1].pk) if len(events) == BATCH else (max(1, len(events)), up_to)
+    return values
 
 
 def _rules(stream: Stream) -> Iterator[tuple[str, Rule]]:

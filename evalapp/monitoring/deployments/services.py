@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from evalapp.accounts.models import User
+from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.strict_json import bad_character
@@ -113,6 +113,8 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
     champion, it becomes the champion again. Raises InvalidError without a reason, ConflictError where none
     served before.
     """
+    # As a promotion does: first the project, then its streams.
+    Project.objects.select_for_update().get(pk=stream.project_id)
     lock_unended(stream)
     reason = _checked("reason", reason, LONGEST_NOTE)
     if not reason:
@@ -122,9 +124,7 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
     earlier = next((each for each in history[1:] if newest and each.version_id != newest.version_id), None)
     if newest is None or earlier is None:
         raise ConflictError(f"No other version served “{stream}” before. There is nothing to go back to.")
-    if stream.follows_champion and earlier.version.alias != ModelAlias.CHAMPION:
-        set_alias(version=earlier.version, alias=ModelAlias.CHAMPION, by=by, tell=False)
-    return record_deployment(
+    deployment = record_deployment(
         stream=stream,
         version=earlier.version,
         served_as=earlier.served_as,
@@ -132,6 +132,10 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
         origin=DeploymentOrigin.ROLL_BACK,
         by=by,
     )
+    # Afterwards: the streams that follow the champion, but for this one, are served by it from now on.
+    if stream.follows_champion and earlier.version.alias != ModelAlias.CHAMPION:
+        set_alias(version=earlier.version, alias=ModelAlias.CHAMPION, by=by)
+    return deployment
 
 
 def _checked(field: str, text: str, longest: int) -> str:

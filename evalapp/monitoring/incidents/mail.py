@@ -1,0 +1,194 @@
+"""The e-mails of an incident to those who decide: when it opens, gets worse, waits, and ends; each once."""
+
+import datetime as dt
+import logging
+import smtplib
+from collections.abc import Iterator, Sequence
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.monitoring.incidents.models import (
+    Incident,
+    IncidentNotice,
+    IncidentState,
+    MailState,
+    NoticeKind,
+)
+from evalapp.monitoring.models import WEEK, Alert, WeeklySample
+
+logger = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+MOST_REMINDERS = 4
+LOST = "The worker was lost while sending; it is unknown whether the email arrived."
+NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL."
+_GOING = (MailState.WAITING, MailState.SENDING)
+# The first key of the locks of e-mails that go out; the notice is the second.
+_MAIL_LOCK = 20003
+
+
+def notify(incident: Incident, kind: NoticeKind, week: WeeklySample | None = None) -> IncidentNotice:
+    """Write the e-mail with the caller's transaction; it goes out afterwards."""
+    is_configured = bool(settings.SENDS_MAIL)
+    return IncidentNotice.objects.create(
+        incident=incident,
+        kind=kind,
+        week=week,
+        mail_state=MailState.WAITING if is_configured else MailState.OFF,
+        mail_note="" if is_configured else NO_MAIL,
+    )
+
+
+def remind(now: dt.datetime | None = None) -> int:
+    """Remind of every incident that nobody has acknowledged for a week, once a week, four times at most; how
+    many.
+    """
+    now = now or timezone.now()
+    waiting = Incident.objects.filter(
+        state=IncidentState.OPEN, acknowledged_at=None, created_at__lte=now - WEEK
+    )
+    return sum(_remind_of(pk, now) for pk in waiting.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _remind_of(pk: int, now: dt.datetime) -> bool:
+    incident = Incident.objects.select_for_update(of=("self",)).get(pk=pk)
+    reminders = incident.notices.filter(kind=NoticeKind.REMINDER)
+    if (
+        not incident.is_open
+        or incident.acknowledged_at is not None
+        or reminders.count() >= MOST_REMINDERS
+        or reminders.filter(created_at__gt=now - WEEK).exists()
+    ):
+        return False
+    notify(incident, NoticeKind.REMINDER)
+    return True
+
+
+def send_due_mail() -> int:
+    """Send what waits, by one worker at a time; how many went.
+
+    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker
+    died while it sent: it may arrive twice, and is never lost without a word.
+    """
+    going = IncidentNotice.objects.filter(mail_state__in=_GOING).select_related(
+        "incident__stream__project", "incident__opened_in", "week"
+    )
+    return sum(_claim(notice) and _send_once(notice) for notice in going.order_by("pk")[:100])
+
+
+@transaction.atomic
+def _claim(notice: IncidentNotice) -> bool:
+    """Count an attempt, unless another worker is at it or has been since the notice was read.
+
+    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it
+    would send slow mail twice.
+    """
+    if not _locked(notice, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
+        return False
+    if notice.mail_state == MailState.SENDING and notice.mail_attempts >= MOST_ATTEMPTS:
+        _note(notice, MailState.FAILED, LOST)
+        return False
+    claimed = _as_read(notice).update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1)
+    notice.mail_state, notice.mail_attempts = MailState.SENDING, notice.mail_attempts + 1
+    return bool(claimed)
+
+
+@transaction.atomic
+def _send_once(notice: IncidentNotice) -> bool:
+    _locked(notice, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
+    # Another may have taken it for lost before the lock was ours.
+    return _as_read(notice).exists() and _send(notice)
+
+
+def _locked(notice: IncidentNotice, statement: str) -> bool:
+    with connection.cursor() as database:
+        database.execute(statement, [_MAIL_LOCK, notice.pk % 2**31])
+        return bool(database.fetchone()[0])
+
+
+def _as_read(notice: IncidentNotice) -> QuerySet[IncidentNotice]:
+    return IncidentNotice.objects.filter(
+        pk=notice.pk, mail_state=notice.mail_state, mail_attempts=notice.mail_attempts
+    )
+
+
+def _send(notice: IncidentNotice) -> bool:
+    incident, stream = notice.incident, notice.incident.stream
+    people = _deciders(incident)
+    if not people:
+        _note(notice, MailState.FAILED, "No member who can decide in this project has an active account.")
+        return False
+    link = stream.site + reverse("incident_detail", args=[stream.project.slug, stream.pk, incident.pk])
+    message = EmailMessage(
+        subject=f"{stream.project}: {_subject(notice)}"[:200],
+        body="\n\n".join([*_paragraphs(notice), f"Timeline and next steps: {link}\n"]),
+        # Nobody sees the others' URLs.
+        bcc=[person.email for person in people],
+        # Without any, some filters take a message for junk.
+        headers={"Auto-Submitted": "auto-generated", "To": "undisclosed-recipients:;"},
+    )
+    try:
+        message.send()
+    except (OSError, smtplib.SMTPException) as error:
+        logger.warning("The e-mail of incident %s is not sent: %s", incident.pk, error)
+        is_last = notice.mail_attempts >= MOST_ATTEMPTS
+        _note(notice, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
+        return False
+    count = len(people)
+    _note(
+        notice,
+        MailState.SENT,
+        f"Sent to {count} {'member' if count == 1 else 'members'} who can decide in the project.",
+    )
+    return True
+
+
+def _subject(notice: IncidentNotice) -> str:
+    incident = notice.incident
+    if notice.kind == NoticeKind.ENDED:
+        return f"{incident.stream} has recovered"
+    names = ", ".join(dict.fromkeys(alert.criterion_name for alert in _alerts(notice)))
+    if notice.kind == NoticeKind.REMINDER:
+        return f"{names} of {incident.stream}: nobody has acknowledged the incident"
+    return f"{names} of {incident.stream} got worse"
+
+
+def _paragraphs(notice: IncidentNotice) -> Iterator[str]:
+    incident = notice.incident
+    if notice.kind == NoticeKind.ENDED:
+        yield (
+            f"{incident.stream} has recovered: the last two weeks of each criterion that alerted are back."
+            f" The incident since {incident.opened_in} is closed."
+        )
+    elif notice.kind == NoticeKind.REMINDER:
+        yield f"Nobody has acknowledged the incident since {incident.opened_in} yet."
+    elif notice.kind == NoticeKind.WORSE:
+        yield f"The incident since {incident.opened_in} has got worse."
+    for alert in _alerts(notice):
+        yield f"{alert.message}\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}"
+
+
+def _alerts(notice: IncidentNotice) -> QuerySet[Alert]:
+    """Those of its week, or where it has none, of the incident."""
+    alerts = notice.incident.alerts.order_by("pk")
+    return alerts if notice.week_id is None else alerts.filter(weekly_sample=notice.week_id)
+
+
+def _note(notice: IncidentNotice, state: MailState, note: str) -> None:
+    """Write down what came of the attempt, unless it was taken for lost and another has been made."""
+    _as_read(notice).update(mail_state=state, mail_note=note)
+
+
+def _deciders(incident: Incident) -> Sequence[User]:
+    roles = [role for role, permissions in PERMISSIONS.items() if Permission.DECIDE in permissions]
+    members = incident.stream.project.memberships.filter(role__in=roles).values("user")
+    people = User.objects.filter(pk__in=members, is_active=True, is_simulated=False).exclude(email="")
+    return list(people.order_by("pk"))

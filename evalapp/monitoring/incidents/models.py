@@ -1,0 +1,108 @@
+from django.db import models
+
+from evalapp.accounts.models import User
+from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion
+from evalapp.monitoring.models import Stream, WeeklySample
+
+LONGEST_REASON = 500
+
+
+class IncidentState(models.TextChoices):
+    OPEN = "open", "Open"
+    RECOVERED = "recovered", "Recovered"
+    CLOSED = "closed", "Closed"
+
+
+class Incident(BaseModel):
+    """What is wrong in a stream, from the first alert until it is well again: a stream has one open at a
+    time, and what turns to the worse meanwhile joins it.
+
+    ``opened_in``: the week that alerted first. ``training_data``: the version that was accepted for
+    retraining, and ``weeks``: [{"week": number, "rows": int}], the weeks in which its rows were reviewed.
+    ``second_review``: the rows that candidates answer once more. *Recovered* by itself, or *closed* by a
+    person for a ``reason``.
+    """
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="incidents")
+    opened_in = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=9, choices=IncidentState.choices, default=IncidentState.OPEN)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    training_data = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    weeks = models.JSONField(default=list, blank=True)
+    second_review = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream"],
+                condition=models.Q(state=IncidentState.OPEN),
+                name="incident_one_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=IncidentState.OPEN, closed_at__isnull=True)
+                | (~models.Q(state=IncidentState.OPEN) & models.Q(closed_at__isnull=False)),
+                name="incident_closed_has_date",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=IncidentState.CLOSED) | ~models.Q(reason=""),
+                name="incident_closed_has_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"incident since {self.opened_in}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == IncidentState.OPEN
+
+
+class MailState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    SENDING = "sending", "Sending"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Not sent"
+    OFF = "off", "Not set up"
+
+
+class NoticeKind(models.TextChoices):
+    OPENED = "opened", "Incident opened"
+    WORSE = "worse", "More alerts"
+    REMINDER = "reminder", "Nobody has acknowledged it"
+    ENDED = "ended", "Incident ended"
+
+
+class IncidentNotice(BaseModel):
+    """One e-mail of an incident to those who decide in the project. ``week``: whose alerts it tells.
+    ``mail_state``: what became of it; ``mail_note``: to how many it went, or why not.
+    """
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=8, choices=NoticeKind.choices)
+    week = models.ForeignKey(WeeklySample, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    mail_state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.WAITING)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mail_note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["mail_state"],
+                name="incident_mail_due",
+                condition=models.Q(mail_state__in=[MailState.WAITING, MailState.SENDING]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.incident_id}"

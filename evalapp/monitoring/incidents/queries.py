@@ -1,0 +1,94 @@
+"""Reads of incidents, and where each of their steps stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.campaigns.models import Campaign
+from evalapp.decisions.models import Decision
+from evalapp.monitoring.causes import MENDED_BY_TRAINING
+from evalapp.monitoring.deployments.models import Deployment
+from evalapp.monitoring.incidents.models import Incident, IncidentState
+from evalapp.monitoring.models import Alert, Cause, Stream
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.models import Run, RunKind
+
+
+def incidents_of(project: Project) -> QuerySet[Incident]:
+    """Newest first."""
+    return Incident.objects.filter(stream__project=project).order_by("-id").select_related(
+        "stream__project", "opened_in", "acknowledged_by", "closed_by", "training_data__dataset",
+        "second_review__dataset",
+    )  # fmt: skip
+
+
+def open_incident(stream: Stream) -> Incident | None:
+    return incidents_of(stream.project).filter(stream=stream, state=IncidentState.OPEN).first()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has been done about an incident, each step in its order. ``cause``: the one that is told of its
+    alerts, else *cannot tell*. ``trainings`` on the accepted data; ``candidates`` that answered the second
+    review, ``campaigns`` in which people read it, and what was decided there; ``deployments`` of the stream
+    since it opened.
+    """
+
+    alerts: Sequence[Alert]
+    trainings: Sequence[Run]
+    generations: Sequence[Run]
+    campaigns: Sequence[Campaign]
+    decisions: Sequence[Decision]
+    deployments: Sequence[Deployment]
+
+    @property
+    def cause(self) -> Cause:
+        told = (Cause(alert.cause) for alert in self.alerts if alert.cause != Cause.CANNOT_TELL)
+        return next(told, Cause.CANNOT_TELL)
+
+    @property
+    def is_mended_by_training(self) -> bool:
+        return self.cause in MENDED_BY_TRAINING
+
+    @property
+    def is_of_reviewers(self) -> bool:
+        return self.cause in (Cause.ONE_REVIEWER, Cause.ALL_REVIEWERS)
+
+    @property
+    def trained(self) -> list[ModelVersion]:
+        return [each.produced for each in self.trainings if each.produced is not None]
+
+
+def progress_of(incident: Incident) -> Progress:
+    alerts = list(incident.alerts.select_related("weekly_sample__campaign", "cause_reviewer").order_by("pk"))
+    trainings: list[Run] = []
+    if incident.training_data_id is not None:
+        trainings = list(
+            Run.objects.filter(
+                kind=RunKind.TRAINING,
+                dataset_version=incident.training_data_id,
+                created_at__gte=incident.created_at,
+            )
+            .select_related("job", "produced")
+            .order_by("pk")
+        )
+    generations: list[Run] = []
+    campaigns: list[Campaign] = []
+    if incident.second_review_id is not None:
+        of_rows = {"dataset_version": incident.second_review_id}
+        generations = list(Run.objects.filter(**of_rows).select_related("job").order_by("pk"))
+        campaigns = list(Campaign.objects.filter(**of_rows).order_by("pk"))
+    decisions = Decision.objects.filter(campaign__in=campaigns).select_related("candidate", "decided_by")
+    deployments = incident.stream.deployments.filter(started_at__gte=incident.opened_in.ends_at)
+    if incident.closed_at is not None:
+        deployments = deployments.filter(started_at__lte=incident.closed_at)
+    return Progress(
+        alerts,
+        trainings,
+        generations,
+        campaigns,
+        list(decisions.order_by("pk")),
+        list(deployments.select_related("version", "created_by").order_by("started_at", "pk")),
+    )

@@ -1,0 +1,105 @@
+"""What people do about an incident: keyword-only, atomic, audited."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.strict_json import bad_character
+from evalapp.datasets.models import DatasetVersion
+from evalapp.monitoring.feedback import feedback_for
+from evalapp.monitoring.incidents.models import LONGEST_REASON, Incident, IncidentState
+from evalapp.monitoring.incidents.second_review import write_second_review
+from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.webhooks.models import WebhookEvent
+
+
+@transaction.atomic
+def acknowledge(*, incident: Incident, by: User) -> None:
+    """Say that somebody looks after it: no reminders go out any more. ConflictError where it is done or
+    over.
+    """
+    _locked(incident)
+    waiting = Incident.objects.filter(pk=incident.pk, acknowledged_at=None)
+    if not waiting.update(acknowledged_at=Now(), acknowledged_by=by):
+        raise ConflictError("This incident has been acknowledged already.")
+    record("incident.acknowledged", by=by, obj=incident, project=incident.stream.project)
+
+
+@transaction.atomic
+def accept_training_data(
+    *, incident: Incident, by: User, dataset_version: int | None = None
+) -> DatasetVersion:
+    """Decide to train on rows that were reviewed in the incident's stream, and keep which weeks they are of;
+    the training itself is started by its own page. ``dataset_version``: the one that was shown, else the
+    newest. Accepted again, another takes its place.
+
+    Raises ConflictError where the incident is over, no feedback of its first week or a later one has been
+    exported yet, or the version that was shown cannot be taken.
+    """
+    locked = _locked(incident)
+    possible = feedback_for(locked)
+    if not possible:
+        raise ConflictError(
+            f"There is no dataset version from feedback of “{locked.stream}” since {locked.opened_in} to"
+            " train on yet. Export the corrections of that week first, then accept."
+        )
+    shown = (each for each in possible if dataset_version in (None, each.version.pk))
+    chosen = next(shown, None)
+    if chosen is None:
+        raise ConflictError(
+            f"That dataset version has other rows than those reviewed in “{locked.stream}” since "
+            f"{locked.opened_in}. Reload the page, and accept what it shows."
+        )
+    locked.training_data = chosen.version
+    locked.weeks = [{"week": week, "rows": rows} for week, rows in chosen.weeks.items()]
+    locked.save(update_fields=["training_data", "weeks"])
+    data = {"dataset_version": chosen.version.pk, "weeks": locked.weeks}
+    record("incident.training_data_accepted", by=by, obj=locked, project=locked.stream.project, data=data)
+    return chosen.version
+
+
+@transaction.atomic
+def prepare_second_review(*, incident: Incident, by: User) -> DatasetVersion:
+    """Write the rows that candidates answer before one of them takes the place of the version that serves.
+    ConflictError where the incident is over, or no event of its weeks is left to ask.
+    """
+    locked = _locked(incident)
+    locked.second_review = write_second_review(locked, by=by)
+    locked.save(update_fields=["second_review"])
+    data = {"dataset_version": locked.second_review.pk}
+    record("incident.second_review_prepared", by=by, obj=locked, project=locked.stream.project, data=data)
+    return locked.second_review
+
+
+@transaction.atomic
+def close_incident(*, incident: Incident, reason: str, by: User) -> None:
+    """End it although it has not recovered by itself. Raises InvalidError without a reason, ConflictError
+    where it is over.
+    """
+    locked = _locked(incident)
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > LONGEST_REASON:
+        message = f"Give the reason for closing the incident, in 1 to {LONGEST_REASON} characters."
+        raise InvalidError(message, fields={"reason": [message]})
+    if bad := bad_character(reason):
+        message = f"The reason has {bad}. Remove it."
+        raise InvalidError(message, fields={"reason": [message]})
+    Incident.objects.filter(pk=locked.pk).update(
+        state=IncidentState.CLOSED, closed_at=Now(), closed_by=by, reason=reason
+    )
+    locked.state = IncidentState.CLOSED
+    tell_incident(locked, WebhookEvent.INCIDENT_CLOSED)
+    record("incident.closed", by=by, obj=locked, project=locked.stream.project, data={"reason": reason})
+
+
+def _locked(incident: Incident) -> Incident:
+    locked = (
+        Incident.objects.select_for_update(of=("self",))
+        .select_related("stream__project", "opened_in")
+        .get(pk=incident.pk)
+    )
+    if not locked.is_open:
+        raise ConflictError("This incident is over. A new one opens when something alerts again.")
+    return locked

@@ -1,0 +1,171 @@
+"""An incident's page: its steps from the first alert to recovery, and what a person can do about each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.datasets.models import Split
+from evalapp.monitoring.feedback import feedback_for
+from evalapp.monitoring.incidents import services
+from evalapp.monitoring.incidents.forms import AcceptForm, CloseForm
+from evalapp.monitoring.incidents.models import Incident
+from evalapp.monitoring.incidents.queries import incidents_of, progress_of
+from evalapp.monitoring.incidents.recovery import recovery_of
+from evalapp.monitoring.models import Stream
+from evalapp.monitoring.queries import followed_criteria
+from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
+from evalapp.registry.queries import champion_of
+from evalapp.runs.models import Run
+
+
+def _incident(request: MemberRequest, stream_id: int, incident_id: int) -> Incident:
+    return get_or_missing(incidents_of(request.project).filter(stream=stream_id), pk=incident_id)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def incident_detail(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
+    return _render(request, _incident(request, stream_id, incident_id))
+
+
+def _render(
+    request: MemberRequest,
+    incident: Incident,
+    *,
+    problem: ProblemError | None = None,
+    form: CloseForm | None = None,
+) -> HttpResponse:
+    progress = progress_of(incident)
+    context: dict[str, Any] = {
+        "incident": incident,
+        "stream": incident.stream,
+        "progress": progress,
+        "notices": list(incident.notices.order_by("pk")),
+        "feedback": next(iter(feedback_for(incident)), None) if incident.is_open else None,
+        "base_dataset": _base_dataset(incident.stream),
+        "trained_part": _trained_part(incident),
+        **_links(request, incident, progress.trained),
+        "recovery": recovery_of(incident, followed_criteria(incident.stream)) if incident.is_open else [],
+        "problem": problem,
+        "form": form or CloseForm(),
+    }
+    return render(request, "monitoring/incident.html", context, status=problem.status if problem else 200)
+
+
+def _base_dataset(stream: Stream) -> int:
+    """The dataset that the champion was trained on, else the stream's own."""
+    trained = Run.objects.filter(project=stream.project_id, produced__alias=ModelAlias.CHAMPION)
+    found = trained.order_by("-pk").values_list("dataset_version__dataset", flat=True).first()
+    return found or stream.dataset_id
+
+
+def _trained_part(incident: Incident) -> str:
+    return ", ".join(f"{each['rows']:,} of week {each['week']}" for each in incident.weeks)
+
+
+def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVersion]) -> dict[str, str]:
+    """The forms of the second review, filled in: answers of the champion and of what was trained, and the
+    campaign over them.
+    """
+    if incident.second_review_id is None:
+        return {}
+    champion = champion_of(request.project)
+    rows: dict[str, int | str | list[int]] = {
+        "dataset_version": incident.second_review_id,
+        "candidates": [each.pk for each in (champion, *trained) if each is not None],
+    }
+    answers = urlencode(rows | {"kind": "generation", "splits": Split.TEST.value}, doseq=True)
+    campaign = urlencode(
+        rows | {"split": Split.TEST.value, "rubric_version": incident.stream.rubric_version_id}, doseq=True
+    )
+    slug = request.project.slug
+    return {
+        "answers_url": f"{reverse('run_new', args=[slug])}?{answers}",
+        "campaign_url": f"{reverse('campaign_new', args=[slug])}?{campaign}",
+    }
+
+
+def _acted(request: MemberRequest, incident: Incident, words: str) -> HttpResponse:
+    messages.success(request, words)
+    return redirect("incident_detail", request.project.slug, incident.stream_id, incident.pk)
+
+
+def _move(permission: Permission, service: Callable[..., object], words: str) -> Callable[..., HttpResponse]:
+    @require_POST
+    @project_view(permission)
+    def view(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
+        incident = _incident(request, stream_id, incident_id)
+        try:
+            service(incident=incident, by=request.user)
+        except ProblemError as error:
+            return _render(request, incident, problem=error)
+        return _acted(request, incident, words)
+
+    view.__name__ = service.__name__
+    return view
+
+
+incident_acknowledge = _move(
+    Permission.EDIT_CAMPAIGNS, services.acknowledge, "Acknowledged: no reminders are sent any more."
+)
+incident_second_review = _move(
+    Permission.EDIT_CAMPAIGNS,
+    services.prepare_second_review,
+    "The rows are written. Let the candidates answer them, or import their answers.",
+)
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def incident_accept(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
+    """Then to the training's page, filled in with the feedback that was shown."""
+    incident = _incident(request, stream_id, incident_id)
+    form = AcceptForm(request.POST)
+    # What is no number names no version.
+    shown = form.cleaned_data["dataset_version"] if form.is_valid() else 0
+    try:
+        version = services.accept_training_data(incident=incident, by=request.user, dataset_version=shown)
+    except ProblemError as error:
+        return _render(request, incident, problem=error)
+    messages.success(request, "Accepted. Check the settings, then start the training.")
+    fields: dict[str, str | int] = {
+        "dataset_version": version.pk,
+        "name": f"{incident.stream}, retrained",
+        **_continued_from(request),
+    }
+    return redirect(f"{reverse('run_new', args=[request.project.slug])}?kind=training&{urlencode(fields)}")
+
+
+def _continued_from(request: MemberRequest) -> dict[str, int]:
+    """What the champion stands on, so that the new adapter goes on from it."""
+    champion = champion_of(request.project)
+    if champion is None:
+        return {}
+    if champion.kind == ModelKind.LORA and champion.base_id is not None:
+        return {"base": champion.base_id, "continued_from": champion.pk}
+    return {"base": champion.pk} if champion.kind in STANDING_KINDS else {}
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def incident_close(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
+    incident = _incident(request, stream_id, incident_id)
+    reason = request.POST.get("reason", "")
+    try:
+        services.close_incident(incident=incident, reason=reason, by=request.user)
+    except ProblemError as error:
+        form = CloseForm(request.POST)
+        if form.is_valid():
+            show_problem(form, error)
+        return _render(request, incident, problem=error, form=form)
+    return _acted(request, incident, "Closed, with your reason.")

@@ -1,0 +1,95 @@
+"""A week's estimates, made narrower by a metric that is known of all its outputs."""
+
+import datetime as dt
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from django.db.models import Sum
+
+from evalapp.measure import Measure
+from evalapp.monitoring.daily.counting import ASSESSED, NO_VALUE, values_of
+from evalapp.monitoring.daily.models import ALL
+from evalapp.monitoring.events.models import Assessment
+from evalapp.monitoring.models import SampledOutput, SampleRole, WeeklySample
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.weighted import SampleDesign
+from evalapp.stats.weighted_prediction import MetricMean, predicted_score, predicted_share
+
+LEAST_GAIN = 1.05
+"""With less, the two intervals are the same to whoever reads them."""
+
+
+class Narrowed(NamedTuple):
+    """The estimate beside ``metric``; ``gain``: how many times as many reviews the classical interval needs
+    for the same width.
+    """
+
+    measure: Measure
+    metric: str
+    gain: float
+
+
+def narrowed(
+    week: WeeklySample, criterion: Criterion, ratings: Ratings, design: SampleDesign
+) -> Narrowed | None:
+    """The week's mean or rate with the metric that stands beside the criterion in the stream's key figures.
+
+    None where there is none, where it narrows nothing, or where it is not known of all outputs: the daily
+    metrics are of days in UTC, so the week must begin at midnight.
+    """
+    metric = _metric_beside(week, criterion)
+    everywhere = _everywhere(week, metric, design) if metric else {}
+    if not everywhere:
+        return None
+    known = _of_items(week, metric)
+    if criterion.rules.has_mean:
+        found = predicted_score(ratings, design, known, everywhere, bounds=criterion.rules.range)
+    else:
+        found = predicted_share(ratings, design, known, everywhere)
+    measure, gain = found.estimate.measure, found.gain.value
+    if measure.value is None or gain is None or gain < LEAST_GAIN:
+        return None
+    return Narrowed(measure, metric, gain)
+
+
+def _metric_beside(week: WeeklySample, criterion: Criterion) -> str:
+    figures = week.stream.key_figures.values()
+    return next((each["metric"] for each in figures if each.get("criterion") == criterion.key), "")
+
+
+def _everywhere(week: WeeklySample, metric: str, design: SampleDesign) -> dict[Hashable, MetricMean]:
+    """By stratum of the design; empty where the week is not made of whole days."""
+    begins, ends = (each.astimezone(dt.UTC) for each in (week.begins_at, week.ends_at))
+    if begins.time() != dt.time() or ends.time() != dt.time():
+        return {}
+    days = week.stream.daily_metrics.filter(metric=metric, day__gte=begins.date(), day__lt=ends.date())
+    is_stratified = set(design.sizes()) != {""}
+    days = days.exclude(stratum=ALL) if is_stratified else days.filter(stratum=ALL)
+    counted = days.order_by().values_list("stratum").annotate(outputs=Sum("n"), total=Sum("total"))
+    return {
+        "" if stratum in (ALL, NO_VALUE) else stratum: MetricMean(outputs, total / outputs)
+        for stratum, outputs, total in counted
+        if outputs
+    }
+
+
+def _of_items(week: WeeklySample, metric: str) -> dict[Hashable, float | None]:
+    """The metric of each new output, by item of the week's campaign."""
+    sampled = SampledOutput.objects.filter(
+        weekly_sample=week, role=SampleRole.NEW, output__item_outputs__item__campaign=week.campaign
+    )
+    items = dict(sampled.values_list("key", "output__item_outputs__item"))
+    if metric.startswith(ASSESSED):
+        values = _assessed(list(items), metric.removeprefix(ASSESSED))
+    else:
+        events = list(week.stream.events.filter(key__in=items))
+        of_events = zip(events, values_of(week.stream, events), strict=True)
+        values = {event.pk: found.get(metric) for event, found in of_events}
+    return {item: values.get(key) for key, item in items.items()}
+
+
+def _assessed(keys: list[int], name: str) -> dict[int, float | None]:
+    """The latest with a number, by key of the event."""
+    rows = Assessment.objects.filter(key__in=keys, name=name, value__isnull=False)
+    return dict(rows.order_by("happened_at", "pk").values_list("key", "value"))
