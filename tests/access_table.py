@@ -535,6 +535,7 @@ ACCESS: dict[str, Access] = {
     "api_stream_roll_back": both(P.DECIDE),
     "api_daily_metrics": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),
     "api_stream_draw": both(P.EDIT_CAMPAIGNS),
+    "api_stream_samples": both(P.EDIT_DATA),
     "api_stream_end": both(P.EDIT_CAMPAIGNS),
     "api_stream_events": both(P.EDIT_DATA),
     # Its header names the stream, in which EDIT_DATA is needed.

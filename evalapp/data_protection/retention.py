@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from evalapp.data_protection.models import Erasure, ErasureState
 from evalapp.data_protection.services import discard
 from evalapp.jobs.models import FINAL_STATES, JobEvent
 from evalapp.monitoring.events.models import EventKey
+from evalapp.monitoring.events.months import drop_month, months_before, newest_by_stream
 from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
 from evalapp.monitoring.weeks import LATE
 from evalapp.reviews.models import Draft
@@ -37,6 +38,7 @@ def apply_retention_everywhere() -> None:
     """Of every project remove what it keeps no longer. What fails in one is logged, and done the next
     night.
     """
+    _drop_old_months()
     for project in Project.objects.exclude(retention={}).order_by("pk"):
         try:
             apply_retention(project)
@@ -60,6 +62,30 @@ def apply_retention(project: Project) -> dict[str, int]:
             data = {"removed": dict(removed), "days": project.retention}
             record("project.retention_applied", by=None, obj=project, project=project, data=data)
     return dict(+removed)
+
+
+def _drop_old_months() -> None:
+    """Whole months of events that no project keeps any longer go at once; their keys, and what is left of
+    other months, in batches after that. A month that is in use goes another night.
+    """
+    now = timezone.now()
+    # Late events of a week may still be sampled (see `_old_events`).
+    for month in months_before((now - LATE - 2 * WEEK).date()):
+        newest = newest_by_stream(month)
+        streams = Stream.objects.filter(pk__in=newest).select_related("project")
+        if newest and all(newest[each.pk] < _kept_since(each, now) for each in streams):
+            try:
+                drop_month(month)
+            except OperationalError as error:
+                logger.warning("The events of %s are dropped another night: %s", month, error)
+
+
+def _kept_since(stream: Stream, now: dt.datetime) -> dt.datetime:
+    """Events that happened before are not kept."""
+    days = stream.project.retention.get(Kept.PRODUCTION_EVENTS)
+    if not days:
+        return dt.datetime.min.replace(tzinfo=dt.UTC)
+    return min(now - dt.timedelta(days=days), _next_week_begins(stream, now))
 
 
 def _removed(rows: Rows) -> int:

@@ -135,6 +135,29 @@ def _open_late() -> int:
     return opened
 
 
+@transaction.atomic
+def week_to_fill(stream: Stream, ends_at: dt.datetime) -> WeeklySample:
+    """The week that ends then, locked, for a sample from elsewhere: the stream's next one, opened now, or one
+    that is empty. Raises ConflictError where it is not over or has been sampled, or the stream has ended.
+    """
+    locked = lock_unended(stream)
+    if ends_at > timezone.now():
+        raise ConflictError(f"The week that ends at {ends_at.isoformat()} is not over yet.")
+    if ends_at == locked.next_sample_at:
+        week = _opened(locked)
+    else:
+        found = locked.weekly_samples.select_for_update().filter(ends_at=ends_at).first()
+        if found is None:
+            raise ConflictError(
+                f"No week of “{locked}” ends at {ends_at.isoformat()}. The next to be sampled ends at"
+                f" {locked.next_sample_at.isoformat()}."
+            )
+        if found.state not in (WeeklySampleState.EMPTY, WeeklySampleState.DUE):
+            raise ConflictError(f"The {found} of “{locked}” has been sampled already.")
+        week = found
+    return WeeklySample.objects.select_related(*_OF_WEEK).get(pk=week.pk)
+
+
 def _queue(week: WeeklySample, stream: Stream) -> None:
     job = create_job(
         project=stream.project,
@@ -182,12 +205,15 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
     return {"size": drawn}
 
 
-class _Drawn(NamedTuple):
-    """The week's new outputs; ``strata`` and ``probabilities`` by their keys."""
+class DrawnEvents(NamedTuple):
+    """The week's new outputs; ``strata`` and ``probabilities`` by their keys. ``sizes``: stratum → outputs of
+    the week.
+    """
 
     events: Sequence[ProductionEvent]
     strata: Mapping[int, str]
     probabilities: Mapping[int, float]
+    sizes: Mapping[str, int]
 
 
 def _drawn(week: WeeklySample) -> int:
@@ -210,25 +236,33 @@ def _drawn(week: WeeklySample) -> int:
         .select_related("key")
         .order_by("happened_at", "key__external_id")
     )
-    anchors = anchors_of(stream, week, wanted)
-    version, run = _stored(week, chosen, anchors)
     # Where it could not be stratified, the sample is one stratum.
     strata = {each.id: "" if result.note else each.stratum for each in population}
-    _keep(week, _Drawn(chosen, strata, result.probabilities), anchors, run)
-    campaign, note = _campaign(week, version)
+    drawn = DrawnEvents(chosen, strata, result.probabilities, Counter(strata.values()))
+    return review_sample(week, drawn, anchors=wanted, note=result.note)
+
+
+def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note: str = "") -> int:
+    """Put what was drawn of a week, and so many anchors, into a campaign that is open; how many are new. The
+    week is locked and was not sampled before.
+    """
+    again = anchors_of(week.stream, week, anchors)
+    version, run = _stored(week, drawn.events, again)
+    _keep(week, drawn, again, run)
+    campaign, beside = _campaign(week, version)
     WeeklySample.objects.filter(pk=week.pk).update(
         state=WeeklySampleState.OPEN,
         campaign=campaign,
-        population=len(population),
-        size=len(chosen),
-        anchors=len(anchors),
-        strata=Counter(strata.values()),
-        note=" ".join(part for part in (result.note, note) if part),
+        population=sum(drawn.sizes.values()),
+        size=len(drawn.events),
+        anchors=len(again),
+        strata=drawn.sizes,
+        note=" ".join(part for part in (note, beside) if part),
     )
-    return len(chosen)
+    return len(drawn.events)
 
 
-def _keep(week: WeeklySample, drawn: _Drawn, anchors: Sequence[SampledOutput], run: Run) -> None:
+def _keep(week: WeeklySample, drawn: DrawnEvents, anchors: Sequence[SampledOutput], run: Run) -> None:
     """Store what was drawn, in the order of the run's rows."""
     outputs = dict(run.outputs.values_list("example__row_number", "pk"))
     new = [

@@ -4,6 +4,8 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -17,13 +19,14 @@ from evalapp.data_protection.services import start_search
 from evalapp.data_protection.tasks import apply_retention as tonight
 from evalapp.data_protection.tasks import search_person
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.monitoring.events.models import ProductionEvent
-from evalapp.monitoring.models import Stream
+from evalapp.monitoring.events.models import EventKey, ProductionEvent
+from evalapp.monitoring.events.months import have_month
+from evalapp.monitoring.models import SampledOutput, Stream
 from evalapp.reviews.models import Draft
 from tests.api.conftest import program_of
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.curation.conftest import published
-from tests.factories import make_campaign, make_version
+from tests.factories import make_campaign, make_candidates, make_outputs, make_version
 from tests.monitoring.making import make_stream, rows_of, sampled_week, send
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +47,60 @@ class Clock:
     def __call__(self, days: float) -> None:
         now = timezone.now() + dt.timedelta(days=days)
         self._monkeypatch.setattr(retention, "timezone", SimpleNamespace(now=lambda: now))
+
+
+def old_events(stream: Stream, count: int) -> list[EventKey]:
+    """Events of a month that has long ended, as they were stored then."""
+    at = timezone.now() - 200 * DAY
+    have_month(at)
+    keys = EventKey.objects.bulk_create(
+        EventKey(stream=stream, external_id=f"old-{n}", content_hash="0" * 64, happened_at=at, received_at=at)
+        for n in range(count)
+    )
+    ProductionEvent.objects.bulk_create(
+        ProductionEvent(
+            key=key, stream=stream, received_at=at, happened_at=at, text=f"Answer {n}",
+            messages=[{"role": "user", "content": f"May I, {n}?"}],
+        )
+        for n, key in enumerate(keys)
+    )  # fmt: skip
+    return keys
+
+
+def test_a_month_that_nobody_keeps_goes_at_once_but_for_what_was_sampled(
+    project: Project, reviewer: User
+) -> None:
+    stream, other = make_stream(project, [reviewer]), make_stream(project, [reviewer], "Other")
+    Stream.objects.filter(pk=stream.pk).update(next_sample_at=timezone.now() + 5 * DAY)
+    week = sampled_week(other, count=3)
+    keys = old_events(stream, 6)
+    run = make_outputs(make_version(project), {make_candidates(project, ["old"])[0]: "Answer"})
+    output = run.outputs.order_by("pk")[0]
+    SampledOutput.objects.create(weekly_sample=week, key=keys[0], output=output, inclusion_probability=1)
+    keeps(project, production_events=300)
+    tonight()
+    assert stream.events.count() == 6, "not all of it is old enough"
+    keeps(project, production_events=100)
+    with CaptureQueriesContext(connection) as asked:
+        tonight()
+        tonight()
+    assert sum("DROP TABLE" in each["sql"] for each in asked) == 1, "what is left is of samples"
+    assert list(stream.events.values_list("pk", "text")) == [(keys[0].pk, "Answer 0")]
+    assert list(stream.event_keys.values_list("pk", flat=True)) == [keys[0].pk]
+    assert other.events.count() == 3
+    told = AuditEvent.objects.get(action="project.retention_applied")
+    assert told.data["removed"] == {"production_events": 5}
+
+
+def test_a_month_that_another_project_keeps_stays(project: Project, reviewer: User, stranger: User) -> None:
+    stream = make_stream(project, [reviewer])
+    keys = old_events(stream, 3)
+    forever = make_project("Forever", reviewer=stranger)
+    old_events(make_stream(forever, [stranger]), 2)
+    keeps(project, production_events=100)
+    tonight()
+    assert not stream.event_keys.filter(pk__in=[each.pk for each in keys]).exists()
+    assert ProductionEvent.objects.filter(stream__project=forever).count() == 2
 
 
 def keeps(project: Project, **days: int) -> Project:

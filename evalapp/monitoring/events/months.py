@@ -2,11 +2,14 @@
 
 import datetime as dt
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 _TABLE = "evalapp_productionevent"
+_SAMPLES = "evalapp_sampledoutput"
 AHEAD = 2
+LOCK_WAIT = "2s"
+"""Who stores or reads events waits behind a month that goes: no longer than nobody notices."""
 _made: set[str] = set()
 
 
@@ -16,19 +19,76 @@ def make_months() -> None:
     """
     month = timezone.now().date().replace(day=1)
     for _ in range(1 + AHEAD):
-        following = (month + dt.timedelta(days=31)).replace(day=1)
-        _make(month, following)
-        month = following
+        _make(month)
+        month = _following(month)
 
 
 def have_month(received_at: dt.datetime) -> None:
     """Have room for events received then."""
-    month = received_at.date().replace(day=1)
-    _make(month, (month + dt.timedelta(days=31)).replace(day=1))
+    _make(received_at.date().replace(day=1))
 
 
-def _make(month: dt.date, following: dt.date) -> None:
-    name = f"{_TABLE}_{month:%Y_%m}"
+def months_before(day: dt.date) -> list[dt.date]:
+    """The first days of the months that the database keeps and that end by ``day``, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [_TABLE]
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    ends = (name.removeprefix(f"{_TABLE}_").replace("_", "-") for name in names)
+    firsts = [dt.date.fromisoformat(f"{end}-01") for end in ends]
+    return sorted(first for first in firsts if _following(first) <= day)
+
+
+def newest_by_stream(month: dt.date) -> dict[int, dt.datetime]:
+    """When the newest event happened that each stream has in a month and that no weekly sample holds."""
+    name = _name(month)
+    with connection.cursor() as cursor:
+        # The name is made of the month.
+        cursor.execute(
+            f"""
+            SELECT stream.id, newest.happened_at FROM evalapp_stream stream CROSS JOIN LATERAL (
+                SELECT happened_at FROM {name} event WHERE stream_id = stream.id
+                    AND NOT EXISTS (SELECT FROM {_SAMPLES} WHERE key_id = event.key_id)
+                ORDER BY happened_at DESC LIMIT 1
+            ) newest
+            """  # noqa: S608
+        )
+        return dict(cursor.fetchall())
+
+
+@transaction.atomic
+def drop_month(month: dt.date) -> None:
+    """Remove a month's events at once, but for those that a weekly sample holds; their keys stay. Raises
+    OperationalError where somebody uses the table for longer than `LOCK_WAIT`.
+    """
+    name, kept = _name(month), f"{_name(month)}_kept"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_WAIT])
+        cursor.execute(f"LOCK TABLE {_TABLE} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute(f"CREATE TABLE {kept} (LIKE {name} INCLUDING ALL)")
+        cursor.execute(
+            f"INSERT INTO {kept} SELECT event.* FROM {name} event"  # noqa: S608 - named by its month
+            f" WHERE key_id IN (SELECT key_id FROM {_SAMPLES})"
+        )
+        cursor.execute(f"DROP TABLE {name}")
+        cursor.execute(f"ALTER TABLE {kept} RENAME TO {name}")
+        cursor.execute(
+            f"ALTER TABLE {_TABLE} ATTACH PARTITION {name}"
+            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_following(month)} 00:00+00')"
+        )
+
+
+def _name(month: dt.date) -> str:
+    return f"{_TABLE}_{month:%Y_%m}"
+
+
+def _following(month: dt.date) -> dt.date:
+    return (month + dt.timedelta(days=31)).replace(day=1)
+
+
+def _make(month: dt.date) -> None:
+    name = _name(month)
     if name in _made:
         return
     with connection.cursor() as cursor:
@@ -39,5 +99,5 @@ def _make(month: dt.date, following: dt.date) -> None:
             return
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {_TABLE}"
-            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{following} 00:00+00')"
+            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_following(month)} 00:00+00')"
         )
