@@ -27,7 +27,6 @@ TEXTS: Mapping[str, str | list[str]] = {
     "ArtifactBody.path": "models/claims-letters-3",
     "Attestation.statement": "The vendor trained it on letters of 2023; these questions are of 2026.",
     "AttestationBody.statement": "The vendor trained it on letters of 2023; these questions are of 2026.",
-    "BaseBody.label": "Base",
     "BaseBody.name": "Qwen3 1.7B",
     "Calibrating.name": "Reviewer 3",
     "CalibrationNote.name": "Reviewer 3",
@@ -78,7 +77,6 @@ TEXTS: Mapping[str, str | list[str]] = {
     "DatasetDraft.state": "open",
     "NamedContaminationPair.kind": "exact",
     "Option.label": "Covered",
-    "OptionBody.label": "Covered",
     "Output.finish_reason": "stop",
     "PackedFile.name": "adapter_model.safetensors",
     "PersonProgress.name": "Reviewer 3",
@@ -266,6 +264,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "stage": "training",
     "stop": "\n\n",
     "stratify_by": "segment",
+    "GivenOutputBody.stratum": "families",
+    "narrowed_by": "unsupported_numbers",
     "subgroup": "institutional",
     "system_prompt": "You answer customers of an insurer.",
     "tags": "wrong_amount",
@@ -291,6 +291,12 @@ TEXTS: Mapping[str, str | list[str]] = {
 }
 """By field, or by component and field. A list has one such text, or is written out."""
 
+_EVENT = {
+    "id": "a-17",
+    "prompt": "Write about claim 12-884.",
+    "output": "Your claim is covered.",
+    "assessments": {"latency_seconds": 0.8},
+}
 OBJECTS: Mapping[str, Any] = {
     "TracesBody.resourceSpans": {
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "claims"}}]},
@@ -313,12 +319,8 @@ OBJECTS: Mapping[str, Any] = {
     "CriterionBody.level_descriptions": {"5": "Right in everything"},
     "DatasetImport.options": {"mapping": {"letter": "prompt"}},
     "Erasure.remaining": {"versions": [12], "runs": [{"run": 3, "paths": ["runs/9/rows.jsonl"]}]},
-    "EventsBody.events": {
-        "id": "a-17",
-        "prompt": "Write about claim 12-884.",
-        "output": "Your claim is covered.",
-        "assessments": {"latency_seconds": 0.8},
-    },
+    "EventsBody.events": _EVENT,
+    "GivenOutputBody.event": _EVENT,
     "Export.settings": {"answer_floor": 4.5, "pair_gap": 1.0, "pair_floor": 4.0},
     "ExportDetail.settings": {"answer_floor": 4.5, "pair_gap": 1.0, "pair_floor": 4.0},
     "ImportBody.mapping": {"letter": "prompt"},
@@ -327,7 +329,6 @@ OBJECTS: Mapping[str, Any] = {
     "JobEvent.data": {"step": 10},
     "MergedExport.result": {"files": 6},
     "ProblemDetail.fields": {"name": ["This field is required."]},
-    "Proposal.weeks": [{"week": 12}],
     "RatingsImport.options": {"mapping": {"letter": "item"}},
     "RatingsImportBody.criteria": {"Correctness": {"use": "correctness"}},
     "RatingsImportBody.mapping": {"letter": "item"},

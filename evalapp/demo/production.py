@@ -1,9 +1,8 @@
-"""Twelve weeks in production, by the code that production itself uses: a model that got worse and came back,
-and a reviewer who became harsher.
+"""Thirteen weeks in production, by the code that production itself uses: a model that got worse and came
+back, and a reviewer who became harsher.
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -13,12 +12,13 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.demo.generator import DemoExample, generate_examples
 from evalapp.demo.simulated_reviewers import REVIEWERS, SimulatedReviewer, review
-from evalapp.demo.simulation import NAMESPACE, SECONDS_A_WORD, answers_of
+from evalapp.demo.simulation import answers_of
 from evalapp.demo.stage_set import email_of, rubric_version, simulated_users
+from evalapp.demo.submitting import submit_simulated
 from evalapp.jobs.work import Work
 from evalapp.monitoring.daily.counting import count_batch
 from evalapp.monitoring.deployments.services import record_deployment
@@ -29,11 +29,9 @@ from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleSt
 from evalapp.monitoring.services import StreamPlan, create_stream, pause_stream, resume_stream
 from evalapp.monitoring.weeks import replay_next_week
 from evalapp.registry.models import ModelVersion
-from evalapp.reviews.queries import ReviewContext
-from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion
 
-WEEKS, CHANGE, BACK = 12, 9, 11
+WEEKS, CHANGE, BACK = 13, 9, 11
 """The change comes with the ninth week; the model is rolled back with the eleventh."""
 EVENTS_A_WEEK, REVIEWED_A_WEEK = 44, 40
 SEED = 7
@@ -64,7 +62,7 @@ STORIES = (
 
 
 def replay_weeks(work: Work) -> dict[str, Any]:
-    """Make both streams with their twelve weeks; what is there already is left as it is."""
+    """Make both streams with their thirteen weeks; what is there already is left as it is."""
     project = Project.objects.get(pk=work.job.params["project"])
     serving = [
         ModelVersion.objects.filter(project=project, pk=pk).first() for pk in work.job.params["versions"]
@@ -123,7 +121,7 @@ def _stream(project: Project, story: Story) -> Stream:
 
 
 def _first_end() -> dt.datetime:
-    """So that twelve weeks have ended, the last of them today."""
+    """So that thirteen weeks have ended, the last of them today."""
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return today - (WEEKS - 1) * WEEK
 
@@ -215,7 +213,6 @@ def _review(
             if isinstance(upcoming, NextReview):
                 is_left = True
                 _review_one(upcoming, person, campaign_reviewer, criteria, examples)
-                campaign_reviewer.refresh_from_db(fields=["cursor", "recent_items"])
 
 
 def _review_one(
@@ -231,13 +228,5 @@ def _review_one(
     # Who reads a text again does not give it the very same score.
     seed = campaign_reviewer.campaign_id
     said = review(person, text, facts=example.facts, reference=example.formal, seed=seed)
-    assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
-        pk=upcoming.assignment.id
-    )
-    submit_at(
-        review_context=ReviewContext(assignment, upcoming.slot, campaign_reviewer),
-        client_id=uuid.uuid5(NAMESPACE, f"{assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"),
-        answers=answers_of(replace(said, correction=None), criteria),
-        seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
-        is_simulated=True,
-    )
+    answers = answers_of(replace(said, correction=None), criteria)
+    submit_simulated(upcoming, campaign_reviewer, text=text, answers=answers)

@@ -1,11 +1,10 @@
 """Simulated people at work: reviews through the same services that the pages use, all marked."""
 
-import uuid
 from typing import Any
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput
 from evalapp.core.errors import InvalidError
 from evalapp.demo import training_settings
 from evalapp.demo.generator import DemoExample, generate_examples
@@ -17,18 +16,13 @@ from evalapp.demo.simulated_reviewers import (
     review,
 )
 from evalapp.demo.stage_set import email_of, simulated_users
+from evalapp.demo.submitting import submit_simulated
 from evalapp.exports.models import Export, RowDecision
 from evalapp.exports.queries import decidable_rows
 from evalapp.exports.services import decide_row
 from evalapp.jobs.work import Work
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.queries import ReviewContext
-from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion
-
-NAMESPACE = uuid.UUID("5d9f2f4e-0c5b-4b53-9a8a-2f1a3d6f7c10")
-SECONDS_A_WORD = 0.25
-"""How long a simulated reviewer reads; only so that the time columns are not empty."""
 
 
 def examples_by_key() -> dict[str, DemoExample]:
@@ -55,7 +49,6 @@ def simulate_reviews(work: Work) -> dict[str, Any]:
             _review_one(upcoming, reviewer, campaign_reviewer, criteria, examples)
             done += 1
             work.progress(done, total)
-            campaign_reviewer.refresh_from_db(fields=["cursor", "recent_items"])
     return {"reviews": done}
 
 
@@ -77,18 +70,7 @@ def _review_one(
     said = review(
         reviewer, text, facts=example.facts, reference=example.formal, seed=training_settings.REVIEW_SEED
     )
-    assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
-        pk=upcoming.assignment.id
-    )
-    submit_at(
-        review_context=ReviewContext(assignment, upcoming.slot, campaign_reviewer),
-        client_id=uuid.uuid5(
-            NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"
-        ),
-        answers=answers_of(said, criteria),
-        seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
-        is_simulated=True,
-    )
+    submit_simulated(upcoming, campaign_reviewer, text=text, answers=answers_of(said, criteria))
 
 
 def answers_of(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:

@@ -290,7 +290,7 @@ def _invite(demonstration: Demonstration) -> None:
 
 
 def watch_production(demonstration: Demonstration) -> Job | None:
-    """Twelve weeks in production, once for both tracks."""
+    """Thirteen weeks in production, once for both tracks."""
     if demonstration.track != Track.RECORDED:
         return None
     made = demonstration.objects_made
@@ -325,7 +325,7 @@ STEPS: tuple[Step, ...] = (
     Step("Blind reviews of the test split", open_test_review, "test_campaign"),
     Step("Evaluate the gate", ask_gate, "test_campaign"),
     Step("Close cycle 2", close_story),
-    Step("Twelve weeks in production", watch_production),
+    Step("Thirteen weeks in production", watch_production),
 )
 
 

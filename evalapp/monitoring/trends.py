@@ -8,7 +8,7 @@ from evalapp.monitoring.models import WeeklyMetric
 from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, Week, control_chart
 
 NOT_ENOUGH = "not enough data"
-RECOVERY_WEEKS = 2
+RECOVERY_WEEKS = 3
 CHANCE = 1.645
 """Standard errors: the one-sided 95% quantile of the normal distribution."""
 

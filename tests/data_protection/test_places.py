@@ -107,7 +107,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "strata": "values of the field that a sample is stratified by",
     },
     "WeeklyMetric": dict.fromkeys(
-        ("criterion_key", "criterion_name", "reason", "note", "signature"), MACHINE
+        ("criterion_key", "criterion_name", "reason", "note", "signature", "narrowed_by"), MACHINE
     ),
     "Alert": dict.fromkeys(
         ("criterion_key", "criterion_name", "kind", "cause", "cause_reason", "evidence", "message"), MACHINE

@@ -66,19 +66,19 @@ def follow(stream: Stream, values: list[float | None]) -> None:
         raise_alerts(week)
 
 
-def test_two_good_weeks_in_a_row_end_it_and_a_relapse_opens_another(
+def test_three_good_weeks_together_end_it_and_a_relapse_opens_another(
     project: Project, reviewer: User, manager: User, settings
 ) -> None:
     settings.SENDS_MAIL = True
     make_webhook(project)
     incident = open_incident(project, reviewer)
-    follow(incident.stream, [4.5, 3.2, 4.5])
+    follow(incident.stream, [4.5, 4.5, 2.5])
     incident.refresh_from_db()
-    assert incident.state == "open", "the last two weeks together are under the threshold"
+    assert incident.state == "open", "the last three weeks together are under the threshold"
     follow(incident.stream, [None])
     incident.refresh_from_db()
     assert incident.state == "open", "a week without reviews says nothing"
-    follow(incident.stream, [4.5, 4.4])
+    follow(incident.stream, [4.5, 4.5, 4.4])
     incident.refresh_from_db()
     assert incident.state == "recovered"
     assert incident.closed_at is not None and incident.closed_by is None
@@ -93,7 +93,7 @@ def test_two_good_weeks_in_a_row_end_it_and_a_relapse_opens_another(
     assert Incident.objects.count() == 1
     follow(incident.stream, [2.0])
     again = Incident.objects.get(state="open")
-    assert again.opened_in.number == 9 and again.alerts.exists()
+    assert again.opened_in.number == 10 and again.alerts.exists()
 
 
 def test_what_turns_to_the_worse_meanwhile_joins_it(

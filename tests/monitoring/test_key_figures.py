@@ -84,6 +84,7 @@ def test_others_are_chosen_on_the_form_and_by_programs(stream: Stream, manager: 
         "outputs_per_week": 5,
         "overlap": 1,
         "baseline_weeks": 12,
+        "sampling": "proportional",
         "error_criterion": stream.error_criterion,
         "reviewers": [stream.stream_reviewers.get().user_id],
         "next_sample_at": f"{timezone.now() + dt.timedelta(days=3):%Y-%m-%dT%H:%M}",

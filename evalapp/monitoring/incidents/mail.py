@@ -165,7 +165,7 @@ def _paragraphs(notice: IncidentNotice) -> Iterator[str]:
     incident = notice.incident
     if notice.kind == NoticeKind.ENDED:
         yield (
-            f"{incident.stream} has recovered: the last two weeks of each criterion that alerted are back."
+            f"{incident.stream} has recovered: the last three weeks of each criterion that alerted are back."
             f" The incident since {incident.opened_in} is closed."
         )
     elif notice.kind == NoticeKind.REMINDER:

@@ -23,13 +23,13 @@ class CriterionRecovery(NamedTuple):
 
 
 def recovery_of(incident: Incident, followed: Iterable[CriterionTrend]) -> list[CriterionRecovery]:
-    """How each criterion that alerted stands now, by `CriterionTrend.recovery`: two weeks together, so that
-    a good week alone ends nothing.
+    """How each criterion that alerted stands now, by `CriterionTrend.recovery`: three weeks together, so
+    that a good week alone ends nothing.
 
     In simulated weeks of 40 reviews (standard deviations of items and reviews 0.6, of weeks 0.1; baseline of
-    8 weeks), one criterion that is back is told after two weeks in 95% and after four in 99.6%, four
-    unrelated criteria in 81% and 97%; with half of a change by 0.8 left, one is told back after two weeks in
-    8%, four in none.
+    8 weeks), one criterion that is back is told so after three weeks in 95% and after four in 98%, four
+    unrelated criteria in 81% and 91%; with half of a change by 0.8 left, one is told back after three weeks
+    in 3%, four in none.
     """
     trends = {each.last.criterion_key: each for each in followed}
     last: dict[str, tuple[str, int]] = {}

@@ -1,0 +1,68 @@
+"""`manage.py replay FILE`: what monitoring would have told of past weeks."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from evalapp.accounts.models import Role, User
+from evalapp.core.errors import ProblemError
+from evalapp.core.number_format import as_percent, as_text
+from evalapp.demo.replay import MOST_WEEKS, open_replay, play_weeks, read_events
+from evalapp.monitoring.models import WeeklyMetric, WeeklySample
+
+
+class Command(BaseCommand):
+    help = (
+        "Play weeks of events, with the scores that reviewers would give, through monitoring: sampled,"
+        " reviewed, evaluated, alerted of. FILE is JSON Lines: events as they are sent, each with an id, a"
+        f" time and “scores” (criterion: whole number, or true for an error); {MOST_WEEKS} weeks at most."
+        " A demonstration project of its own holds them."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--speed", type=float, default=0, help="Weeks a minute; else as fast as can be.")
+        parser.add_argument("--reviewed-a-week", type=int, default=40, help="Outputs; 40.")
+        parser.add_argument("--owner", default="", help="Email of the project's owner; else the first owner.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        owners = User.objects.filter(is_active=True, memberships__role=Role.OWNER)
+        owner = (
+            User.objects.filter(email=options["owner"]).first()
+            if options["owner"]
+            else owners.order_by("pk").first()
+        )
+        if owner is None:
+            raise CommandError("There is no such account. Name one with --owner EMAIL.")
+        try:
+            events = read_events(options["file"])
+            stream = open_replay(
+                f"Replay: {options['file'].stem}",
+                events,
+                reviewed_a_week=options["reviewed_a_week"],
+                by=owner,
+            )
+            for week in play_weeks(stream, events):
+                self.stdout.write(_told(week))
+                if options["speed"] > 0 and week.number < events.weeks:
+                    time.sleep(60 / options["speed"])
+        except ProblemError as error:
+            raise CommandError(error.message) from error
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from error
+        self.stdout.write(f"See /projects/{stream.project.slug}/monitor/{stream.pk}/")
+
+
+def _told(week: WeeklySample) -> str:
+    metrics = [_metric(each) for each in week.metrics.order_by("pk")]
+    alerts = [f"\n    ALERT {each.message}" for each in week.alerts.order_by("pk")]
+    return f"Week {week.number}: {', '.join(metrics) or week.note}{''.join(alerts)}"
+
+
+def _metric(metric: WeeklyMetric) -> str:
+    if metric.value is None:
+        return f"{metric.criterion_name} –"
+    value = as_percent(metric.value) if metric.is_rate else as_text(metric.value, digits=2)
+    return f"{metric.criterion_name} {value}"
