@@ -307,3 +307,9 @@ class Alert(BaseModel):
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def statement(self) -> str:
+        """The message without stream and week, for where these are known."""
+        _, _, words = self.message.rpartition(f", {self.weekly_sample}: ")
+        return f"{words[:1].upper()}{words[1:]}"

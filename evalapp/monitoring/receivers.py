@@ -11,7 +11,7 @@ from evalapp.decisions.models import Decision
 from evalapp.decisions.signals import inbox_asked
 from evalapp.monitoring.deployments.models import DeploymentOrigin
 from evalapp.monitoring.deployments.services import record_deployment
-from evalapp.monitoring.incidents.models import Incident, IncidentState
+from evalapp.monitoring.incidents.models import IncidentState
 from evalapp.monitoring.incidents.queries import incidents_of
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
@@ -27,15 +27,11 @@ def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEn
     return [
         InboxEntry(
             "incident",
-            f"{incident.stream}: {', '.join(_criteria(incident))} got worse",
+            f"{incident.stream}: {', '.join(each.criterion_name for each in incident.alerted)} got worse",
             reverse("incident_detail", args=[project.slug, incident.stream_id, incident.pk]),
         )
         for incident in waiting.prefetch_related("alerts")[:SHOWN]
     ]
-
-
-def _criteria(incident: Incident) -> list[str]:
-    return list(dict.fromkeys(alert.criterion_name for alert in incident.alerts.all()))
 
 
 @receiver(champion_changed)

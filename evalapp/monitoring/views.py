@@ -37,7 +37,9 @@ from evalapp.monitoring.weeks import sample_now
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.views import site_of
 
-WEEKS_SHOWN = 12
+WEEKS_SHOWN = 8
+MOST_LINES = 6
+"""Metrics of all outputs; of more, those that matter now are shown first."""
 INCIDENTS_SHOWN = 10
 SAMPLES_ON_PAGE = 50
 
@@ -118,6 +120,14 @@ def stream_detail(request: MemberRequest, stream_id: int) -> HttpResponse:
 def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | None = None) -> HttpResponse:
     followed = followed_criteria(stream)
     lines = metric_lines(stream)
+    key_figures = key_figures_of(stream, followed, lines)
+    beside = [each.all_outputs for each in key_figures]
+    # The others are one click away.
+    first_lines = [
+        each
+        for each in lines
+        if each.series.is_count or each.is_outside or each in beside or len(lines) <= MOST_LINES
+    ]
     weeks = list(weeks_of(stream)[:WEEKS_SHOWN])
     evaluated = {week.pk for week in weeks if week.state == WeeklySampleState.EVALUATED}
     metrics = {
@@ -147,7 +157,9 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
             .prefetch_related("alerts__cause_reviewer")[:INCIDENTS_SHOWN]
         ),
         "metric_lines": lines,
-        "key_figures": key_figures_of(stream, followed, lines),
+        "first_lines": first_lines,
+        "more_lines": [each for each in lines if each not in first_lines],
+        "key_figures": key_figures,
         "serving": list(serving(stream)),
         "is_due": stream.next_sample_at <= timezone.now(),
         "waits_to_be_sampled": any(

@@ -1,5 +1,5 @@
-"""From production events to an alert and a retrain, in a browser: create, import, review, be
-alerted, decide.
+"""From production events to an incident and out of it, in a browser: import, review, be alerted, decide, go
+on to a better model or back to the one before, and recover.
 """
 
 import json
@@ -11,11 +11,23 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
+from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.models import Stream, WeeklySample
 from evalapp.monitoring.weeks import open_due_weeks
-from tests.factories import answers, make_rubric
-from tests.monitoring.making import HOUR, campaign_of, carry_out, make_feedback, review_week, rows_of
+from tests.factories import answers, make_candidates, make_rubric
+from tests.monitoring.making import (
+    HOUR,
+    campaign_of,
+    carry_out,
+    evaluated_weeks,
+    make_feedback,
+    make_stream,
+    review_week,
+    rows_of,
+    send,
+)
 
 pytestmark = [
     pytest.mark.e2e,
@@ -86,3 +98,69 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_its_incident(
     assert stream.incidents.get().training_data is not None
     # The file with a problem is answered 400, which the browser reports as a failed load.
     assert [each for each in complaints if "400 (Bad Request)" not in each] == []
+
+
+def test_an_incident_leads_to_a_second_review_a_deployment_and_recovery(
+    project: Project,
+    manager: User,
+    engineer: User,
+    reviewer: User,
+    live_server: Any,
+    page: Page,
+    sign_in: Any,
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, follows_champion=False)
+    old, new = make_candidates(project, ["letters v1", "letters v2"])
+    (week,) = evaluated_weeks(stream, [3.0])
+    record_deployment(stream=stream, version=old, started_at=week.begins_at, by=engineer)
+    send(stream, rows_of(8, week.begins_at + HOUR))
+    raise_alerts(week)
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/monitor/{stream.pk}/")
+    page.get_by_role("link", name="Incident since week 1").click()
+    page.get_by_role("button", name="Choose rows").click()
+    expect(page.get_by_text("Let the candidates answer them")).to_be_visible()
+    expect(page.get_by_role("link", name="Support chat in production")).to_be_visible()
+    incident = page.url
+    # An engineer puts the new version into service.
+    record_deployment(stream=stream, version=new, note="Shorter letters", by=engineer)
+    for each in evaluated_weeks(stream, [4.5, 4.4, 4.6]):
+        raise_alerts(each)
+    page.goto(incident)
+    expect(page.get_by_text("letters v2 serves since")).to_be_visible()
+    expect(page.get_by_text("Recovered", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Support chat", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Incidents")).to_be_visible()
+    expect(page.get_by_role("link", name="Incident since week 1")).to_have_count(0)
+
+
+def test_an_incident_leads_to_a_roll_back_and_is_closed_for_a_reason(
+    project: Project,
+    manager: User,
+    engineer: User,
+    reviewer: User,
+    live_server: Any,
+    page: Page,
+    sign_in: Any,
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, follows_champion=False)
+    old, new = make_candidates(project, ["letters v1", "letters v2"])
+    first, second = evaluated_weeks(stream, [4.5, 2.9])
+    record_deployment(stream=stream, version=old, started_at=first.begins_at, by=engineer)
+    record_deployment(stream=stream, version=new, started_at=second.begins_at, by=engineer)
+    raise_alerts(second)
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/")
+    page.get_by_role("link", name="Support chat: Tone got worse").click()
+    incident = page.url
+    page.get_by_role("link", name="roll back").first.click()
+    page.get_by_label("Reason").fill("Tone fell with the new version.")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("“letters v1” serves “Support chat” again.")).to_be_visible()
+    page.goto(incident)
+    expect(page.get_by_text("Tone fell with the new version.")).to_be_visible()
+    page.get_by_text("Close incident…").click()
+    page.get_by_label("Reason for closing it").fill("Rolled back; the next version comes in spring.")
+    page.get_by_role("button", name="Close with this reason").click()
+    expect(page.get_by_text("Closed, with your reason.")).to_be_visible()
+    expect(page.get_by_text("by Manager: Rolled back; the next version comes in spring.")).to_be_visible()

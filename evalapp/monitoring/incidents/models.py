@@ -3,7 +3,7 @@ from django.db import models
 from evalapp.accounts.models import User
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import DatasetVersion
-from evalapp.monitoring.models import Stream, WeeklySample
+from evalapp.monitoring.models import Alert, Stream, WeeklySample
 
 LONGEST_REASON = 500
 
@@ -62,6 +62,14 @@ class Incident(BaseModel):
 
     def __str__(self) -> str:
         return f"incident since {self.opened_in}"
+
+    @property
+    def alerted(self) -> list[Alert]:
+        """The first alert of each criterion. Prefetch ``alerts`` where many incidents are shown."""
+        first: dict[str, Alert] = {}
+        for alert in sorted(self.alerts.all(), key=lambda each: each.pk):
+            first.setdefault(alert.criterion_key, alert)
+        return list(first.values())
 
     @property
     def is_open(self) -> bool:
