@@ -284,7 +284,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "evalapp.api.schema.group_by_subject",
-        "evalapp.api.examples.with_examples",
+        "evalapp.api.example_bodies.with_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "DatasetDraftState": "evalapp.curation.models.DraftState",

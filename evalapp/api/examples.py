@@ -1,10 +1,7 @@
-"""Examples of every request and answer in the OpenAPI document, from one value per field."""
+"""The values of which `example_bodies` makes the examples of every request and answer, one per field."""
 
 from collections.abc import Mapping
 from typing import Any
-
-Schema = Mapping[str, Any]
-_PATCHED = "Patched"
 
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SIGNATURE = "mean|version:1|interval:bootstrap|samples:2000|seed:0"
@@ -19,6 +16,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "DailyMetricBody.stratum": "loans",
     "Day.day": "2026-03-02",
     "Refused.hashes": ["9f86d081884c7d65", "60303ae22b998861"],
+    "MetricChange.value": "black",
     "PartialSuccess.errorMessage": "2 spans are of no model call, and passed over.",
     "PartialSuccess.rejectedSpans": "0",
     "Refused.id": "a-17",
@@ -30,6 +28,13 @@ TEXTS: Mapping[str, str | list[str]] = {
     "BaseBody.name": "Qwen3 1.7B",
     "Calibrating.name": "Reviewer 3",
     "CalibrationNote.name": "Reviewer 3",
+    "ChangedText.after": "Tanisha asks what her policy covers.",
+    "ChangedText.before": "Emily asks what her policy covers.",
+    "CounterfactualBody.lists": "",
+    "CounterfactualBody.name": "Claims letters counterfactuals",
+    "CounterfactualBody.variants": ["name.black", "gender.female"],
+    "CounterfactualDifference.value": "black",
+    "Counterfactuals.lists": '[dialect.values.plain]\nlabel = "Plain"\nphrases = [["assist", "help"]]',
     "Criterion.help_text": "Does the letter state the decision and its reason?",
     "Criterion.name": "Correctness",
     "CriterionBody.help_text": "Does the letter state the decision and its reason?",
@@ -175,6 +180,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "instructions": "Rate each letter as its customer would read it.",
     "item": "12-884",
     "item_field": "claim",
+    "pair": "12",
+    "perturbation": "name",
     "reference_candidate": "human",
     "json_schema": '{"type": "object"}',
     "key": "correctness",
@@ -234,6 +241,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "rows": "row-12",
     "rows_hash": _HASH,
     "rubric_instructions": "Rate each letter as its customer would read it.",
+    "rule": "First names become those of the group.",
     "seal": _HASH,
     "second_name": "Reviewer 2",
     "secret": "whsec_0b8f1f6e9b1e4d1a",
@@ -280,6 +288,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "url": "https://gateway.example.org/v1",
     "value": "retail",
     "values": "0.7",
+    "variant": "name.black",
     "view": "split=test&reviewers=2",
     "view_words": "split test",
     "why": "it was queued first",
@@ -395,105 +404,3 @@ NUMBERS: Mapping[str, float] = {
 
 LEFT_OUT = {"CriterionBody.options", "CriterionBody.visible_if", "RubricBody.template"}
 """Fields that another of the same example excludes."""
-
-_OF_FORMAT = {
-    "date-time": "2026-03-02T09:30:00Z",
-    "uri": "https://evalapp.example.org/",
-    "uuid": "0b8f1f6e-9b1e-4d1a-8f0e-2f6d3f3c7a11",
-    "email": "reviewer@example.org",
-    "decimal": "1.20",
-}
-
-
-class NoExampleError(LookupError):
-    """A field of the API has no example."""
-
-
-def with_examples(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A post-processing hook: every request and every answer has an example. Raises NoExampleError."""
-    schemas = result["components"]["schemas"]
-    examples = result["components"].setdefault("examples", {})
-    for name, schema in schemas.items():
-        if name.startswith(_PATCHED):
-            # What a PATCH leaves out stays as it is.
-            for field in schema["properties"].values():
-                field.pop("default", None)
-    for methods in result["paths"].values():
-        for described in methods.values():
-            answers = described["responses"].values()
-            for body in filter(None, [described.get("requestBody"), *answers]):
-                for media_type, content in body.get("content", {}).items():
-                    if media_type != "application/octet-stream":
-                        name = content["schema"]["$ref"].rpartition("/")[2]
-                        examples.setdefault(name, {"value": _Maker(schemas).of(content["schema"])})
-                        content["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
-    return result
-
-
-class _Maker:
-    def __init__(self, schemas: Mapping[str, Schema]) -> None:
-        self._schemas = schemas
-
-    def of(self, schema: Schema, component: str = "", field: str = "") -> Any:
-        """A value that the schema admits."""
-        if reference := schema.get("$ref"):
-            name = reference.rpartition("/")[2]
-            return self.of(self._schemas[name], name.removeprefix(_PATCHED), field)
-        for word in ("allOf", "oneOf", "anyOf"):
-            if word in schema:
-                return self.of(schema[word][0], component, field)
-        if "enum" in schema:
-            return next(each for each in schema["enum"] if each not in ("", None))
-        if schema.get("default") not in (None, "", [], {}):
-            return schema["default"]
-        kinds = schema.get("type")
-        kind = next((each for each in kinds if each != "null"), "") if isinstance(kinds, list) else kinds
-        make = getattr(self, f"_{kind}", self._free)
-        return make(schema, component, field)
-
-    def _boolean(self, schema: Schema, component: str, field: str) -> bool:
-        return bool(schema.get("default"))
-
-    def _integer(self, schema: Schema, component: str, field: str) -> int:
-        return int(_within(schema, NUMBERS.get(field, 12)))
-
-    def _number(self, schema: Schema, component: str, field: str) -> float:
-        return _within(schema, NUMBERS.get(field, 0.8))
-
-    def _string(self, schema: Schema, component: str, field: str) -> Any:
-        format_ = schema.get("format")
-        if format_ in _OF_FORMAT and not (format_ == "uri" and field in TEXTS):
-            return _OF_FORMAT[format_]
-        return _found(TEXTS, component, field)
-
-    def _array(self, schema: Schema, component: str, field: str) -> list[Any]:
-        made = self.of(schema["items"], component, field)
-        is_written_out = isinstance(made, list) and schema["items"].get("type") == "string"
-        return made if is_written_out else [made] * max(1, schema.get("minItems", 1))
-
-    def _object(self, schema: Schema, component: str, field: str) -> dict[str, Any]:
-        if "properties" in schema:
-            fields = schema["properties"].items()
-            return {
-                name: self.of(each, component, name)
-                for name, each in fields
-                if f"{component}.{name}" not in LEFT_OUT
-            }
-        of_values = schema.get("additionalProperties")
-        if of_values in (True, {}, None) or f"{component}.{field}" in OBJECTS:
-            return dict(_found(OBJECTS, component, field))
-        return {"correctness": self.of(of_values, component, field)}
-
-    def _free(self, schema: Schema, component: str, field: str) -> Any:
-        return _found(OBJECTS, component, field)
-
-
-def _within(schema: Schema, number: float) -> float:
-    return float(max(schema.get("minimum", number), min(schema.get("maximum", number), number)))
-
-
-def _found(values: Mapping[str, Any], component: str, field: str) -> Any:
-    for name in (f"{component}.{field}", field):
-        if name in values:
-            return values[name]
-    raise NoExampleError(f"{component}.{field} has no example. Add one to {__name__}.")

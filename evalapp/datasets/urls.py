@@ -1,6 +1,7 @@
 from django.urls import path
 
 from evalapp.datasets import views
+from evalapp.datasets.counterfactuals import views as counterfactual_views
 from evalapp.datasets.recipes import views as recipe_views
 
 _DATA = "projects/<slug:slug>/data/"
@@ -22,6 +23,11 @@ urlpatterns = [
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),
     path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
+    path(
+        f"{_VERSION}counterfactuals/",
+        counterfactual_views.dataset_counterfactuals,
+        name="dataset_counterfactuals",
+    ),
     path(_ROW, views.dataset_row, name="dataset_row"),
     path(
         f"{_VERSION}rows/<int:row_number>/originals/",

@@ -22,6 +22,7 @@ class ConditionKind(StrEnum):
     LOW_SHARE = "low_share"
     NON_INFERIORITY = "non_inferiority"
     SUPERIORITY = "superiority"
+    COUNTERFACTUAL = "counterfactual"
     VETO = "veto"
     CONTAMINATION = "contamination"
     ITEMS = "items"
@@ -33,6 +34,7 @@ OF_A_CRITERION = (
     ConditionKind.LOW_SHARE,
     ConditionKind.NON_INFERIORITY,
     ConditionKind.SUPERIORITY,
+    ConditionKind.COUNTERFACTUAL,
     ConditionKind.VETO,
 )
 AGAINST_CHAMPION = (ConditionKind.NON_INFERIORITY, ConditionKind.SUPERIORITY)
@@ -89,6 +91,7 @@ _WORDS = {
     ConditionKind.LOW_SHARE: "{name}: upper bound of the share of scores ≤ {low} at most {percent}",
     ConditionKind.NON_INFERIORITY: "{name}: not worse than the champion by {limit} or more",
     ConditionKind.SUPERIORITY: "{name}: better than the champion{more}",
+    ConditionKind.COUNTERFACTUAL: "{name}: no counterfactual variant worse than its original by {limit}",
     ConditionKind.VETO: "{name}: upper bound of the share of failing answers at most {percent}",
     ConditionKind.ITEMS: "At least {count} items reviewed",
     ConditionKind.REVIEWERS: "At least {count} reviewers",
@@ -178,6 +181,10 @@ def _problem(condition: Condition) -> str:
         (
             kind == ConditionKind.NON_INFERIORITY and limit <= 0,
             f"{name}: give a margin above 0; with 0 ask for “better” instead.",
+        ),
+        (
+            kind == ConditionKind.COUNTERFACTUAL and limit <= 0,
+            f"{name}: give a margin above 0; no sample shows that there is no difference at all.",
         ),
         (kind == ConditionKind.SUPERIORITY and limit < 0, f"{name}: a margin cannot be negative."),
         (

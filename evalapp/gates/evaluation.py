@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
+from evalapp.analysis.scores.counterfactual_items import NO_ITEMS, counterfactual_items
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import Split
 from evalapp.dossier import digest, digest_of_reviews
+from evalapp.gates.conditions import ConditionKind
 from evalapp.gates.lineage import (
     CleanCheck,
     TrainingData,
@@ -125,6 +127,11 @@ def evaluate_gate(
             end_level=ledger_entry.end_level or ledger_entry.level,
             population=Population(campaign_gate.gate.population),
             remaining=max((ledger_entry.planned or 0) - evidence.candidate_reviews, 0),
+            counterfactuals=(
+                counterfactual_items(campaign_gate.campaign)
+                if any(each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.asked)
+                else NO_ITEMS
+            ),
         ),
     )
     evaluation = _store(campaign_gate, evidence, ledger_entry, outcome, by)

@@ -30,7 +30,14 @@ AGAINST = (
 )
 FLOOR, SHARE = "Mean at least (lower bound)", "Share at most, in percent (upper bound)"
 CHAMPION, MARGIN = "Against the champion", "Margin, in points"
-COLUMNS = {FLOOR: ("floor",), SHARE: ("low", "veto"), CHAMPION: ("against",), MARGIN: ("margin",)}
+FAIRNESS = "Margin of counterfactual variants, in points"
+COLUMNS = {
+    FLOOR: ("floor",),
+    SHARE: ("low", "veto"),
+    CHAMPION: ("against",),
+    MARGIN: ("margin",),
+    FAIRNESS: ("counterfactual",),
+}
 PERCENT = 100
 STANDARD, SEQUENTIAL = "once", "repeatedly"
 EVALUATED = (
@@ -117,6 +124,7 @@ class GateForm(forms.Form):
             self.fields[f"floor-{key}"] = _number(FLOOR, low, high)
             self.fields[f"against-{key}"] = forms.ChoiceField(label=CHAMPION, choices=AGAINST, required=False)
             self.fields[f"margin-{key}"] = _number(MARGIN, 0, high - low)
+            self.fields[f"counterfactual-{key}"] = _number(FAIRNESS, 0, high - low)
         if criterion is None:
             return
         if criterion.rules.has_mean:
@@ -147,6 +155,8 @@ class GateForm(forms.Form):
         if values.get("evaluated") == SEQUENTIAL and not values.get("challengers"):
             self.add_error("challengers", "Give the number of candidates that will be tested.")
         for key, _ in self._keyed():
+            if values.get(f"counterfactual-{key}") == 0:
+                self.add_error(f"counterfactual-{key}", "Give a margin above 0.")
             against, margin = values.get(f"against-{key}"), values.get(f"margin-{key}")
             if against == ConditionKind.NON_INFERIORITY and not margin:
                 self.add_error(f"margin-{key}", "Give a margin above 0.")
@@ -177,6 +187,8 @@ class GateForm(forms.Form):
                 yield Condition(ConditionKind.LOW_SHARE, key, name, share, _low_of(criterion))
             if against := values.get(f"against-{key}"):
                 yield Condition(ConditionKind(against), key, name, values.get(f"margin-{key}") or 0.0)
+            if (fairness := values.get(f"counterfactual-{key}")) is not None:
+                yield Condition(ConditionKind.COUNTERFACTUAL, key, name, fairness)
             if (veto := values.get(f"veto-{key}")) is not None:
                 yield Condition(ConditionKind.VETO, key, name, round(veto / PERCENT, 8))
         for kind in (ConditionKind.ITEMS, ConditionKind.REVIEWERS):
@@ -224,6 +236,8 @@ def _initial(gate: Gate) -> dict[str, Any]:
                 found[f"low-{each.criterion}"] = share
             case ConditionKind.VETO:
                 found[f"veto-{each.criterion}"] = share
+            case ConditionKind.COUNTERFACTUAL:
+                found[f"counterfactual-{each.criterion}"] = each.threshold
             case ConditionKind.CONTAMINATION:
                 found["contamination"] = True
             case ConditionKind.ITEMS | ConditionKind.REVIEWERS:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from evalapp.analysis.comparison.differences import TOTAL as TOTAL_CRITERION
 from evalapp.analysis.comparison.differences import step_of
 from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.counterfactual_items import LEAST_PAIRS, NO_ITEMS, CounterfactualItems, in_words
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.number_format import MINUS, as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
@@ -16,6 +17,8 @@ from evalapp.gates.models import GateVerdict
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import difference_bounds, items_to_reach, mean_bounds, share_bounds
+from evalapp.stats.counterfactual_pairs import NOT_BY_ONE, PairSides, sides_of_pairs, worst_difference
+from evalapp.stats.differences import NO_PAIRS
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
@@ -60,7 +63,8 @@ class Inputs(NamedTuple):
     test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after
     this. ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the
     candidate away: an early evaluation has hardly any of the level, so what is needed is not to be told from
-    its own. ``population``: whose scores the conditions are about.
+    its own. ``population``: whose scores the conditions are about. ``counterfactuals``: which items are
+    pairs.
     """
 
     scores: CampaignScores
@@ -72,6 +76,7 @@ class Inputs(NamedTuple):
     end_level: float
     population: Population
     remaining: int = 0
+    counterfactuals: CounterfactualItems = NO_ITEMS
 
 
 def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
@@ -197,6 +202,56 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
     margin = condition.threshold or 0.0
     threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
     return _above(condition, bounds, threshold, ratings, inputs, what="difference", is_strict=True)
+
+
+@_on_scores
+def _counterfactual(condition: Condition, inputs: Inputs) -> Result:
+    """Every variant with enough pairs has to be no worse than its original by the margin."""
+    items = inputs.counterfactuals
+    if not items.tested:
+        return Result(condition, UNDECIDED, f"It cannot be measured: {no_pairs_words(items)}.")
+    ratings = _ratings(inputs, condition, inputs.candidate)
+    criterion = criterion_of(inputs.scores, condition)
+    smallest, largest = scale_of(condition, criterion)
+    step = step_of(criterion or TOTAL_CRITERION, inputs.scores)
+    sides = {
+        str(name): sides_of_pairs(
+            ratings,
+            variants=items.variants[name],
+            originals=items.originals,
+            population=inputs.population,
+        )
+        for name in items.tested
+    }
+
+    def bounds(level: float, times: float = 1.0) -> Measure:
+        def of_one(side: PairSides, alpha: float) -> Measure:
+            found = difference_bounds(
+                *side,
+                population=inputs.population,
+                alpha=alpha,
+                smallest=smallest,
+                largest=largest,
+                step=step,
+                times=times,
+            )
+            return replace(found, reason=NOT_BY_ONE) if found.reason == NO_PAIRS else found
+
+        return worst_difference(sides, of_one, alpha=level).measure
+
+    threshold = -(condition.threshold or 0.0)
+    what = "worst difference of a variant from its original"
+    return _above(condition, bounds, threshold, ratings, inputs, what=what, is_strict=True)
+
+
+def no_pairs_words(items: CounterfactualItems) -> str:
+    """Why no variant is tested, as the end of a sentence."""
+    if not items.left_out:
+        return "the campaign's rows are no counterfactual pairs"
+    return (
+        f"it takes {LEAST_PAIRS} pairs of a variant, and the campaign has fewer of each"
+        f" ({in_words(items.left_out)})"
+    )
 
 
 def _above(
@@ -372,6 +427,7 @@ _ON: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {
     ConditionKind.FLOOR: _floor,
     ConditionKind.NON_INFERIORITY: _against_champion,
     ConditionKind.SUPERIORITY: _against_champion,
+    ConditionKind.COUNTERFACTUAL: _counterfactual,
     ConditionKind.LOW_SHARE: _low_share,
     ConditionKind.VETO: _veto,
     ConditionKind.CONTAMINATION: _contamination,

@@ -1,6 +1,7 @@
 """What a candidate has to be for each condition of a gate to be met, before there is a review."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 from evalapp.analysis.comparison.differences import SEED
@@ -11,7 +12,7 @@ from evalapp.core.number_format import as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate
-from evalapp.gates.reach import level_of
+from evalapp.gates.reach import level_of, planned_pairs
 from evalapp.stats.bounds import clopper_pearson
 from evalapp.stats.planning import (
     Design,
@@ -55,18 +56,35 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
     found = [
         ConditionPower(condition, words)
         for condition in gate.asked
-        if (words := _needs(condition, expected, design, level))
+        if (words := _needs(condition, expected, _design_of(condition, design, campaign), level))
     ]
     return GatePower(found, expected.source, level)
 
 
-def _needs(condition: Condition, expected: ExpectedVariances, design: Design, level: float) -> str:
+def _design_of(condition: Condition, design: Design, campaign: Campaign) -> Design | None:
+    """What the condition rests on: of counterfactual variants the pairs of the rarest."""
+    if condition.kind != ConditionKind.COUNTERFACTUAL:
+        return design
+    pairs = planned_pairs(campaign)
+    if not pairs.tested:
+        return None
+    fewest = min(len(pairs.variants[name]) for name in pairs.tested)
+    # Pairs come one from each group of rows, unless rows of several share one.
+    groups = None if design.groups is None else min(design.groups, fewest)
+    return replace(design, items=fewest, groups=groups)
+
+
+def _needs(condition: Condition, expected: ExpectedVariances, design: Design | None, level: float) -> str:
+    if design is None:
+        return ""
     if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
         return _largest_rate(condition.threshold or 0.0, design, level)
     variance = next((each for each in expected.variances if each.criterion.key == condition.criterion), None)
     # Of a total nothing is known before it is measured.
     if variance is None or condition.criterion == TOTAL:
         return ""
+    if condition.kind == ConditionKind.COUNTERFACTUAL:
+        return _smallest_loss(condition, variance, design, level)
     if condition.kind in AGAINST_CHAMPION:
         return _smallest_difference(condition, variance, design, level)
     return _smallest_mean(condition, variance, design, level) if condition.kind == ConditionKind.FLOOR else ""
@@ -112,6 +130,20 @@ def _smallest_difference(
         if needed > 0
         else f"at most {size} points worse than the champion"
     )
+
+
+def _smallest_loss(condition: Condition, variance: CriterionVariance, design: Design, level: float) -> str:
+    """By the variance of differences between two candidates, as if rows of a pair differed as much."""
+    spread = variance.differences.spread
+    assert spread is not None
+    margin = condition.threshold or 0.0
+    distance = smallest_distance(Requirement(distance=0, spread=spread, level=level), design, seed=SEED)
+    allowed = margin - (distance.value or math.inf)
+    if allowed < -0.05:
+        return f"not possible with {design.items:,} pairs of a variant"
+    if allowed < 0.05:
+        return "every variant as good as its original"
+    return f"every variant at most {as_text(allowed, digits=1)} points worse than its original"
 
 
 def _largest_rate(ceiling: float, design: Design, level: float) -> str:

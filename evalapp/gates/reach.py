@@ -1,9 +1,16 @@
 """Conditions of a gate that its campaign cannot meet, however good a candidate is."""
 
+from evalapp.analysis.scores.counterfactual_items import (
+    CounterfactualItems,
+    counterfactual_items,
+    paired,
+)
+from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.planned_items import PlannedItems, planned_items
 from evalapp.core.number_format import as_text
+from evalapp.datasets.counterfactuals.variants import FIELD
 from evalapp.gates.conditions import Condition, ConditionKind
-from evalapp.gates.measuring import scale_of
+from evalapp.gates.measuring import no_pairs_words, scale_of
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import ledger_of
 from evalapp.gates.reviews_needed import planned_challengers
@@ -27,12 +34,39 @@ def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
         _why(condition, level=level, found=found, reviewers=reviewers)
         for condition in campaign_gate.gate.asked
     ]
+    if any(each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.asked):
+        told += _why_no_pairs(campaign_gate)
     told += [
         _why_no_floor(condition, criteria.get(condition.criterion), level=level, found=found)
         for condition in campaign_gate.gate.asked
         if condition.kind == ConditionKind.FLOOR and found.items
     ]
     return [each for each in told if each]
+
+
+def planned_pairs(campaign: Campaign) -> CounterfactualItems:
+    """The pairs of its items; of a draft, of all rows that it may take."""
+    if campaign.state != CampaignState.DRAFT:
+        return counterfactual_items(campaign)
+    marks = campaign.dataset_version.examples.filter(
+        split=campaign.split, metadata__has_key=FIELD
+    ).values_list("pk", f"metadata__{FIELD}")
+    return paired(
+        (pk, str(mark.get("pair", "")), str(mark.get("perturbation", "")), str(mark.get("variant", "")))
+        for pk, mark in marks
+        if isinstance(mark, dict)
+    )
+
+
+def _why_no_pairs(campaign_gate: CampaignGate) -> list[str]:
+    pairs = planned_pairs(campaign_gate.campaign)
+    if pairs.tested:
+        return []
+    return [
+        f"{condition.words}. It cannot be measured: {no_pairs_words(pairs)}."
+        for condition in campaign_gate.gate.asked
+        if condition.kind == ConditionKind.COUNTERFACTUAL
+    ]
 
 
 def _why_no_floor(

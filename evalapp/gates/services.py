@@ -12,9 +12,11 @@ from evalapp.campaigns.allocation import hold_submissions
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.datasets.counterfactuals.variants import FIELD
 from evalapp.gates.conditions import (
     AGAINST_CHAMPION,
     Condition,
+    ConditionKind,
     body_hash,
     body_of,
     require_sound,
@@ -144,6 +146,8 @@ def apply_gate(
     _require_usable(conditions, criteria, f"The rubric of {campaign}")
     if champion is not None or any(each.kind in AGAINST_CHAMPION for each in conditions):
         champion = _champion(campaign, champion)
+    if any(each.kind == ConditionKind.COUNTERFACTUAL for each in conditions):
+        _require_counterfactuals(campaign)
     # No review comes in between the search for the first one and the application.
     hold_submissions(campaign.pk)
     is_late = has_reviews(campaign)
@@ -161,6 +165,17 @@ def apply_gate(
     data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": is_late}
     record("gate.applied", by=by, obj=gate, project=campaign.project, data=data)
     return campaign_gate
+
+
+def _require_counterfactuals(campaign: Campaign) -> None:
+    rows = campaign.dataset_version.examples.filter(split=campaign.split, metadata__has_key=FIELD)
+    if not rows.exists():
+        message = (
+            f"This gate asks for counterfactual fairness, and the rows of {campaign.dataset_version} are no"
+            " counterfactual pairs. Create a counterfactual dataset on the page of a dataset version, and"
+            " review its rows."
+        )
+        raise InvalidError(message, fields={"gate": [message]})
 
 
 def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:

@@ -101,6 +101,7 @@ def _found(document: Document, shown: LiveTables, contradiction: Contradiction |
         document.section("Reviewer scores", sections.people_section(shown))
         document.section("Differences", sections.differences_section(shown))
         document.section("Subgroups", sections.subgroups_section(shown))
+        document.section("Counterfactual fairness", sections.counterfactuals_section(shown))
         document.section("Agreement between reviewers", sections.agreement_section(shown))
         document.section("Severity", sections.severity_section(shown))
         document.section("Reasons", sections.reasons_section(shown))

@@ -23,6 +23,7 @@ from evalapp.analysis.tables.named_tables import (
     CRITERION,
     agreement_table,
     correlations_table,
+    counterfactuals_table,
     differences_table,
     marks_table,
     means_note,
@@ -106,7 +107,15 @@ def differences_section(shown: LiveTables) -> Iterator[Block | None]:
 
 
 def subgroups_section(shown: LiveTables) -> Iterator[Block | None]:
-    found = subgroups_table(shown)
+    yield from _worst_rows(subgroups_table(shown))
+
+
+def counterfactuals_section(shown: LiveTables) -> Iterator[Block | None]:
+    yield from _worst_rows(counterfactuals_table(shown))
+
+
+def _worst_rows(found: Table | None) -> Iterator[Block | None]:
+    """The first rows of a table that has the worst first."""
     if found is None:
         return
     left_out = len(found.rows) - MOST_TOLD

@@ -12,7 +12,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
-from evalapp.api.examples import NoExampleError, with_examples
+from evalapp.api.example_bodies import NoExampleError, with_examples
 from evalapp.api.operations import ApiView, Operation
 from evalapp.api_urls import urlpatterns
 from tests.api.conftest import problem_in

@@ -17,6 +17,7 @@ from evalapp.analysis.api.shared import (
     ViewQuery,
 )
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.comparison.counterfactuals import CounterfactualDifference
 from evalapp.analysis.comparison.differences import ComparedPair
 from evalapp.analysis.comparison.subgroups import Subgroup
 from evalapp.api.fields import MeasureSerializer, Paging
@@ -227,6 +228,35 @@ class SubgroupDifferenceSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=VERDICTS, source="pair.verdict")
 
 
+class LargestLossSerializer(serializers.Serializer[Any]):
+    pair = serializers.CharField(help_text="`counterfactual.pair` of its rows.")
+    difference = serializers.FloatField()
+
+
+class CounterfactualDifferenceSerializer(serializers.Serializer[Any]):
+    """A candidate's scores of the variants less those of their originals, over the pairs. ``adjusted_p`` is
+    Holm's over all variants and criteria of the candidate. ``perturbation`` and ``value`` are those of the
+    rows' metadata.
+    """
+
+    perturbation = serializers.CharField()
+    value = serializers.CharField()
+    criterion = serializers.CharField(source="pair.criterion.key")
+    candidate = serializers.IntegerField(source="pair.challenger.candidate.pk")
+    difference = MeasureSerializer(source="pair.difference.difference")
+    adjusted = MeasureSerializer(
+        source="pair.adjusted", help_text="The difference with the interval that the verdict rests on."
+    )
+    p = MeasureSerializer(source="pair.difference.p")
+    adjusted_p = serializers.FloatField(source="pair.adjusted_p", allow_null=True)
+    verdict = serializers.ChoiceField(
+        choices=VERDICTS, source="pair.verdict", help_text="Of the variants' answers."
+    )
+    largest_loss = LargestLossSerializer(
+        allow_null=True, help_text="The pair whose variant lost most; null where none did."
+    )
+
+
 class ComparisonQuery(ViewQuery):
     score_source = serializers.ChoiceField(
         choices=SCORE_SOURCES,
@@ -321,3 +351,25 @@ class SubgroupList(AgainstReferenceView):
     def key_of(self, row: Subgroup) -> str:
         # Fields and values are anybody's words, of any length.
         return digest([row.field, row.value, row.pair.criterion.key, row.pair.challenger.candidate.pk])
+
+
+class CounterfactualQuery(Paging, ViewQuery):
+    pass
+
+
+@route("campaigns/<int:campaign_id>/analysis/counterfactuals/", "api_counterfactuals")
+class CounterfactualDifferences(AnalysisView):
+    @operation(
+        "Compare counterfactual variants with their originals",
+        query=CounterfactualQuery,
+        result=CounterfactualDifferenceSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Every candidate on every criterion, variant less original, the worst first; variants with fewer
+        than 10 pairs are left out.
+        """
+        return self.page(self.comparison(campaign_id).figures.counterfactuals.differences)
+
+    def key_of(self, row: CounterfactualDifference) -> str:
+        return digest([row.perturbation, row.value, row.pair.criterion.key, row.pair.challenger.candidate.pk])

@@ -55,11 +55,34 @@ class CandidateMetricsSerializer(serializers.Serializer[Any]):
         return CorpusMetricSerializer([row.corpus[key] for key in sorted(row.corpus)], many=True).data
 
 
+class MetricChangeSerializer(serializers.Serializer[Any]):
+    """A metric of a candidate's answers to counterfactual variants less that to their originals, over pairs.
+    ``adjusted_p`` is Holm's over the variants and metrics of the candidate.
+    """
+
+    perturbation = serializers.CharField(source="variant.perturbation")
+    value = serializers.CharField(source="variant.value")
+    metric = serializers.CharField(source="metric.name")
+    model_version = serializers.IntegerField(source="candidate.pk")
+    difference = MeasureSerializer(source="difference.difference")
+    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict rests on.")
+    p = MeasureSerializer(source="difference.p")
+    adjusted_p = serializers.FloatField(allow_null=True)
+    verdict = serializers.ChoiceField(
+        choices=("better", "worse", "different", "undecided", "untested"),
+        help_text="Of the variants; “different” where the metric has no better end.",
+    )
+
+
 class RunMetricsSerializer(serializers.Serializer[Any]):
     drawn_of = serializers.IntegerField(
         help_text=f"Of how many outputs {MOST_OUTPUTS:,} were drawn at random; 0 where all are counted."
     )
     candidates = serializers.SerializerMethodField()
+
+    counterfactuals = MetricChangeSerializer(
+        many=True, help_text="Where the rows are counterfactual pairs, the clearest first."
+    )
 
     @extend_schema_field(CandidateMetricsSerializer(many=True))
     def get_candidates(self, found: Any) -> Any:

@@ -10,6 +10,11 @@ import numpy as np
 from evalapp.analysis.agreement.measures import REPLICATES
 from evalapp.analysis.comparison.candidates import metric_mean, rule_share
 from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.metrics.counterfactual_metrics import (
+    MetricChange,
+    counterfactual_examples,
+    metric_changes,
+)
 from evalapp.analysis.scores.campaign_scores import ReviewedOutput
 from evalapp.datasets.models import Split
 from evalapp.measure import Measure
@@ -50,13 +55,14 @@ class CandidateMetrics:
 @dataclass(frozen=True)
 class RunMetrics:
     """``drawn_of``: of how many outputs `MOST_OUTPUTS` were drawn; 0 where all are counted. Without a scored
-    output ``metrics`` and ``rules`` are empty.
+    output ``metrics`` and ``rules`` are empty. ``counterfactuals``: where the rows are counterfactual pairs.
     """
 
     metrics: list[MetricDescription]
     rules: list[RuleCheck]
     candidates: list[CandidateMetrics]
     drawn_of: int
+    counterfactuals: list[MetricChange]
 
     @property
     def metric_rows(self) -> list[tuple[MetricDescription, list[Measure]]]:
@@ -102,7 +108,8 @@ def run_metrics(run: Run) -> RunMetrics:
     corpus: dict[int, dict[tuple[str, str], CorpusMetric]] = defaultdict(dict)
     for each in CorpusMetric.objects.filter(run=run):
         corpus[each.candidate_id][each.split, each.metric] = each
-    candidates = ModelVersion.objects.filter(pk__in=outputs).select_related("model").order_by("pk")
+    candidates = list(ModelVersion.objects.filter(pk__in=outputs).select_related("model").order_by("pk"))
+    pairs = counterfactual_examples(run)
     return RunMetrics(
         metrics,
         rules,
@@ -118,6 +125,7 @@ def run_metrics(run: Run) -> RunMetrics:
             for candidate in candidates
         ],
         drawn_of,
+        metric_changes(pairs, outputs, candidates, metrics, groups),
     )
 
 

@@ -14,6 +14,7 @@ from evalapp.analysis.comparison.candidates import (
     compare,
     reviewer_rows,
 )
+from evalapp.analysis.comparison.counterfactuals import CounterfactualCheck, check_counterfactuals
 from evalapp.analysis.comparison.differences import (
     SEED,
     ComparedPair,
@@ -158,6 +159,10 @@ class ComputedComparison:
     @cached_property
     def simpson(self) -> SimpsonCheck:
         return check_simpson(self.scores)
+
+    @cached_property
+    def counterfactuals(self) -> CounterfactualCheck:
+        return check_counterfactuals(self.scores, self.comparison)
 
     @cached_property
     def worst(self) -> dict[int, list[WorstCase]]:

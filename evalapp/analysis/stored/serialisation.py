@@ -28,6 +28,11 @@ from evalapp.analysis.comparison.candidates import (
     ReviewerRow,
     TagCount,
 )
+from evalapp.analysis.comparison.counterfactuals import (
+    CounterfactualCheck,
+    CounterfactualDifference,
+    LargestLoss,
+)
 from evalapp.analysis.comparison.differences import TOTAL, ComparedPair, Contradiction, CriterionDifference
 from evalapp.analysis.comparison.simpson import FoundParadox, SimpsonCheck
 from evalapp.analysis.comparison.span_counts import CandidateMarks, MarkCount
@@ -83,6 +88,7 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, AgainstBest, PredictionPoweredMean, PredictionPowered),
+    *(CounterfactualCheck, CounterfactualDifference, LargestLoss),
     *(WorstCase, Rank, Subgroup, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )

@@ -17,6 +17,7 @@ from evalapp.analysis.comparison.candidates import (
     HumanCell,
     ReviewerRow,
 )
+from evalapp.analysis.comparison.counterfactuals import NOTHING, CounterfactualCheck
 from evalapp.analysis.comparison.differences import ComparedPair, Contradiction
 from evalapp.analysis.comparison.simpson import SimpsonCheck
 from evalapp.analysis.comparison.span_counts import CandidateMarks
@@ -65,6 +66,7 @@ class StoredComparison(NamedTuple):
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
     simpson: SimpsonCheck
+    counterfactuals: CounterfactualCheck
     worst: dict[int, list[WorstCase]]
     ranks: dict[int, Rank]
 
@@ -236,7 +238,7 @@ def nothing_stored(
     )
     comparison = Comparison(design, rows, list(criteria), [], [], [])
     return StoredComparison(
-        comparison, None, [], [], None, 0, [], {}, None, None, [], None, _NOT_TESTED, {}, {}
+        comparison, None, [], [], None, 0, [], {}, None, None, [], None, _NOT_TESTED, NOTHING, {}, {}
     )
 
 

@@ -245,6 +245,39 @@ def subgroups_table(shown: TableSource) -> Table | None:
     return Table("subgroups", f"Subgroups against {shown.label(shown.reference)}", columns, rows, note)
 
 
+def counterfactuals_table(shown: TableSource) -> Table | None:
+    if not shown.counterfactuals:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            each.perturbation,
+            each.value,
+            shown.label(each.pair.challenger),
+            each.pair.name,
+            each.pair.adjusted,
+            each.pair.adjusted_p,
+            each.pair.verdict,
+            each.largest_loss.pair if each.largest_loss else None,
+        ]
+        for each in shown.counterfactuals
+    ]
+    columns = [
+        Column("Perturbation"),
+        Column("Variant"),
+        CANDIDATE,
+        CRITERION,
+        Column("Variant less original", "number", is_measure=True, anchor="counterfactual-fairness"),
+        Column("p (Holm)", "p", anchor="many-comparisons"),
+        Column("Result"),
+        Column("Largest loss in pair"),
+    ]
+    note = (
+        f"Of pairs of rows, for {shown.comparison.design.whose}; p and intervals are adjusted over all"
+        " variants and criteria of a candidate."
+    )
+    return Table("counterfactuals", "Counterfactual fairness", columns, rows, note)
+
+
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
     """The difference, with why it has no p: an empty cell alone reads as "nothing found"."""
     found = pair.difference.difference
@@ -416,6 +449,7 @@ TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
     "marks": marks_table,
     "differences": differences_table,
     "subgroups": subgroups_table,
+    "counterfactuals": counterfactuals_table,
     "reviewers": reviewers_table,
     "agreement": agreement_table,
     "correlations": correlations_table,

@@ -13,6 +13,7 @@ from evalapp.analysis.comparison.candidates import (
     Comparison,
     ReviewerRow,
 )
+from evalapp.analysis.comparison.counterfactuals import CounterfactualDifference
 from evalapp.analysis.comparison.differences import (
     ComparedPair,
 )
@@ -87,6 +88,10 @@ class PageTables(TableSource):
     @property
     def subgroups(self) -> list[Subgroup]:
         return self._parts.subgroups
+
+    @property
+    def counterfactuals(self) -> list[CounterfactualDifference]:
+        return self.result.figures.counterfactuals.differences
 
     @property
     def ranks(self) -> dict[int, Rank]:

@@ -18,6 +18,7 @@ from evalapp.analysis.comparison.candidates import (
     compare,
     reviewer_rows,
 )
+from evalapp.analysis.comparison.counterfactuals import CounterfactualDifference, check_counterfactuals
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
 from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
@@ -62,6 +63,10 @@ class TableSource(ABC):
     @abstractmethod
     def subgroups(self) -> list[Subgroup]:
         """Of the others less the reference."""
+
+    @property
+    @abstractmethod
+    def counterfactuals(self) -> list[CounterfactualDifference]: ...
 
     @property
     @abstractmethod
@@ -152,6 +157,10 @@ class LiveTables(TableSource):
     @cached_property
     def subgroups(self) -> list[Subgroup]:
         return find_subgroups(self.scores, self.pairs, self.reference) if self.reference else []
+
+    @cached_property
+    def counterfactuals(self) -> list[CounterfactualDifference]:
+        return check_counterfactuals(self.scores, self.comparison).differences
 
     @cached_property
     def ranks(self) -> dict[int, Rank]:

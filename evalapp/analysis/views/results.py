@@ -44,7 +44,7 @@ from evalapp.metrics.metric import MetricDescription
 
 # What the templates show of a comparison, by the names that it has there.
 FIGURES = (
-    *("simpson", "usage", "agreement", "unblinding", "marks", "worst", "ranks", "labels"),
+    *("simpson", "counterfactuals", "usage", "agreement", "unblinding", "marks", "worst", "ranks", "labels"),
     "ratings_chart",
 )
 # What a URL chooses among all that is there.

@@ -1,0 +1,94 @@
+"""Words of a text replaced by others: capitals and the article before them follow. Pure."""
+
+import re
+from collections.abc import Callable, Iterable
+
+_VOWELS = frozenset("aeiou")
+_SOUNDS_LIKE_A_CONSONANT = ("uni", "use", "usu", "uti", "eu", "one", "ubi")
+_SOUNDS_LIKE_A_VOWEL = ("hour", "heir", "honest", "honour", "honor")
+_BEFORE = r"(?<![\w@#/\\-])(?<!\w[.'’])"
+_AFTER = r"(?![\w@]|-\w|\.\w)"
+
+Substitute = Callable[[re.Match[str]], str | None]
+"""What stands there instead; None: it stays."""
+
+
+def words_pattern(words: Iterable[str]) -> str:
+    """Any of these words or phrases, whole, the longest first. Either apostrophe is the other, and a line
+    end is a space.
+    """
+    ordered = sorted(set(words), key=lambda word: (-len(word), word))
+    return f"{_BEFORE}(?:{'|'.join(map(_as_pattern, ordered))}){_AFTER}"
+
+
+def _as_pattern(words: str) -> str:
+    return re.escape(words).replace(r"\ ", r"\s+").replace("'", "['’]")
+
+
+def normal(words: str) -> str:
+    """By which a phrase of a text is found in a list."""
+    return " ".join(words.replace("’", "'").casefold().split())
+
+
+def replaced(text: str, pattern: str, substitute: Substitute, *, ignores_case: bool = True) -> str:
+    """The text with what matches replaced. “A” and “an” before it follow its new sound."""
+    flags = re.IGNORECASE if ignores_case else 0
+    found = re.compile(rf"(?:(?P<article>\b[Aa][Nn]?)(?P<gap>\s+))?(?P<words>{pattern})", flags)
+
+    def put(match: re.Match[str]) -> str:
+        new = substitute(match)
+        if new is None:
+            return match[0]
+        article, gap = match["article"], match["gap"]
+        if article is None:
+            return new
+        return f"{_article(article, match['words'], new)}{gap}{new}"
+
+    return found.sub(put, text)
+
+
+def in_case_of(old: str, new: str) -> str:
+    """The new words with capitals as the old ones have them, and its kind of apostrophe."""
+    if "’" in old:
+        new = new.replace("'", "’")
+    letters = [letter for letter in old if letter.isalpha()]
+    if len(letters) > 1 and all(letter.isupper() for letter in letters):
+        return new.upper()
+    first = next((place for place, letter in enumerate(new) if letter.isalpha()), None)
+    if first is None or not letters:
+        return new
+    is_word_i = new[first : first + 1] == "I" and not new[first + 1 : first + 2].isalpha()
+    if letters[0].isupper() and not _begins_with_i(old):
+        return new[:first] + new[first].upper() + new[first + 1 :]
+    return new if is_word_i or letters[0].isupper() else new[:first] + new[first].lower() + new[first + 1 :]
+
+
+def starts_sentence(text: str, place: int) -> bool:
+    """Whether what begins at this place is the first of a sentence, a line or a quotation."""
+    return re.search(r"(?:^|[.!?:;…\n]|[.!?]\s*[\"”’')])\s*[\"“‘'(>*-]*\s*$", text[:place]) is not None
+
+
+def _begins_with_i(words: str) -> bool:
+    """“I am”: its capital says nothing of where it stands."""
+    return re.match(r"I\b", words) is not None
+
+
+def _article(article: str, old: str, new: str) -> str:
+    """An article that was wrong before stays as it is."""
+    is_before_vowel = len(article) == 2
+    if is_before_vowel != _begins_with_vowel(old) or is_before_vowel == _begins_with_vowel(new):
+        return article
+    if is_before_vowel:
+        return article[0]
+    return f"{article}{'N' if article == 'A' and new.isupper() else 'n'}"
+
+
+def _begins_with_vowel(words: str) -> bool:
+    """As it is spoken."""
+    first = words.lstrip("\"“‘'(").lower()
+    number = re.match(r"\d+", first)
+    if number:
+        return number[0].startswith("8") or number[0] in ("11", "18")
+    if first.startswith(_SOUNDS_LIKE_A_VOWEL):
+        return True
+    return first[:1] in _VOWELS and not first.startswith(_SOUNDS_LIKE_A_CONSONANT)
