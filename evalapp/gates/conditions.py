@@ -91,7 +91,9 @@ _WORDS = {
     ConditionKind.LOW_SHARE: "{name}: upper bound of the share of scores ≤ {low} at most {percent}",
     ConditionKind.NON_INFERIORITY: "{name}: not worse than the champion by {limit} or more",
     ConditionKind.SUPERIORITY: "{name}: better than the champion{more}",
-    ConditionKind.COUNTERFACTUAL: "{name}: no counterfactual variant worse than its original by {limit}",
+    ConditionKind.COUNTERFACTUAL: (
+        "{name}: no counterfactual variant worse than its original by {limit} or more"
+    ),
     ConditionKind.VETO: "{name}: upper bound of the share of failing answers at most {percent}",
     ConditionKind.ITEMS: "At least {count} items reviewed",
     ConditionKind.REVIEWERS: "At least {count} reviewers",

@@ -30,7 +30,7 @@ AGAINST = (
 )
 FLOOR, SHARE = "Mean at least (lower bound)", "Share at most, in percent (upper bound)"
 CHAMPION, MARGIN = "Against the champion", "Margin, in points"
-FAIRNESS = "Margin of counterfactual variants, in points"
+FAIRNESS = "Counterfactual margin, in points"
 COLUMNS = {
     FLOOR: ("floor",),
     SHARE: ("low", "veto"),

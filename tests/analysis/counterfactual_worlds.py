@@ -119,10 +119,16 @@ class _Of:
 
 
 def drawn_scores(
-    draw: np.random.Generator, *, pairs: int, variants: int, reviewers: int = 2, truth: Callable[[int], float]
+    draw: np.random.Generator,
+    *,
+    pairs: int,
+    variants: int,
+    truth: Callable[[int], float],
+    reviewers: int = 2,
+    overlap: int | None = None,
 ) -> tuple[CampaignScores, CounterfactualItems]:
     """Scores of one candidate on two criteria: ``truth`` is what each variant adds to its original's. All
-    rows of a pair share a difficulty, and the same two reviewers rate them.
+    rows of a pair share a difficulty. ``overlap`` of the reviewers, by chance, rate each row; None: all do.
     """
     given, rows = [], []
     severity = draw.normal(0, 0.3, reviewers)
@@ -133,9 +139,10 @@ def drawn_scores(
             rows.append(
                 (item, str(pair), "name" if variant else "", f"v{variant}" if variant else "original")
             )
+            raters = draw.permutation(reviewers)[: overlap or reviewers]
             for criterion in (TONE, CLARITY):
                 effect = draw.normal(0, 0.5) + (truth(variant) if variant else 0.0)
-                for reviewer in range(reviewers):
+                for reviewer in raters.tolist():
                     latent = base + effect + severity[reviewer] + draw.normal(0, 0.5)
                     value = int(np.clip(np.rint(latent), 1, 5))
                     given.append(Answer(item, item, CANDIDATE.pk, reviewer, criterion.pk, value, False))
@@ -156,14 +163,16 @@ def drawn_scores(
     return scores, paired(rows)
 
 
-def false_alarms(simulations: int, *, seed: int, pairs: int = 20, variants: int = 5) -> int:
+def false_alarms(simulations: int, *, seed: int, pairs: int = 20, variants: int = 5, **design: int) -> int:
     """In how many campaigns without any difference one of all variants and criteria is significant."""
     draw = np.random.default_rng(seed)
     none = Measure.undefined("not asked", signature=signature("none"))
     row = CandidateRow(CANDIDATE, [], none, {}, {}, {}, [])
     found = 0
     for _ in range(simulations):
-        scores, items = drawn_scores(draw, pairs=pairs, variants=variants, truth=lambda variant: 0.0)
+        scores, items = drawn_scores(
+            draw, pairs=pairs, variants=variants, truth=lambda variant: 0.0, **design
+        )
         found += any(each.pair.is_significant for each in differences_of_candidate(scores, row, items))
     return found
 

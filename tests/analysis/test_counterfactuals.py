@@ -121,14 +121,18 @@ def test_no_difference_is_hardly_ever_called_one() -> None:
     """Ten tests a campaign, Holm's adjustment: an alarm in at most 5% of the campaigns."""
     found = false_alarms(120, seed=5)
     assert clopper_pearson(found, 120, alpha=0.025)[0] <= LEVEL
+    # Each row by one of three reviewers, so that rows of a pair mostly have different ones.
+    found = false_alarms(120, seed=6, reviewers=3, overlap=1)
+    assert clopper_pearson(found, 120, alpha=0.025)[0] <= LEVEL
     assert found_worst(20, seed=5, effect=0.8) >= 16
 
 
 @pytest.mark.verification
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("pairs", [12, 40])
-def test_the_false_alarm_rate_of_the_worst_pair(seed: int, pairs: int) -> None:
-    found = false_alarms(1000, seed=seed, pairs=pairs)
+@pytest.mark.parametrize("design", [{}, {"reviewers": 3, "overlap": 1}])
+def test_the_false_alarm_rate_of_the_worst_pair(seed: int, pairs: int, design: dict[str, int]) -> None:
+    found = false_alarms(1000, seed=seed, pairs=pairs, **design)
     assert clopper_pearson(found, 1000, alpha=0.025)[0] <= LEVEL
 
 

@@ -10,6 +10,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
 from evalapp.analysis.scores.filters import FIELD
 from evalapp.campaigns.models import CampaignCandidate
+from evalapp.datasets.counterfactuals.variants import FIELD as COUNTERFACTUAL
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.strata import LEAST_ITEMS, Paradox, StratifiedDifference, paradoxes, sides_of, stratify
@@ -153,7 +154,11 @@ def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     """
     if len(scores.candidates) < 2 or not scores.answers:
         return SimpsonCheck([], [], "there are no two candidates with scores")
-    few = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
+    few = [
+        each.name
+        for each in example_fields(scores.campaign)
+        if 2 <= each.distinct <= MOST_STRATA and not is_of_pair(each.name)
+    ]
     of_candidates = tuple(name for name in few if names_candidate(name, scores.candidates))
     names = [name for name in few if name not in of_candidates]
     if not names:
@@ -185,6 +190,11 @@ def names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool
     """Whether a step of the field's path is a candidate's label: "means.bart.overall"."""
     path = f".{field}.".casefold()
     return any(f".{each.model_version.label}.".casefold() in path for each in candidates)
+
+
+def is_of_pair(field: str) -> bool:
+    """Whether the field says which counterfactual variant a row is: a section of its own compares those."""
+    return field.startswith(f"{COUNTERFACTUAL}.")
 
 
 def alike_fields(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]]:

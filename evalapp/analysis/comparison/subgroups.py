@@ -13,7 +13,7 @@ from evalapp.analysis.comparison.differences import (
     compared_ratings,
     difference_of,
 )
-from evalapp.analysis.comparison.simpson import MOST_STRATA, alike_fields, names_candidate
+from evalapp.analysis.comparison.simpson import MOST_STRATA, alike_fields, is_of_pair, names_candidate
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
 from evalapp.stats.strata import LEAST_ITEMS
@@ -54,7 +54,9 @@ def _strata(scores: CampaignScores) -> dict[str, Mapping[int, str]]:
     names = [
         each.name
         for each in fields
-        if 2 <= each.distinct <= MOST_STRATA and not names_candidate(each.name, scores.candidates)
+        if 2 <= each.distinct <= MOST_STRATA
+        and not names_candidate(each.name, scores.candidates)
+        and not is_of_pair(each.name)
     ]
     values = values_by_item(scores.campaign, names)
     return {name: values[name] for name in alike_fields(values)}

@@ -90,6 +90,15 @@ class RunMetrics:
         ]
 
     @property
+    def changes_found(self) -> list[MetricChange]:
+        """Of the counterfactuals those that are tested, or differ in every pair by the same."""
+        return [
+            each
+            for each in self.counterfactuals
+            if each.adjusted_p is not None or each.difference.difference.value
+        ]
+
+    @property
     def has_labels(self) -> bool:
         return any(each.labels is not None and each.labels.found.labels for each in self.candidates)
 

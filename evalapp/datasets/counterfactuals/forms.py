@@ -38,7 +38,8 @@ class CounterfactualForm(forms.Form):
     )  # fmt: skip
     at_most = forms.IntegerField(
         required=False, min_value=1, max_value=2**31, label="Original rows at most",
-        help_text="Each brings one row for every variant of it. Empty: all.",
+        help_text="Each brings a row for every variant. Limit them here, not in the campaign, so that pairs"
+        " stay whole. Empty: all.",
     )  # fmt: skip
     seed = forms.IntegerField(
         min_value=0, max_value=2**31, initial=DEFAULT_SEED, help_text="Which rows are taken of more."
