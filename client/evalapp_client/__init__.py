@@ -1,6 +1,7 @@
 """A client of evalapp: outputs of a deployed model go in, a release gate's verdict comes out."""
 
 from evalapp_client.client import Client
+from evalapp_client.deployments import Deployment, Promotion
 from evalapp_client.errors import (
     ApiError,
     ClosedError,
@@ -28,12 +29,14 @@ __all__ = [
     "ClosedError",
     "ConditionResult",
     "ConflictError",
+    "Deployment",
     "EvalappError",
     "InvalidError",
     "MissingError",
     "NotAllowedError",
     "NotSentError",
     "NotSignedInError",
+    "Promotion",
     "QueueFullError",
     "Refused",
     "RefusedError",

@@ -8,6 +8,14 @@ from urllib.parse import quote
 import httpx
 
 from evalapp_client.connection import Connection, Patience
+from evalapp_client.deployments import (
+    Deployment,
+    Promotion,
+    deploy,
+    deployments_of,
+    promote,
+    roll_back,
+)
 from evalapp_client.errors import EvalappError
 from evalapp_client.gates import Verdict, verdict_of
 from evalapp_client.streams import Stream
@@ -87,6 +95,32 @@ class Client:
             )
             raise EvalappError(message)
         return verdict
+
+    def promote(self, verdict: Verdict, note: str = "") -> Promotion:
+        """Sign the gate's “release”, which makes the candidate the project's champion; streams that follow
+        the champion are served by it from then on. EvalappError where the verdict is another, ApiError where
+        the token's person may not decide, or started the candidate's training.
+        """
+        return promote(self._connection, verdict, note)
+
+    def deployments(self, stream: int) -> list[Deployment]:
+        """What serves and served the stream, newest first; the newest hundred."""
+        return deployments_of(self._connection, stream)
+
+    def deploy(
+        self, stream: int, version: int, *, share: float = 1.0, served_as: str = "", note: str = ""
+    ) -> Deployment:
+        """Record that a model version serves this share of the stream's traffic from now on. With all of it,
+        it takes the place of every other; with a part, the others give up as much of theirs as that takes, in
+        proportion. ``served_as``: what the stream's events call it, by default the version's label.
+        """
+        return deploy(self._connection, stream, version, share=share, served_as=served_as, note=note)
+
+    def roll_back(self, stream: int, reason: str) -> Deployment:
+        """Give all traffic back to the version that served the stream before the newest one; where the stream
+        follows the champion, it becomes the champion again. ConflictError where none served before.
+        """
+        return roll_back(self._connection, stream, reason)
 
     def close(self, timeout: float = 30.0) -> None:
         """Close all streams, then the connection. Raises as `Stream.close`, once all are closed."""

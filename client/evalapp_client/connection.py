@@ -46,6 +46,23 @@ class AwayError(EvalappError):
         self.retry_after = retry_after
 
 
+class Attempt:
+    """Waits between the attempts of one call, ever longer."""
+
+    def __init__(self, patience: Patience, wait: Callable[[float], None]) -> None:
+        self._patience, self._wait = patience, wait
+        self._waited, self._number = 0.0, 0
+
+    def wait(self, away: AwayError) -> None:
+        """Raises why the server is away once patience is over."""
+        self._number += 1
+        seconds = self._patience.wait_of(self._number, away.retry_after)
+        self._waited += seconds
+        if self._waited > self._patience.total:
+            raise away.why from away
+        self._wait(seconds)
+
+
 class Connection:
     """``root``: the address that paths are below."""
 
@@ -78,18 +95,22 @@ class Connection:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """The answer's JSON. Waits while the server is away; raises ApiError or UnreachableError."""
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        waited, attempt = 0.0, 0
+        content = None if body is None else self.written(body)
+        attempt = self.attempt()
         while True:
             try:
                 return self.ask_once(method, path, content)
             except AwayError as away:
-                attempt += 1
-                seconds = self.patience.wait_of(attempt, away.retry_after)
-                waited += seconds
-                if waited > self.patience.total:
-                    raise away.why from away
-                self._wait(seconds)
+                attempt.wait(away)
+
+    @staticmethod
+    def written(body: object) -> bytes:
+        """The JSON of a request."""
+        return json.dumps(body, allow_nan=False).encode()
+
+    def attempt(self) -> "Attempt":
+        """Of one call, as long as patience lasts."""
+        return Attempt(self.patience, self._wait)
 
     def ask_once(self, method: str, path: str, content: bytes | None) -> Any:
         """Raises AwayError where it may be tried again, else ApiError."""

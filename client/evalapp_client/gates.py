@@ -20,7 +20,8 @@ class ConditionResult:
 class Verdict:
     """``verdict``: “release”, “do_not_release” or “not_yet”; empty where the campaign has no gate or it was
     never evaluated. ``reason`` says why it is “not_yet” whatever the numbers are. ``more_reviews``: how many
-    would decide what is open, None if unknown.
+    would decide what is open, None if unknown. ``evaluation`` and ``version``: ids of the recorded evaluation
+    and of the candidate's model version, None where there is none.
     """
 
     campaign: int
@@ -29,6 +30,8 @@ class Verdict:
     reason: str
     more_reviews: int | None
     results: list[ConditionResult]
+    evaluation: int | None = None
+    version: int | None = None
 
     @property
     def is_release(self) -> bool:
@@ -65,4 +68,6 @@ def verdict_of(campaign: int, candidate: str, answer: Mapping[str, Any]) -> Verd
             ConditionResult(str(each["words"]), str(each["state"]), str(each["reason"]))
             for each in evaluation.get("results", ())
         ],
+        evaluation=evaluation.get("id"),
+        version=evaluation.get("candidate"),
     )

@@ -1,0 +1,126 @@
+"""Which model version serves a stream: read, changed, promoted and rolled back. Each can be repeated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evalapp_client.connection import AwayError, Connection
+from evalapp_client.errors import ConflictError, EvalappError
+from evalapp_client.gates import Verdict
+
+ROLL_BACK = "roll_back"
+_SMALLEST = 1e-9
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """``version``: a model version's id. ``share`` of the stream's traffic, above 0 and at most 1.
+    ``origin``: “promotion”, “recorded” or “roll_back”. ``ended_at``: None while it serves.
+    """
+
+    id: int
+    stream: int
+    version: int
+    served_as: str
+    share: float
+    started_at: str
+    ended_at: str | None
+    origin: str
+    note: str
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended_at is None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The decision that made a version the champion. ``seal``: the last hash of its dossier."""
+
+    decision: int
+    version: int
+    seal: str
+
+
+def deployments_of(connection: Connection, stream: int) -> list[Deployment]:
+    """The newest hundred, newest first."""
+    answer = connection.ask("GET", f"deployments/?stream={stream}&limit=100")
+    return [_deployment(each) for each in answer["results"]]
+
+
+def deploy(
+    connection: Connection, stream: int, version: int, *, share: float, served_as: str, note: str
+) -> Deployment:
+    """The version serves this share from now on; the others give up as much of theirs as it takes."""
+    running = [each for each in deployments_of(connection, stream) if each.is_running]
+    others = [each for each in running if each.version != version]
+    held = sum(each.share for each in others)
+    if share < 1 and held > 1 - share + _SMALLEST:
+        for each in others:
+            less = each.share * (1 - share) / held
+            _record(connection, stream, each.version, share=less, served_as=each.served_as, note=each.note)
+    return _record(connection, stream, version, share=share, served_as=served_as, note=note)
+
+
+def _record(
+    connection: Connection, stream: int, version: int, *, share: float, served_as: str, note: str
+) -> Deployment:
+    body = {"stream": stream, "version": version, "share": share, "served_as": served_as, "note": note}
+    try:
+        return _deployment(connection.ask("POST", "deployments/", body))
+    except ConflictError:
+        # An earlier attempt may have been stored although its answer was lost.
+        for each in deployments_of(connection, stream):
+            if each.is_running and each.version == version and abs(each.share - share) < _SMALLEST:
+                return each
+        raise
+
+
+def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
+    """Signs the evaluation that the verdict is of."""
+    if not verdict.is_release or verdict.evaluation is None or verdict.version is None:
+        message = f"Only a recorded “release” is promoted, and the gate says:\n{verdict.explanation}"
+        raise EvalappError(message)
+    body = {
+        "campaign": verdict.campaign,
+        "candidate": verdict.version,
+        "verdict": verdict.verdict,
+        "evaluation": verdict.evaluation,
+        "note": note,
+    }
+    # The same decision once more is the one that stands.
+    answer = connection.ask("POST", "decisions/", body)
+    return Promotion(int(answer["id"]), int(answer["candidate"]), str(answer["seal"]))
+
+
+def roll_back(connection: Connection, stream: int, reason: str) -> Deployment:
+    """A second roll back would undo the first, so none is sent again before it is known whether it came."""
+    before = _newest(deployments_of(connection, stream))
+    attempt = connection.attempt()
+    while True:
+        try:
+            path = f"streams/{stream}/roll-back/"
+            return _deployment(connection.ask_once("POST", path, connection.written({"reason": reason})))
+        except AwayError as away:
+            attempt.wait(away)
+        newest = _newest(deployments_of(connection, stream))
+        if newest is not None and newest != before and newest.origin == ROLL_BACK:
+            return newest
+
+
+def _newest(found: list[Deployment]) -> Deployment | None:
+    return max(found, key=lambda each: each.id, default=None)
+
+
+def _deployment(answer: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=int(answer["id"]),
+        stream=int(answer["stream"]),
+        version=int(answer["version"]),
+        served_as=str(answer["served_as"]),
+        share=float(answer["share"]),
+        started_at=str(answer["started_at"]),
+        ended_at=answer["ended_at"],
+        origin=str(answer["origin"]),
+        note=str(answer["note"]),
+    )
