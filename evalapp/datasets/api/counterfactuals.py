@@ -144,7 +144,7 @@ class CounterfactualPreview(DatasetView):
         "Preview a counterfactual dataset", body=CounterfactualBody, result=CounterfactualPreviewSerializer
     )
     def post(self, dataset_id: int, number: int) -> object:
-        """What the rules do to the first 2,000 rows; nothing is written."""
+        """What the rules do to the first rows (2,000, or half a million characters); nothing is written."""
         return _shown(preview_of(self.version(dataset_id, number), CounterfactualPlan(**self.body())))
 
 

@@ -18,6 +18,7 @@ from evalapp.datasets.counterfactuals.wording import in_case_of, replaced, start
 
 FEMALE, MALE = "female", "male"
 OTHERS = "others"
+_NEAR = 120
 
 
 class ListedName(NamedTuple):
@@ -68,8 +69,20 @@ class FirstNames:
 
     def found_in(self, texts: Iterable[str]) -> dict[str, ListedName]:
         """The people who are named in the texts of one row, by the name in lower case."""
+        row = tuple(texts)
+        seen, found = self._seen[0]
+        if seen != row:
+            found = self._found_in(row)
+            # Each value asks of the same row.
+            self._seen[0] = row, found
+        return found
+
+    @cached_property
+    def _seen(self) -> list[tuple[tuple[str, ...] | None, dict[str, ListedName]]]:
+        return [(None, {})]
+
+    def _found_in(self, texts: Iterable[str]) -> dict[str, ListedName]:
         found: dict[str, ListedName] = {}
-        texts = list(texts)
         for text in texts:
             for match in re.finditer(self._pattern, text):
                 listed = self.listed[match[0].casefold()]
@@ -101,11 +114,13 @@ class FirstNames:
         place: int | None = None,
     ) -> bool:
         start = match.start() if place is None else place
-        if self._after.search(text[:start]) or self._before.match(text[match.end() :]):
+        # A cue is a few words long, and a text may be a book.
+        before = text[max(0, start - _NEAR) : start]
+        if self._after.search(before) or self._before.match(text, match.end()):
             return False
-        if listed.name not in self.also_words or self._cue.search(text[:start]):
+        if listed.name not in self.also_words or self._cue.search(before):
             return True
-        is_possessive = text[match.end() :].startswith(("'s", "’s"))
+        is_possessive = text.startswith(("'s", "’s"), match.end())
         return listed.name.casefold() in known and (is_possessive or not starts_sentence(text, start))
 
     def chosen(

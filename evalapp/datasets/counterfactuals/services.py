@@ -24,6 +24,7 @@ from evalapp.datasets.counterfactuals.variants import (
     written_rows,
 )
 from evalapp.datasets.models import Dataset, DatasetVersion, Example, Split
+from evalapp.datasets.row_changes import text_at, text_fields
 from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import create_dataset, write_version
 from evalapp.jobs.models import Job
@@ -32,7 +33,8 @@ from evalapp.jobs.work import Work
 
 COUNTERFACTUALS_TASK = "evalapp.datasets.tasks.write_counterfactuals"
 ROWS_OF_PREVIEW = 2_000
-"""Rows that a page reads to say what the rules would do."""
+CHARACTERS_OF_PREVIEW = 500_000
+"""Of so much a page says what the rules would do, so that nobody waits for more than some seconds."""
 SHOWN_OF_EACH = 3
 """Rows of each variant that a preview shows."""
 DEFAULT_SEED = 42
@@ -80,21 +82,25 @@ class Preview(NamedTuple):
 
 
 def preview_of(version: DatasetVersion, plan: CounterfactualPlan) -> Preview:
-    """What the plan would make of the first `ROWS_OF_PREVIEW` rows. Raises InvalidError as
-    `start_counterfactuals`.
+    """What the plan would make of the first rows: at most `ROWS_OF_PREVIEW`, and `CHARACTERS_OF_PREVIEW`.
+    Raises InvalidError as `start_counterfactuals`.
     """
     chosen = plan.check()
     _require_usable(version, chosen)
-    counts, originals = VariantCounts(chosen), 0
+    counts, originals, characters = VariantCounts(chosen), 0, 0
     shown: dict[str, list[PreviewedRow]] = {each.key: [] for each in chosen}
     rows = _rows(version, plan.splits)
     for example in rows[:ROWS_OF_PREVIEW]:
-        made = variants_of(example_row(example), chosen)
+        row = example_row(example)
+        made = variants_of(row, chosen)
         counts.add(made)
         originals += any(isinstance(each, Variant) for each in made.values())
         for key, variant in made.items():
             if isinstance(variant, Variant) and len(shown[key]) < SHOWN_OF_EACH:
                 shown[key].append(PreviewedRow(example.row_number, variant))
+        characters += sum(len(text_at(row, name)) for name in text_fields(row))
+        if characters > CHARACTERS_OF_PREVIEW:
+            break
     return Preview(counts.rows, rows.count(), originals, counts.accounts, shown)
 
 

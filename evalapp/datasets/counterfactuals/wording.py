@@ -9,6 +9,13 @@ _SOUNDS_LIKE_A_VOWEL = ("hour", "heir", "honest", "honour", "honor")
 _BEFORE = r"(?<![\w@#/\\-])(?<!\w[.'’])"
 _AFTER = r"(?![\w@]|-\w|\.\w)"
 
+_Tree = dict[str, "_Tree"]
+_PIECE = re.compile(r"\s+|\S")
+_END = ""
+
+_NEAR = 40
+_BEGINNING = re.compile(r"(?:^|[.!?:;…\n]|[.!?]\s*[\"”’')])\s*[\"“‘'(>*-]*\s*$")
+
 Substitute = Callable[[re.Match[str]], str | None]
 """What stands there instead; None: it stays."""
 
@@ -17,12 +24,27 @@ def words_pattern(words: Iterable[str]) -> str:
     """Any of these words or phrases, whole, the longest first. Either apostrophe is the other, and a line
     end is a space.
     """
-    ordered = sorted(set(words), key=lambda word: (-len(word), word))
-    return f"{_BEFORE}(?:{'|'.join(map(_as_pattern, ordered))}){_AFTER}"
+    tree: _Tree = {}
+    for word in sorted(set(words)):
+        branch = tree
+        for piece in _PIECE.findall(word):
+            branch = branch.setdefault(_as_pattern(piece), {})
+        branch[_END] = {}
+    return f"{_BEFORE}{_branches(tree)}{_AFTER}"
 
 
-def _as_pattern(words: str) -> str:
-    return re.escape(words).replace(r"\ ", r"\s+").replace("'", "['’]")
+def _as_pattern(piece: str) -> str:
+    if piece.isspace():
+        return r"\s+"
+    return "['’]" if piece in "'’" else re.escape(piece)
+
+
+def _branches(tree: "_Tree") -> str:
+    """Letter by letter: a list of hundreds is tried a hundred times as fast as word by word."""
+    branches = [f"{piece}{_branches(rest) if rest else ''}" for piece, rest in tree.items() if piece != _END]
+    if not branches:
+        return ""
+    return f"(?:{'|'.join(branches)}){'?' if _END in tree else ''}"
 
 
 def normal(words: str) -> str:
@@ -65,7 +87,8 @@ def in_case_of(old: str, new: str) -> str:
 
 def starts_sentence(text: str, place: int) -> bool:
     """Whether what begins at this place is the first of a sentence, a line or a quotation."""
-    return re.search(r"(?:^|[.!?:;…\n]|[.!?]\s*[\"”’')])\s*[\"“‘'(>*-]*\s*$", text[:place]) is not None
+    before = text[max(0, place - _NEAR) : place]
+    return _BEGINNING.search(before) is not None
 
 
 def _begins_with_i(words: str) -> bool:

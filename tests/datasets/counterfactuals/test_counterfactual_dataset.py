@@ -6,6 +6,7 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.counterfactuals import services
 from evalapp.datasets.counterfactuals.lists import own_lists
 from evalapp.datasets.counterfactuals.services import (
     CounterfactualPlan,
@@ -181,6 +182,14 @@ def test_the_preview_counts_reasons(version: DatasetVersion) -> None:
         "gender.male": (2, {"both": 1}),
     }
     assert (found.rows, found.of_rows, found.originals) == (3, 3, 2)
+
+
+def test_the_preview_of_long_rows_ends_early(
+    version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "CHARACTERS_OF_PREVIEW", 100)
+    found = preview_of(version, plan("name.black"))
+    assert (found.rows, found.of_rows) == (1, 3)
 
 
 def _page(version: DatasetVersion) -> str:
