@@ -86,6 +86,15 @@ def test_the_page_names_the_worst_and_links_its_cases(campaign: Campaign, manage
     assert browser.get("/help/counterfactual-fairness/").status_code == 200
 
 
+def test_the_first_screen_says_it_of_the_candidate_in_focus(campaign: Campaign, manager: User) -> None:
+    browser, address = client_of(manager), f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
+    fair, unfair = campaign.candidates.order_by("position")
+    page = browser.get(f"{address}?against={fair.pk}&candidate={unfair.pk}").content.decode()
+    assert "Worse for counterfactual variants “name, black”" in page
+    page = browser.get(f"{address}?against={unfair.pk}&candidate={fair.pk}").content.decode()
+    assert "No counterfactual variant is shown to be answered worse." in page
+
+
 def test_the_api_has_the_same(campaign: Campaign, manager: User) -> None:
     url = f"/api/v1/projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/counterfactuals/"
     rows = program_of(manager).get(f"{url}?limit=50").json()["results"]

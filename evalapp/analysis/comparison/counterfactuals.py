@@ -72,6 +72,17 @@ class CounterfactualCheck(NamedTuple):
         """The one that is worst of those that are worse for sure; None where none is."""
         return next((each for each in self.differences if each.pair.verdict == "worse"), None)
 
+    def worst_of(self, row: CandidateRow) -> CounterfactualDifference | None:
+        """The same of one candidate."""
+        return next(
+            (
+                each
+                for each in self.differences
+                if each.pair.verdict == "worse" and each.pair.challenger.candidate.pk == row.candidate.pk
+            ),
+            None,
+        )
+
 
 NOTHING = CounterfactualCheck([], [])
 

@@ -216,6 +216,7 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         ),
         "elsewhere_words": elsewhere_words(focus, design),
         "preference": metric_preference(focus, metric),
+        "unfair": cache(lambda: _called(context["counterfactuals"]).worst_of(focus.challenger)),
         "harmed": cache(lambda: harmed(_called(context["subgroups"]), focus.challenger)),
     }
 
