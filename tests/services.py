@@ -20,6 +20,10 @@ _MARK = "EVALAPP_TEST_SERVICES"
 # Where data lies that tests use and the product knows nothing of.
 _OF_TESTS = {"EVALAPP_SQUALITY_FILE"}
 
+# As the product's web processes have it; read when a library is imported. Threads of numerical libraries spin
+# while they wait for each other, on cores that other test processes need: a fit of 13 ms took 90 ms of them.
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"})
+
 
 def _choose_folder() -> Environment | None:
     """Point this process and its children at a fresh home; None where an outer run did so."""

@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from evalapp.embedded.gpus import gpus_for_runs
 from evalapp.embedded.processes import Program, StopStep
@@ -19,8 +21,8 @@ SUPERVISOR_VARIABLE = "EVALAPP_SUPERVISOR"
 _STOP_WORKER = (StopStep(signal.SIGTERM, 10), StopStep(signal.SIGQUIT, 5))
 _STOP_MODEL_WORKER = (StopStep(signal.SIGTERM, 40), StopStep(signal.SIGQUIT, 5))
 _CELERY = (sys.executable, "-m", "celery", "--app", "evalapp.celery")
-# Numerical libraries would start a thread per core in every process for sums of a few numbers.
-# Not for the workers: the model programs they start need every core.
+# Numerical libraries would start a thread per core in every process for sums of a few numbers, and threads
+# spin while they wait for each other. Not for the models' worker: the programs it starts need every core.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
@@ -41,7 +43,9 @@ def default_worker() -> Program:
     """Imports, scoring, exports: short jobs, three at a time, of which two at most wait for somebody else's
     server.
     """
-    return _worker(DEFAULT_WORKER, queue="default", concurrency=3, niceness=5, stop=_STOP_WORKER)
+    return _worker(
+        DEFAULT_WORKER, queue="default", concurrency=3, niceness=5, stop=_STOP_WORKER, variables=_ONE_THREAD
+    )
 
 
 def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
@@ -105,6 +109,7 @@ def _worker(
     niceness: int,
     stop: tuple[StopStep, ...],
     machine: str = "evalapp",
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Program:
     return Program(
         name=name,
@@ -115,7 +120,7 @@ def _worker(
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
         stop=stop,
-        variables={SUPERVISOR_VARIABLE: str(os.getpid())},
+        variables={**variables, SUPERVISOR_VARIABLE: str(os.getpid())},
         # Workers wait for their task at SIGTERM; without a supervisor and a database that is vain.
         orphan_signal=signal.SIGQUIT,
         niceness=niceness,
