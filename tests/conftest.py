@@ -9,6 +9,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.cached_values import forget_cached_values, keep_apart
+from tests.quick_passwords import take_no_time
 
 pytest_plugins = ["tests.cast", "tests.emptying"]
 
@@ -23,6 +24,7 @@ hypothesis_settings.load_profile("any_speed")
 
 def pytest_configure() -> None:
     keep_apart()
+    take_no_time()
 
 
 def pytest_collection() -> None:

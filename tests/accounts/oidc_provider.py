@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,10 +23,15 @@ from jwt.algorithms import RSAAlgorithm
 CLIENT_ID, CLIENT_SECRET = "evalapp", "the client's secret"
 
 
+@cache
+def _key(number: int) -> rsa.RSAPrivateKey:
+    """Made once for all providers: the prime numbers of one take a tenth of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Provider:
     def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key, self.other_key = _key(1), _key(2)
         self.person: dict[str, Any] = {
             "sub": "subject-1",
             "email": "person@cast.example",
