@@ -181,6 +181,19 @@ def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemO
         yield assignment, entries[offered.subject_id]
 
 
+def offered(campaign: Campaign, reviewer: User, most: int = 1_000_000) -> Iterator[NextReview]:
+    """What comes to the reviewer in turn, by the reads of the review pages, which are quicker than those of
+    whole rows; submit it before asking for the next.
+    """
+    campaign_reviewer = campaign_reviewer_for(reviewer, campaign.key)
+    for _ in range(most):
+        found = next_review(campaign_reviewer=campaign_reviewer)
+        if not isinstance(found, NextReview):
+            return
+        yield found
+        campaign_reviewer = campaign_reviewer_again(campaign_reviewer)
+
+
 Said = Any
 """(label, row number) → answers; or label → answers for every row."""
 
@@ -197,18 +210,15 @@ def review_all(
             "pk", "candidate__model_version__label", "item__example__row_number"
         )
     }
-    campaign_reviewer = campaign_reviewer_for(reviewer, campaign.key)
-    # By the reads of the review pages, which are quicker than those of whole rows.
-    while isinstance(offered := next_review(campaign_reviewer=campaign_reviewer), NextReview):
-        label, row = named[offered.subject_id]
+    for found in offered(campaign, reviewer):
+        label, row = named[found.subject_id]
         result = submit_at(
-            review_context=review_context_at(reviewer, offered.assignment.key, offered.slot),
+            review_context=review_context_at(reviewer, found.assignment.key, found.slot),
             client_id=uuid.uuid4(),
             answers=said.get((label, row)) or said.get(label) or answers(),
             **{"is_simulated": reviewer.is_simulated, **options},
         )
         reviews.append(result.review)
-        campaign_reviewer = campaign_reviewer_again(campaign_reviewer)
     return reviews
 
 

@@ -1,16 +1,16 @@
 """Campaigns that rate and check their reviewers, for tests."""
 
 from typing import Any
+from uuid import uuid4
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import NextReview
 from evalapp.campaigns.gold import GoldRow, set_gold
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import open_campaign
+from evalapp.reviews.queries import review_context_at
+from evalapp.reviews.services import submit_at
 from tests.campaigns.making import make_campaign, make_team
-from tests.campaigns.test_allocation import next_for
-from tests.factories import answers
-from tests.reviews.conftest import assignment_of, submit
+from tests.factories import answers, offered
 
 JSON = {"Accept": "application/json"}
 
@@ -33,8 +33,14 @@ def make_checked(
 def review_on(campaign: Campaign, person: User, said: Any = None, most: int = 1_000) -> list[tuple[str, int]]:
     """Review until nothing comes; (purpose, item) of each in order."""
     seen = []
-    while len(seen) < most and isinstance(upcoming := next_for(campaign, person), NextReview):
-        assignment = assignment_of(upcoming)
-        submit(campaign, person, upcoming, answers=said(assignment) if said else answers())
+    for upcoming in offered(campaign, person, most):
+        review_context = review_context_at(person, upcoming.assignment.key, upcoming.slot)
+        assignment = review_context.assignment
+        submit_at(
+            review_context=review_context,
+            client_id=uuid4(),
+            answers=said(assignment) if said else answers(),
+            seconds_active=12.5,
+        )
         seen.append((assignment.purpose, assignment.item_id))
     return seen

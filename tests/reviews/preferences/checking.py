@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-from evalapp.campaigns.allocation import NextReview
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import (
     Comparison,
@@ -14,7 +13,7 @@ from evalapp.reviews.preferences.gold import GoldPreferenceRow, set_gold_prefere
 from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import submit_at
 from tests.campaigns.making import make_campaign, make_team
-from tests.campaigns.test_allocation import next_for
+from tests.factories import offered
 
 JSON = {"Accept": "application/json"}
 
@@ -67,7 +66,7 @@ def by_candidate(review_context):
 def judge_on(campaign, person, said=by_candidate, most=1_000):
     """Judge until nothing comes; (purpose, item) of each in order."""
     seen = []
-    while len(seen) < most and isinstance(found := next_for(campaign, person), NextReview):
+    for found in offered(campaign, person, most):
         review_context = review_context_at(person, found.assignment.key, found.slot)
         submit_at(
             review_context=review_context, client_id=uuid4(), answers=said(review_context), seconds_active=3.0
