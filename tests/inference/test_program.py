@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from run_directory.program import Refusal
 from run_directory.protocol import ExitCode
 from run_directory.records import RecordError
 from tests.inference.runs import TOTAL, make_spec, outputs_of, rows, texts_of
-from tests.run_directory.tiny import opened, result_of, run, spoiled, start, wait_for, write_run
+from tests.run_directory.tiny import ROOT, opened, result_of, run, spoiled, start, wait_for, write_run
 
 
 def test_killed_and_started_again_it_ends_with_what_an_undisturbed_run_has(
@@ -189,3 +191,17 @@ def test_a_schema_that_no_engine_holds_is_refused_before_anything_starts(
     sampling = SamplingParameters(json_schema='{"type": "object"}')
     folder = write_run(tmp_path / "run", make_spec(base, adapter, sampling=sampling), rows())
     assert "answers that follow a JSON schema need vLLM" in refused(folder)
+
+
+LEFT = (
+    "import sys; from inference.__main__ import leave_out_unneeded; leave_out_unneeded({spec!r}); "
+    "print([name for name in ('bitsandbytes', 'scipy', 'sklearn', 'torchvision') if name not in sys.modules])"
+)
+
+
+def test_transformers_start_without_libraries_that_only_vllm_uses(base: Path, adapter: Path) -> None:
+    asked = {make_spec(base, adapter).to_json(): [], "{}": ["bitsandbytes", "scipy", "torchvision"]}
+    for spec, left in asked.items():
+        command = [sys.executable, "-c", LEFT.format(spec=spec.encode())]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(left)

@@ -34,19 +34,25 @@ def test_a_program_uses_one_gpu_unless_it_is_told_otherwise(given: dict[str, str
 
 LEFT_OUT = (
     "import sys; from training.libraries import leave_out_unneeded; leave_out_unneeded({spec!r}); "
-    "import training.program, training.trainers, trl.trainer.sft_trainer, peft.tuners.lora; "
-    "print([name for name in ('sklearn', 'torchvision', 'bitsandbytes') if sys.modules.get(name)])"
+    "{imports}print([name for name in ('scipy', 'sklearn', 'torchvision', 'bitsandbytes') if {is_there}])"
 )
 
 
-@pytest.mark.parametrize(("method", "imported"), [("lora", []), ("qlora", ["bitsandbytes"])])
-def test_a_training_starts_without_libraries_that_it_never_uses(method: str, imported: list[str]) -> None:
-    pytest.importorskip("trl")
-    pytest.importorskip("bitsandbytes")
+def _left(method: str, imports: str, is_there: str) -> str:
     spec = f'{{"method": "{method}"}}'.encode()
-    asked = [sys.executable, "-c", LEFT_OUT.format(spec=spec)]
+    asked = [sys.executable, "-c", LEFT_OUT.format(spec=spec, imports=imports, is_there=is_there)]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == str(imported)
+    return done.stdout.splitlines()[-1]
+
+
+def test_a_training_starts_without_libraries_that_it_never_uses() -> None:
+    pytest.importorskip("trl")
+    libraries = "import training.program, training.trainers, trl.trainer.sft_trainer, peft.tuners.lora; "
+    assert _left("lora", libraries, "sys.modules.get(name)") == "[]"
+
+
+def test_four_bit_weights_may_have_the_library_that_they_need() -> None:
+    assert _left("qlora", "", "name not in sys.modules") == "['bitsandbytes']"
 
 
 @pytest.mark.parametrize(("is_native", "dtype"), [(True, "bf16"), (False, "fp32")])
