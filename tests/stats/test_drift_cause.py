@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ def one_run(world: World, seed: int = 1) -> WeeklyScores:
 
 class Told(NamedTuple):
     """Shares of runs. ``right``: the right cause, and the right reviewer, at the end of week 12. ``by_week``:
-    the same at the end of each week. ``model``: a change of the model at the end of any week from 9 to 12.
+    the same at the end of each week that is looked at. ``model``: a change of the model at any of them.
     """
 
     right: float
@@ -42,13 +43,13 @@ class Told(NamedTuple):
     at_last: dict[str, float]
 
 
-def told(world: World, *, runs: int, seed: int) -> Told:
+def told(world: World, *, runs: int, seed: int, looks: Sequence[int] = LOOKS) -> Told:
     right: Counter[int] = Counter()
     last: Counter[str] = Counter()
     model = 0
     for run in range(runs):
         scores = drawn_weeks(np.random.default_rng([seed, run]), world)
-        found = {week: verdict_at(scores, week) for week in LOOKS}
+        found = {week: verdict_at(scores, week) for week in looks}
         for week, verdict in found.items():
             is_right = verdict.cause is RIGHT[world.changed]
             right[week] += is_right and (world.changed != "one" or verdict.reviewer == MOVED)
@@ -56,7 +57,7 @@ def told(world: World, *, runs: int, seed: int) -> Told:
         last[found[12].cause.value] += 1
     return Told(
         right=right[12] / runs,
-        by_week={week: right[week] / runs for week in LOOKS},
+        by_week={week: right[week] / runs for week in looks},
         model=model / runs,
         at_last={cause: number / runs for cause, number in last.items()},
     )
@@ -64,7 +65,7 @@ def told(world: World, *, runs: int, seed: int) -> Told:
 
 @pytest.mark.parametrize("world", CASES, ids=lambda world: world.changed or "nothing")
 def test_the_right_cause_is_told_four_weeks_after_a_change(world: World) -> None:
-    found = told(world, runs=30, seed=2)
+    found = told(world, runs=20, seed=2, looks=(10, 12))
     assert found.right >= 0.9
     if world.changed != "model":
         assert found.model <= 0.1
