@@ -83,6 +83,9 @@ def project(owner: User, manager: User, engineer: User, reviewer: User, other_re
     )
 
 
+FIXTURES = (owner, manager, engineer, reviewer, other_reviewer, project)
+
+
 @pytest.fixture
 def other_project(stranger: User) -> Project:
     return make_project("Elsewhere", owner=stranger)

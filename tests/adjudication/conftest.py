@@ -3,10 +3,12 @@ import pytest
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign, ItemOutput
 from tests.factories import answers, make_campaign, review_all
+from tests.kept_cast import FIXTURES, Cast, again
+
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+def make_disputed(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     """Two reviewers agree but for the tone of both candidates in row 1: 1 and 5 of "formal", 3 and 4 of
     "plain"; and one finds an error in "plain" there.
     """
@@ -14,6 +16,16 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
     review_all(campaign, reviewer, {("formal", 1): answers(tone=1), ("plain", 1): answers(tone=3)})
     review_all(campaign, other_reviewer, {("formal", 1): answers(tone=5), ("plain", 1): answers(error=1)})
     return campaign
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    return make_disputed(cast.project, cast.reviewer, cast.other_reviewer)
+
+
+@pytest.fixture
+def campaign(made: Campaign, db: None) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture

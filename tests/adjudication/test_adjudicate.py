@@ -162,9 +162,9 @@ def test_nobody_adjudicates_their_own(
 
 
 def test_who_may_still_get_work_does_not_adjudicate(
-    project: Project, manager: User, reviewer: User, owner: User
+    empty_project: Project, manager: User, reviewer: User, owner: User
 ) -> None:
-    campaign = make_campaign(project, [manager, reviewer, owner], rows=1, texts={"one": "A {n}."})
+    campaign = make_campaign(empty_project, [manager, reviewer, owner], rows=1, texts={"one": "A {n}."})
     review_all(campaign, owner, {"one": answers(tone=1)})
     review_all(campaign, reviewer, {"one": answers(tone=5)})
     output = output_of(campaign, "one")
@@ -328,10 +328,10 @@ def test_odd_addresses_fall_back(campaign: Campaign, disputed: ItemOutput, manag
 
 
 def test_the_desk_shows_marks_and_takes_numbers(
-    project: Project, manager: User, reviewer: User, other_reviewer: User
+    empty_project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     rubric_version = save_version(
-        rubric=create_rubric(project=project, name="Marks", by=manager),
+        rubric=create_rubric(project=empty_project, name="Marks", by=manager),
         criteria=[
             CriterionDraft(name="Worth", minimum=0, maximum=100, low_threshold=None),
             CriterionDraft(
@@ -342,7 +342,7 @@ def test_the_desk_shows_marks_and_takes_numbers(
         by=manager,
     )  # fmt: skip
     campaign = make_campaign(
-        project,
+        empty_project,
         [reviewer, other_reviewer],
         rows=1,
         texts={"one": "👩‍👧 A {n}."},

@@ -2,19 +2,28 @@
 
 import pytest
 
-from evalapp.accounts.models import User
+from evalapp.accounts.models import Project, User
 from evalapp.adjudication.appeals import REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.discussion import write_message
 from evalapp.adjudication.models import Adjudication, DiscussionMessage
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate
-from evalapp.campaigns.models import ItemOutput
+from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, StaleError
 from evalapp.reviews.change_requests import request_changes, withdraw_change_request
 from evalapp.reviews.models import ChangeRequest, Review
+from tests.adjudication.conftest import make_disputed
 from tests.at_once import at_once
+from tests.cast import FIXTURES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLIENTS = 4
+owner, manager, engineer, reviewer, other_reviewer, project = FIXTURES
+
+
+@pytest.fixture
+def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    """Others see it, so it is made for each test."""
+    return make_disputed(project, reviewer, other_reviewer)
 
 
 def outcomes(found: list[object]) -> tuple[int, set[type]]:

@@ -70,14 +70,14 @@ def test_those_who_reviewed_and_those_who_decide_write(
 
 
 def test_nothing_of_it_before_ones_own_review(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     """What peers said and what was decided is in no answer that a reviewer gets before they submit."""
     campaign = make_campaign(
-        project, [reviewer, other_reviewer, project.created_by], rows=1, texts={"one": "A {n}."}
+        empty_project, [reviewer, other_reviewer, empty_project.created_by], rows=1, texts={"one": "A {n}."}
     )
     review_all(campaign, other_reviewer, {"one": answers(tone=1)})
-    review_all(campaign, project.created_by, {"one": answers(tone=5)})
+    review_all(campaign, empty_project.created_by, {"one": answers(tone=5)})
     output = output_of(campaign, "one")
     client_of(other_reviewer).post(own_page(output, other_reviewer), {"text": SECRET})
     reason = "Decided for a reason that nobody else would write."
@@ -119,9 +119,9 @@ def test_nothing_of_it_before_ones_own_review(
 
 
 def test_an_adjudicator_who_reviews_waits_for_their_own(
-    project: Project, manager: User, reviewer: User
+    empty_project: Project, manager: User, reviewer: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, manager], rows=1, texts={"one": "A {n}."})
+    campaign = make_campaign(empty_project, [reviewer, manager], rows=1, texts={"one": "A {n}."})
     review_all(campaign, reviewer, {})
     place = address(campaign, f"adjudication/{output_of(campaign, 'one').pk}/discussion/")
     assert client_of(manager).get(place).status_code == 403

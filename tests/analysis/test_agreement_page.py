@@ -17,6 +17,7 @@ from evalapp.campaigns.models import Assignment, Campaign
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all
+from tests.kept_cast import Cast, again
 from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
@@ -28,10 +29,11 @@ def panel(reviewer: User, other_reviewer: User, engineer: User) -> Sequence[User
     return [reviewer, other_reviewer, engineer]
 
 
-@pytest.fixture
-def campaign(project: Project, panel: Sequence[User]) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     """Two agree on tone but for 3 and 4, which they mix up; the third goes the other way."""
-    campaign = make_campaign(project, panel, rows=ROWS)
+    panel = [cast.reviewer, cast.other_reviewer, cast.engineer]
+    campaign = make_campaign(cast.project, panel, rows=ROWS)
     for turn, person in enumerate(panel):
         said = {}
         for row in range(1, ROWS + 1):
@@ -43,6 +45,11 @@ def campaign(project: Project, panel: Sequence[User]) -> Campaign:
             said["formal", row] = said["plain", row] = answers(tone=level, error=row % 2)
         review_all(campaign, person, said)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture
@@ -175,9 +182,9 @@ def test_an_odd_choice_is_said(query: str, words: str, campaign: Campaign, manag
 
 
 def test_nobody_one_reviewer_and_no_overlap_say_so(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=1)
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=1)
     nothing = client_of(manager).get(url_of(campaign))
     assert nothing.status_code == 200 and "No two reviewers have scored Accuracy yet" in nothing.text
     review_all(campaign, reviewer, {})
@@ -186,14 +193,14 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
     # Once for the whole table, of eight measures a criterion.
     assert one.count("Agreement is undefined on every criterion: one reviewer.") == 1
     assert "One reviewer" not in one
-    comparison = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
+    comparison = client_of(manager).get(f"/projects/{empty_project.slug}/results/{campaign.pk}/").text
     assert "One reviewer</span>" not in comparison
 
 
 def test_a_reason_that_is_one_criterions_alone_is_said_once_in_its_row(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=3)
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=3)
     review_all(campaign, reviewer, {"plain": answers(tone=2)})
     review_all(campaign, other_reviewer, dict.fromkeys(("formal", "plain"), answers(tone="na")))
     page = client_of(manager).get(url_of(campaign)).text
@@ -247,8 +254,10 @@ def test_the_api_gives_the_same_numbers(campaign: Campaign, manager: User, score
         problem_in(program.get(f"{path}{odd}"), 400)
 
 
-def test_more_reviewers_take_no_more_queries(project: Project, panel: Sequence[User], manager: User) -> None:
-    campaign = make_campaign(project, panel, rows=2)
+def test_more_reviewers_take_no_more_queries(
+    empty_project: Project, panel: Sequence[User], manager: User
+) -> None:
+    campaign = make_campaign(empty_project, panel, rows=2)
     counts = []
     browser = client_of(manager)
     browser.get(url_of(campaign))

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import User
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.finder import finder_from
 from evalapp.campaigns.models import Assignment, Campaign
@@ -22,19 +22,22 @@ from tests.analysis.segments import make_segmented
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, review_all, run_scoring, tagged
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 ROWS = 12
 
 
-@pytest.fixture
-def campaign(
-    project: Project, manager: User, reviewer: User, other_reviewer: User, engineer: User
-) -> Campaign:
-    people = [reviewer, other_reviewer, engineer]
-    campaign = make_segmented(project, people, rows=ROWS)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    people = [cast.reviewer, cast.other_reviewer, cast.engineer]
+    campaign = make_segmented(cast.project, people, rows=ROWS)
     save_rule_check(
-        project=project, name="Next step", kind="contains", params={"texts": ["next step"]}, by=manager
+        project=cast.project,
+        name="Next step",
+        kind="contains",
+        params={"texts": ["next step"]},
+        by=cast.manager,
     )
     run_scoring(campaign)
     for turn, person in enumerate(people):
@@ -52,8 +55,14 @@ def campaign(
     Assignment.objects.filter(campaign=campaign, number=3, item__example__row_number__lt=4).update(
         is_added=True
     )
-    Review.objects.filter(reviewer=engineer, item_output__item__example__row_number__gt=9).delete()
+    late = Review.objects.filter(reviewer=cast.engineer, item_output__item__example__row_number__gt=9)
+    late.delete()
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def url_of(campaign: Campaign, page: str) -> str:

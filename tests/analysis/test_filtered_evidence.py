@@ -7,7 +7,7 @@ import re
 import pytest
 from django.http import QueryDict
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import User
 from evalapp.analysis.agreement.reviewer_agreement import ComputedPanel
 from evalapp.analysis.agreement.severity import severity_of
 from evalapp.analysis.metrics.metric_trust import metric_trust
@@ -22,6 +22,7 @@ from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
+from tests.kept_cast import Cast, again
 from tests.results_pages import results_of
 
 pytestmark = pytest.mark.django_db
@@ -43,12 +44,18 @@ ANSWERS = (
 FINDER = "find=rougeL&find_is=at_least&find_value=0&criterion=tone&score_is=at_most&score=3"
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    people = [cast.reviewer, cast.other_reviewer]
+    campaign = make_segmented(cast.project, people, rows=ROWS)
+    review_with_paradox(campaign, people, rows=ROWS)
     run_scoring(campaign)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture

@@ -26,17 +26,18 @@ from tests.analysis.segments import RETAIL, make_segmented
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+from tests.kept_cast import Cast, again
 from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_segmented(project, [reviewer, other_reviewer])
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    campaign = make_segmented(cast.project, [cast.reviewer, cast.other_reviewer])
     review_all(
         campaign,
-        reviewer,
+        cast.reviewer,
         {
             ("formal", row): tagged(
                 answers(tone=2 if row % 3 else 5), tone=["too-formal"] if row == 3 else []
@@ -44,8 +45,13 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
             for row in range(1, 7)
         },
     )
-    review_all(campaign, other_reviewer, {"formal": answers(tone=1)})
+    review_all(campaign, cast.other_reviewer, {"formal": answers(tone=1)})
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def filtered(campaign: Campaign, query: str) -> FilteredScores:
@@ -296,9 +302,9 @@ def test_a_filtered_page_takes_as_many_queries_for_two_filters_as_for_one_of_a_k
 
 
 def test_the_form_has_numbers_by_size_and_folds_what_has_many_values(
-    project: Project, reviewer: User, manager: User
+    empty_project: Project, reviewer: User, manager: User
 ) -> None:
-    campaign = make_segmented(project, [reviewer], rows=11)
+    campaign = make_segmented(empty_project, [reviewer], rows=11)
     offered = {field.name: field for field in example_fields(campaign)}
     assert [each.value for each in offered["client"].values] == [str(row) for row in range(1, 12)]
     assert [each.value for each in offered["region"].values] == ["north", "south"]

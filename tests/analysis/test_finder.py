@@ -34,6 +34,7 @@ from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import answers, corrected, make_campaign, review_all
 from tests.gates.making import make_gate
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 NAME = "rougeL"
@@ -55,19 +56,19 @@ def set_metric(campaign: Campaign, values: dict[tuple[str, int], float]) -> None
                 )
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     """Ten rows: "formal" has a high metric on rows 1 and 2, where two people rate its tone low on row 1 and
     3.
     """
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=10)
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=10)
     low = answers(tone=1)
     review_all(
         campaign,
-        reviewer,
+        cast.reviewer,
         {("formal", 1): corrected(low, "You own 1. Call us."), ("formal", 2): low, ("formal", 3): low},
     )
-    review_all(campaign, other_reviewer, {("formal", 1): answers(tone=2), ("formal", 3): low})
+    review_all(campaign, cast.other_reviewer, {("formal", 1): answers(tone=2), ("formal", 3): low})
     set_metric(
         campaign,
         {
@@ -77,6 +78,11 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
         },
     )
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def finder(campaign: Campaign, **parts: Any) -> Finder:
@@ -140,8 +146,8 @@ def test_a_tenth_without_equal_values_is_what_the_quantile_leaves(outputs: int) 
     assert FinderResult(set(), outputs, 0, 0).tenth == over
 
 
-def test_with_one_reviewer_it_says_why_nothing_is_found(project: Project, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=2)
+def test_with_one_reviewer_it_says_why_nothing_is_found(empty_project: Project, reviewer: User) -> None:
+    campaign = make_campaign(empty_project, [reviewer], rows=2)
     review_all(campaign, reviewer, {})
     set_metric(campaign, {("formal", 1): 0.9})
     found = find(campaign, finder(campaign))

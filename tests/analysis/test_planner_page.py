@@ -29,6 +29,7 @@ from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
 from tests.gates.making import make_gated_campaign
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 
@@ -43,17 +44,22 @@ def said(by: int) -> dict[tuple[str, int], object]:
     }
 
 
-@pytest.fixture
-def project(project: Project) -> Project:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     """Its results are about reviewers like these."""
-    project.population = "reviewers"
-    project.save()
-    return project
+    cast.project.population = "reviewers"
+    cast.project.save()
+    return make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=ROWS)
 
 
 @pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    return make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
+
+
+@pytest.fixture
+def project(made: Campaign, project: Project) -> Project:
+    return project
 
 
 @pytest.fixture
@@ -213,9 +219,11 @@ def test_one_reviewer_passes_no_gate_and_the_plan_says_so(
 
 
 def test_a_campaign_of_one_reviewer_can_detect_nothing(
-    project: Project, manager: User, reviewer: User
+    empty_project: Project, manager: User, reviewer: User
 ) -> None:
-    alone = make_campaign(project, [reviewer], rows=ROWS)
+    empty_project.population = "reviewers"
+    empty_project.save()
+    alone = make_campaign(empty_project, [reviewer], rows=ROWS)
     review_all(alone, reviewer, said(0))
     found = {
         each.criterion.key: each
@@ -255,12 +263,12 @@ def test_what_cannot_be_planned_is_said_at_its_field(
     assert field in page.context["form"].errors and text in str(page.context["form"].errors[field])
 
 
-def test_sources_are_the_projects_own(project: Project, manager: User) -> None:
-    assert "A plan needs the scales of a rubric" in client_of(manager).get(url_of(project)).text
+def test_sources_are_the_projects_own(empty_project: Project, manager: User) -> None:
+    assert "A plan needs the scales of a rubric" in client_of(manager).get(url_of(empty_project)).text
     for query in ({"campaign": "99999"}, {"source": "rubric-99999"}, {"campaign": "x"}):
-        assert client_of(manager).get(url_of(project), query).status_code == 404
-    draft = make_rubric(project)
-    assert client_of(manager).get(url_of(project), {"source": f"rubric-{draft.pk}"}).status_code == 404
+        assert client_of(manager).get(url_of(empty_project), query).status_code == 404
+    draft = make_rubric(empty_project)
+    assert client_of(manager).get(url_of(empty_project), {"source": f"rubric-{draft.pk}"}).status_code == 404
 
 
 def test_one_reviewer_is_no_knowledge_of_reviewers(campaign: Campaign, reviewer: User) -> None:

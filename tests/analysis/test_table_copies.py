@@ -21,23 +21,29 @@ from evalapp.runs.models import Output
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+from tests.kept_cast import Cast, again
 from tests.results_pages import TABS, results_of
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=6)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=6)
     run_scoring(campaign)
     said = {
         ("formal", n): tagged(answers(tone=2 if n % 2 else 3), tone=["too-formal"] if n % 2 else [])
         for n in range(1, 7)
     }
     said |= {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 7)}
-    for person in (reviewer, other_reviewer):
+    for person in (cast.reviewer, cast.other_reviewer):
         review_all(campaign, person, said)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def address(campaign: Campaign, name: str, form: str, query: str = "") -> str:
@@ -235,11 +241,11 @@ def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User
 
 
 def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
-    project: Project, reviewer: User, manager: User
+    empty_project: Project, reviewer: User, manager: User
 ) -> None:
-    project.population = "reviewers"
-    project.save()
-    campaign = make_campaign(project, [reviewer], rows=4)
+    empty_project.population = "reviewers"
+    empty_project.save()
+    campaign = make_campaign(empty_project, [reviewer], rows=4)
     said = {("formal", n): answers(tone=4) for n in range(1, 5)}
     said |= {("plain", n): answers(tone=5) for n in range(1, 5)}
     review_all(campaign, reviewer, said)
@@ -247,7 +253,7 @@ def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
     tone = next(row for row in records(campaign, manager, "differences") if row["Criterion"] == "Tone")
     assert (tone["Difference"], tone["p (Holm)"]) == ("1.0", "")
     assert tone["Difference note"].endswith("not tested: one reviewer")
-    page = results_of(client_of(manager), f"/projects/{project.slug}/results/{campaign.pk}/")
+    page = results_of(client_of(manager), f"/projects/{empty_project.slug}/results/{campaign.pk}/")
     words = " ".join(strip_tags(page).split())
     assert "is significant." not in words
     assert "Not tested: one reviewer" in words

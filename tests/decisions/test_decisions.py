@@ -26,20 +26,27 @@ from tests.factories import (
     review_all,
     run_scoring,
 )
+from tests.kept_cast import FIXTURES, Cast, again
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     """ "formal" scores high on ROUGE and 2 for tone; "plain" the other way round."""
-    campaign = make_campaign(project, [reviewer, engineer], rows=10)
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.engineer], rows=10)
     run_scoring(campaign)
     liked = answers(accuracy=5, tone=5, personalization=5)
     said = {("formal", row): answers(tone=2 if row % 2 else 3) for row in range(1, 11)}
-    for person in (reviewer, engineer):
+    for person in (cast.reviewer, cast.engineer):
         review_all(campaign, person, {**said, "plain": liked})
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def candidate(campaign: Campaign, label: str) -> ModelVersion:
@@ -109,8 +116,8 @@ def test_a_decision_that_cannot_stay_is_refused(
     assert not Decision.objects.exists()
 
 
-def test_nothing_is_decided_without_evidence(project: Project, reviewer: User, manager: User) -> None:
-    campaign = make_campaign(project, [reviewer])
+def test_nothing_is_decided_without_evidence(empty_project: Project, reviewer: User, manager: User) -> None:
+    campaign = make_campaign(empty_project, [reviewer])
     with pytest.raises(InvalidError, match="has no review yet"):
         decide(
             campaign=campaign, candidate=candidate(campaign, "plain"), verdict="release", note="", by=manager
@@ -219,13 +226,13 @@ def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["proposed_rows"]
 
 
-def test_a_campaign_without_reviews_for_two_days_is_stalled(project: Project, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer])
-    assert inbox_of(project) == []
+def test_a_campaign_without_reviews_for_two_days_is_stalled(empty_project: Project, reviewer: User) -> None:
+    campaign = make_campaign(empty_project, [reviewer])
+    assert inbox_of(empty_project) == []
     Campaign.objects.filter(pk=campaign.pk).update(opened_at=timezone.now() - timedelta(days=3))
-    assert [entry.kind for entry in inbox_of(project)] == ["stalled"]
+    assert [entry.kind for entry in inbox_of(empty_project)] == ["stalled"]
     review_all(campaign, reviewer, {})
-    assert [entry.kind for entry in inbox_of(project)] == ["complete"]
+    assert [entry.kind for entry in inbox_of(empty_project)] == ["complete"]
 
 
 def test_a_recorded_cycle_says_so_by_its_chip_alone(

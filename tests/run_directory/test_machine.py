@@ -45,14 +45,18 @@ def _left(method: str, imports: str, is_there: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def test_a_training_starts_without_libraries_that_it_never_uses() -> None:
+@pytest.mark.parametrize(("method", "left"), [("lora", "[]"), ("qlora", "['bitsandbytes']")])
+def test_a_training_starts_without_libraries_that_it_never_uses(method: str, left: str) -> None:
+    assert _left(method, "", "name not in sys.modules") == left
+
+
+@pytest.mark.verification
+@pytest.mark.parametrize(("method", "imported"), [("lora", "[]"), ("qlora", "['bitsandbytes']")])
+def test_no_library_of_a_training_needs_what_is_left_out(method: str, imported: str) -> None:
     pytest.importorskip("trl")
+    pytest.importorskip("bitsandbytes")
     libraries = "import training.program, training.trainers, trl.trainer.sft_trainer, peft.tuners.lora; "
-    assert _left("lora", libraries, "sys.modules.get(name)") == "[]"
-
-
-def test_four_bit_weights_may_have_the_library_that_they_need() -> None:
-    assert _left("qlora", "", "name not in sys.modules") == "['bitsandbytes']"
+    assert _left(method, libraries, "sys.modules.get(name)") == imported
 
 
 @pytest.mark.parametrize(("is_native", "dtype"), [(True, "bf16"), (False, "fp32")])
