@@ -12,6 +12,7 @@ from evalapp.analysis.comparison.counterfactuals import CounterfactualCheck, che
 from evalapp.analysis.metrics.run_metrics import run_metrics
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.filters import read_filter
+from evalapp.analysis.stored import stored_results
 from evalapp.analysis.stored.comparison_result import comparison_result
 from evalapp.campaigns.models import Campaign
 from evalapp.scoring.services import start_scoring
@@ -24,6 +25,7 @@ from tests.analysis.counterfactual_worlds import (
     make_counterfactual_version,
     review_unfairly,
 )
+from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign, make_candidates, make_outputs, review_all
@@ -103,6 +105,20 @@ def test_the_api_has_the_same(campaign: Campaign, manager: User) -> None:
     assert (first["perturbation"], first["value"], first["criterion"]) == ("name", "black", "tone")
     assert first["verdict"] == "worse" and first["largest_loss"]["pair"] == "7"
     assert first["adjusted"]["high"] < 0
+
+
+def test_a_large_campaign_shows_the_same_from_its_job(
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, base = program_of(manager), f"/api/v1/projects/{campaign.project.slug}/campaigns/{campaign.pk}"
+    url = f"{base}/analysis/counterfactuals/?limit=50"
+    before = program.get(url).json()["results"]
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
+    assert program.get(url).json()["results"] == []
+    computed(campaign)
+    assert program.get(url).json()["results"] == before
+    table = f"/projects/{campaign.project.slug}/results/{campaign.pk}/tables/counterfactuals.md"
+    assert "| name | black |" in client_of(manager).get(table).content.decode()
 
 
 def test_the_table_can_be_copied(campaign: Campaign, manager: User) -> None:
