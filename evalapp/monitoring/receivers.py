@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.dispatch import receiver
 from django.urls import reverse
 
@@ -9,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.decisions.models import Decision
 from evalapp.decisions.signals import inbox_asked
-from evalapp.monitoring.deployments.models import DeploymentOrigin
+from evalapp.monitoring.deployments.models import Deployment, DeploymentOrigin
 from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.incidents.models import IncidentState
 from evalapp.monitoring.incidents.queries import incidents_of
@@ -40,9 +41,8 @@ def promoted(
 ) -> None:
     """The streams that follow the champion are served by it from now on."""
     streams = Stream.objects.filter(project=version.project_id, ended_at=None, follows_champion=True)
-    for stream in streams.exclude(
-        deployments__version=version, deployments__ended_at=None, deployments__share=1
-    ).order_by("pk"):
+    alone = Deployment.objects.filter(stream=OuterRef("pk"), version=version, ended_at=None, share=1)
+    for stream in streams.exclude(Exists(alone)).order_by("pk"):
         record_deployment(
             stream=stream,
             version=version,

@@ -1,6 +1,7 @@
 """Who served what, when: recorded, promoted, rolled back."""
 
 import datetime as dt
+import json
 
 import pytest
 from django.utils import timezone
@@ -13,9 +14,11 @@ from evalapp.monitoring.deployments.services import end_deployment, record_deplo
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import set_alias
+from evalapp.webhooks.models import WebhookDelivery
+from evalapp.webhooks.payloads import body_of
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
-from tests.factories import make_candidates
+from tests.factories import make_candidates, make_webhook
 from tests.monitoring.making import make_stream, rows_of, send
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +96,34 @@ def test_a_promotion_deploys_where_the_champion_is_followed(
     set_alias(version=versions[1], alias="champion", by=manager)
     assert stream.deployments.count() == 2
     assert set(stream.deployments.values_list("origin", flat=True)) == {"promotion"}
+
+
+def test_a_promotion_gives_all_traffic_to_what_served_a_part(
+    stream: Stream, versions: list[ModelVersion], manager: User
+) -> None:
+    for version in versions[:2]:
+        set_alias(version=version, alias="champion", by=manager)
+    for version, share in ((versions[1], 0.8), (versions[0], 0.2)):
+        record_deployment(stream=stream, version=version, share=share, by=manager)
+    assert running(stream) == {"v2": 0.8, "v1": 0.2}
+    set_alias(version=versions[0], alias="champion", by=manager)
+    assert running(stream) == {"v1": 1}
+
+
+def test_streams_that_follow_the_champion_are_rolled_back_together(
+    project: Project, stream: Stream, versions: list[ModelVersion], reviewer: User, manager: User
+) -> None:
+    other = make_stream(project, [reviewer], "Batch")
+    make_webhook(project)
+    WebhookDelivery.objects.all().delete()
+    for version in versions[:2]:
+        set_alias(version=version, alias="champion", by=manager)
+    roll_back(stream=stream, reason="It is wrong about fees.", by=manager)
+    assert running(stream) == running(other) == {"v1": 1}
+    deliveries = WebhookDelivery.objects.filter(event="champion.changed").order_by("pk")
+    told = [json.loads(body_of(each) or "")["champion"] for each in deliveries]
+    assert [each["model_version"] for each in told] == [versions[place].pk for place in (0, 1, 0)]
+    assert told[0]["link"].endswith(f"/models/{versions[0].pk}/") and "v1" not in str(told)
 
 
 def test_a_roll_back_gives_the_traffic_and_the_title_back(
