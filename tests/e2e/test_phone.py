@@ -96,7 +96,7 @@ def test_every_column_is_in_sight(
     sign_in(manager)
     criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
     scales = {name for name, kind in criteria.items() if kind == "scale"}
-    alerts, weeks = {"Cause", "Raised", "Email", "Acknowledged"}, {"State", "Sampled", "Tone", "Campaign"}
+    incident = watched.incidents.get()
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "settings/members/": {"Email", "Role", "Since"},
@@ -108,7 +108,8 @@ def test_every_column_is_in_sight(
         f"campaigns/{gated.pk}/gate/": {"State", "Estimate", "Reason"},
         f"campaigns/{gated.pk}/flags/": {"Item", "Problem", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
-        f"monitor/{watched.pk}/": alerts | weeks,
+        f"monitor/{watched.pk}/": {"State", "Sampled", "Tone", "Campaign"},
+        f"monitor/{watched.pk}/incidents/{incident.pk}/": {"Week", "Cause"},
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
         f"data/proposed-rows/{export.pk}/": {"Kind", "Included", "Reason", "Decision"},
         f"results/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
