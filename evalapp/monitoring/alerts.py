@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.urls import reverse
 
 from evalapp.core.number_format import as_percent, as_text
@@ -17,6 +18,7 @@ from evalapp.webhooks.events import emit_event
 from evalapp.webhooks.models import WebhookEvent
 
 
+@transaction.atomic
 def raise_alerts(week: WeeklySample) -> list[Alert]:
     """Store and tell what the week's metrics say, once; call it in the transaction that evaluates the week.
 
@@ -25,7 +27,8 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
     """
     stream = week.stream
     followed = followed_criteria(stream, up_to=week)
-    incident = stream.incidents.filter(state=IncidentState.OPEN).first()
+    # A person may close it just now: their reason is not overwritten.
+    incident = stream.incidents.select_for_update().filter(state=IncidentState.OPEN).first()
     is_new = incident is None
     known = set() if incident is None else set(incident.alerts.values_list("criterion_key", "kind"))
     found = [
