@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -37,7 +37,7 @@ from evalapp.runs.models import Run
 from evalapp.webhooks.deliveries import claim_due
 from evalapp.webhooks.models import WebhookDelivery
 from evalapp.webhooks.payloads import body_of
-from tests.at_once import at_once
+from tests.at_once import at_once, until_somebody_waits
 from tests.factories import answers, make_candidates, make_webhook
 from tests.monitoring.making import (
     campaign_of,
@@ -382,3 +382,21 @@ def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, setti
     assert sorted(at_once(3, lambda _: send_due_mail())) == [0, 0, 1]
     assert Alert.objects.get().value == 1.0
     assert WeeklyMetric.objects.filter(weekly_sample=week, criterion_key="tone").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_closes_it_while_a_week_is_evaluated_has_the_last_word(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    incident = open_incident(project, reviewer)
+    follow(incident.stream, [4.5, 4.5])
+    (good,) = evaluated_weeks(incident.stream, [4.5])
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            close_incident(incident=incident, reason="A holiday.", by=manager)
+            evaluating = pool.submit(lambda: at_once(1, lambda _: raise_alerts(good)))
+            until_somebody_waits()
+        assert evaluating.result() == [[]]
+    incident.refresh_from_db()
+    assert (incident.state, incident.reason, incident.closed_by) == ("closed", "A holiday.", manager)
+    assert not incident.notices.filter(kind="ended").exists()
