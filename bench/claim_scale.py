@@ -1,12 +1,12 @@
 """Getting and submitting work in a campaign of 1,000 items and in one of 1,000,000, both with 90% done.
 
-    python -m bench.claim_scale [--items 1000000] [--small 1000] [--rounds 9]
+    python -m bench.claim_scale [--items 1000000] [--small 1000] [--rounds 9] [--each 18] [--looks 200]
 
 Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two numbers each:
 what the database takes for one "next" (all its statements, one client), and the whole request through
-gunicorn with 8 clients as the page's script works. A round is 144 reviews, because the small campaign has
-200 assignments left; what it did is taken back afterwards. Number to reach: the large at most 1.5 × the
-small.
+gunicorn with 8 clients as the page's script works. A round is 144 reviews (18 each), because the small
+campaign has 200 assignments left; what it did is taken back afterwards. Number to reach: the large at most
+1.5 × the small.
 """
 
 import argparse
@@ -24,7 +24,6 @@ MOST_RATIO = 1.5
 DONE = 0.9
 OVERLAP = 2
 CLIENTS = 8
-EACH, LOOKS = 18, 200
 SIDES = ("small", "large")
 
 # What `prepare` made of one row is made again for the others, so that the campaign's own launch does the
@@ -76,15 +75,17 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--each", type=int, default=18, help="reviews of each client in a round")
+    parser.add_argument("--looks", type=int, default=200, help="in the database in a round")
     parser.add_argument("--side", choices=SIDES, help="used by the benchmark itself")
     options = parser.parse_args()
     if options.side:
-        serve(options.items, free_port())
+        serve(options, free_port())
         return
-    command = ["bench.claim_scale", "--side"]
+    pace = ["--each", str(options.each), "--looks", str(options.looks)]
     sides = [
-        Side("small", [*command, "small", "--items", str(options.small)]),
-        Side("large", [*command, "large", "--items", str(options.items)]),
+        Side(name, ["bench.claim_scale", "--side", name, "--items", str(items), *pace])
+        for name, items in zip(SIDES, (options.small, options.items), strict=True)
     ]
     with sides[0] as small, sides[1] as large:
         for side in (small, large):
@@ -121,15 +122,17 @@ def main() -> None:
     raise SystemExit(1 if max(ratios.values()) > MOST_RATIO else 0)
 
 
-def serve(items: int, port: int) -> None:
+def serve(options: argparse.Namespace, port: int) -> None:
     with installation(port) as home:
-        campaign, cookies, left = fill(items)
+        campaign, cookies, left = fill(options.items)
         with web_server(home, port):
 
             def go(whole_requests: float) -> Values:
-                return work(campaign, cookies, port) if whole_requests else database_times(campaign)
+                if whole_requests:
+                    return work(campaign, cookies, port, options.each)
+                return database_times(campaign, options.looks)
 
-            serve_side(go, {"items": items, "left": left})
+            serve_side(go, {"items": options.items, "left": left})
 
 
 def fill(items: int) -> tuple[Any, list[str], int]:
@@ -178,23 +181,23 @@ def _keys(campaign: Any) -> dict[str, Any]:
 class CountingReviewer(Reviewer):
     """Reviews so many and stops."""
 
-    def by_count(self) -> None:
+    def by_count(self, count: int) -> None:
         self.ask("next", "GET", self.next_address)
         task = json.loads(self.ask("next", "GET", self.next_address, **JSON))
         self.forget()
-        for _ in range(EACH):
+        for _ in range(count):
             self.ask("submit", "POST", task["url"], self.submission(task["client_id"]), **JSON)
             task = json.loads(self.ask("next", "GET", self.next_address, **JSON))
             self.reviews += 1
 
 
-def work(campaign: Any, cookies: list[str], port: int) -> Values:
+def work(campaign: Any, cookies: list[str], port: int, each: int) -> Values:
     """Eight at once as the page's script works; afterwards the campaign is as before."""
     from evalapp.reviews.models import Review
 
     latest = Review.objects.latest("id").pk
     people = [CountingReviewer(str(campaign.key), cookie, port) for cookie in cookies]
-    threads = [threading.Thread(target=person.by_count) for person in people]
+    threads = [threading.Thread(target=person.by_count, args=(each,)) for person in people]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -202,7 +205,7 @@ def work(campaign: Any, cookies: list[str], port: int) -> Values:
         thread.join()
     seconds = time.perf_counter() - began
     reviews = sum(person.reviews for person in people)
-    if reviews != EACH * len(people):
+    if reviews != each * len(people):
         raise SystemExit(f"Only {reviews} reviews came about; see the server's log.")
     _take_back(campaign, latest)
     times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
@@ -221,7 +224,7 @@ def _take_back(campaign: Any, latest: int) -> None:
         cursor.execute("VACUUM evalapp_assignment, evalapp_campaignreviewer, evalapp_review, evalapp_score")
 
 
-def database_times(campaign: Any) -> Values:
+def database_times(campaign: Any, looks: int) -> Values:
     """One client: what the database takes for a "next" that claims, and for giving it back (as "submit")."""
     from django.db import connection, transaction
 
@@ -240,7 +243,7 @@ def database_times(campaign: Any) -> Values:
 
     times: list[float] = []
     began = time.perf_counter()
-    for _ in range(LOOKS):
+    for _ in range(looks):
         with transaction.atomic():
             # Taken back each time, so that each is a claim and none has a full hand.
             campaign.assignments.filter(reviewer=user, state="in_progress").update(
@@ -256,7 +259,7 @@ def database_times(campaign: Any) -> Values:
             transaction.set_rollback(True)
     values = sorted(times)
     print(f"next in the database: median {1000 * statistics.median(values):.2f} ms")
-    return Values(1, LOOKS, time.perf_counter() - began, {"next": values, "submit": values})
+    return Values(1, looks, time.perf_counter() - began, {"next": values, "submit": values})
 
 
 if __name__ == "__main__":

@@ -197,11 +197,11 @@ def test_a_assignment_behind_the_cursor_is_found_again(project, reviewer):
 
 def test_the_claim_walks_the_index_of_available_assignments_and_no_finished_work():
     project, people = make_team(3)
-    campaign = make_open_campaign(project, people, rows=3000, candidates=1, overlap=3)
+    campaign = make_open_campaign(project, people, rows=1000, candidates=1, overlap=3)
     campaign_reviewer = campaign_reviewer_of(campaign, people[0])
     # Nine tenths are done by the three, as late in a campaign.
     for number in (1, 2, 3):
-        campaign.assignments.filter(rank__lte=8100, number=number).update(
+        campaign.assignments.filter(rank__lte=2700, number=number).update(
             state=AssignmentState.SUBMITTED, reviewer=people[number - 1], open_slots=[], reviews_done=1
         )
     with connection.cursor() as cursor:
@@ -220,16 +220,16 @@ def test_the_claim_walks_the_index_of_available_assignments_and_no_finished_work
 def test_the_claim_of_assigned_work_steps_over_nobody_elses():
     project, people = make_team(3)
     campaign = make_open_campaign(
-        project, people, rows=3000, candidates=1, overlap=3, distribution="manual", repeat_share=5
+        project, people, rows=1000, candidates=1, overlap=3, distribution="manual", repeat_share=5
     )
     campaign_reviewer = campaign_reviewer_of(campaign, people[2])
     # The two others have done nothing; this one nine tenths.
-    campaign.assignments.filter(rank__lte=8100, assigned_to=people[2]).update(
+    campaign.assignments.filter(rank__lte=2700, assigned_to=people[2]).update(
         state=AssignmentState.SUBMITTED, reviewer=people[2], open_slots=[], reviews_done=1
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE evalapp_assignment")
-        for start in (0, -1, 9000):
+        for start in (0, -1, 3000):
             parameters = claim_parameters(campaign_reviewer=campaign_reviewer, cursor=start)
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
             (plan,) = cursor.fetchone()

@@ -1,9 +1,12 @@
 """How pages are looked at: light on a desk, dark on a phone."""
 
+from collections.abc import Sequence
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-LOOKS = [("light", 1280), ("dark", 390)]
+Look = tuple[str, int]
+LOOKS: list[Look] = [("light", 1280), ("dark", 390)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What the second look can change on a page whose frame was looked at in both: colours, sizes, what scrolls.
 RULES_OF_A_LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
@@ -21,12 +24,14 @@ def show(page: Page, *, theme: str, width: int) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # a name of a scheme
 
 
-def findings(page: Page, address: str, *, second: list[str] = RULES) -> list[str]:
-    """What is wrong with a page in both looks: what axe finds, and whether it must be scrolled sideways.
+def findings(
+    page: Page, address: str, *, looks: Sequence[Look] = LOOKS, second: list[str] = RULES
+) -> list[str]:
+    """What is wrong with a page in these looks: what axe finds, and whether it must be scrolled sideways.
     ``second``: the rules that are run in the second look.
     """
     found, before, is_open = [], page.viewport_size, False
-    for theme, width in LOOKS:
+    for theme, width in looks:
         show(page, theme=theme, width=width)
         # A chart is drawn anew in the other look; to open the page again is the state that can be waited for.
         if not is_open or page.locator(".chart-drawing").count():
@@ -36,7 +41,7 @@ def findings(page: Page, address: str, *, second: list[str] = RULES) -> list[str
             is_open = True
         found += [
             f"{address} ({theme}): {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
-            for each in page.evaluate(_RUN_AXE, RULES if theme == "light" else second)
+            for each in page.evaluate(_RUN_AXE, RULES if (theme, width) == looks[0] else second)
             for node in each["nodes"]
         ]
         needed = page.evaluate("document.documentElement.scrollWidth")

@@ -4,6 +4,7 @@ The pages are those of the access table: whatever address answers with a page fo
 and an address that is left out stands in `NO_PAGES` with its reason.
 """
 
+import itertools
 import re
 import uuid
 from collections.abc import Callable
@@ -40,7 +41,7 @@ from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
-from tests.e2e.looks import RULES, RULES_OF_A_LOOK, findings
+from tests.e2e.looks import LOOKS, RULES_OF_A_LOOK, findings
 from tests.factories import (
     answers,
     corrected,
@@ -218,7 +219,26 @@ def pages_of_disputes(project: Project) -> list[str]:
     return found
 
 
-def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list[str]]:
+# `make test` looks at each page in one of the looks by turns, `make verify` in both.
+IN_TURN_OR_BOTH = pytest.mark.parametrize(
+    "both", [pytest.param(False, id="in-turn"), pytest.param(True, id="both", marks=pytest.mark.verification)]
+)
+LookAt = Callable[[str], list[str]]
+
+
+def looking(page: Page, base: str, *, both: bool) -> LookAt:
+    """What axe finds at an address of the product."""
+    turns = itertools.cycle([[look] for look in LOOKS])
+
+    def look_at(address: str) -> list[str]:
+        if both:
+            return findings(page, base + address, second=RULES_OF_A_LOOK)
+        return findings(page, base + address, looks=next(turns))
+
+    return look_at
+
+
+def pages_from(page: Page, look_at: LookAt, begin: list[str]) -> tuple[list[str], list[str]]:
     """One address of each kind that can be reached by links, and what axe finds there; kinds differ in more
     than numbers. Of the help, whose pages are texts in one frame, a few are enough.
     """
@@ -233,7 +253,7 @@ def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list
         if kind.startswith(HELP) and sum(each.startswith(HELP) for each in kinds) >= MOST_HELP_PAGES:
             continue
         kinds[kind] = address
-        found += findings(page, base + address, second=RULES if len(kinds) == 1 else RULES_OF_A_LOOK)
+        found += look_at(address)
         waiting += page.evaluate(LINKS)
     return list(kinds.values()), found
 
@@ -288,7 +308,9 @@ def _address(name: str, world: SimpleNamespace) -> str:
     return reverse(name, kwargs=kwargs_of(name, list(route.kwargs), world))
 
 
+@IN_TURN_OR_BOTH
 def test_axe_finds_nothing_for_those_who_run_it(
+    both: bool,
     filled: Project,
     owner: User,
     page: Page,
@@ -300,10 +322,15 @@ def test_axe_finds_nothing_for_those_who_run_it(
     owner.set_password("nine plain words open the door")
     owner.save(update_fields=["is_superuser", "password"])
     base = live_server.url
+    look_at = looking(page, base, both=both)
     found = findings(page, f"{base}/accounts/login/")
-    found += findings(page, f"{base}{reverse('account_reset_password')}")
+    found += look_at(reverse("account_reset_password"))
     sign_in(owner)
-    addresses, found_there = pages_from(page, base, ["/projects/", f"/projects/{filled.slug}/", "/reviews/"])
+    # The frame of all pages.
+    found += findings(page, f"{base}/projects/{filled.slug}/")
+    addresses, found_there = pages_from(
+        page, look_at, ["/projects/", f"/projects/{filled.slug}/", "/reviews/"]
+    )
     # Two kinds of comparisons have their results at addresses of one form.
     more = [
         f"/projects/{filled.slug}/results/{campaign.pk}/pairs/"
@@ -317,11 +344,13 @@ def test_axe_finds_nothing_for_those_who_run_it(
     rest, others = rest_of_pages(second, owner, seen)
     assert others - set(NO_PAGES) == set(), "say in NO_PAGES why these are no pages, or reach them"
     for address in [*more, *rest.values(), "/nowhere/", f"/projects/{filled.slug}/nowhere/"]:
-        found += findings(page, base + address, second=RULES_OF_A_LOOK)
+        found += look_at(address)
     assert [*found, *found_there] == []
 
 
+@IN_TURN_OR_BOTH
 def test_axe_finds_nothing_for_a_reviewer(
+    both: bool,
     filled: Project,
     reviewer: User,
     page: Page,
@@ -331,7 +360,8 @@ def test_axe_finds_nothing_for_a_reviewer(
     base = live_server.url
     campaign = filled.campaigns.get(name="Spring round")
     sign_in(reviewer)
-    addresses, found = pages_from(page, base, ["/reviews/", "/projects/"])
+    look_at = looking(page, base, both=both)
+    addresses, found = pages_from(page, look_at, ["/reviews/", "/projects/"])
     assert {"review_home", "review_submitted", "review_next"} <= {name_of(address) for address in addresses}
     more = [
         f"/reviews/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
@@ -340,12 +370,12 @@ def test_axe_finds_nothing_for_a_reviewer(
         comparison__adjudications__isnull=False, reviewer=reviewer
     )
     more += [reverse("review_discussion", args=[each.assignment.key, each.slot]) for each in mine]
-    found += [each for address in more for each in findings(page, base + address)]
+    found += [each for address in more for each in look_at(address)]
     # What else a reviewer meets: somebody else's address, an end, a closed campaign.
-    found += findings(page, f"{base}/projects/{filled.slug}/settings/members/")
+    found += look_at(f"/projects/{filled.slug}/settings/members/")
     start = reverse("review_next", args=[campaign.key])
     review_all(campaign, reviewer, {})
-    found += findings(page, base + start) + findings(page, f"{base}{reverse('review_submitted')}")
+    found += look_at(start) + look_at(reverse("review_submitted"))
     close_campaign(campaign=campaign, by=None)
-    found += findings(page, base + start) + findings(page, f"{base}{reverse('review_home')}")
+    found += look_at(start) + look_at(reverse("review_home"))
     assert found == []

@@ -160,6 +160,7 @@ def _put_back(environment: Environment, before: dict[str, str]) -> None:
             (environment.home / name).write_text(content)
 
 
+@pytest.mark.verification
 def test_killed_while_settling_it_is_settled_by_the_next(environment: Environment, backup: Path):
     # The first rename of a folder of the home: the database is the backup's, the files are half in place.
     step = next(

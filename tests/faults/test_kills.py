@@ -55,7 +55,7 @@ def fill(running: Running, *, items: int) -> Filled:
 
 
 def test_nothing_is_lost_or_doubled_when_worker_web_broker_and_database_are_killed(running: Running):
-    filled = fill(running, items=60)
+    filled = fill(running, items=40)
     storm = Storm(running, filled, seed=1, think_seconds=0.15, import_rows=30_000)
     with storm.load():
         storm.wait_for_more(10)
@@ -63,7 +63,7 @@ def test_nothing_is_lost_or_doubled_when_worker_web_broker_and_database_are_kill
         storm.engineer.wait_until(job, "starting", "running")
         for target in (WORKER, WEB_PROCESS, BROKER, WEB, DATABASE, DATABASE_PROCESS):
             assert storm.killer.kill(target)
-            storm.wait_for_more(15)
+            storm.wait_for_more(6)
         storm.finish(seconds=PATIENCE_SECONDS)
     storm.engineer.follow(job)
     print(storm.account())

@@ -12,6 +12,8 @@ from run_directory.protocol import ExitCode
 from tests.inference.runs import make_spec, outputs_of, rows, texts_of
 from tests.run_directory.tiny import ROOT, result_of, run, write_run
 
+pytestmark = pytest.mark.verification
+
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -60,7 +62,6 @@ def test_a_dead_engine_ends_the_run_with_its_reason_and_the_next_start_goes_on(
     assert texts_of(folder) == texts_of(generated[0])
 
 
-@pytest.mark.verification
 def test_an_engine_that_does_not_return_is_left_within_seconds(
     base: Path, adapter: Path, generated: tuple[Path, GenerationReport], tmp_path: Path
 ) -> None:

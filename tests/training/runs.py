@@ -3,13 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.run_directory.tiny import opened, write_run
-from training.objectives import objective_of
+from training.objectives import OBJECTIVES, objective_of
 from training.program import train as train_in
 from training.rows import JudgedRow, PreferenceRow, TrainingRow
 from training.spec import TrainingReport, TrainingSpec
 
 STEPS = 8
+
+# `make test` takes SFT, `make verify` the others too: what a test of these is about is alike in all.
+EACH_OBJECTIVE = pytest.mark.parametrize(
+    "objective",
+    [
+        pytest.param(each.key, marks=[] if each.key == "sft" else [pytest.mark.verification])
+        for each in OBJECTIVES
+    ],
+)
 
 
 def rows(count: int = 24) -> list[dict[str, Any]]:

@@ -15,8 +15,7 @@ from run_directory.bases import check_base
 from run_directory.files import sha256_of
 from run_directory.program import Refusal
 from tests.run_directory.tiny import events_of, make_adapter, opened, write_run
-from tests.training.runs import make_spec, pairs, train
-from training.objectives import OBJECTIVES
+from tests.training.runs import EACH_OBJECTIVE, make_spec, pairs, train
 from training.program import train as train_in
 from training.spec import TrainingReport
 
@@ -274,7 +273,7 @@ def test_computing_twice_to_save_memory_changes_no_loss(base: Path, tmp_path: Pa
     assert [step.loss for step in report.losses] == pytest.approx(KNOWN_LOSSES["sft", method], rel=1e-3)
 
 
-@pytest.mark.parametrize("objective", [each.key for each in OBJECTIVES])
+@EACH_OBJECTIVE
 def test_resumed_it_knows_the_evaluations_and_the_best_weights_of_before(
     base: Path, tmp_path: Path, objective: str
 ) -> None:

@@ -10,9 +10,8 @@ import pytest
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, run, start, wait_for, write_run
-from tests.training.runs import judgements, make_spec, rows, train
+from tests.training.runs import EACH_OBJECTIVE, judgements, make_spec, rows, train
 from training import callbacks
-from training.objectives import OBJECTIVES
 from training.rows import JudgedRow, TrainingRow
 from training.sampling import Sampler, chosen_prompts
 from training.spec import SampleAnswers, TrainingReport
@@ -29,7 +28,7 @@ def samples_in(folder: Path) -> dict[int, SampleAnswers]:
     }
 
 
-@pytest.mark.parametrize("objective", [each.key for each in OBJECTIVES])
+@EACH_OBJECTIVE
 def test_the_losses_are_the_same_with_and_without(base: Path, tmp_path: Path, objective: str) -> None:
     # The adapter's dropout draws in every step: one draw more or less would change all losses after it.
     spec = make_spec(base, objective=objective, **HELD_OUT)

@@ -15,6 +15,8 @@ from tests.training.runs import make_spec, rows, train
 from training.program import train as train_in
 from training.spec import TrainingResult, TrainingSpec
 
+pytestmark = pytest.mark.verification
+
 STUCK_PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -64,14 +66,7 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return train(tmp_path_factory.mktemp("whole") / "run", spec_of(base), given())
 
 
-@pytest.mark.parametrize(
-    ("where", "step"),
-    [
-        ("step", 4),
-        pytest.param("evaluation", 4, marks=pytest.mark.verification),
-        pytest.param("evaluation", 8, marks=pytest.mark.verification),
-    ],
-)
+@pytest.mark.parametrize(("where", "step"), [("step", 4), ("evaluation", 4), ("evaluation", 8)])
 def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     base: Path, whole: Any, tmp_path: Path, where: str, step: int
 ) -> None:
@@ -96,7 +91,6 @@ def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     assert resumed.adapter_sha256 == whole.adapter_sha256
 
 
-@pytest.mark.verification
 def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
     base: Path, tmp_path: Path
 ) -> None:
