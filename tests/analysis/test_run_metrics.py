@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.utils.html import strip_tags
-from sklearn.metrics import f1_score
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison.candidates import metric_mean
@@ -64,6 +63,8 @@ def test_labels_metrics_and_rules_stand_on_the_runs_page(run: Run, engineer: Use
     assert (tuned.candidate.label, tuned.outputs, found.drawn_of) == ("tuned", 6, 0)
     said = [each.title() if each.title() in TRUE else "(none)" for each in SAID]
     assert tuned.labels is not None and constant.labels is not None
+    from sklearn.metrics import f1_score  # takes long to import, in every test process
+
     expected = f1_score(TRUE, said, labels=sorted(set(TRUE)), average="macro", zero_division=0)
     assert tuned.labels.found.macro.value == pytest.approx(expected)
     assert tuned.labels.found.parsed == pytest.approx(5 / 6)

@@ -2,7 +2,6 @@ import itertools
 
 import numpy as np
 import pandas as pd
-import pingouin
 import pytest
 
 from evalapp.stats.ratings import Ratings
@@ -41,6 +40,8 @@ def test_icc_and_its_interval_equal_pingouin(form: str, seed: int) -> None:
         [(item, reviewer, score) for (item, reviewer), score in np.ndenumerate(scores)],
         columns=["item", "reviewer", "score"],
     )
+    import pingouin  # takes long to import, in every test process
+
     oracle = pingouin.intraclass_corr(frame, "item", "reviewer", "score").set_index("Type")
     expected = oracle.loc[ORACLE_NAMES[form]]
     found = icc(Ratings.from_table(scores.tolist()), form=form)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, opened, run, write_run
 from tests.training.runs import make_spec, rows, rows_for
 from tests.training.runs import train as train_in
-from training import trial
 from training.dry_run import dry_run
 from training.dry_run_report import (
     DryRunReport,
@@ -24,6 +24,14 @@ from training.dry_run_report import (
 from training.rendering import pieces
 from training.row_lengths import length_bins
 from training.spec import TrainingReport, TrainingResult
+
+
+@pytest.fixture
+def trial() -> ModuleType:
+    """Imported by the tests that need it: it loads the model libraries, which takes long in every process."""
+    from training import trial
+
+    return trial
 
 
 def dry_run_report(folder: Path, base: Path, given: list[dict[str, Any]], **fields: Any) -> DryRunReport:
@@ -134,7 +142,7 @@ def test_lengths_fall_into_bins_of_a_round_width() -> None:
 
 
 def test_a_batch_that_does_not_fit_is_told_and_the_rest_remains(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trial: ModuleType, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise MemoryError
@@ -162,7 +170,9 @@ def test_the_memory_that_is_held_follows_the_method(base: Path, tmp_path: Path) 
     assert full.memory.held < full.peak_memory_bytes < full.memory.device
 
 
-def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
+def test_a_batch_takes_the_time_of_its_padded_tokens(
+    trial: ModuleType,
+) -> None:
     def seconds(tokens: float, *, longest: tuple[float, float]) -> float:
         timed = Trial(
             longest=TimedBatches(batches=3, tokens=longest[0], seconds=longest[1]),
@@ -182,7 +192,7 @@ def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
     assert seconds(150, longest=(200, 4.0)) == pytest.approx(1.5)
 
 
-def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) -> None:
+def test_the_estimate_counts_what_the_training_does(trial: ModuleType, base: Path, tmp_path: Path) -> None:
     fields = {
         "validation_share": 0.2, "max_steps": None, "epochs": 3.0, "accumulation_steps": 2, "evaluations": 4,
         "patience": None,
@@ -226,7 +236,9 @@ def test_sample_answers_are_named_where_they_take_a_large_part_of_the_time(
     assert tuple(note.partition(";")[0] for note in estimate.notes) == said
 
 
-def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: Path) -> None:
+def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(
+    trial: ModuleType, base: Path
+) -> None:
     lengths = [*range(1, 81), 500]
     chosen = trial.typical_batches(lengths, make_spec(base, rows=81))
     assert all(len(set(batch)) == 4 for batch in chosen)
@@ -244,7 +256,7 @@ def test_rows_that_do_not_fill_a_batch_are_tried_as_they_are(base: Path, tmp_pat
 
 
 def test_the_tokens_of_a_trial_are_those_that_the_trainer_was_given(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trial: ModuleType, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = rows(40)
     for n, row in enumerate(given):

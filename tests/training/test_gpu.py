@@ -6,6 +6,7 @@ Run them on a machine with one: `python -m pytest -m gpu`.
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,12 +17,7 @@ from tests.training.runs import make_spec, rows, train
 from training.dry_run import dry_run
 from training.objectives import OBJECTIVES
 
-torch = pytest.importorskip("torch")
-
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here"),
-]
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("torch")]
 
 needs_bitsandbytes = pytest.mark.skipif(
     find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed: pip install bitsandbytes"
@@ -33,7 +29,16 @@ def on_gpu(base: Path, **fields: Any) -> Any:
 
 
 @pytest.fixture
-def little_memory() -> Iterator[None]:
+def torch() -> ModuleType:
+    """Imported by the tests that need it, because that takes long in every process."""
+    found: ModuleType = pytest.importorskip("torch")
+    if not found.cuda.is_available():
+        pytest.skip("torch sees no GPU here")
+    return found
+
+
+@pytest.fixture
+def little_memory(torch: ModuleType) -> Iterator[None]:
     """Hardly any of the GPU's memory for this process."""
     torch.cuda.empty_cache()
     held = torch.cuda.memory_reserved()
@@ -56,7 +61,9 @@ def long_rows(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "method", ["lora", "rslora", "dora", pytest.param("qlora", marks=needs_bitsandbytes), "full"]
 )
-def test_every_method_trains_in_bf16(base: Path, tmp_path: Path, method: str, objective: str) -> None:
+def test_every_method_trains_in_bf16(
+    torch: ModuleType, base: Path, tmp_path: Path, method: str, objective: str
+) -> None:
     report = train(tmp_path / "run", on_gpu(base, method=method, objective=objective))
     assert (report.device.kind, report.device.dtype) == ("cuda", "bf16")
     assert report.device.name == torch.cuda.get_device_name(0)
@@ -83,7 +90,9 @@ def test_resumed_from_a_checkpoint_it_goes_on_where_it_was(base: Path, tmp_path:
 
 
 @pytest.mark.parametrize("method", ["lora", pytest.param("qlora", marks=needs_bitsandbytes), "full"])
-def test_the_look_tells_the_memory_that_the_training_takes(base: Path, tmp_path: Path, method: str) -> None:
+def test_the_look_tells_the_memory_that_the_training_takes(
+    torch: ModuleType, base: Path, tmp_path: Path, method: str
+) -> None:
     spec = on_gpu(base, method=method, rows=16, batch_size=8)
     write_run(tmp_path / "dry-run", spec, long_rows(16))
     torch.cuda.empty_cache()

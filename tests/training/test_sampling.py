@@ -11,7 +11,6 @@ import pytest
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, run, start, wait_for, write_run
 from tests.training.runs import EACH_OBJECTIVE, judgements, make_spec, rows, train
-from training import callbacks
 from training.rows import JudgedRow, TrainingRow
 from training.sampling import Sampler, chosen_prompts
 from training.spec import SampleAnswers, TrainingReport
@@ -101,7 +100,9 @@ def test_the_pace_is_that_of_the_steps_alone(
 ) -> None:
     """Answers that seem to take an hour slow nothing that is told of the training."""
     gone = [0.0]
-    monkeypatch.setattr(callbacks, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0]))
+    monkeypatch.setattr(
+        "training.callbacks.time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0])
+    )
     answers = Sampler.answers
 
     def slowly(sampler: Sampler, model: Any) -> Any:
