@@ -6,10 +6,13 @@ Import nothing from here but types; pytest finds the fixtures by name (tests/con
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.test import Client
 from django.utils import timezone
 
 from evalapp.accounts.models import Membership, Project, Role, User
+from evalapp.accounts.sessions import SessionStore
 
 BACKEND = "evalapp.accounts.backends.AccountBackend"
 
@@ -36,7 +39,13 @@ def client_of(user: User | None) -> Client:
     """A browser of this person's; None is nobody signed in."""
     client = Client()
     if user is not None:
-        client.force_login(user, backend=BACKEND)
+        # What signing in leaves behind; to sign in takes fourteen statements, and this three.
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = BACKEND
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.create()
+        client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
     return client
 
 

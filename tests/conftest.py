@@ -1,10 +1,12 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import override_settings
+from django.db import connection
+from django.test import TestCase, override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -46,6 +48,23 @@ def _plain_static_files() -> Iterator[None]:
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_rows_are_checked_once() -> Iterator[None]:
+    """The database checks what a file's fixtures made before the first test; else it would after each one,
+    because what it has checked is forgotten with the test's own changes.
+    """
+    enter: Any = vars(TestCase)["_enter_atomics"].__func__
+
+    def checked_before(of: type[TestCase]) -> object:
+        if connection.in_atomic_block:
+            connection.check_constraints()
+        return enter(of)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestCase, "_enter_atomics", classmethod(checked_before))
         yield
 
 
