@@ -117,10 +117,6 @@ class Environment:
         return self.postgres_folder / "pgpass"
 
     @property
-    def postgres_socket(self) -> Path:
-        return self.socket_folder / POSTGRES_SOCKET_NAME
-
-    @property
     def valkey_folder(self) -> Path:
         return self.home / "valkey"
 
@@ -133,21 +129,6 @@ class Environment:
         return self.home / "logs"
 
     @property
-    def media_folder(self) -> Path:
-        """Files people gave us."""
-        return self.home / "files"
-
-    @property
-    def artifact_folder(self) -> Path:
-        """Adapters, exports and outputs that outlive the run that made them."""
-        return self.home / "artifacts"
-
-    @property
-    def run_folder(self) -> Path:
-        """The run directories, where web and model programs meet."""
-        return self.home / "runs"
-
-    @property
     def bundled_model_folder(self) -> Path:
         """The small real model that comes with the product, once converted."""
         return self.home / "models" / "SmolLM2-135M-Instruct"
@@ -155,11 +136,6 @@ class Environment:
     @property
     def demo_logins_file(self) -> Path:
         return self.home / "demo-logins.txt"
-
-    @property
-    def installation_file(self) -> Path:
-        """What the set-up installed and why something is absent (JSON); may not exist."""
-        return self.home / "installation.json"
 
     @property
     def celery_broker_url(self) -> str:

@@ -5,7 +5,7 @@ it is undefined and says why. It is never NaN and never a silent 0 or 1.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
@@ -116,6 +116,3 @@ def one_reason(measures: Iterable[Measure | None], *, but: Collection[str] = ())
     asked = [each for each in measures if each is not None and each.reason not in but]
     reasons = {each.reason for each in asked}
     return reasons.pop() if len(reasons) == 1 else ""
-
-
-Measures: TypeAlias = Mapping[str, Measure]

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
-from evalapp.embedded.postgres import PostgresServer
+from evalapp.embedded.postgres import DATABASE_USER, PostgresServer
 from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment, read_environment
 
@@ -64,7 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     valkey = ValkeyServer(_owned)
     _servers.extend([postgres, valkey])
     postgres.start()
-    postgres.grant_database_creation()
+    with postgres._superuser_connection() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(DATABASE_USER)))
     valkey.start()
 
 

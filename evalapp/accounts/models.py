@@ -61,11 +61,6 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
     def __str__(self) -> str:
         return self.name or self.email
 
-    @property
-    def is_staff(self) -> bool:
-        """Django's admin asks this; the site admin is ``is_superuser`` and nothing else."""
-        return self.is_superuser
-
 
 class ResultsApplyTo(models.TextChoices):
     """The population that a project's means and differences are about."""

@@ -95,7 +95,7 @@ def _parts(origin: Origin, evidence: Evidence, merged: MergedExport | None) -> I
         yield "## Training rows and evaluation"
         yield contamination_words(origin.training)
         yield from map(_allowed, decisions_behind(version))
-    yield from evidence_sections(version, evidence)
+    yield from evidence_sections(evidence)
     yield from _files(version, merged)
     yield from _use(version, merged)
     yield "## What is not known"

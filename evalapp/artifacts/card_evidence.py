@@ -45,7 +45,7 @@ def _human_entries(each: CampaignEvidence) -> Iterator[dict[str, Any]]:
             yield {"type": f"human_{cell.criterion.key}", "name": name, "value": round(cell.mean.value, 6)}
 
 
-def evidence_sections(version: ModelVersion, evidence: Evidence) -> Iterator[str]:
+def evidence_sections(evidence: Evidence) -> Iterator[str]:
     """Markdown, block by block."""
     if any(each.row is not None or each.preferences for each in evidence.campaigns):
         yield "## Evaluation"

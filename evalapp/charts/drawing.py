@@ -22,15 +22,6 @@ def as_svg(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH) -> str
     return svg
 
 
-def as_png(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH, scale: float = 2) -> bytes:
-    import vl_convert
-
-    png: bytes = vl_convert.vegalite_to_png(
-        _still(chart.spec, scheme, width), scale=scale, allowed_base_urls=[]
-    )
-    return png
-
-
 def _still(spec: Spec, scheme: Scheme, width: int) -> Spec:
     """The specification for paper: a width of its own, and nothing that answers a pointer."""
     fit = {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}

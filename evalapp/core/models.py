@@ -1,8 +1,4 @@
-from typing import Any
-
 from django.db import models
-
-JSONObject = dict[str, Any]
 
 
 class BaseModel(models.Model):

@@ -37,14 +37,13 @@ _DIGITS = 10
 
 class Vault:
     """Masks rows of a project, which must mask, and keeps their originals until `store` writes them. A row
-    that was masked before goes on with its placeholders. ``masked_rows`` counts.
+    that was masked before goes on with its placeholders.
     """
 
     def __init__(self, project: Project) -> None:
         self._project = project
         self._rules = rules_of(project)
         self._entries: dict[UUID, Originals] = {}
-        self.masked_rows = 0
 
     def masked(self, row: ExampleRow) -> ExampleRow:
         """The row with placeholders, and the name of its vault entry in its provenance; the given one where
@@ -59,7 +58,6 @@ class Vault:
             masked, originals = masked_row(row, self._rules, known, self.pseudonym_of)
         token = token or uuid4()
         self._entries[token] = originals
-        self.masked_rows += 1
         return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
 
     def pseudonym_of(self, name: str) -> str:

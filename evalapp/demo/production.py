@@ -188,12 +188,11 @@ def _play(stream: Stream, story: Story, number: int, examples: Mapping[str, Demo
         else each
         for each in REVIEWERS
     ]
-    _review(week, week.campaign, people, examples)
+    _review(week.campaign, people, examples)
     evaluate(week)
 
 
 def _review(
-    week: WeeklySample,
     campaign: Campaign,
     people: Sequence[SimulatedReviewer],
     examples: Mapping[str, DemoExample],

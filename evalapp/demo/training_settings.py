@@ -8,12 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
-from evalapp.demo.simulated_reviewers import REVIEWERS
-
 BASE_NAME = "SmolLM2-135M-Instruct"
 
 REVIEW_SEED = 42
-REVIEWERS_PER_ITEM = len(REVIEWERS)
 
 PROMPT_SYSTEM = (
     'You write short summaries for bank clients. Speak to the client as "you", in plain words. '

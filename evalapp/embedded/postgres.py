@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -162,11 +161,6 @@ class PostgresServer:
             return False
         return True
 
-    def grant_database_creation(self) -> None:
-        """Let the product's role make databases, which only tests need."""
-        with self._superuser_connection() as connection:
-            connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(DATABASE_USER)))
-
     def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + READY_SECONDS
         provisioned = False
@@ -297,11 +291,6 @@ class PostgresServer:
 
 class _DiedWhileStartingError(Exception):
     pass
-
-
-def remove_cluster(environment: Environment) -> None:
-    """Delete the cluster's data; the server must not run."""
-    shutil.rmtree(environment.postgres_folder / "data", ignore_errors=False)
 
 
 def _make_role(connection: psycopg.Connection[tuple[object, ...]], password: str) -> None:

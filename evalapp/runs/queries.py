@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -6,7 +6,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from evalapp.accounts.models import Project
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.datasets.queries import examples_of
-from evalapp.jobs.models import FINAL_STATES, JobState
+from evalapp.jobs.models import FINAL_STATES
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard, Sweep, TrainingPoint
 
@@ -43,28 +43,6 @@ def sweeps_of(project: Project) -> QuerySet[Sweep]:
         "project", "dataset_version__dataset", "base__model", "created_by"
     )
     return sweeps.annotate(trainings=Count("runs"), over=Count("runs", filter=over))
-
-
-def outputs_for(
-    *, dataset_version: DatasetVersion, split: str, candidates: Iterable[ModelVersion]
-) -> QuerySet[Output]:
-    """The latest answer of each candidate to each example of a split: first sample, finished runs only.
-
-    Answers that a program refused to generate are left out. Ordered by example, then candidate.
-    """
-    return (
-        Output.objects.filter(
-            example__version=dataset_version,
-            example__split=split,
-            candidate__in=list(candidates),
-            sample_index=0,
-            run__job__state=JobState.SUCCEEDED,
-        )
-        .exclude(finish_reason="refused")
-        .order_by("example_id", "candidate_id", "-run_id")
-        .distinct("example_id", "candidate_id")
-        .select_related("example", "candidate", "run")
-    )
 
 
 def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[Output]:

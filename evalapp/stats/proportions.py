@@ -33,24 +33,6 @@ def wilson_interval(successes: float, n: float, *, level: float) -> tuple[float,
     return low, high
 
 
-def upper_bound(successes: int, n: int, *, level: float = 0.95, name: str = "share") -> Measure:
-    """One-sided exact upper bound of a share: what ``successes`` of ``n`` still allow.
-
-    Clopper and Pearson (1934), all of 1 - level in the upper tail: 0 of 60 allows up to 4.9%.
-    ``value`` is the bound itself. Undefined for n = 0.
-    """
-    require_level(level)
-    _require_count(successes, n)
-    label = signature(f"{name}-upper-bound", interval="clopper-pearson", sided=1, level=level)
-    if n == 0:
-        return Measure.undefined("no cases", signature=label)
-    if successes == n:
-        return Measure(value=1.0, n=n, signature=label)
-    from scipy.special import betaincinv
-
-    return Measure(value=float(betaincinv(successes + 1, n - successes, level)), n=n, signature=label)
-
-
 def _require_count(successes: int, n: int) -> None:
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} of {n} is not a share")

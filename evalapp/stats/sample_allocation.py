@@ -28,8 +28,6 @@ from evalapp.stats.weighted import (
 
 #: The largest inclusion probability over the smallest.
 MOST_RATIO = 3.0
-#: Fewer outputs of equal weight tell too little of a week.
-FEWEST_EFFECTIVE = 40
 # So many outputs of a stratum's variance come from all strata.
 _BORROWED = 2.0
 
@@ -128,22 +126,6 @@ def _scaled(sizes: Array, asked: Array, wanted: float) -> Array:
             break
         certain |= over
     return np.minimum(found, 1.0)
-
-
-def wanted_for(
-    outputs: Mapping[Hashable, int],
-    *,
-    effective: float = FEWEST_EFFECTIVE,
-    scheme: Scheme = Scheme.PROPORTIONAL,
-    risk: Mapping[Hashable, float] | None = None,
-) -> int:
-    """The smallest sample that tells as much as so many outputs of equal weight; all of a smaller week."""
-    low, high = 0, sum(outputs.values())
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = allocate(outputs, middle, scheme=scheme, risk=risk).effective >= effective
-        low, high = (low, middle) if enough else (middle, high)
-    return high
 
 
 class NextReviews(NamedTuple):

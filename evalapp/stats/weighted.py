@@ -49,11 +49,6 @@ class SampleDesign:
             if not 0 < each.probability <= 1:
                 raise ValueError(f"{item}: a probability of {each.probability} is not above 0 and at most 1")
 
-    @classmethod
-    def of_equal(cls, probabilities: Mapping[Hashable, float]) -> "SampleDesign":
-        """Where strata are not known: outputs of one probability are one."""
-        return cls({item: Drawn(round(p, 9), p) for item, p in probabilities.items()})
-
     def sizes(self) -> dict[Hashable, float]:
         """The week's outputs by stratum, known or what the draws stand for."""
         found: dict[Hashable, float] = defaultdict(float)
@@ -65,8 +60,7 @@ class SampleDesign:
 class WeightedEstimate(NamedTuple):
     """A measure with its standard error, which is None where the measure has no interval.
 
-    ``effective``: as many outputs of equal weight tell as much, (Σw)² / Σw² (Kish 1965). ``design_effect``:
-    the variance over that of a simple random sample of as many reviewed outputs; None where nothing varies.
+    ``effective``: as many outputs of equal weight tell as much, (Σw)² / Σw² (Kish 1965).
     ``response``: which share of the week's outputs the reviewed part of the draw stands for, before the rest
     was made up for; where those who were not reviewed score d lower, the mean is (1 − response) · d too high.
     """
@@ -74,7 +68,6 @@ class WeightedEstimate(NamedTuple):
     measure: Measure
     error: float | None
     effective: float = 0.0
-    design_effect: float | None = None
     response: float = 1.0
 
 
@@ -188,7 +181,7 @@ def estimated_mean(
         note=FOR_THIS_PANEL,
         signature=name,
     )
-    return WeightedEstimate(measure, error, design_effect=_design_effect(found, means, variance), **about)
+    return WeightedEstimate(measure, error, **about)
 
 
 def weighted_share(
@@ -221,9 +214,7 @@ def weighted_share(
         note=FOR_THIS_PANEL,
         signature=label,
     )
-    return WeightedEstimate(
-        measure, math.sqrt(variance), design_effect=_design_effect(found, marks, variance), **about
-    )
+    return WeightedEstimate(measure, math.sqrt(variance), **about)
 
 
 def share_interval(
@@ -257,14 +248,6 @@ def effective_outputs(
     own = value * (1 - value) / variance if variance > 0 else math.inf
     limit = (found.effective if most is None else most) / (1 - found.whole / 2)
     return max(min(own * ratio, limit * min(ratio, 1.0)), 1.0)
-
-
-def _design_effect(found: WeightedValues, values: Array, variance: float) -> float | None:
-    mean = float(found.shares @ values)
-    spread = float(found.shares @ (values - mean) ** 2)
-    n = len(values)
-    simple = spread / (n - 1) * (1 - found.whole)
-    return variance / simple if simple > 0 else None
 
 
 def _no_answers(ratings: Ratings) -> str:

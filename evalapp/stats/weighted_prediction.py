@@ -235,5 +235,5 @@ def _together(
 def _undefined(reason: str, classical: WeightedEstimate, name: str) -> WeightedPrediction:
     none = Measure.undefined(reason, n=classical.measure.n, signature=name)
     return WeightedPrediction(
-        WeightedEstimate(none, None, classical.effective, None, classical.response), classical, none, none
+        WeightedEstimate(none, None, classical.effective, classical.response), classical, none, none
     )

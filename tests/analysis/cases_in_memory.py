@@ -7,8 +7,9 @@ import numpy as np
 
 from evalapp.analysis.cases.cases import CaseFilter, CaseRow, filter_from, rows_of, with_excerpts
 from evalapp.analysis.cases.level_filter import Gave
+from evalapp.analysis.metrics.classification import predicted_labels
 from evalapp.analysis.metrics.disagreements import find_disagreements, is_poor
-from evalapp.analysis.metrics.label_cells import outputs_in
+from evalapp.analysis.metrics.label_cells import LabelCell
 from evalapp.analysis.metrics.metric_trust import computed_metrics
 from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
 from evalapp.analysis.scores.filtered_scores import load_filtered
@@ -43,7 +44,7 @@ class CasesInMemory:
         return len(self.rows)
 
     def __getitem__(self, place: slice) -> list[CaseRow]:
-        return with_excerpts(self.scores, self.rows[place])
+        return with_excerpts(self.rows[place])
 
     def around(self, item_id: int) -> dict[int, int]:
         listed = items_in_order(self.rows)
@@ -215,3 +216,16 @@ def outputs_given(scores: CampaignScores, criterion: Criterion, gave: Sequence[G
             if answer.reviewer_id == each.reviewer_id and answer.value == each.level and not answer.is_added:
                 given[each].add(answer.item_output_id)
     return set.intersection(*given.values())
+
+
+def outputs_in(scores: CampaignScores, cell: LabelCell) -> set[int]:
+    """The outputs, of those whose label was read, that lie in the cell."""
+    read = predicted_labels(scores)
+    return {
+        output.item_output_id
+        for output in scores.outputs
+        if (label := read.get(output.output_id)) is not None
+        and cell.true in (None, label.true)
+        and cell.predicted in (None, label.predicted)
+        and not (cell.unparsed and label.predicted is not None)
+    }

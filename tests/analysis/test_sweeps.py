@@ -230,7 +230,7 @@ def test_more_rows_better_rows_or_not_to_be_told(
     ]  # fmt: skip
     monkeypatch.setattr(versions, "training_changes", lambda *_: TrainingChanges(*changes))
     score = MeasureChoice("people-1-tone", "Tone", lower_is_better=False)
-    (course,) = over_versions(Sweep(), SweepTable([], rows, [], ""), score, dict(enumerate(values)))
+    (course,) = over_versions(SweepTable([], rows, [], ""), score, dict(enumerate(values)))
     assert said in course.answer[0]
 
 

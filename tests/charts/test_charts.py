@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from evalapp.charts.diverging import RatingLine, diverging_bars, segments
-from evalapp.charts.drawing import PHONE_WIDTH, WIDTH, as_png, as_svg
+from evalapp.charts.drawing import PHONE_WIDTH, WIDTH, as_svg
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import TINT
 from evalapp.charts.theme import CANDIDATES, RATINGS, SHAPES, Scheme, colour, resolved, themed
@@ -217,10 +217,6 @@ def test_the_sentence_is_on_the_drawing_and_every_figure_in_the_table(kind: str)
 
 def test_an_undefined_estimate_has_its_reason_in_the_table() -> None:
     assert ["Accuracy", HOSTILE, "No scores", 0] in samples.differences().rows
-
-
-def test_a_picture_can_be_had_as_png() -> None:
-    assert as_png(samples.means(), scheme="dark", scale=1).startswith(b"\x89PNG")
 
 
 def test_losses_are_thinned_and_their_ends_kept() -> None:

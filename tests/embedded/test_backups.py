@@ -59,7 +59,7 @@ def test_a_folder_that_cannot_be_written_is_told(
 
 
 def test_a_backup_is_not_put_among_what_is_backed_up(environment: Environment):
-    folder = environment.media_folder / "backups"
+    folder = environment.home / "files" / "backups"
     folder.mkdir(parents=True)
     with pytest.raises(ServiceProblem, match="is itself part of what is backed up"):
         check_target(environment, folder / "new.tar", replace=False)

@@ -44,8 +44,8 @@ def backup(environment: Environment, tmp_path: Path) -> Path:
     fill(environment, NEW)
     back_up(environment, tmp_path / "backup.tar")
     fill(environment, OLD)
-    (environment.artifact_folder).mkdir()
-    (environment.artifact_folder / "kept").write_text("only before")
+    (environment.home / "artifacts").mkdir()
+    (environment.home / "artifacts" / "kept").write_text("only before")
     environment.secret_key_file.write_text("o" * 86)
     return tmp_path / "backup.tar"
 
@@ -55,7 +55,7 @@ def fill(environment: Environment, word: str) -> None:
         connection.execute("CREATE TABLE IF NOT EXISTS words (word text)")
         connection.execute("TRUNCATE words")
         connection.execute("INSERT INTO words VALUES (%s)", [word])
-    for folder in (environment.media_folder, environment.run_folder):
+    for folder in (environment.home / "files", environment.home / "runs"):
         (folder / "deep").mkdir(parents=True, exist_ok=True)
         (folder / "deep" / "word.txt").write_text(word)
 
@@ -237,7 +237,7 @@ def test_a_commit_that_is_still_under_way_is_waited_for(environment: Environment
 
 
 def test_a_backup_among_the_files_it_would_replace_is_refused(environment: Environment, backup: Path):
-    inside = environment.media_folder / "backup.tar"
+    inside = environment.home / "files" / "backup.tar"
     backup.rename(inside)
     with pytest.raises(ServiceProblem, match=f"{inside} is in a folder that is about to be replaced"):
         restores.restore(environment, inside)
@@ -331,10 +331,11 @@ def test_while_others_use_the_database_it_is_refused(
 def test_a_folder_on_another_disk_is_told_before_anything_is_touched(
     environment: Environment, backup: Path, tmp_path: Path
 ):
-    environment.run_folder.rename(tmp_path / "elsewhere")
-    environment.run_folder.symlink_to(tmp_path / "elsewhere")
+    runs = environment.home / "runs"
+    runs.rename(tmp_path / "elsewhere")
+    runs.symlink_to(tmp_path / "elsewhere")
     before = contents(environment)
-    with pytest.raises(ServiceProblem, match=f"{environment.run_folder} is a link, which a restore cannot"):
+    with pytest.raises(ServiceProblem, match=f"{runs} is a link, which a restore cannot"):
         restores.restore(environment, backup)
     assert contents(environment) == before
 

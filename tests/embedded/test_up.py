@@ -181,7 +181,7 @@ def test_commands_use_the_servers_that_run(running: Running):
 def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Running, tmp_path: Path):
     with psycopg.connect(running.home.database_url) as connection:
         connection.execute("CREATE TABLE kept_by_backup AS SELECT 'précis' AS word")
-    artifact = running.home.artifact_folder / "adapter" / "weights.bin"
+    artifact = running.home.home / "artifacts" / "adapter" / "weights.bin"
     artifact.parent.mkdir(parents=True)
     artifact.write_bytes(os.urandom(3000))
     file = tmp_path / "backup.tar"
@@ -196,7 +196,7 @@ def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Runn
     with temporary_installation() as other:
         code, output = other.run("restore", str(file))
         assert code == 0, output
-        copied = other.environment.artifact_folder / "adapter" / "weights.bin"
+        copied = other.environment.home / "artifacts" / "adapter" / "weights.bin"
         assert copied.read_bytes() == artifact.read_bytes()
         assert other.environment.secret_key() == running.home.secret_key()
         code, output = other.run(

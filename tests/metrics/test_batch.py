@@ -3,12 +3,13 @@ import pytest
 from evalapp.metrics.automatic import surface
 from evalapp.metrics.automatic.rouge import RougeOptions, rouge
 from evalapp.metrics.automatic.surface import length_words
-from evalapp.metrics.automatic.translation import corpus_score, sentence_score
+from evalapp.metrics.automatic.translation import sentence_score
 from evalapp.metrics.batch import ROWS_PER_CHUNK, Scorer
 from evalapp.metrics.metric import NOT_COMPUTED
 from evalapp.metrics.registry import METRICS
 from evalapp.metrics.rows import Row
 from tests.metrics.growth import LINEAR_AT_MOST, growth
+from tests.metrics.test_translation import corpus_score
 
 ROWS = [
     Row(

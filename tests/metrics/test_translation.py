@@ -3,7 +3,13 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
-from evalapp.metrics.automatic.translation import NAMES, corpus_score, edit_rate, sentence_score
+from evalapp.measure import Measure
+from evalapp.metrics.automatic.translation import (
+    NAMES,
+    CorpusMetricDescription,
+    edit_rate,
+    sentence_score,
+)
 
 SENTENCE = {"bleu": BLEU(effective_order=True), "chrf": CHRF(word_order=2), "ter": TER()}
 CORPUS = {"bleu": BLEU(), "chrf": CHRF(word_order=2), "ter": TER()}
@@ -23,6 +29,13 @@ REFERENCES = [
     ["กองทุนเติบโต", "x"],
     ["Something.", "Nothing"],
 ]
+
+
+def corpus_score(name: str, pairs) -> Measure:
+    metric = CorpusMetricDescription(name)
+    for output, references in pairs:
+        metric.score(output, references)
+    return metric.corpus()
 
 
 @pytest.mark.parametrize("name", NAMES)

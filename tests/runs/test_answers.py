@@ -11,7 +11,6 @@ from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.runs.generation.answers import ImportedAnswer, read_answers
 from evalapp.runs.models import Output, Run
-from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import import_outputs
 from tests.factories import make_version
 
@@ -47,7 +46,6 @@ def test_rows_and_prompts_find_their_examples(
         (8, "eight"),
     ]
     assert (run.kind, run.job.state, run.splits, run.rows["used"]) == ("import", "succeeded", ["test"], 2)
-    assert len(outputs_for(dataset_version=version, split="test", candidates=[candidate])) == 2
 
 
 def test_a_csv_from_a_spreadsheet_is_read(bring) -> None:

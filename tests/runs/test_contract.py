@@ -17,7 +17,6 @@ from evalapp.registry.folders import folder_of
 from evalapp.registry.services import register_base, register_prompt
 from evalapp.runs.models import Run
 from evalapp.runs.programs.directory import folder_for
-from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_dry_run, start_generation, start_training, start_training_of
 from evalapp.runs.sweeps.results import sweep_table
 from evalapp.runs.sweeps.services import start_sweep
@@ -76,9 +75,7 @@ def test_a_tiny_model_is_trained_and_then_answers_beside_its_base_and_a_prompt(
     generation = Run.objects.select_related("job").get(pk=generation.pk)
     assert (generation.job.error, generation.job.state) == ("", JobState.SUCCEEDED)
     assert generation.engine == "transformers"
-    latest = outputs_for(dataset_version=version, split="test", candidates=[base, prompt, training.produced])
-    assert len(latest) == 9
-    assert {output.run_id for output in latest} == {generation.pk}
+    assert generation.outputs.filter(example__split="test").count() == 9
 
 
 def test_a_dry_run_is_made_with_the_tiny_model_and_then_started(

@@ -15,7 +15,6 @@ from evalapp.runs import run_limits
 from evalapp.runs.contamination.contamination_guard import ContaminatedError
 from evalapp.runs.models import Run
 from evalapp.runs.programs.directory import folder_for, prepare_training
-from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_generation, start_training
 from evalapp.runs.tasks import carry_out_generation
 from tests.registry.handmade import make_adapter_folder, make_base_folder
@@ -157,19 +156,6 @@ def test_several_samples_are_several_answers(
         (11, 0),
         (11, 1),
     ]
-
-
-def test_the_latest_answer_of_each_candidate_counts(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
-) -> None:
-    first, second = (generate(project, engineer, version, [base]) for _ in range(2))
-    carry_out_generation(first.job_id)
-    waiting = outputs_for(dataset_version=version, split="test", candidates=[base])
-    assert {output.run_id for output in waiting} == {first.pk}
-
-    carry_out_generation(second.job_id)
-    latest = outputs_for(dataset_version=version, split="test", candidates=[base])
-    assert [output.run_id for output in latest] == [second.pk] * 3
 
 
 def test_a_project_cannot_pile_up_runs(

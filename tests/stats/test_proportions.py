@@ -1,7 +1,7 @@
 import pytest
 from scipy.stats import binomtest
 
-from evalapp.stats.proportions import upper_bound, wilson
+from evalapp.stats.proportions import wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 60), (1, 1), (0, 1), (7, 20), (81, 263), (60, 60)])
@@ -18,18 +18,7 @@ def test_wilson_of_newcombe() -> None:
     assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
 
-def test_none_of_sixty_shows_only_under_five_percent() -> None:
-    assert upper_bound(0, 60).value == pytest.approx(0.0487, abs=5e-5)
-    assert upper_bound(60, 60).value == 1.0
-
-
-@pytest.mark.parametrize(("successes", "n"), [(3, 50), (49, 50)])
-def test_upper_bound_equals_scipy(successes: int, n: int) -> None:
-    expected = binomtest(successes, n, alternative="less").proportion_ci(method="exact").high
-    assert upper_bound(successes, n).value == pytest.approx(expected)
-
-
 def test_no_cases_and_impossible_counts() -> None:
-    assert wilson(0, 0).reason == upper_bound(0, 0).reason == "no cases"
+    assert wilson(0, 0).reason == "no cases"
     with pytest.raises(ValueError, match="3 of 2"):
         wilson(3, 2)

@@ -10,7 +10,6 @@ from evalapp.stats.sample_allocation import (
     Scheme,
     allocate,
     next_reviews,
-    wanted_for,
 )
 from evalapp.stats.weighted import Drawn, SampleDesign, weighted_score, weighted_share
 from tests.stats.weekly_samples import sampled, week_of_scores
@@ -57,16 +56,6 @@ def test_rounded_at_random_the_probabilities_are_exact(scheme: Scheme) -> None:
         if scheme is not Scheme.UNIFORM:
             assert np.abs(numbers - expected).max() < 1
     assert {sum(each.values()) for each in counts} == {60}
-
-
-def test_the_smallest_sample_that_tells_enough() -> None:
-    wanted = wanted_for(WEEK, scheme=Scheme.RISK, risk=RISK)
-    tells = [
-        allocate(WEEK, each, scheme=Scheme.RISK, risk=RISK).effective >= 40 for each in (wanted - 1, wanted)
-    ]
-    assert tells == [False, True]
-    assert wanted_for(WEEK) == 40
-    assert wanted_for({"a": 12}) == 12
 
 
 def test_what_makes_no_sample_is_refused() -> None:

@@ -118,6 +118,6 @@ class SweepCurve(SweepView):
             )
             raise InvalidError(message, fields={"by": [message]})
         values = values_of(measure, sweep, table)
-        versions = over_versions(sweep, table, measure, values) if VERSION in sweep.axes else []
+        versions = over_versions(table, measure, values) if VERSION in sweep.axes else []
         curve = learning_curve(table, measure, values)
         return {"curve": curve, "measures": choices.choices, "versions": versions}

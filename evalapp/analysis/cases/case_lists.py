@@ -95,7 +95,7 @@ class CaseList(Sequence[CaseRow]):
             self._view.campaign, reviewer_type=self._reviewer_type, reviews=reviews, outputs=outputs
         )
         shown = {(row.item_id, row.candidate.pk): row for row in rows_of(scores, self.wanted, scores.outputs)}
-        return with_excerpts(scores, [shown[key.item_id, key.candidate_id] for key in keys])
+        return with_excerpts([shown[key.item_id, key.candidate_id] for key in keys])
 
     def place_of(self, item_id: int, candidate_id: int) -> int | None:
         """Where an output stands, counted from 1; None where it is not in the list."""

@@ -202,7 +202,7 @@ def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[Review
     ]
 
 
-def with_excerpts(scores: CampaignScores, rows: list[CaseRow]) -> list[CaseRow]:
+def with_excerpts(rows: list[CaseRow]) -> list[CaseRow]:
     """The rows with the beginning of their outputs, which are read for these rows only."""
     texts = {
         (item_id, candidate_id): text

@@ -77,7 +77,6 @@ class VersionLink:
     before: RubricVersion
     after: RubricVersion
     campaigns_before: list[Campaign]
-    campaigns_after: list[Campaign]
     criteria: list[CriterionLink]
     only_before: list[str]
     only_after: list[str]
@@ -121,7 +120,6 @@ def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
         before,
         after,
         [each.campaign for each in sides[0]],
-        [each.campaign for each in sides[1]],
         links,
         [each.name for each in before.criteria.all() if each.key not in shared],
         [each.name for each in after.criteria.all() if each.key not in shared],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evalapp.analysis.metrics.classification import has_labels, predicted_labels
+from evalapp.analysis.metrics.classification import has_labels
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.core.errors import MissingError
 
@@ -43,16 +43,3 @@ def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCe
     if not has_labels(scores, {name: label for name, label in given.items() if label is not None}):
         raise MissingError("No output here has such a label. Open the list again from the labels page.")
     return LabelCell(true, predicted, unparsed)
-
-
-def outputs_in(scores: CampaignScores, cell: LabelCell) -> set[int]:
-    """The outputs, of those whose label was read, that lie in the cell."""
-    read = predicted_labels(scores)
-    return {
-        output.item_output_id
-        for output in scores.outputs
-        if (label := read.get(output.output_id)) is not None
-        and cell.true in (None, label.true)
-        and cell.predicted in (None, label.predicted)
-        and not (cell.unparsed and label.predicted is not None)
-    }

@@ -119,7 +119,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         sample=sample,
         team=team,
         agreement=agreement_so_far(scores),
-        differing=with_excerpts(scores, shown),
+        differing=with_excerpts(shown),
         differing_total=len(differing),
         hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
         abandoned_items=abandoned_items(campaign),

@@ -72,7 +72,7 @@ def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
             f" ({sizes.rstrip('.')} examples), and a curve needs two that clearly differ."
         )
     last = course.gains[-1]
-    parts = [_opening(last, measure), _what_happened(last, measure), steps_words(last)]
+    parts = [_opening(last), _what_happened(last, measure), steps_words(last)]
     if last.is_beyond_chance is None:
         parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
     if len(course.gains) == 1:
@@ -82,7 +82,7 @@ def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _opening(last: Gain, measure: MeasureChoice) -> str:
+def _opening(last: Gain) -> str:
     is_little = abs(last.per_doubling) < LITTLE * abs(last.before.mean)
     if last.is_beyond_chance is False:
         return "These trainings do not show whether more examples help:"

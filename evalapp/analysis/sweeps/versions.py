@@ -10,7 +10,6 @@ from evalapp.analysis.sweeps.curve import NOT_YET, moved_words, steps_words
 from evalapp.analysis.sweeps.measures import MeasureChoice
 from evalapp.datasets.diff import TrainingChanges, training_changes
 from evalapp.datasets.models import DatasetVersion
-from evalapp.runs.models import Sweep
 from evalapp.runs.sweeps.results import SweepTable, words_without
 from evalapp.runs.training.axes import SEED, VERSION
 from evalapp.stats.learning_curve import CurvePoint, Gain, Observation, curve_points, pooled_deviation
@@ -55,7 +54,7 @@ class SettingsVersions(NamedTuple):
 
 
 def over_versions(
-    sweep: Sweep, table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]
+    table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]
 ) -> list[SettingsVersions]:
     """``values`` are the measure by run. The spread over seeds is pooled over versions."""
     versions = {row.run.dataset_version.number: row.run.dataset_version for row in table.rows}

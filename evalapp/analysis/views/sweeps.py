@@ -41,7 +41,7 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
         "has_seeds": len(sweep.axes.get(SEED, ())) > 1,
         "has_shares": len(sweep.axes.get(SHARE, ())) > 1,
         "curve": learning_curve(table, measure, values) if not has_versions else None,
-        "versions": over_versions(sweep, table, measure, values) if has_versions else None,
+        "versions": over_versions(table, measure, values) if has_versions else None,
         **_next(request, sweep, table),
     }
     return render(request, "analysis/sweep.html", context)

@@ -4,7 +4,7 @@ A sentence score and a corpus score rest on the same counts; the corpus score is
 their sums, which is not the mean of the sentence scores.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal
@@ -112,14 +112,6 @@ def _engine(name: Name, *, sentence: bool) -> Any:
 def sentence_score(name: Name, output: str, references: Sequence[str]) -> Measure:
     """BLEU, chrF++ or TER of one output."""
     return CorpusMetricDescription(name).score(output, references)
-
-
-def corpus_score(name: Name, pairs: Iterable[tuple[str, Sequence[str]]]) -> Measure:
-    """BLEU, chrF++ or TER of many outputs with their references, from summed counts."""
-    metric = CorpusMetricDescription(name)
-    for output, references in pairs:
-        metric.score(output, references)
-    return metric.corpus()
 
 
 def edit_rate(output: str, correction: str) -> Measure:

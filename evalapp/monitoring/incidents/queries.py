@@ -10,8 +10,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.models import Decision
 from evalapp.monitoring.causes import MENDED_BY_TRAINING
 from evalapp.monitoring.deployments.models import Deployment
-from evalapp.monitoring.incidents.models import Incident, IncidentState
-from evalapp.monitoring.models import Alert, Cause, Stream
+from evalapp.monitoring.incidents.models import Incident
+from evalapp.monitoring.models import Alert, Cause
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, RunKind
 
@@ -22,10 +22,6 @@ def incidents_of(project: Project) -> QuerySet[Incident]:
         "stream__project", "opened_in", "acknowledged_by", "closed_by", "training_data__dataset",
         "second_review__dataset",
     )  # fmt: skip
-
-
-def open_incident(stream: Stream) -> Incident | None:
-    return incidents_of(stream.project).filter(stream=stream, state=IncidentState.OPEN).first()
 
 
 @dataclass(frozen=True)
