@@ -5,15 +5,13 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, NamedTuple
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
-from django.utils.http import content_disposition_header
 
 from evalapp.core.errors import MissingError
+from evalapp.core.http import attached
 
-Response = TypeVar("Response", bound=HttpResponseBase)
 SUMS_FILE = "SHA256SUMS"
 _BLOCK = 2**20
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -137,13 +135,3 @@ def _part_of(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
         while left > 0 and (block := file.read(min(_BLOCK, left))):
             left -= len(block)
             yield block
-
-
-def attached(response: Response, filename: str) -> Response:
-    """The response as a file to keep."""
-    # Never shown under this site's name: a model's card holds what people wrote.
-    response["Content-Disposition"] = (
-        content_disposition_header(as_attachment=True, filename=filename) or "attachment"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    return response

@@ -15,9 +15,9 @@ from evalapp.artifacts.forms import MergeForm
 from evalapp.artifacts.models import MergedExport
 from evalapp.artifacts.origins import origin_of
 from evalapp.artifacts.queries import merged_exports_of
-from evalapp.artifacts.streaming import archive_response, attached, file_response
+from evalapp.artifacts.streaming import archive_response, file_response
 from evalapp.core.errors import InvalidError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import attached, get_or_missing
 from evalapp.jobs.queries import latest_events
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.models import ModelAlias, ModelVersion

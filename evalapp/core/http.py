@@ -8,12 +8,14 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.http import content_disposition_header
 
 from evalapp.core.errors import MissingError, ProblemError, TooLargeError
 
 Row = TypeVar("Row", bound=Model)
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 class ServiceUnavailableError(ProblemError):
@@ -83,12 +85,18 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
     return row
 
 
-def download(name: str, content_type: str, chunks: Iterable[bytes]) -> StreamingHttpResponse:
-    """A file that is sent as it is made; the browser saves it under this name."""
-    response = StreamingHttpResponse(chunks, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+def attached(response: Response, name: str) -> Response:
+    """The response as a file to keep under this name, whatever people wrote into it."""
+    response["Content-Disposition"] = (
+        content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    )
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def download(name: str, content_type: str, chunks: Iterable[bytes | str]) -> StreamingHttpResponse:
+    """A file that is sent as it is made; the browser saves it under this name."""
+    return attached(StreamingHttpResponse(chunks, content_type=content_type), name)
 
 
 _MOST_DIGITS = 18

@@ -15,7 +15,7 @@ from evalapp.curation.models import DatasetDraft, DraftState, Operation
 from evalapp.datasets.models import FROM_DRAFT, DatasetVersion
 from evalapp.datasets.row_changes import with_changes
 from evalapp.datasets.rows import ExampleRow, example_row
-from evalapp.datasets.services import write_version
+from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import with_entry
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import create_job
@@ -91,7 +91,7 @@ def _edits_mark(draft: DatasetDraft) -> list[Any]:
 
 def _written(draft: DatasetDraft, work: Work) -> DatasetVersion:
     base, by = draft.base, work.job.created_by
-    version = write_version(
+    version = create_version(
         dataset=base.dataset,
         rows=work.following(_drafted_rows(draft), sum(base.counts.values()), "Writing rows"),
         by=by,

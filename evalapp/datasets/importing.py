@@ -16,7 +16,7 @@ from evalapp.datasets.formats import ParsedRow, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion, Split
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
-from evalapp.datasets.services import write_version
+from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import Vault
 from evalapp.imports import flow
 from evalapp.imports.files import CSV, open_stored, stored_path
@@ -223,7 +223,7 @@ def _write(
     check: _Check,
     found: Iterable[ParsedRow],
 ) -> DatasetVersion:
-    version = write_version(
+    version = create_version(
         dataset=dataset_import.dataset,
         rows=check.good_rows(found),
         by=dataset_import.created_by,

@@ -94,39 +94,8 @@ def _taken(name: str) -> ConflictError:
     return ConflictError(message, fields={"name": [message]})
 
 
-def create_version(
-    *,
-    dataset: Dataset,
-    rows: Iterable[ExampleRow],
-    by: User | None,
-    parent: DatasetVersion | None = None,
-    note: str = "",
-    source: str = "",
-    is_simulated: bool = False,
-    is_recorded: bool = False,
-    may_repeat: bool = False,
-) -> DatasetVersion:
-    """Store the rows, in order, as the dataset's next version; all of them or nothing.
-
-    ``rows`` is read once and never held in memory. ``parent`` is the version it was made from.
-    Raises InvalidError for no rows or a bad row (named), SameContentError where a version of the
-    dataset holds exactly these rows, unless it ``may_repeat`` them because they come from elsewhere.
-    """
-    return write_version(
-        dataset=dataset,
-        rows=rows,
-        by=by,
-        parent=parent,
-        note=note,
-        source=source,
-        is_simulated=is_simulated,
-        is_recorded=is_recorded,
-        may_repeat=may_repeat,
-    )
-
-
 @transaction.atomic
-def write_version(
+def create_version(
     *,
     dataset: Dataset,
     rows: Iterable[ExampleRow],
@@ -141,7 +110,13 @@ def write_version(
     skipped: Callable[[], int] = lambda: 0,
     job: Job | None = None,
 ) -> DatasetVersion:
-    """``create_version`` for an import as well: rows ``from_file``, and ``skipped`` asked at the end."""
+    """Store the rows, in order, as the dataset's next version; all of them or nothing.
+
+    ``rows`` is read once and never held in memory; an import's are ``from_file``, and ``skipped`` is asked
+    at the end. ``parent`` is the version it was made from. Raises InvalidError for no rows or a bad row
+    (named), SameContentError where a version of the dataset holds exactly these rows, unless it
+    ``may_repeat`` them because they come from elsewhere.
+    """
     if parent is not None and parent.dataset_id != dataset.pk:
         raise InvalidError("The parent version belongs to another dataset. Choose a version of this one.")
     # One writer per dataset, so that numbers follow one another; readers are not kept waiting.

@@ -1,7 +1,7 @@
 """A gate's verdict signed, the decision's own page, its dossier, and an alias given by hand."""
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.accounts.queries import role_at
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import download, get_or_missing, show_problem
 from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.forms import SigningForm
@@ -51,10 +51,7 @@ def decision_detail(request: MemberRequest, decision_id: int) -> HttpResponse:
 @project_view(Permission.VIEW_ANALYSIS)
 def decision_dossier(request: MemberRequest, decision_id: int) -> HttpResponseBase:
     lines = dossier_lines(_decision(request, decision_id))
-    response = StreamingHttpResponse(lines, content_type="application/jsonl; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="dossier-{decision_id}.jsonl"'
-    # A streamed answer and a plain one are the same to whoever asks.
-    return response
+    return download(f"dossier-{decision_id}.jsonl", "application/jsonl; charset=utf-8", lines)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -25,7 +25,7 @@ from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.evaluation import evaluate
 from evalapp.monitoring.events.reading import events_of_request
 from evalapp.monitoring.events.storage import take_events
-from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, create_stream, pause_stream, resume_stream
 from evalapp.monitoring.weeks import replay_next_week
 from evalapp.registry.models import ModelVersion

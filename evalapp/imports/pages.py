@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.base import File
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 from rest_framework import serializers
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from evalapp.accounts.access import MemberRequest
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.http import download, show_problem
 from evalapp.core.spreadsheets import csv_line
 from evalapp.imports.files import RefusingUploadHandler
 from evalapp.imports.models import FileImport
@@ -102,9 +102,5 @@ def upload_page(
 def problems_file(problems: Iterable[Mapping[str, Any]], *columns: str, name: str) -> HttpResponseBase:
     """Every problem that is kept, as CSV, safe to open in a spreadsheet."""
     lines = (csv_line(each[column] for column in columns) for each in problems)
-    response = StreamingHttpResponse(
-        chain([csv_line(column.replace("_", " ") for column in columns)], lines),
-        content_type="text/csv; charset=utf-8",
-    )
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    heading = csv_line(column.replace("_", " ") for column in columns)
+    return download(name, "text/csv; charset=utf-8", chain([heading], lines))

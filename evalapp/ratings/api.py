@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -11,7 +11,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, CreatedByField, Fields, Flag, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.campaigns.models import Campaign
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import attached, download, get_or_missing
 from evalapp.imports import flow
 from evalapp.imports.pages import ImportFile, require_usable
 from evalapp.imports.source_rows import DELIMITERS
@@ -214,7 +214,7 @@ class LabelStudioTasks(LabelStudioView):
         pseudonyms.
         """
         tasks = json_of_tasks(self.campaign(campaign_id))
-        return _attachment(StreamingHttpResponse(tasks), "label-studio.json")
+        return download("label-studio.json", "application/octet-stream", tasks)
 
 
 @route("campaigns/<int:campaign_id>/label-studio/config/", "api_label_studio_config")
@@ -225,13 +225,4 @@ class LabelStudioConfig(LabelStudioView):
         tasks.
         """
         config = labeling_config(self.campaign(campaign_id).rubric_version)
-        return _attachment(HttpResponse(config), "label-studio.xml")
-
-
-def _attachment(
-    response: HttpResponse | StreamingHttpResponse, name: str
-) -> HttpResponse | StreamingHttpResponse:
-    response["Content-Type"] = "application/octet-stream"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+        return attached(HttpResponse(config, content_type="application/octet-stream"), "label-studio.xml")

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Case, Value, When
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
@@ -13,7 +13,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import attached, download, get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.imports import flow
@@ -122,10 +122,8 @@ def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponseBase
 def label_studio_tasks(request: MemberRequest, campaign_id: int) -> HttpResponseBase:
     """The campaign's reviews as tasks that Label Studio imports."""
     campaign = _campaign(request, campaign_id)
-    response = StreamingHttpResponse(json_of_tasks(campaign), content_type="application/json; charset=utf-8")
     name = f"{slugify(campaign.name) or 'campaign'}-label-studio.json"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return download(name, "application/json; charset=utf-8", json_of_tasks(campaign))
 
 
 @require_safe
@@ -134,9 +132,7 @@ def label_studio_config(request: MemberRequest, campaign_id: int) -> HttpRespons
     """The labeling interface that these tasks were rated in."""
     campaign = _campaign(request, campaign_id)
     response = HttpResponse(labeling_config(campaign.rubric_version), content_type="application/xml")
-    name = f"{slugify(campaign.name) or 'campaign'}-label-studio.xml"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attached(response, f"{slugify(campaign.name) or 'campaign'}-label-studio.xml")
 
 
 def _import(request: MemberRequest, import_id: int) -> RatingsImport:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import attached, get_or_missing, show_problem
 from evalapp.rubrics import queries, services
 from evalapp.rubrics.drafts import draft_of, drafts_of, with_keys
 from evalapp.rubrics.forms import BuilderForm, ImportRubricForm, NewRubricForm, RubricForm, form_of, read_form
@@ -81,8 +81,7 @@ def rubric_sample(request: MemberRequest) -> HttpResponse:
 
 def _as_file(written: str, name: str) -> HttpResponse:
     response = HttpResponse(written, content_type="application/yaml; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.yaml"'
-    return response
+    return attached(response, f"{name}.yaml")
 
 
 @require_safe

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
 from evalapp.stats.coincidences import Coincidences, coincidences
-from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Codes, Ratings
+from evalapp.stats.ratings import Codes, Ratings, why_no_scores
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
@@ -441,8 +441,7 @@ def mean_kappa(
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
     if not len(ratings):
-        reason = EVERY_NOT_APPLICABLE if ratings.not_applicable else "no scores"
-        return Measure.undefined(reason, signature=name)
+        return Measure.undefined(why_no_scores(ratings.not_applicable), signature=name)
     if len(ratings.reviewers) < 2:
         return Measure.undefined(ONE_REVIEWER, signature=name)
     together, shared = _of_shared_items(coincidences(ratings))

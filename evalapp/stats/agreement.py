@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.ratings import Codes, Ratings
+from evalapp.stats.ratings import Codes, Ratings, why_no_scores
 from evalapp.stats.resampling import (
     CELLS_PER_CHUNK,
     DEFAULT_REPLICATES,
@@ -95,7 +95,7 @@ def _finish(
 def _cannot_agree(ratings: Ratings) -> str:
     """Why no agreement can be told at all; empty when it can."""
     if not len(ratings):
-        return "every answer is N/A" if ratings.not_applicable else "no scores"
+        return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:
         return ONE_REVIEWER
     if np.max(ratings.per_item) < 2:

@@ -15,7 +15,7 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores, panel_reach
 from evalapp.stats.panel_mean import FEWEST_ITEMS, panel_bounds, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Ratings, why_no_scores
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import crossed_spread, student_quantile
 
@@ -54,7 +54,7 @@ def mean_bounds(
     if population is Population.PANEL:
         return _of_panel(ratings, alpha=alpha, ends=(smallest, largest), times=times)
     if not len(ratings):
-        return Measure.undefined(_no_scores(ratings), signature=label)
+        return Measure.undefined(why_no_scores(ratings.not_applicable), signature=label)
 
     def below(value: float, reach: float) -> float:
         return float(reach_below(reach, place=value, smallest=smallest, largest=largest, alpha=alpha))
@@ -69,7 +69,7 @@ def mean_bounds(
 def _of_panel(ratings: Ratings, *, alpha: float, ends: tuple[float, float], times: float) -> Measure:
     label = signature("mean-bounds", 5, population=Population.PANEL, sided=1, alpha=alpha)
     if not len(ratings):
-        return Measure.undefined(_no_scores(ratings), signature=label)
+        return Measure.undefined(why_no_scores(ratings.not_applicable), signature=label)
     ratings, note = panel_of(ratings)
     items, weights = len(ratings.items), panel_weights(ratings)
     if isinstance(weights, str):
@@ -183,10 +183,6 @@ def _bounds(
     )
 
 
-def _no_scores(ratings: Ratings) -> str:
-    return "every answer is N/A" if ratings.not_applicable else "no scores"
-
-
 def share_bounds(
     marks: Ratings, *, population: Population = Population.REVIEWERS, alpha: float, times: float = 1.0
 ) -> Measure:
@@ -208,7 +204,7 @@ def share_bounds(
             found = replace(found, value=value, n=len(marks.items), low=None, high=None, note=FEW_MARKED)
         return replace(found, signature=signature("share-bounds", 2, population=population, alpha=alpha))
     if not len(marks):
-        return Measure.undefined(_no_scores(marks), signature=label)
+        return Measure.undefined(why_no_scores(marks.not_applicable), signature=label)
     share = float(marks.item_means().mean())
     items = len(marks.items)
     if marks.groups < 2 or len(marks.reviewers) < 2:

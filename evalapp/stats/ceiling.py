@@ -10,7 +10,7 @@ from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
 from evalapp.stats.components import VarianceComponents, variance_components
 from evalapp.stats.correlation import METHODS, Method
 from evalapp.stats.ranks import concordance
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Ratings, why_no_scores
 from evalapp.stats.resampling import Array, Interval, percentile_interval, require_level, too_few_items
 
 REPLICATES = 200
@@ -100,7 +100,7 @@ def _reliability(ratings: Ratings, seed: int, replicates: int, level: float) -> 
 
 def _cannot_tell(ratings: Ratings) -> str:
     if not len(ratings):
-        return "every answer is N/A" if ratings.not_applicable else "no scores"
+        return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:
         return ONE_REVIEWER
     if np.max(ratings.per_item) < 2:

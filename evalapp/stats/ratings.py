@@ -13,6 +13,11 @@ Codes = npt.NDArray[np.int64]
 EVERY_NOT_APPLICABLE = "every answer is N/A"
 
 
+def why_no_scores(not_applicable: int) -> str:
+    """The reason where there is no score but so many answers N/A."""
+    return EVERY_NOT_APPLICABLE if not_applicable else "no scores"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:
     """Scores of one criterion (and, for score statistics, of one candidate).

@@ -11,7 +11,7 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Ratings, why_no_scores
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
@@ -81,7 +81,7 @@ def icc(
 
 def _cannot_tell(ratings: Ratings) -> str:
     if not len(ratings):
-        return "every answer is N/A" if ratings.not_applicable else "no scores"
+        return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:
         return ONE_REVIEWER
     if len(ratings.items) < 2:

@@ -14,7 +14,7 @@ from evalapp.stats.mixed_model import Precision, fit_mixed_model
 from evalapp.stats.panel_mean import panel_bounds, panel_mean, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.proportions import wilson_interval
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Ratings, why_no_scores
 from evalapp.stats.resampling import Array, Interval, require_level
 
 FOR_THIS_PANEL = "for this panel"
@@ -39,7 +39,7 @@ def candidate_score(
     require_level(level)
     name = signature("candidate-score", 2, population=population, level=level)
     if not len(ratings):
-        return Measure.undefined(_no_scores(ratings), signature=name)
+        return Measure.undefined(why_no_scores(ratings.not_applicable), signature=name)
     estimate, note = _of_reviewers, ""
     if population is Population.PANEL:
         estimate, (ratings, note) = _of_panel, panel_of(ratings)
@@ -58,7 +58,7 @@ def mean_over_items(
     require_level(level)
     name = signature("mean-over-items", level=level)
     if not len(ratings):
-        return Measure.undefined(_no_scores(ratings), signature=name)
+        return Measure.undefined(why_no_scores(ratings.not_applicable), signature=name)
     value, found = _over_items(ratings, level)
     low, high = cut(found, bounds)
     return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
@@ -243,10 +243,6 @@ def cut(interval: Interval, bounds: tuple[float, float] | None) -> tuple[float |
     if interval.low is None or interval.high is None or bounds is None:
         return interval.low, interval.high
     return max(interval.low, bounds[0]), min(interval.high, bounds[1])
-
-
-def _no_scores(ratings: Ratings) -> str:
-    return "every answer is N/A" if ratings.not_applicable else "no scores"
 
 
 def share_of_low_scores(

@@ -16,6 +16,7 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.facets import FacetRatings, LinkedGroups, linked_groups
 from evalapp.stats.ordinal_model import STRETCH, Fit, OrdinalModel, Progress, softmax
+from evalapp.stats.ratings import why_no_scores
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import student_quantile
 
@@ -152,7 +153,7 @@ def _weights(ratings: FacetRatings, weights: Mapping[Hashable, float] | None) ->
 
 def _cannot_fit(ratings: FacetRatings, groups: LinkedGroups) -> str:
     if not len(ratings):
-        return "every answer is N/A" if ratings.not_applicable else "no scores"
+        return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:
         return "one reviewer"
     if len(ratings.items) < 2:

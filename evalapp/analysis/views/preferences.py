@@ -33,6 +33,7 @@ from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.core.http import attached
 from evalapp.reviews.preferences.distance import differing_preferences
 
 PREFERENCES_PER_PAGE = 50
@@ -125,6 +126,4 @@ def preference_file(request: MemberRequest, campaign_id: int) -> HttpResponse:
     preferences = _loaded(request, campaign_id)
     # All its rows are in memory, as those of the comparison's table are.
     response = HttpResponse("".join(preference_csv(preferences)), content_type="text/csv; charset=utf-8")
-    name = f"preferences-{preferences.campaign.pk}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attached(response, f"preferences-{preferences.campaign.pk}.csv")

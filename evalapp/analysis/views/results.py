@@ -39,6 +39,7 @@ from evalapp.analysis.stored.stored_comparison import CriterionAgainstMetric
 from evalapp.analysis.tables.choices import chosen_metric, chosen_reference, chosen_scale
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.http import attached
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.metric import MetricDescription
 
@@ -237,5 +238,4 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     lines = comparison_lines(result.comparison, adjudicated, usage=result.figures.usage)
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     part = "-filtered" if wanted.is_filtered else ""
-    response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}{part}.csv"'
-    return response
+    return attached(response, f"comparison-{campaign.pk}{part}.csv")

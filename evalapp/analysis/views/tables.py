@@ -11,6 +11,7 @@ from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, fi
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
 from evalapp.analysis.tables.named_tables import table_named
 from evalapp.analysis.tables.page_tables import PageTables
+from evalapp.core.http import attached
 from evalapp.core.tables import Table, csv_lines, markdown
 
 
@@ -38,8 +39,7 @@ def table_markdown(request: MemberRequest, campaign_id: int, name: str) -> HttpR
 def as_csv(table: Table, file_name: str) -> HttpResponse:
     """A file to keep, of that name."""
     response = HttpResponse("".join(csv_lines(table)), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{file_name}.csv"'
-    return response
+    return attached(response, f"{file_name}.csv")
 
 
 def as_markdown(table: Table) -> HttpResponse:

@@ -26,7 +26,7 @@ from evalapp.datasets.counterfactuals.variants import (
 from evalapp.datasets.models import Dataset, DatasetVersion, Example, Split
 from evalapp.datasets.row_changes import text_at, text_fields
 from evalapp.datasets.rows import ExampleRow, example_row
-from evalapp.datasets.services import create_dataset, write_version
+from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
@@ -149,7 +149,7 @@ def write_counterfactuals(work: Work) -> dict[str, Any]:
             licence=version.dataset.licence,
             by=work.job.created_by,
         )
-        made = write_version(
+        made = create_version(
             dataset=dataset,
             rows=work.following(
                 _pairs(version, account.originals, plan, chosen), account.rows, "Writing rows"

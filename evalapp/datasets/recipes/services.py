@@ -11,7 +11,7 @@ from evalapp.core.names import checked_name
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
 from evalapp.datasets.recipes.mixing import ResolvedSource, mixed, resolved, rows_of_mixture
 from evalapp.datasets.recipes.settings import RecipeSettings
-from evalapp.datasets.services import write_version
+from evalapp.datasets.services import create_version
 from evalapp.jobs.models import FINAL_STATES, Job
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
@@ -107,7 +107,7 @@ def write_by_recipe(work: Work) -> dict[str, Any]:
     with transaction.atomic():
         sources = resolved(recipe.dataset, settings)
         mixture = mixed(recipe.dataset, settings, sources)
-        version = write_version(
+        version = create_version(
             dataset=recipe.dataset,
             rows=work.following(rows_of_mixture(mixture, recipe.dataset), len(mixture.rows), "Writing rows"),
             by=work.job.created_by,

@@ -1,12 +1,11 @@
 """Decisions, their dossiers, and the champion."""
 
-from django.http import StreamingHttpResponse
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import download, get_or_missing
 from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision, DecisionVerdict
@@ -108,9 +107,7 @@ class DecisionDossier(ProjectView):
         """JSON Lines, hash-chained; `python -m evalapp.dossier FILE` checks it without a server."""
         decisions = self.project.decisions.select_related("evaluation__campaign_gate__gate")
         decision = get_or_missing(decisions, pk=decision_id)
-        response = StreamingHttpResponse(dossier_lines(decision), content_type="application/octet-stream")
-        response["Content-Disposition"] = f'attachment; filename="dossier-{decision_id}.jsonl"'
-        return response
+        return download(f"dossier-{decision_id}.jsonl", "application/octet-stream", dossier_lines(decision))
 
 
 @route("models/<int:version_id>/alias/", "api_model_alias")

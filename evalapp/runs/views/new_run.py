@@ -1,12 +1,11 @@
 """One page for every kind of run."""
 
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -15,7 +14,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.form_choice import FormChoice, answer_with_choice
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import download, get_or_missing, show_problem
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets.row_ids import item_field_of
 from evalapp.registry import queries as registry
@@ -104,7 +103,7 @@ def _generation(request: MemberRequest) -> Answer:
         }
         try:
             if "batch_file" in request.POST:
-                return _batch_file(services.batch_file(**asked))
+                return download("batch.jsonl", "application/jsonl", services.batch_file(**asked))
             run = services.start_generation(**asked, name=form.cleaned_data["name"], by=request.user)
         except ProblemError as error:
             show_problem(form, error)
@@ -147,13 +146,6 @@ def _import(request: MemberRequest) -> Answer:
             messages.success(request, f"Imported {run.rows['used']:,} answers.")
             return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
     return {"form": form}
-
-
-def _batch_file(lines: Iterable[str]) -> HttpResponseBase:
-    response = StreamingHttpResponse(lines, content_type="application/jsonl")
-    response["Content-Disposition"] = 'attachment; filename="batch.jsonl"'
-    # A streamed answer and a plain one are the same to whoever asks.
-    return response
 
 
 def _initial_training(request: MemberRequest) -> dict[str, Any]:
