@@ -16,7 +16,7 @@ from evalapp.artifacts.hub import start_download, why_not_reachable
 from evalapp.artifacts.queries import hub_downloads_of
 from evalapp.core.errors import ConflictError, ProblemError
 from evalapp.core.form_choice import FormChoice, answer_with_choice
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, show_problem
 from evalapp.core.uploads import takes_imports
 from evalapp.exports.models import Export
 from evalapp.exports.prompting import prompt_from
@@ -60,16 +60,13 @@ def _base(request: MemberRequest) -> Answer:
 
 def _hub(request: MemberRequest) -> Answer:
     form = HubForm(request.POST or None, request.FILES or None)
-    if form.is_bound and form.is_valid():
+    if form.is_valid():
         values = form.cleaned_data
-        try:
+        with RefusalsOn(form):
             download = start_download(
                 project=request.project, repository=values["repository"], revision=values["revision"],
                 name=values["name"], chat_template=values["template_file"], by=request.user,
             )  # fmt: skip
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("hub_download", request.project.slug, download.pk)
     downloads = hub_downloads_of(request.project).order_by("-pk")[:_DOWNLOADS_SHOWN]
     return {"form": form, "problem": why_not_reachable(), "downloads": downloads}

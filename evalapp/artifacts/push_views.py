@@ -9,8 +9,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.artifacts.forms import PushForm
 from evalapp.artifacts.pushes import start_push, why_not_pushable
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.datasets.queries import version_of
 
 
@@ -20,12 +19,9 @@ def dataset_push(request: MemberRequest, dataset_id: int, number: int) -> HttpRe
     """What is sent where; a POST starts it, and the job's page shows how far it is."""
     version = get_or_missing(version_of(request.project), dataset_id=dataset_id, number=number)
     form = PushForm(request.POST or None, version=version)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             push = start_push(version=version, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("job_detail", request.project.slug, push.job_id)
     context = {
         "version": version,

@@ -11,8 +11,8 @@ from evalapp.campaigns.forms import DeadlineForm, QuotaForm, ReassignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.queries import campaigns_of, reviewers_with_assignments, waiting_for_anybody
 from evalapp.campaigns.running import RUNNING, reassign, release_claimed, set_deadline, set_quota
-from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import field_errors, get_or_missing, show_problem
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import RefusalsOn, field_errors, get_or_missing, status_of
 
 
 def _campaign(request: MemberRequest, pk: int) -> Campaign:
@@ -30,20 +30,11 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     """Who has what before them, and moving of what nobody has begun."""
     campaign = _campaign(request, pk)
     form = ReassignForm(request.POST or None, campaign=campaign)
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                moved = reassign(campaign=campaign, by=request.user, **form.cleaned_data)
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                messages.success(
-                    request, _moved_words(moved, shows_count=request.project.shows_reviewer_names)
-                )
-                return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
+    if request.method == "POST" and form.is_valid():
+        with RefusalsOn(form):
+            moved = reassign(campaign=campaign, by=request.user, **form.cleaned_data)
+            messages.success(request, _moved_words(moved, shows_count=request.project.shows_reviewer_names))
+            return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
     context = {
         "campaign": campaign,
         "form": form,
@@ -51,7 +42,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
         "for_anybody": waiting_for_anybody(campaign),
         "can_release": campaign.state in RUNNING,
     }
-    return render(request, "campaigns/assignments.html", context, status=status)
+    return render(request, "campaigns/assignments.html", context, status=status_of(form))
 
 
 def _moved_words(moved: int, *, shows_count: bool) -> str:
@@ -68,19 +59,14 @@ def _moved_words(moved: int, *, shows_count: bool) -> str:
 def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
     campaign = _campaign(request, pk)
     form = DeadlineForm(request.POST or None, initial={"deadline": campaign.deadline})
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                set_deadline(campaign=campaign, deadline=form.cleaned_data["deadline"], by=request.user)
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                messages.success(request, "The deadline is moved.")
-                return redirect("campaign_detail", slug=request.project.slug, pk=pk)
-    return render(request, "campaigns/deadline.html", {"campaign": campaign, "form": form}, status=status)
+    if request.method == "POST" and form.is_valid():
+        with RefusalsOn(form):
+            set_deadline(campaign=campaign, deadline=form.cleaned_data["deadline"], by=request.user)
+            messages.success(request, "The deadline is moved.")
+            return redirect("campaign_detail", slug=request.project.slug, pk=pk)
+    return render(
+        request, "campaigns/deadline.html", {"campaign": campaign, "form": form}, status=status_of(form)
+    )
 
 
 @require_POST

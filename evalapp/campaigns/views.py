@@ -28,7 +28,7 @@ from evalapp.campaigns.queries import (
     usable_rubrics,
 )
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 
 
@@ -72,16 +72,11 @@ def _designed(
     """The form, or once it is saved the campaign's page."""
     if form.is_bound:
         context["cost"] = form.cost()
-    status = 200
-    if request.method == "POST" and "preview" not in request.POST:
-        status = 400
+    saves = request.method == "POST" and "preview" not in request.POST
+    if saves:
         if form.is_valid():
-            try:
+            with RefusalsOn(form):
                 campaign = save(design=form.design(), by=request.user)
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
                 messages.success(
                     request, "The design is saved. Check the reviewer effort, then open the campaign."
                 )
@@ -92,7 +87,7 @@ def _designed(
             for name, texts in found.items():
                 form.add_error(name, texts)
     context |= {"form": form, "rubric_version": form.rating_rubric}
-    return render(request, "campaigns/new.html", context, status=status)
+    return render(request, "campaigns/new.html", context, status=status_of(form) if saves else 200)
 
 
 @require_POST

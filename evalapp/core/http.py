@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from types import TracebackType
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -119,3 +120,29 @@ def show_problem(form: BaseForm, error: ProblemError) -> None:
             form.add_error(name if name in form.fields else None, text)
     if not error.fields:
         form.add_error(None, error.message)
+
+
+class RefusalsOn:
+    """``with RefusalsOn(form):`` where a service refuses what the block asks of it, the form says so, and the
+    view goes on behind the block to show it again.
+    """
+
+    def __init__(self, form: BaseForm) -> None:
+        self._form = form
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, ProblemError):
+            return False
+        show_problem(self._form, error)
+        self._form.refused_with = error.status  # type: ignore[attr-defined]  # read by `status_of`
+        return True
+
+
+def status_of(form: BaseForm) -> int:
+    """Of a page with the form: that of the refusal it shows, 400 with errors of its own, else 200."""
+    return getattr(form, "refused_with", 400 if form.errors else 200)

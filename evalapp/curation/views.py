@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import get_or_missing, number_of, show_problem
+from evalapp.core.errors import MissingError
+from evalapp.core.http import RefusalsOn, get_or_missing, number_of
 from evalapp.curation import drafts, queries, services
 from evalapp.curation.bulk_edits import apply_bulk_edit, preview
 from evalapp.curation.cards import card_of
@@ -131,12 +131,10 @@ def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> Htt
     """What a draft would change, before it becomes a version."""
     draft = _draft(request, dataset_id, draft_id)
     form = PublishForm(request.POST if request.method == "POST" else None, initial={"note": draft.note})
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             if response := _act_on_draft(request, draft, form):
                 return response
-        except ProblemError as error:
-            show_problem(form, error)
     operation = request.GET.get("operation", "")
     page = Paginator(queries.edits_of(draft, operation), ROWS_PER_PAGE).get_page(request.GET.get("page"))
     counts = drafts.counts_of(draft)
@@ -187,15 +185,13 @@ def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) ->
     draft = _draft(request, dataset_id, draft_id)
     form = BulkEditForm(request.POST if request.method == "POST" else None)
     shown = None
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             if request.POST.get("step") == "apply":
                 count = apply_bulk_edit(draft=draft, bulk=form.bulk_edit(), by=request.user)
                 messages.success(request, f"{_rows(count)} put into the draft.")
                 return redirect("dataset_draft", request.project.slug, dataset_id, draft_id)
             shown = preview(draft, form.bulk_edit())
-        except ProblemError as error:
-            show_problem(form, error)
     context = {
         "draft": draft,
         "version": draft.base,
@@ -216,12 +212,9 @@ def dataset_row_edit(request: MemberRequest, dataset_id: int, number: int, row_n
     draft = queries.open_draft_of(version)
     edit = draft.edits.filter(example=example).first() if draft is not None else None
     form = RowForm(request.POST if request.method == "POST" else None, example=example, edit=edit)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             _save_row(request, version, example, form)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect(request.path)
     context = {
         "version": version,

@@ -8,8 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.data_protection import queries, services
 from evalapp.data_protection.forms import ConfirmForm, ErasureForm
@@ -21,12 +20,9 @@ from evalapp.data_protection.forms import ConfirmForm, ErasureForm
 def erasure_list(request: MemberRequest) -> HttpResponse:
     """The erasures; a POST searches for a person."""
     form = ErasureForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             erasure = services.start_search(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("erasure", request.project.slug, erasure.pk)
     context = {
         "page": keyset_page(queries.erasures_of(request.project), request),
@@ -46,7 +42,7 @@ def erasure(request: MemberRequest, erasure_id: int) -> HttpResponse:
         services.discard(erasure=found, by=request.user)
         messages.success(request, "Discarded. The texts are forgotten.")
         return redirect("erasure_list", request.project.slug)
-    if form.is_bound and form.is_valid():
+    if form.is_valid():
         services.start_erasing(erasure=found, by=request.user)
         return redirect("erasure", request.project.slug, found.pk)
     context = {

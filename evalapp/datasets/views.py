@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
-from evalapp.core.http import download, get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, download, get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
@@ -48,11 +48,8 @@ def dataset_list(request: MemberRequest) -> HttpResponse:
 def dataset_new(request: MemberRequest) -> HttpResponse:
     form = DatasetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             dataset = services.create_dataset(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("dataset_upload", request.project.slug, dataset.pk)
     status = 400 if form.is_bound else 200
     return render(request, "datasets/dataset_new.html", {"form": form}, status=status)
@@ -157,7 +154,7 @@ def _import_page(
     }
     if record.is_open:
         context["form"] = form
-        options = form.options() if form.is_bound and form.is_valid() else form.start
+        options = form.options() if form.is_valid() else form.start
         try:
             form.show_samples(column_samples(record, options))
             found = preview(record, options)

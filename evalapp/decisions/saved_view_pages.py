@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.pages import campaign_or_missing
-from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import field_errors, get_or_missing, show_problem
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import RefusalsOn, field_errors, get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.decisions.models import SavedView
 from evalapp.decisions.saved_views import change_view, delete_view, may_change, save_view, views_for
@@ -59,11 +59,8 @@ def saved_view_edit(request: MemberRequest, view_id: int) -> HttpResponse:
     view = _view_or_missing(request, view_id)
     form = ViewForm(request.POST or None, initial={"name": view.name, "is_shared": view.is_shared})
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             change_view(view=view, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "The view is saved.")
             return redirect("saved_view_list", request.project.slug)
     context = {

@@ -13,7 +13,7 @@ from evalapp.analysis.stored.comparison_result import comparison_of
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, show_problem
 from evalapp.decisions.cycles import (
     candidate_of_cycle,
     criteria_of_cycles,
@@ -58,11 +58,8 @@ def project_new(request: HttpRequest) -> HttpResponse:
     check_may_open_project(person_of(request))
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             project = open_project(by=person_of(request), **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("project_home", project.slug)
     return render(request, "decisions/project_new.html", {"form": form}, status=400 if form.is_bound else 200)
 

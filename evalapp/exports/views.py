@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.errors import MissingError
+from evalapp.core.http import RefusalsOn, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.exports.forms import FinishForm, ProposedRowsForm, RowForm
 from evalapp.exports.lineage import model_lineage, review_lineage
@@ -48,21 +48,16 @@ def export_new(request: MemberRequest) -> HttpResponse:
     form = ProposedRowsForm(
         request.POST or None, project=request.project, initial={"campaign": request.GET.get("campaign")}
     )
-    status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             export = propose_rows(
                 campaign=form.cleaned_data["campaign"],
                 by=request.user,
                 name=form.cleaned_data["name"],
                 rules=form.rules(),
             )
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             return redirect("export_detail", request.project.slug, export.pk)
-    return render(request, "exports/new.html", {"form": form}, status=status)
+    return render(request, "exports/new.html", {"form": form}, status=status_of(form))
 
 
 @require_safe
@@ -119,16 +114,13 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
     row = _row_or_missing(export, row_id)
     form = RowForm(request.POST or None, initial={"text": row.edited_text or row.chosen_text})
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             decide_row(
                 row=row,
                 decision=form.cleaned_data["decision"],
                 by=request.user,
                 text=form.cleaned_data["text"],
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             following = decidable_rows(export, request.user).filter(pk__gt=row.pk).order_by("pk").first()
             if following is not None:
                 return redirect("export_row", request.project.slug, export.pk, following.pk)

@@ -11,7 +11,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import campaigns_of, is_reviewing_blind
 from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import get_or_missing, number_of, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, number_of, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.gates.attestations import attest_training_data, attestations_needed
 from evalapp.gates.evaluation import evaluate_gate
@@ -75,21 +75,16 @@ def gate_edit(request: MemberRequest, gate_id: int) -> HttpResponse:
 
 def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> HttpResponse:
     """The form, or once it is saved the gate's page."""
-    status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             gate = save_gate(project=request.project, plan=form.plan(), by=request.user, gate=form.gate)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             messages.success(request, f"{gate} is saved. Applying it to a campaign freezes it.")
             campaign = number_of(request.GET.get("campaign", ""))
             if campaign is not None and campaigns_of(request.project).filter(pk=campaign).exists():
                 address = reverse("campaign_gate", args=[request.project.slug, campaign])
                 return redirect(f"{address}?gate={gate.pk}#apply")
             return redirect("gate_detail", request.project.slug, gate.pk)
-    return render(request, "gates/new.html", {"form": form, **context}, status=status)
+    return render(request, "gates/new.html", {"form": form, **context}, status=status_of(form))
 
 
 def _gate(request: MemberRequest, gate_id: int) -> Gate:

@@ -13,8 +13,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from evalapp.accounts.access import MemberRequest
-from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import download, show_problem
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import RefusalsOn, download
 from evalapp.core.spreadsheets import csv_line
 from evalapp.imports.files import RefusingUploadHandler
 from evalapp.imports.models import FileImport
@@ -89,11 +89,9 @@ def upload_page(
         if refusing.problem:
             form = form_class({})
             form.errors["file"] = form.error_class([refusing.problem])
-        elif form.is_bound and form.is_valid():
-            try:
+        elif form.is_valid():
+            with RefusalsOn(form):
                 return then(receive(form.cleaned_data["file"]))
-            except ProblemError as error:
-                show_problem(form, error)
         return render(request, template, {**context, "form": form}, status=400 if form.is_bound else 200)
 
     return csrf_protect(page)(request)

@@ -12,8 +12,8 @@ from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.views.tables import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import NotAllowedError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.errors import NotAllowedError
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.outgoing import policy
 from evalapp.core.tables import Table
 from evalapp.llm_judges import queries, services
@@ -31,12 +31,9 @@ SHOWN_UNUSABLE = 50
 def judge_list(request: MemberRequest) -> HttpResponse:
     """The judges; a POST declares one."""
     form = JudgeForm(request.POST if request.method == "POST" else None, project=request.project)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             judge = services.create_judge(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Created. Choose a campaign to score next.")
             return redirect("judge_detail", request.project.slug, judge.pk)
     context = {
@@ -62,11 +59,8 @@ def judge_key(request: MemberRequest, judge_id: int) -> HttpResponse:
     judge = _judge(request, judge_id)
     form = KeyForm(request.POST)
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             services.replace_key(judge=judge, secret=form.cleaned_data["secret"], by=request.user)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "The API key is replaced.")
             return redirect("judge_detail", request.project.slug, judge.pk)
     return _detail(request, judge, form, status=400)

@@ -13,7 +13,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.queries import usable_rubrics
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, show_problem, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.imports.problems import ImportProblemsError
@@ -92,23 +92,18 @@ def _saved(
     stream: Stream | None,
 ) -> HttpResponse:
     """The form, or once it is saved the stream's page."""
-    status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             if stream is None:
                 saved = services.create_stream(
                     project=request.project, plan=form.plan(), site=site_of(request), by=request.user
                 )
             else:
                 saved = services.change_stream(stream=stream, plan=form.plan(), by=request.user)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             messages.success(request, f"The stream “{saved}” is saved. It is sampled from its next week on.")
             return redirect("stream_detail", request.project.slug, saved.pk)
     context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream}
-    return render(request, "monitoring/new.html", context, status=status)
+    return render(request, "monitoring/new.html", context, status=status_of(form))
 
 
 @require_safe

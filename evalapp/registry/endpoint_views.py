@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.outgoing import policy
 from evalapp.registry import endpoints, queries
 from evalapp.registry.endpoint_forms import EndpointChangeForm, EndpointForm
@@ -22,12 +22,9 @@ from evalapp.registry.models import Endpoint
 def endpoint_list(request: MemberRequest) -> HttpResponse:
     """The endpoints; a POST keeps another one."""
     form = EndpointForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             made = endpoints.create_endpoint(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Endpoint added. Next, add the models to use as candidates.")
             return redirect("endpoint_detail", request.project.slug, made.pk)
     context = {
@@ -48,12 +45,9 @@ def endpoint_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         initial={"url": endpoint.url, "parallel": endpoint.parallel},
     )
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             endpoints.change_endpoint(endpoint=endpoint, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Saved; the next run uses it.")
             return redirect("endpoint_detail", request.project.slug, endpoint.pk)
     context = {

@@ -9,9 +9,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.models import Project
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
 from evalapp.core.form_fields import row_field
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.prices import (
     HIGHEST_PRICE,
@@ -62,11 +61,8 @@ class MachinePriceForm(forms.Form):
 def token_prices(request: MemberRequest) -> HttpResponse:
     form = PriceForm(request.POST or None, project=request.project)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             set_price(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "The price is set. Results use it from now on.")
             return redirect("token_prices", slug=request.project.slug)
     return _price_page(request, form, MachinePriceForm(prefix="machine"))
@@ -95,11 +91,8 @@ def machine_price(request: MemberRequest) -> HttpResponse:
         return redirect("token_prices", slug=request.project.slug)
     form = MachinePriceForm(request.POST, prefix="machine")
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             set_machine_price(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "The price is set. Training costs use it from now on.")
             return redirect("token_prices", slug=request.project.slug)
     return _price_page(request, PriceForm(project=request.project), form)

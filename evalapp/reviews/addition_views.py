@@ -17,9 +17,9 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.opening import strata_of_campaign
 from evalapp.campaigns.queries import campaigns_of
 from evalapp.campaigns.running import RUNNING, add_assignments, add_items
-from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.errors import InvalidError
 from evalapp.core.form_fields import RowField, row_field
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.reviews.differing_items import comparable_criteria, items_that_differ
 from evalapp.reviews.preferences.differing_items import items_with_differing_preferences
 from evalapp.rubrics.models import Criterion
@@ -104,25 +104,17 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
         "left": sum(strata_of_campaign(campaign).values()),
         "is_running": campaign.state in RUNNING,
     }
-    status = 200
-    if request.method == "POST":
-        form: forms.Form = items_form if asked == "items" else assignments_form
-        status = 400
-        if form.is_valid():
-            try:
-                said = _add_items(request, campaign, items_form) if asked == "items" else ""
-                if asked == "assignments":
-                    said = _add_assignments(request, campaign, assignments_form)
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                if said:
-                    messages.success(request, said)
-                    return redirect("campaign_additions", slug=request.project.slug, pk=pk)
-                context["differing"] = len(assignments_form.differing())
-                status = 200
-    return render(request, "reviews/additions.html", context, status=status)
+    form: forms.Form = items_form if asked == "items" else assignments_form
+    if form.is_valid():
+        with RefusalsOn(form):
+            said = _add_items(request, campaign, items_form) if asked == "items" else ""
+            if asked == "assignments":
+                said = _add_assignments(request, campaign, assignments_form)
+            if said:
+                messages.success(request, said)
+                return redirect("campaign_additions", slug=request.project.slug, pk=pk)
+            context["differing"] = len(assignments_form.differing())
+    return render(request, "reviews/additions.html", context, status=status_of(form))
 
 
 def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, ProblemError, StaleError
-from evalapp.core.http import attached, get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, attached, get_or_missing
 from evalapp.rubrics import queries, services
 from evalapp.rubrics.drafts import draft_of, drafts_of, with_keys
 from evalapp.rubrics.forms import BuilderForm, ImportRubricForm, NewRubricForm, RubricForm, form_of, read_form
@@ -31,7 +31,7 @@ def rubric_list(request: MemberRequest) -> HttpResponse:
 def rubric_new(request: MemberRequest) -> HttpResponse:
     form = NewRubricForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             rubric = services.create_rubric(
                 project=request.project,
                 by=request.user,
@@ -39,9 +39,6 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
                 description=form.cleaned_data["description"],
                 template=form.cleaned_data["template"] or None,
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("rubric_edit", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
     return render(request, "rubrics/rubric_new.html", {"form": form}, status=status)
@@ -168,11 +165,8 @@ def rubric_rename(request: MemberRequest, rubric_id: int) -> HttpResponse:
     initial = {"name": rubric.name, "description": rubric.description}
     form = RubricForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             services.rename_rubric(rubric=rubric, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
     context = {"rubric": rubric, "form": form}
     return render(request, "rubrics/rubric_rename.html", context, status=400 if form.is_bound else 200)

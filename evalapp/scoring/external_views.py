@@ -7,8 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.uploads import takes_imports
 from evalapp.runs.models import Output
 from evalapp.scoring import external
@@ -23,14 +22,11 @@ from evalapp.scoring.score_join import JoinedLine, item_field_of_run, labels_of
 def external_metric_list(request: MemberRequest) -> HttpResponse:
     """The project's external metrics; a POST makes one."""
     form = ExternalMetricForm(request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             metric = external.create_external_metric(
                 project=request.project, by=request.user, **form.cleaned_data
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Created. Next, upload its scores.")
             return redirect("external_metric", request.project.slug, metric.pk)
     context = {
@@ -52,12 +48,9 @@ def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
     form = ScoresForm(data, files, project=request.project)
     checks_only = request.POST.get("action") == "check"
     checked = None
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             stored = _store(request, metric, form, checks_only=checks_only)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             if not checks_only:
                 messages.success(request, _told(stored))
                 return redirect("external_metric", request.project.slug, metric.pk)

@@ -8,8 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.datasets.models import Example
 from evalapp.runs.models import TRAINING_KINDS
 from evalapp.scoring.labels import LONGEST_FIELD, LONGEST_PATTERN, delete_label_parser, save_label_parser
@@ -66,12 +65,9 @@ def label_parser(request: MemberRequest, dataset_id: int) -> HttpResponse:
         delete_label_parser(dataset=dataset, by=request.user)
         messages.success(request, "The label parser and the labels it read are deleted.")
         return redirect("label_parser", request.project.slug, dataset.pk)
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             save_label_parser(dataset=dataset, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Saved. Score the runs below again to read their labels.")
             return redirect("label_parser", request.project.slug, dataset.pk)
     context = {

@@ -6,8 +6,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.errors import MissingError
+from evalapp.core.http import RefusalsOn
 from evalapp.runs.models import TRAINING_KINDS, Output
 from evalapp.scoring.forms import FORMS, RuleForm
 from evalapp.scoring.models import RuleCheck
@@ -60,7 +60,7 @@ def rule_edit(request: MemberRequest, rule_id: int) -> HttpResponse:
 
 def _edit(request: MemberRequest, kind: str, form: RuleForm, rule: RuleCheck | None) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             save_rule_check(
                 project=request.project,
                 name=form.cleaned_data["name"],
@@ -69,9 +69,6 @@ def _edit(request: MemberRequest, kind: str, form: RuleForm, rule: RuleCheck | N
                 by=request.user,
                 rule_check=rule,
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "The rule is saved. Score a run again to apply it to existing outputs.")
             return redirect("rule_list", request.project.slug)
     context = {"form": form, "rule": rule}

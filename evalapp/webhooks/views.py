@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, show_problem, status_of
 from evalapp.core.outgoing import policy
 from evalapp.core.paging import keyset_page
 from evalapp.webhooks import services
@@ -33,22 +33,15 @@ def webhook_list(request: MemberRequest) -> HttpResponse:
     """The endpoints; a POST registers one and shows its secret, this once."""
     form = EndpointForm(request.POST if request.method == "POST" else None)
     made = None
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                made = services.register_endpoint(
-                    project=request.project, by=request.user, site=site_of(request), **form.cleaned_data
-                )
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                form, status = EndpointForm(), 201
+    if form.is_valid():
+        with RefusalsOn(form):
+            made = services.register_endpoint(
+                project=request.project, by=request.user, site=site_of(request), **form.cleaned_data
+            )
+    status = 201 if made is not None else status_of(form)
     context = {
         "endpoints": list(endpoints_of(request.project)),
-        "form": form,
+        "form": EndpointForm() if made is not None else form,
         "made": made,
         "nothing_allowed": policy().is_closed,
     }

@@ -18,8 +18,8 @@ from evalapp.accounts.people import create_reset_link
 from evalapp.accounts.permissions import GRANTABLE, Permission
 from evalapp.accounts.queries import member_rows, open_invitations
 from evalapp.accounts.services import change_role, remove_member
-from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.core.http import field_errors, get_or_missing, show_problem
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import RefusalsOn, field_errors, get_or_missing, status_of
 
 
 @never_cache
@@ -29,18 +29,13 @@ def member_list(request: MemberRequest) -> HttpResponse:
     form = InvitationForm(request.POST or None, inviter_role=request.membership.role)
     if request.method != "POST":
         return _page(request, {"form": form})
-    status = 400
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             made = invite_all(project=request.project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             fresh = InvitationForm(inviter_role=request.membership.role)
             context = {"form": fresh, "invited": _passed_on(request, made)}
             return _page(request, context, status=201)
-    return _page(request, {"form": form}, status)
+    return _page(request, {"form": form}, status_of(form))
 
 
 class InvitationResult(NamedTuple):

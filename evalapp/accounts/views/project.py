@@ -10,8 +10,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.forms import DeleteProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.services import update_project
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.http import RefusalsOn
 
 
 @project_view(Permission.MANAGE_MEMBERS)
@@ -19,11 +18,8 @@ def project_settings(request: MemberRequest) -> HttpResponse:
     project = request.project
     form = ProjectSettingsForm(request.POST or None, initial=settings_of(project))
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             update_project(project=project, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, "Saved.")
             return redirect("project_settings", project.slug)
     status = 400 if form.errors else 200

@@ -18,8 +18,7 @@ from evalapp.adjudication.forms import AnswerForm
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.views.shared import campaign_or_missing, desk_context, waiting_counts
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.change_requests import WAITING_FIRST
 
@@ -58,24 +57,17 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
     subject = subject_of(appeal)
     require_may_read(person=request.user, campaign=campaign, subject=subject)
     form = AnswerForm(request.POST or None, decision=appeal.decision)
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                answer_appeal(
-                    appeal=appeal,
-                    by=request.user,
-                    outcome=form.cleaned_data["outcome"],
-                    answer=form.cleaned_data["answer"],
-                    value=form.value_given(),
-                )
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                messages.success(request, "Answered. The reviewer sees the answer beside their review.")
-                return redirect("appeal_list", request.project.slug, campaign.pk)
+    if request.method == "POST" and form.is_valid():
+        with RefusalsOn(form):
+            answer_appeal(
+                appeal=appeal,
+                by=request.user,
+                outcome=form.cleaned_data["outcome"],
+                answer=form.cleaned_data["answer"],
+                value=form.value_given(),
+            )
+            messages.success(request, "Answered. The reviewer sees the answer beside their review.")
+            return redirect("appeal_list", request.project.slug, campaign.pk)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     context = {
         **desk_context(request, campaign, subject),
@@ -87,4 +79,4 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
         "refusal": why_not_answer(person=request.user, appeal=appeal, project=request.project),
         "form": form,
     }
-    return render(request, "adjudication/appeal.html", context, status=status)
+    return render(request, "adjudication/appeal.html", context, status=status_of(form))

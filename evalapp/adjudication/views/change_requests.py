@@ -21,8 +21,7 @@ from evalapp.adjudication.forms import ChangeRequestForm
 from evalapp.adjudication.rights import is_running
 from evalapp.adjudication.views.shared import campaign_or_missing, waiting_counts
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.change_requests import (
     WAITING_FIRST,
@@ -51,20 +50,13 @@ def change_request_new(request: MemberRequest, campaign_id: int, review_id: int)
     review = get_or_missing(reviews_to_change(campaign), pk=review_id)
     require_reader(request.user, campaign, review)
     form = ChangeRequestForm(request.POST or None)
-    status = 200
-    if request.method == "POST":
-        status = 400
-        if form.is_valid():
-            try:
-                request_changes(review=review, by=request.user, **form.cleaned_data)
-            except ProblemError as error:
-                show_problem(form, error)
-                status = error.status
-            else:
-                messages.success(
-                    request, "Changes requested. The review counts as it is until the reviewer changes it."
-                )
-                return redirect(case_of(campaign, review))
+    if request.method == "POST" and form.is_valid():
+        with RefusalsOn(form):
+            request_changes(review=review, by=request.user, **form.cleaned_data)
+            messages.success(
+                request, "Changes requested. The review counts as it is until the reviewer changes it."
+            )
+            return redirect(case_of(campaign, review))
     context = {
         **_context(campaign),
         **review_text_context(campaign, review),
@@ -73,7 +65,7 @@ def change_request_new(request: MemberRequest, campaign_id: int, review_id: int)
         "closed": closed_words(campaign),
         "case_href": case_of(campaign, review),
     }
-    return render(request, "adjudication/request_changes.html", context, status=status)
+    return render(request, "adjudication/request_changes.html", context, status=status_of(form))
 
 
 @require_safe

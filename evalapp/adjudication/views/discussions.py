@@ -28,8 +28,8 @@ from evalapp.adjudication.views.shared import (
     subject_url,
 )
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
-from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import show_problem
+from evalapp.core.errors import MissingError
+from evalapp.core.http import RefusalsOn, status_of
 from evalapp.reviews.kinds import PREFERENCE, kind_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.tasks import preference_of, preference_words
@@ -58,11 +58,8 @@ def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> Htt
     form = MessageForm(request.POST or None)
     own_url = subject_url(campaign, subject, discussion=True)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             write_message(campaign=campaign, subject=subject, by=request.user, **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect(own_url)
     context = {
         "campaign": campaign,
@@ -130,32 +127,24 @@ def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 def _discuss(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = MessageForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             write_message(
                 campaign=own.review.campaign, subject=own.subject, by=person_of(request), **form.cleaned_data
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return redirect(own.discussion)
     return _show(request, own, form=form, status=400 if form.errors else 200)
 
 
 def _appeal(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = AppealForm(request.POST)
-    status = 400
     if form.is_valid():
-        try:
+        with RefusalsOn(form):
             appeal(review=own.review, by=person_of(request), **form.cleaned_data)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             messages.success(
                 request, "Appealed. Somebody else decides on the appeal; the answer appears here."
             )
             return redirect(own.discussion)
-    return _show(request, own, form=MessageForm(), appeal_form=form, status=status)
+    return _show(request, own, form=MessageForm(), appeal_form=form, status=status_of(form))
 
 
 def _show(

@@ -7,8 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.datasets.counterfactuals import services
 from evalapp.datasets.counterfactuals.forms import CounterfactualForm
@@ -29,14 +28,12 @@ def dataset_counterfactuals(request: MemberRequest, dataset_id: int, number: int
     form = CounterfactualForm(request.POST if request.method == "POST" else None, version=version)
     context: dict[str, Any] = {"version": version, "dataset": version.dataset, "form": form}
     if request.method == "POST" and form.is_valid():
-        try:
+        with RefusalsOn(form):
             if request.POST.get("action") == "create":
                 services.start_counterfactuals(version=version, plan=form.plan(), by=request.user)
                 messages.success(request, "The job that writes the dataset was started.")
                 return redirect("dataset_counterfactuals", request.project.slug, dataset_id, number)
             context |= _preview(version, form.plan())
-        except ProblemError as error:
-            show_problem(form, error)
     context |= {"job": last_job_of(version), "written": written_of(version)}
     status = 400 if form.errors else 200
     return render(request, "datasets/counterfactuals.html", context, status=status)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission, allows
 from evalapp.core.errors import NotAllowedError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.monitoring.deployments.forms import DeploymentForm, RollBackForm
 from evalapp.monitoring.deployments.queries import deployments_of
@@ -24,14 +24,9 @@ def deployment_list(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and not may_edit:
         raise NotAllowedError("Your role in this project may not record deployments.")
     form = DeploymentForm(request.POST or None, project=request.project)
-    status = 400 if form.is_bound else 200
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             deployment = record_deployment(**form.values(), by=request.user)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             messages.success(request, f"{deployment} is recorded.")
             return redirect("deployment_list", request.project.slug)
     context = {
@@ -39,7 +34,7 @@ def deployment_list(request: MemberRequest) -> HttpResponse:
         "form": form if may_edit and request.project.streams.filter(ended_at=None).exists() else None,
         "has_streams": request.project.streams.exists(),
     }
-    return render(request, "monitoring/deployments.html", context, status=status)
+    return render(request, "monitoring/deployments.html", context, status=status_of(form))
 
 
 @require_POST
@@ -64,15 +59,10 @@ def stream_roll_back(request: MemberRequest, stream_id: int) -> HttpResponse:
     newest = history[0] if history else None
     earlier = next((each for each in history[1:] if newest and each.version_id != newest.version_id), None)
     form = RollBackForm(request.POST or None)
-    status = 400 if form.is_bound else 200
-    if form.is_bound and form.is_valid():
-        try:
+    if form.is_valid():
+        with RefusalsOn(form):
             made = roll_back(stream=stream, reason=form.cleaned_data["reason"], by=request.user)
-        except ProblemError as error:
-            show_problem(form, error)
-            status = error.status
-        else:
             messages.success(request, f"“{made.version.label}” serves “{stream}” again.")
             return redirect("stream_detail", request.project.slug, stream.pk)
     context = {"stream": stream, "newest": newest, "earlier": earlier, "form": form}
-    return render(request, "monitoring/roll_back.html", context, status=status)
+    return render(request, "monitoring/roll_back.html", context, status=status_of(form))

@@ -62,7 +62,7 @@ def contamination(request: MemberRequest, dataset_id: int, number: int) -> HttpR
     pairs = found.leaks["pairs"] if found is not None else []
     initial = {"rows_hash": rows_hash_of(pairs)}
     form = ReasonForm(request.POST if request.method == "POST" else None, initial=initial)
-    if form.is_bound and form.is_valid():
+    if form.is_valid():
         try:
             decision = allow_contamination(version=version, by=request.user, **form.cleaned_data)
         except ProblemError as error:

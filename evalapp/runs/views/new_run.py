@@ -12,9 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.core.errors import ProblemError
 from evalapp.core.form_choice import FormChoice, answer_with_choice
-from evalapp.core.http import download, get_or_missing, show_problem
+from evalapp.core.http import RefusalsOn, download, get_or_missing
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets.row_ids import item_field_of
 from evalapp.registry import queries as registry
@@ -43,7 +42,7 @@ def _training(request: MemberRequest) -> Answer:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         start = services.start_dry_run if "dry_run" in request.POST else services.start_training
-        try:
+        with RefusalsOn(form):
             run = start(
                 project=request.project,
                 dataset_version=values["dataset_version"],
@@ -53,9 +52,6 @@ def _training(request: MemberRequest) -> Answer:
                 hyperparameters=form.hyperparameters,
                 by=request.user,
             )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return started(request, run)
     return {"form": form, "problem": why_not_runnable()}
 
@@ -69,7 +65,7 @@ def _sweep(request: MemberRequest) -> Answer:
             names = form.names
         else:
             values = form.cleaned_data
-            try:
+            with RefusalsOn(form):
                 sweep = start_sweep(
                     project=request.project,
                     dataset_version=values["dataset_version"],
@@ -80,9 +76,6 @@ def _sweep(request: MemberRequest) -> Answer:
                     axes=form.axes,
                     by=request.user,
                 )
-            except ProblemError as error:
-                show_problem(form, error)
-            else:
                 messages.success(
                     request,
                     f"{sweep.runs.count()} trainings wait for the model worker; this page follows them.",
@@ -101,13 +94,10 @@ def _generation(request: MemberRequest) -> Answer:
             "candidates": list(form.cleaned_data["candidates"]),
             "sampling": form.sampling,
         }
-        try:
+        with RefusalsOn(form):
             if "batch_file" in request.POST:
                 return download("batch.jsonl", "application/jsonl", services.batch_file(**asked))
             run = services.start_generation(**asked, name=form.cleaned_data["name"], by=request.user)
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             return started(request, run)
     asks_endpoints = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
     return {
@@ -124,7 +114,7 @@ def _import(request: MemberRequest) -> Answer:
     )
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
-        try:
+        with RefusalsOn(form):
             with transaction.atomic():
                 candidate = values["candidate"] or register_imported(
                     project=request.project, label=values["new_label"], by=request.user
@@ -140,9 +130,6 @@ def _import(request: MemberRequest) -> Answer:
                     name=values["name"],
                     by=request.user,
                 )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
             messages.success(request, f"Imported {run.rows['used']:,} answers.")
             return redirect("run_detail", slug=request.project.slug, run_id=run.pk)
     return {"form": form}
