@@ -3,15 +3,17 @@ document.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from evalapp.core.errors import MissingError
 from evalapp.core.number_format import as_percent, as_text, digits_for
 from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
 
 Cell: TypeAlias = str | int | float | Measure | None
+Source = TypeVar("Source")
 Kind = Literal["text", "count", "number", "share", "p"]
 
 NOTHING = "–"
@@ -93,6 +95,21 @@ def _number(value: float | None, kind: Kind, digits: int | None = None) -> str:
     if kind == "p":
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
     return as_text(value, digits=digits)
+
+
+def table_of(
+    tables: Mapping[str, Callable[[Source], Table | None]], source: Source, name: str, *, whose: str
+) -> Table:
+    """The table of that name, filled from ``source``. Raises MissingError where the page has none, or this
+    campaign (or the like: ``whose``) nothing to fill it with.
+    """
+    build = tables.get(name)
+    if build is None:
+        raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(tables)}.")
+    table = build(source)
+    if table is None:
+        raise MissingError(f"This {whose} has no data for the table “{name}”.")
+    return table
 
 
 def csv_lines(table: Table) -> Iterator[str]:

@@ -5,10 +5,9 @@ from typing import Any
 from django.db import transaction
 
 from evalapp.campaigns.models import Purpose
-from evalapp.core.completions import Completion, CompletionError
+from evalapp.core.completions import Completion, CompletionError, complete
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.work import Work
-from evalapp.llm_judges.asking import ask
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.llm_judges.questions import filled, parsed
 from evalapp.llm_judges.sealing import opened_key
@@ -17,6 +16,7 @@ from evalapp.runs.models import Output
 PAUSES = (1.0, 4.0)
 """Seconds before the second and the third try of one question."""
 MOST_FAILURES_IN_ROW = 5
+_LONGEST_REPLY_TOKENS = 500
 _KEPT_ANSWER = 2_000
 
 
@@ -74,11 +74,17 @@ def _llm_score(work: Work, judge: LLMJudge, output: Output, secret: str) -> LLMS
             "answer": output.text,
         },
     )
+    body = {
+        "model": judge.model,
+        "temperature": judge.temperature,
+        "max_tokens": _LONGEST_REPLY_TOKENS,
+        "messages": [{"role": "user", "content": question}],
+    }
     problem = ""
     for pause in (0.0, *PAUSES):
         work.rest(pause)
         try:
-            return _of_reply(judge, output, ask(judge, question, secret=secret))
+            return _of_reply(judge, output, complete(judge.url, body, secret=secret))
         except CompletionError as error:
             problem = str(error)
             if error.is_final:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from evalapp.analysis.charts import labels_of
-from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.llm_judges.agreement import JudgeAgreement
 from evalapp.llm_judges.models import LLMJudge
@@ -15,17 +14,6 @@ class JudgeResults(NamedTuple):
 
     judge: LLMJudge
     found: JudgeAgreement
-
-
-def judge_table(judged: JudgeResults, name: str) -> Table:
-    """The table of that name. Raises MissingError where the page has none, or nothing to fill it with."""
-    build = JUDGE_TABLES.get(name)
-    if build is None:
-        raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(JUDGE_TABLES)}.")
-    table = build(judged)
-    if table is None:
-        raise MissingError(f"This judge has no data for the table “{name}”.")
-    return table
 
 
 def agreement_table(judged: JudgeResults) -> Table:

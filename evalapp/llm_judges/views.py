@@ -15,12 +15,12 @@ from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import NotAllowedError
 from evalapp.core.http import RefusalsOn, get_or_missing
 from evalapp.core.outgoing import policy
-from evalapp.core.tables import Table
+from evalapp.core.tables import Table, table_of
 from evalapp.llm_judges import queries, services
 from evalapp.llm_judges.agreement import judge_agreement
 from evalapp.llm_judges.forms import JudgeForm, KeyForm
 from evalapp.llm_judges.models import LLMJudge
-from evalapp.llm_judges.tables import JudgeResults, judge_table
+from evalapp.llm_judges.tables import JUDGE_TABLES, JudgeResults
 
 SHOWN_UNUSABLE = 50
 
@@ -142,7 +142,9 @@ def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -
         raise NotAllowedError(
             "You review this campaign blind; copy the judge’s tables when your part is done."
         )
-    return judge_table(JudgeResults(judge, judge_agreement(judge, load_scores(campaign))), name)
+    return table_of(
+        JUDGE_TABLES, JudgeResults(judge, judge_agreement(judge, load_scores(campaign))), name, whose="judge"
+    )
 
 
 def _detail(request: MemberRequest, judge: LLMJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:

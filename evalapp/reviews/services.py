@@ -238,12 +238,7 @@ def keep_draft(
         raise CampaignClosedError(campaign, NOT_COUNTED)
     return KeptDraft(
         *saved,
-        is_claimed=touch(
+        is_claimed=renew_assignment(
             assignment=review_context.assignment, reviewer=review_context.campaign_reviewer.user
         ),
     )
-
-
-def touch(*, assignment: Assignment, reviewer: User) -> bool:
-    """The reviewer is at work on this assignment: renew its lease; whether it is still theirs."""
-    return renew_assignment(assignment=assignment, reviewer=reviewer)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from evalapp.analysis.comparison.candidates import Design
-from evalapp.analysis.comparison.differences import ComparedPair
+from evalapp.analysis.comparison.differences import ComparedPair, CriterionDifference
 from evalapp.analysis.metrics.classification import LABEL_COLUMNS
 from evalapp.analysis.pairwise.pair_tables import pairs_table, strengths_table
 from evalapp.analysis.tables.agreement_tables import (
@@ -14,8 +14,7 @@ from evalapp.analysis.tables.agreement_tables import (
     panel_table,
 )
 from evalapp.analysis.tables.table_sources import TableSource
-from evalapp.core.errors import MissingError
-from evalapp.core.tables import Cell, Column, Table
+from evalapp.core.tables import Cell, Column, Table, table_of
 from evalapp.measure import Measure
 from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.models import Criterion
@@ -23,19 +22,14 @@ from evalapp.rubrics.models import Criterion
 CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
 CURRENCY = Column("Currency")
+ADJUSTED_P = Column("p (Holm)", "p", anchor="many-comparisons")
 # As the page heads them.
 USAGE_COLUMNS = ("Prompt tokens", "Completion tokens", "Seconds per output", "Cost per 1,000")
 
 
 def table_named(shown: TableSource, name: str) -> Table:
-    """The table of that name. Raises MissingError where a page has none, or not in this campaign."""
-    build = TABLES.get(name)
-    if build is None:
-        raise MissingError(f"There is no table “{name}”. There is: {', '.join(TABLES)}.")
-    table = build(shown)
-    if table is None:
-        raise MissingError(f"This campaign has no data for the table “{name}”.")
-    return table
+    """As `table_of`."""
+    return table_of(TABLES, shown, name, whose="campaign")
 
 
 def people_table(shown: TableSource) -> Table:
@@ -192,7 +186,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         CANDIDATE,
         CRITERION,
         Column("Difference", "number", is_measure=True, anchor="paired-difference"),
-        Column("p (Holm)", "p", anchor="many-comparisons"),
+        ADJUSTED_P,
         Column("Win rate (ties count half)", "share", is_measure=True, anchor="win-rate"),
         Column("Won", "count"),
         Column("Tied", "count"),
@@ -217,16 +211,7 @@ def subgroups_table(shown: TableSource) -> Table | None:
     if shown.reference is None or not shown.subgroups:
         return None
     rows: list[list[Cell]] = [
-        [
-            each.field,
-            each.value,
-            shown.label(each.pair.challenger),
-            each.pair.name,
-            each.pair.adjusted,
-            each.pair.adjusted_p,
-            each.pair.verdict,
-        ]
-        for each in shown.subgroups
+        [each.field, each.value, *_tested(shown, each.pair)] for each in shown.subgroups
     ]
     columns = [
         Column("Field"),
@@ -234,7 +219,7 @@ def subgroups_table(shown: TableSource) -> Table | None:
         CANDIDATE,
         CRITERION,
         Column("Difference", "number", is_measure=True, anchor="paired-difference"),
-        Column("p (Holm)", "p", anchor="many-comparisons"),
+        ADJUSTED_P,
         Column("Result"),
     ]
     design = shown.comparison.design
@@ -252,11 +237,7 @@ def counterfactuals_table(shown: TableSource) -> Table | None:
         [
             each.perturbation,
             each.value,
-            shown.label(each.pair.challenger),
-            each.pair.name,
-            each.pair.adjusted,
-            each.pair.adjusted_p,
-            each.pair.verdict,
+            *_tested(shown, each.pair),
             each.largest_loss.pair if each.largest_loss else None,
         ]
         for each in shown.counterfactuals
@@ -267,7 +248,7 @@ def counterfactuals_table(shown: TableSource) -> Table | None:
         CANDIDATE,
         CRITERION,
         Column("Variant less original", "number", is_measure=True, anchor="counterfactual-fairness"),
-        Column("p (Holm)", "p", anchor="many-comparisons"),
+        ADJUSTED_P,
         Column("Result"),
         Column("Largest loss in pair"),
     ]
@@ -276,6 +257,11 @@ def counterfactuals_table(shown: TableSource) -> Table | None:
         " variants and criteria of a candidate."
     )
     return Table("counterfactuals", "Counterfactual fairness", columns, rows, note)
+
+
+def _tested(shown: TableSource, pair: CriterionDifference) -> list[Cell]:
+    """Who differs in what, by how much, and whether that is shown."""
+    return [shown.label(pair.challenger), pair.name, pair.adjusted, pair.adjusted_p, pair.verdict]
 
 
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:

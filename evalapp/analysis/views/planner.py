@@ -16,7 +16,7 @@ from evalapp.analysis.stored.item_sample import sampled_scores
 from evalapp.analysis.views.tables import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState, Method, Purpose
 from evalapp.core.errors import MissingError
-from evalapp.core.tables import Table
+from evalapp.core.tables import Table, table_of
 from evalapp.reviews.models import Review
 from evalapp.rubrics.kinds import with_mean
 from evalapp.rubrics.models import RubricVersion
@@ -45,13 +45,7 @@ def planner_table_markdown(request: MemberRequest, name: str) -> HttpResponse:
 
 def _table(request: MemberRequest, name: str) -> Table:
     """The page's table of that name, of the plan that the URL holds."""
-    build = PLAN_TABLES.get(name)
-    if build is None:
-        raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(PLAN_TABLES)}.")
-    table = build(_context(request))
-    if table is None:
-        raise MissingError(f"This plan has no data for the table “{name}”.")
-    return table
+    return table_of(PLAN_TABLES, _context(request), name, whose="plan")
 
 
 def _context(request: MemberRequest) -> dict[str, Any]:
