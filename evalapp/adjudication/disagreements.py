@@ -9,13 +9,14 @@ from django.utils.text import Truncator
 
 from evalapp.adjudication.models import Adjudication
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
-from evalapp.reviews.models import Review, Score
+from evalapp.reviews.models import Score
 from evalapp.reviews.preferences.distance import (
     DifferingPreferences,
     GivenPreference,
     differing_preferences,
     given_preferences,
 )
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.models import Criterion
 
 APART_CHOICES = (1, 2, 3, 4)
@@ -125,12 +126,9 @@ def rated_criteria(campaign: Campaign) -> list[Criterion]:
 def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
     """Every comparison on which at least two preferences differ. Simulated ones count as in `worklist_of`."""
     decided = set(campaign.comparison_adjudications.values_list("comparison_id", flat=True))
-    found = differing_preferences(given_preferences(_counted(campaign.reviews.all(), campaign)))
+    counted = campaign.reviews.filter(of_reviewer_type(campaign.project))
+    found = differing_preferences(given_preferences(counted))
     return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
-
-
-def _counted(reviews: QuerySet[Review], campaign: Campaign) -> QuerySet[Review]:
-    return reviews if campaign.project.is_demonstration else reviews.filter(is_simulated=False)
 
 
 def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[DisputedOutput]:
@@ -179,10 +177,12 @@ def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[D
 
 
 def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
-    scores = Score.objects.filter(
-        review__campaign=campaign, review__purpose=Purpose.REVIEW, value__isnull=False
+    return Score.objects.filter(
+        of_reviewer_type(campaign.project, review="review__"),
+        review__campaign=campaign,
+        review__purpose=Purpose.REVIEW,
+        value__isnull=False,
     )
-    return scores if campaign.project.is_demonstration else scores.filter(review__is_simulated=False)
 
 
 def least_spread(criterion: Criterion, apart: int) -> int:

@@ -21,6 +21,7 @@ from evalapp.reviews.models import Review, Score
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.tasks import preference_of, preference_words
 from evalapp.reviews.queries import answers_in_words
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.models import Criterion
 
 
@@ -83,16 +84,14 @@ def preferences_beside_each_other(
     campaign: Campaign, comparison: Comparison, names: Names
 ) -> list[StatedPreferenceLine]:
     """Every review of the comparison, each turned into its own order."""
-    given = comparison.reviews.filter(purpose=Purpose.REVIEW).select_related("reviewer", "preference")
-    if not campaign.project.is_demonstration:
-        given = given.filter(is_simulated=False)
+    given = comparison.reviews.filter(of_reviewer_type(campaign.project), purpose=Purpose.REVIEW)
     return [
         StatedPreferenceLine(
             each,
             names.of(each.reviewer),
             preference_of(each).turned(each.preference.outputs, comparison.outputs),
         )
-        for each in given.order_by("pk")
+        for each in given.select_related("reviewer", "preference").order_by("pk")
     ]
 
 
@@ -122,13 +121,13 @@ def reviews_beside_each_other(
     ``apart``: what makes a disagreement, as of `worklist_of`.
     """
     reviews = (
-        Review.objects.filter(item_output=item_output, purpose=Purpose.REVIEW)
+        Review.objects.filter(
+            of_reviewer_type(campaign.project), item_output=item_output, purpose=Purpose.REVIEW
+        )
         .select_related("correction", "reviewer")
         .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
-    if not campaign.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
     columns = [_column(review, names, item_output.output.text) for review in reviews]
     rows = []
     for criterion in Criterion.objects.filter(version=campaign.rubric_version_id).order_by("position"):

@@ -7,13 +7,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from evalapp.accounts.access import MemberRequest
+from evalapp.analysis.models import ReviewerType
 from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import ComparisonFilter
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import MissingError
 from evalapp.reviews.pseudonyms import shown_names
 
-REVIEWER_TYPES = {"all": "All reviewers", "human": "Human only", "simulated": "Simulated only"}
+REVIEWER_TYPES = dict(ReviewerType.choices)
 
 
 def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.exports.models import ExportRow, RowDecision, RowKind
 from evalapp.reviews.models import Correction
+from evalapp.reviews.reviewer_types import of_reviewer_type
 
 
 class AcceptedCorrection(NamedTuple):
@@ -54,9 +55,11 @@ def corrections_of(campaign: Campaign) -> Corrections:
     """By the latest decision in any of the campaign's exports. Outside a demonstration simulated ones do not
     count.
     """
-    given = Correction.objects.filter(review__campaign=campaign, review__purpose=Purpose.REVIEW)
-    if not campaign.project.is_demonstration:
-        given = given.filter(review__is_simulated=False)
+    given = Correction.objects.filter(
+        of_reviewer_type(campaign.project, review="review__"),
+        review__campaign=campaign,
+        review__purpose=Purpose.REVIEW,
+    )
     decisions = _latest_decisions(campaign)
     accepted: list[AcceptedCorrection] = []
     waiting = rejected = 0

@@ -10,6 +10,7 @@ from evalapp.exports.models import Export, RowKind
 from evalapp.exports.queries import accepted_rows, reviewed_outputs
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.reviews.models import ReviewTag
+from evalapp.reviews.reviewer_types import of_reviewer_type
 
 MOST_REASONS = 5
 MOST_EXAMPLES = 3
@@ -62,9 +63,11 @@ _ON_A_BASE = STANDING_KINDS | {ModelKind.LORA}
 
 def _reasons(campaign: Campaign) -> list[str]:
     """The commonest reasons, each with how many answers were marked with it."""
-    given = ReviewTag.objects.filter(review__campaign=campaign, review__purpose=Purpose.REVIEW)
-    if not campaign.project.is_demonstration:
-        given = given.filter(review__is_simulated=False)
+    given = ReviewTag.objects.filter(
+        of_reviewer_type(campaign.project, review="review__"),
+        review__campaign=campaign,
+        review__purpose=Purpose.REVIEW,
+    )
     counted = given.values_list("tag__criterion__name", "tag__label").annotate(
         outputs=Count("review__item_output", distinct=True)
     )

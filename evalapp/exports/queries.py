@@ -11,6 +11,7 @@ from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, 
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Correction, Review, Score
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.kinds import with_mean
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run, RunKind
@@ -198,9 +199,9 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
 
 def ratings_of(campaign: Campaign) -> QuerySet[Review]:
     """Every review that may leave the product: simulated ones from a demonstration only."""
-    reviews = campaign.reviews.filter(purpose=Purpose.REVIEW, item_output__isnull=False)
-    if not campaign.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
+    reviews = campaign.reviews.filter(
+        of_reviewer_type(campaign.project), purpose=Purpose.REVIEW, item_output__isnull=False
+    )
     return (
         reviews.select_related(
             "item_output__item__example",

@@ -7,6 +7,7 @@ from django.db.models import Count
 from evalapp.campaigns.models import CampaignState, Purpose
 from evalapp.gates.models import CampaignGate
 from evalapp.reviews.models import Review
+from evalapp.reviews.reviewer_types import of_reviewer_type
 
 _REVIEWING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -48,9 +49,9 @@ def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
     campaign = campaign_gate.campaign
     if campaign.state not in _REVIEWING or campaign_gate.evaluations.exists():
         return None
-    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
-    if not campaign.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
+    reviews = Review.objects.filter(
+        of_reviewer_type(campaign.project), campaign=campaign, purpose=Purpose.REVIEW
+    )
     planned, is_sequential = planned_reviews(campaign_gate), campaign_gate.gate.is_sequential
     if is_sequential or campaign_gate.is_exploratory:
         return None if reviews.exists() else ReviewsNeeded(planned, is_sequential)

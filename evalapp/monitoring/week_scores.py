@@ -6,6 +6,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import Purpose
 from evalapp.monitoring.models import WeeklySample
 from evalapp.reviews.models import Review, SpanAnswer
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
 
@@ -24,9 +25,9 @@ def ratings_of(week: WeeklySample, scores: CampaignScores, criterion: Criterion)
 def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
     """For each review 1 where it marks something with an undesired label of a span criterion, else 0."""
     labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
-    reviews = Review.objects.filter(campaign=week.campaign, purpose=Purpose.REVIEW)
-    if not week.stream.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
+    reviews = Review.objects.filter(
+        of_reviewer_type(week.stream.project), campaign=week.campaign, purpose=Purpose.REVIEW
+    )
     marks = SpanAnswer.objects.filter(review=OuterRef("pk"), criterion=criterion, label__in=labels)
     rows = list(
         reviews.annotate(is_marked=Exists(marks))

@@ -6,8 +6,9 @@ by the same constraints.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -45,6 +46,8 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, freeze, save_version
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.signals import outputs_stored
+
+Made = TypeVar("Made")
 
 _EXAMPLES_AT_ONCE = 1_000
 _NAMES_TRIED = 50
@@ -166,22 +169,19 @@ class Storing:
     def _rubric(self) -> RubricVersion:
         version = self._plan.rubric_version
         if version is None:
-            for name in _free_names(self._options.name):
-                try:
-                    with transaction.atomic():
-                        rubric = create_rubric(
-                            project=self._project,
-                            name=name,
-                            by=self._by,
-                            description=f"Created from {self._import.file_name}.",
-                        )
-                    break
-                except ConflictError:
-                    continue
+            rubric = self._named_freely(create_rubric, f"Created from {self._import.file_name}.")
             version = save_version(rubric=rubric, criteria=self._plan.criteria, by=self._by)
         freeze(rubric_version=version, by=self._by)
         _execute(_CRITERIA, [version.pk])
         return version
+
+    def _named_freely(self, make: Callable[..., Made], description: str) -> Made:
+        """What is made beside the campaign, by its name or one like it that is free."""
+        wanted = self._options.name
+        for name in (wanted[:120], *(f"{wanted[:110]} ({number})" for number in range(2, _NAMES_TRIED))):
+            with suppress(ConflictError), transaction.atomic():
+                return make(project=self._project, name=name, by=self._by, description=description)
+        raise ConflictError(f"Too many things of this project are named “{wanted}”. Choose another name.")
 
     def _candidates(self) -> list[ModelVersion]:
         return [
@@ -207,18 +207,7 @@ class Storing:
             return self._plan.dataset_version
         if named := self._options.reference_candidate:
             _execute(_REFERENCES, [self._plan.candidate_names.slots.get(named)])
-        for name in _free_names(self._options.name):
-            try:
-                with transaction.atomic():
-                    dataset = create_dataset(
-                        project=self._project,
-                        name=name,
-                        by=self._by,
-                        description=f"Items reviewed in {self._import.file_name}.",
-                    )
-                break
-            except ConflictError:
-                continue
+        dataset = self._named_freely(create_dataset, f"Items reviewed in {self._import.file_name}.")
         version = create_version(
             dataset=dataset, rows=_examples(), by=self._by, source=self._import.file_name
         )
@@ -442,14 +431,6 @@ class Storing:
                 "reviews": campaign.reviews_total,
             },
         )
-
-
-def _free_names(name: str) -> Iterator[str]:
-    """Names to try for what is made beside the campaign."""
-    yield name[:120]
-    for number in range(2, _NAMES_TRIED):
-        yield f"{name[:110]} ({number})"
-    raise ConflictError(f"Too many things of this project are named “{name}”. Choose another name.")
 
 
 def _examples() -> Iterator[ExampleRow]:

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.models import ReviewerType
 from evalapp.analysis.pages import campaign_or_missing
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.http import get_or_missing
@@ -14,8 +15,6 @@ from evalapp.reports.models import Report
 from evalapp.reports.queries import reports_of
 from evalapp.reports.services import start_report
 from evalapp.reports.writing import CONTENT_TYPES, open_file
-
-REVIEWER_TYPES = ("all", "human", "simulated")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,7 +27,7 @@ def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
         report = start_report(
             campaign=campaign,
             by=request.user,
-            reviewer_type=reviewer_type if reviewer_type in REVIEWER_TYPES else "all",
+            reviewer_type=reviewer_type if reviewer_type in ReviewerType.values else "all",
             view=request.POST.get("view", ""),
         )
         return redirect("report_detail", request.project.slug, report.pk)

@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.reviews.models import ReviewCount, ScoreCount
+from evalapp.reviews.reviewer_types import of_reviewer_type
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, i
 
 def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> CampaignCounts:
     """Two reads. ``reviewer_type`` as in `evalapp.analysis.scores.campaign_scores.load_scores`."""
-    chosen = of_reviewer_type(campaign, reviewer_type)
+    chosen = of_reviewer_type(campaign.project, reviewer_type)
     reviewed = (
         ReviewCount.objects.filter(chosen, campaign=campaign, purpose=Purpose.REVIEW)
         .order_by("id")
@@ -129,14 +130,15 @@ def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> Campai
 def scores_given(campaign: Campaign, *, reviewer_type: str = "all") -> int:
     """How many scores there are, N/A among them."""
     return _total(
-        ScoreCount.objects.filter(of_reviewer_type(campaign, reviewer_type), campaign=campaign), "scores"
+        ScoreCount.objects.filter(of_reviewer_type(campaign.project, reviewer_type), campaign=campaign),
+        "scores",
     )
 
 
 def data_version(campaign: Campaign, *, reviewer_type: str = "all") -> tuple[int, int]:
     """Changes of the campaign's reviews so far, and how many there are."""
     rows = ReviewCount.objects.filter(
-        of_reviewer_type(campaign, reviewer_type), campaign=campaign, purpose=Purpose.REVIEW
+        of_reviewer_type(campaign.project, reviewer_type), campaign=campaign, purpose=Purpose.REVIEW
     )
     found = rows.aggregate(changes=Sum("changes"), reviews=Sum("reviews"))
     return found["changes"] or 0, found["reviews"] or 0
@@ -144,13 +146,6 @@ def data_version(campaign: Campaign, *, reviewer_type: str = "all") -> tuple[int
 
 def _total(rows: QuerySet[ScoreCount], field: str) -> int:
     return int(rows.aggregate(total=Sum(field))["total"] or 0)
-
-
-def of_reviewer_type(campaign: Campaign, reviewer_type: str) -> Q:
-    """Whose counts are read: outside a demonstration project only those of people."""
-    if not campaign.project.is_demonstration:
-        reviewer_type = "human"
-    return Q() if reviewer_type == "all" else Q(is_simulated=reviewer_type == "simulated")
 
 
 # Recount, comparison and fixing are one statement, which sees reviews and counts as of one moment. What it

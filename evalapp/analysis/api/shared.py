@@ -5,7 +5,7 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from evalapp.analysis.models import AnalysisKind, ScoreSource
+from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource
 from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter, is_filter, read_filter
 from evalapp.analysis.stored.comparison_result import ComparisonResult, comparison_result
@@ -15,8 +15,8 @@ from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError
 
 METRIC_WORDS = "A metric's name in the results, such as rougeL or external:7."
-REVIEWER_TYPES = ("all", "human", "simulated")
-SCORE_SOURCES = ("original", "adjudicated")
+REVIEWER_TYPES = tuple(ReviewerType.values)
+SCORE_SOURCES = tuple(ScoreSource.values)
 
 
 class CoverageSerializer(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from evalapp.reviews.change_requests import waiting_among
 from evalapp.reviews.models import ChangeRequest, Flag, Review
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
@@ -105,13 +106,13 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         raise MissingError("There is no such case in this campaign.")
     reviews = (
         # Of gold or calibration its own; never a repeat, which says the same person's mind twice.
-        Review.objects.filter(item_output__item=item, purpose=item.purpose)
+        Review.objects.filter(
+            of_reviewer_type(campaign.project), item_output__item=item, purpose=item.purpose
+        )
         .select_related("correction", "item_output__output")
         .prefetch_related("scores__criterion", "tags__tag", "texts__criterion", "spans__criterion")
         .order_by("pk")
     )
-    if not campaign.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
     names = shown_names(campaign, reader_id=reader_id)
     by_output: dict[int, list[CaseReview]] = {}
     entries = list(

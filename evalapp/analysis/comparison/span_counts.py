@@ -8,6 +8,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.models import Review, SpanAnswer
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.proportions import wilson
@@ -45,13 +46,11 @@ def marks_by_candidate(
     )
     if not criteria:
         return []
-    reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
-    if not campaign.project.is_demonstration:
-        reviewer_type = "human"
+    reviews = Review.objects.filter(
+        of_reviewer_type(campaign.project, reviewer_type), campaign=campaign, purpose=Purpose.REVIEW
+    )
     if among is not None:
         reviews = reviews.filter(pk__in=among.values("pk"))
-    if reviewer_type != "all":
-        reviews = reviews.filter(is_simulated=reviewer_type == "simulated")
     reviewed = dict(
         reviews.values_list("item_output__candidate").annotate(Count("item_output", distinct=True)).order_by()
     )

@@ -16,6 +16,7 @@ from evalapp.measure import Measure
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.preferences.pairs import POINTS, pairs_of
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
 from evalapp.stats.pairs import (
     PairPreference,
@@ -85,18 +86,16 @@ def load_preferences(
     Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
     always, gold and calibration unless it is their item that is asked for.
     """
-    if not campaign.project.is_demonstration:
-        reviewer_type = "human"
     firsts = campaign.reviews.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
     entries = ItemOutput.objects.filter(item__campaign=campaign)
-    stored = campaign.reviews.filter(comparison__isnull=False).order_by("pk")
+    stored = campaign.reviews.filter(
+        of_reviewer_type(campaign.project, reviewer_type), comparison__isnull=False
+    ).order_by("pk")
     if item_id is None:
         stored = stored.filter(purpose=Purpose.REVIEW)
     else:
         entries = entries.filter(item=item_id)
         stored = stored.filter(comparison__item=item_id, purpose=F("comparison__item__purpose"))
-    if reviewer_type != "all":
-        stored = stored.filter(is_simulated=reviewer_type == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
         "pk", "comparison__item", "comparison", "reviewer", "preference__outputs", "preference__choice",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from evalapp.campaigns.models import Assignment, Campaign, CampaignCandidate, Item, ItemOutput, Purpose
 from evalapp.core.errors import InvalidError
@@ -15,6 +15,7 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -299,8 +300,6 @@ def load_many(
     project = campaigns[0].project
     rules = list(project.rule_checks.filter(is_active=True))
     external = [metric.description for metric in project.external_metrics.order_by("pk")]
-    if not project.is_demonstration:
-        reviewer_type = "human"
     candidates = _grouped(
         (candidate.campaign_id, candidate)
         for candidate in (
@@ -320,7 +319,11 @@ def load_many(
     if item_outputs is not None:
         among = Review.objects.all() if reviews is None else reviews
         reviews = among.filter(item_output__in=item_outputs)
-    answers, tags = _answers(ids, reviewer_type, reviews), _tags(ids, reviewer_type, reviews)
+    said = Q(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
+    said &= of_reviewer_type(project, reviewer_type, review="review__")
+    if reviews is not None:
+        said &= Q(review__in=reviews)
+    answers, tags = _answers(said), _tags(said)
     outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
     numbers, groups, assignments = pseudonym_numbers(campaigns), _groups(ids), _assignments(ids)
@@ -344,15 +347,9 @@ def load_many(
     }
 
 
-def _answers(
-    ids: list[int], reviewer_type: str, reviews: QuerySet[Review] | None = None
-) -> dict[int, list[Answer]]:
-    scores = Score.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
-    if reviewer_type != "all":
-        scores = scores.filter(review__is_simulated=reviewer_type == "simulated")
-    if reviews is not None:
-        scores = scores.filter(review__in=reviews)
-    columns = scores.order_by("review_id", "criterion_id").values_list(
+def _answers(said: Q) -> dict[int, list[Answer]]:
+    scores = Score.objects.filter(said).order_by("review_id", "criterion_id")
+    columns = scores.values_list(
         "review__campaign_id",
         "review__item_output__item_id",
         "review__item_output_id",
@@ -366,15 +363,9 @@ def _answers(
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 
 
-def _tags(
-    ids: list[int], reviewer_type: str, reviews: QuerySet[Review] | None = None
-) -> dict[int, list[GivenTag]]:
-    tags = ReviewTag.objects.filter(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
-    if reviewer_type != "all":
-        tags = tags.filter(review__is_simulated=reviewer_type == "simulated")
-    if reviews is not None:
-        tags = tags.filter(review__in=reviews)
-    columns = tags.order_by("review_id", "tag_id").values_list(
+def _tags(said: Q) -> dict[int, list[GivenTag]]:
+    tags = ReviewTag.objects.filter(said).order_by("review_id", "tag_id")
+    columns = tags.values_list(
         "review__campaign_id",
         "review__item_output__candidate_id",
         "review__item_output_id",

@@ -19,9 +19,10 @@ from evalapp.analysis.stored.stored_results import (
     subjects_of,
 )
 from evalapp.campaigns.models import Campaign
-from evalapp.reviews.counts import campaign_counts, of_reviewer_type
+from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.kinds import with_mean
 
 
@@ -70,7 +71,7 @@ def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
 def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
     """How many scores the model would be fitted to."""
     rows = ScoreCount.objects.filter(
-        of_reviewer_type(campaign, reviewer_type), campaign=campaign, is_not_applicable=False
+        of_reviewer_type(campaign.project, reviewer_type), campaign=campaign, is_not_applicable=False
     )
     scales = rows.filter(criterion__kind__in=with_mean())
     return int(scales.aggregate(total=Sum("scores"))["total"] or 0)

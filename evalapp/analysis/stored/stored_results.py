@@ -34,9 +34,10 @@ from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.reviews.counts import CampaignCounts, data_version, of_reviewer_type, scores_given
+from evalapp.reviews.counts import CampaignCounts, data_version, scores_given
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 
@@ -123,7 +124,7 @@ def large_among(campaigns: Sequence[Campaign]) -> set[int]:
     """The ids of those of one project that are large, in two queries."""
     if not campaigns:
         return set()
-    counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0], "all"), campaign__in=campaigns)
+    counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0].project), campaign__in=campaigns)
     totals = counts.order_by().values("campaign").annotate(total=Sum("scores"))
     large = set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
     ids = [campaign.pk for campaign in campaigns]

@@ -17,6 +17,7 @@ from evalapp.datasets.models import Dataset, DatasetVersion, Example, Split
 from evalapp.measure import Measure
 from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.reviews.models import Review, Score
+from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run, RunKind
 from evalapp.scoring.labels import LABEL
@@ -195,13 +196,12 @@ def _human(
 ) -> Iterator[tuple[_About, Values]]:
     """Each criterion by its key and scale: the mean, or the share of its counted answers."""
     reviews = Review.objects.filter(
+        of_reviewer_type(dataset.project),
         campaign__in=campaigns,
         purpose=Purpose.REVIEW,
         item_output__output__candidate__trained_by__dataset_version__dataset=dataset,
         item_output__output__candidate__trained_by__dataset_version__number__in=numbers,
     )
-    if not dataset.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
     output = "review__item_output__output__"
     counted = (
         Score.objects.filter(review__in=reviews, value__isnull=False)

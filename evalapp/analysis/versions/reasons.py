@@ -14,6 +14,7 @@ from evalapp.analysis.versions.progress import trained_on
 from evalapp.campaigns.models import Purpose
 from evalapp.datasets.models import Dataset, DatasetVersion, Split
 from evalapp.reviews.models import Review, ReviewTag
+from evalapp.reviews.reviewer_types import of_reviewer_type
 
 MOST_REASONS = 12
 _PROMPT = "item_output__output__example__prompt_hash"
@@ -46,12 +47,11 @@ def reason_changes(
 ) -> list[ReasonChange]:
     """From each version to the next, where reviews of both speak of the same items and give reasons."""
     reviews = Review.objects.filter(
+        of_reviewer_type(dataset.project),
         campaign__in=campaigns,
         purpose=Purpose.REVIEW,
         item_output__output__candidate__trained_by__dataset_version__in=versions,
     ).exclude(item_output__output__example__split=Split.TRAIN)
-    if not dataset.project.is_demonstration:
-        reviews = reviews.filter(is_simulated=False)
     found = []
     for before, after in pairwise(versions):
         old, new = _given(reviews, before), _given(reviews, after)
