@@ -36,4 +36,4 @@ def checked_email(email: str) -> str:
 
 
 def _refused(message: str) -> InvalidError:
-    return InvalidError(message, fields={"email": [message]})
+    return InvalidError(message, field="email")

@@ -46,8 +46,10 @@ def invite(*, project: Project, email: str, role: str, by: User, is_mailed: bool
     if membership is None or not may_grant(membership.role, role):
         raise NotAllowedError(f"Your role here may not invite anyone as {role}. Ask an owner of the project.")
     if Membership.objects.filter(project=project, user__in=User.objects.with_email(email)).exists():
-        message = f"{email} is already a member of this project; change the role in the list instead."
-        raise ConflictError(message, fields={"email": [message]})
+        raise ConflictError(
+            f"{email} is already a member of this project; change the role in the list instead.",
+            field="email",
+        )
     token = new_secret()
     invitation = Invitation.objects.create(
         project=project,

@@ -37,6 +37,5 @@ def checked_retention(days: Mapping[str, int | None]) -> dict[str, int]:
     if unknown := sorted(set(days) - set(Kept)):
         raise InvalidError(f"There is no retention of “{unknown[0]}”. Choose among {', '.join(Kept)}.")
     if any(value is not None and not 1 <= value <= LONGEST for value in days.values()):
-        problem = f"Give 1 to {LONGEST:,} days, or nothing to keep it for good."
-        raise InvalidError(problem, fields={"retention": [problem]})
+        raise InvalidError(f"Give 1 to {LONGEST:,} days, or nothing to keep it for good.", field="retention")
     return {str(name): value for name, value in sorted(days.items()) if value is not None}

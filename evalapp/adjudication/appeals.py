@@ -174,7 +174,7 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
     if reason := why_not_answer(person=by, appeal=appeal, project=appeal.campaign.project):
         raise NotAllowedError(reason)
     if outcome not in Outcome.values:
-        raise InvalidError("Choose an outcome.", fields={"outcome": ["Choose an outcome."]})
+        raise InvalidError("Choose an outcome.", field="outcome")
     answer = checked_words(answer, field="answer", missing="Tell the reviewer why.")
     with transaction.atomic():
         changed = Appeal.objects.filter(pk=appeal.pk, answered_at=None).update(
@@ -242,8 +242,7 @@ def _adjudicate_comparison_anew(
 
 
 def _nothing_new(decision: Adjudication | ComparisonAdjudication, field: str) -> InvalidError:
-    message = f"Give another value than {decision.words}, or uphold the decision."
-    return InvalidError(message, fields={field: [message]})
+    return InvalidError(f"Give another value than {decision.words}, or uphold the decision.", field=field)
 
 
 def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:

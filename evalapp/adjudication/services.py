@@ -51,8 +51,7 @@ def adjudicate(
     problems: dict[str, list[str]] = {}
     for key, score in scores.items():
         if key not in criteria or not criteria[key].levels:
-            message = "This rubric has no criterion with levels under that key."
-            raise InvalidError(message, fields={"criterion": [message]})
+            raise InvalidError("This rubric has no criterion with levels under that key.", field="criterion")
         problems |= _problems(criteria[key], score)
     _raise_if_any(problems)
     with transaction.atomic():

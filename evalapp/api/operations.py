@@ -321,8 +321,7 @@ def chosen(rows: QuerySet[Row], pk: int, field: str, what: str) -> Row:
     """The row that a body's field names; InvalidError where the project has none of that id."""
     row = rows.filter(pk=pk).first()
     if row is None:
-        message = f"This project has no {what} {pk}."
-        raise InvalidError(message, fields={field: [message]})
+        raise InvalidError(f"This project has no {what} {pk}.", field=field)
     return row
 
 
@@ -331,6 +330,5 @@ def chosen_all(rows: QuerySet[Row], pks: Sequence[int], field: str, what: str) -
     found = rows.in_bulk(list(pks))
     missing = [str(pk) for pk in pks if pk not in found]
     if missing:
-        message = f"This project has no {what} {', '.join(missing[:10])}."
-        raise InvalidError(message, fields={field: [message]})
+        raise InvalidError(f"This project has no {what} {', '.join(missing[:10])}.", field=field)
     return [found[pk] for pk in pks]

@@ -340,10 +340,10 @@ class ArtifactAct(ArtifactView):
         found = artifacts(project=self.project, kinds=[kind])
         artifact = next((each for each in found if each.path == wanted["path"]), None)
         if artifact is None:
-            message = (
-                f"This project has no {kind.label.lower()} at this path. List the artifacts for the paths."
+            raise InvalidError(
+                f"This project has no {kind.label.lower()} at this path. List the artifacts for the paths.",
+                field="path",
             )
-            raise InvalidError(message, fields={"path": [message]})
         act_on_artifact(self.act, artifact, by=self.person)
         left = artifacts(project=self.project, kinds=[kind])
         return next((each for each in left if each.path == artifact.path), None) or Answer(artifact, 200)

@@ -73,8 +73,9 @@ def start_download(
         raise InvalidError(problem)
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if project.models.filter(name=name).exists():
-        message = f"The project has a model called “{name}” already. Choose another name."
-        raise ConflictError(message, fields={"name": [message]})
+        raise ConflictError(
+            f"The project has a model called “{name}” already. Choose another name.", field="name"
+        )
     under_way = project.hub_downloads.filter(
         hub=settings.HUB_URL,
         repository=repository.strip(),
@@ -112,8 +113,7 @@ def _checked_spec(repository: str, revision: str, chat_template: str, hub: str =
         return HubSpec.from_dict(given, where="The hub's model")
     except RecordError as error:
         field = "revision" if "revision" in str(error) else "repository"
-        message = f"{str(error).partition(': ')[2].capitalize()}."
-        raise InvalidError(message, fields={field: [message]}) from error
+        raise InvalidError(f"{str(error).partition(': ')[2].capitalize()}.", field=field) from error
 
 
 def import_model(work: Work) -> dict[str, Any]:

@@ -101,8 +101,9 @@ def _require_mergeable(version: ModelVersion, dtype: str) -> None:
     if reason := why_not_mergeable(version):
         raise ConflictError(reason)
     if dtype not in MergeFormat.values:
-        message = f"There is no format {dtype!r}; choose {', '.join(MergeFormat.values)}."
-        raise InvalidError(message, fields={"dtype": [message]})
+        raise InvalidError(
+            f"There is no format {dtype!r}; choose {', '.join(MergeFormat.values)}.", field="dtype"
+        )
     if problem := why_not_runnable():
         raise InvalidError(problem)
 

@@ -100,8 +100,7 @@ def _checked_spec(
         return PushSpec.from_dict(given, where="The repository")
     except RecordError as error:
         said = str(error).split(": ", 2)[-1]
-        message = f"{said[:1].upper()}{said[1:]}."
-        raise InvalidError(message, fields={"repository": [message]}) from error
+        raise InvalidError(f"{said[:1].upper()}{said[1:]}.", field="repository") from error
 
 
 def push(work: Work) -> dict[str, Any]:

@@ -45,12 +45,12 @@ def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
     if not locked.calibration_items:
         raise ConflictError("This campaign was designed without calibration.")
     if not 1 <= wanted <= MOST_CALIBRATION_ITEMS:
-        message = f"A round has between 1 and {MOST_CALIBRATION_ITEMS} items."
-        raise InvalidError(message, fields={"items": [message]})
+        raise InvalidError(f"A round has between 1 and {MOST_CALIBRATION_ITEMS} items.", field="items")
     people = locked.reviewers.filter(admitted_at=None, left_at=None).count()
     if not people:
-        message = "Everybody is admitted already, so there is nobody for another round."
-        raise InvalidError(message, fields={"items": [message]})
+        raise InvalidError(
+            "Everybody is admitted already, so there is nobody for another round.", field="items"
+        )
     add_calibration_items(campaign=locked, wanted=wanted)
     insert_outputs(campaign=locked)
     if locked.compares:
@@ -72,8 +72,7 @@ def add_note(*, item: Item, author: User, text: str) -> CalibrationNote:
     """Say something about a calibration item. Raises InvalidError for an empty or overlong text."""
     text = text.strip()
     if not text or len(text) > LONGEST_NOTE or "\0" in text:
-        message = f"Write a note of at most {LONGEST_NOTE:,} characters."
-        raise InvalidError(message, fields={"text": [message]})
+        raise InvalidError(f"Write a note of at most {LONGEST_NOTE:,} characters.", field="text")
     if item.purpose != Purpose.CALIBRATION:
         raise ConflictError("Only calibration items can be discussed here.")
     note = CalibrationNote.objects.create(item=item, author=author, text=text)

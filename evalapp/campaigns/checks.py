@@ -179,8 +179,10 @@ def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
         )
         made = int(cursor.rowcount)
     if made < wanted:
-        message = f"{made} examples are left for calibration; {wanted} are wanted. Choose fewer."
-        raise InvalidError(message, fields={"calibration_items": [message]})
+        raise InvalidError(
+            f"{made} examples are left for calibration; {wanted} are wanted. Choose fewer.",
+            field="calibration_items",
+        )
     present = Item.objects.filter(campaign=campaign, purpose=Purpose.CALIBRATION)
     return sorted(set(present.values_list("pk", flat=True)) - before)
 

@@ -70,7 +70,7 @@ def _cells_of(row: SourceRow, columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refused(message: str) -> InvalidError:
-    return InvalidError(message, fields={"file": [message]})
+    return InvalidError(message, field="file")
 
 
 def locked_for_gold(campaign: Campaign) -> Campaign:

@@ -75,8 +75,7 @@ def lock_running(campaign: Campaign, doing: str) -> Campaign:
 def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | None) -> Campaign:
     """Give a campaign that runs another deadline, or none. InvalidError for one in the past."""
     if deadline is not None and deadline <= timezone.now():
-        message = "The deadline is in the past. Choose a later one, or none."
-        raise InvalidError(message, fields={"deadline": [message]})
+        raise InvalidError("The deadline is in the past. Choose a later one, or none.", field="deadline")
     locked = lock_running(campaign, "its deadline can be moved")
     before = locked.deadline
     Campaign.objects.filter(pk=locked.pk).update(deadline=deadline)
@@ -98,8 +97,9 @@ def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | No
 def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: User | None) -> CampaignReviewer:
     """The most items that this person is handed; None: as the campaign says. What they have stays."""
     if quota is not None and not 1 <= quota <= 10_000_000:
-        message = "A quota is at least 1 item; leave it empty for the campaign's own."
-        raise InvalidError(message, fields={"quota": [message]})
+        raise InvalidError(
+            "A quota is at least 1 item; leave it empty for the campaign's own.", field="quota"
+        )
     if campaign_reviewer.campaign.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign_reviewer.campaign}” is closed, so its quotas cannot change.")
     CampaignReviewer.objects.filter(pk=campaign_reviewer.pk).update(quota=quota)
@@ -165,11 +165,9 @@ def reassign(
     """
     locked = lock_running(campaign, "work can be reassigned")
     if source == target:
-        message = "Choose another person than the one who has the items now."
-        raise InvalidError(message, fields={"target": [message]})
+        raise InvalidError("Choose another person than the one who has the items now.", field="target")
     if most is not None and most < 1:
-        message = "Move at least one item, or leave the number empty for all of them."
-        raise InvalidError(message, fields={"most": [message]})
+        raise InvalidError("Move at least one item, or leave the number empty for all of them.", field="most")
     room = _room_of(locked, target) if target is not None else None
     limits = [limit for limit in (most, room) if limit is not None]
     parameters = {
@@ -200,8 +198,7 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
         campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
     )
     if campaign_reviewer is None:
-        message = f"{target} is not a reviewer of this campaign. Add them first."
-        raise InvalidError(message, fields={"target": [message]})
+        raise InvalidError(f"{target} is not a reviewer of this campaign. Add them first.", field="target")
     quota = campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign.quota
     if quota is None:
         return None
@@ -209,8 +206,7 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
     has = Assignment.objects.filter(theirs, campaign=campaign, purpose=Purpose.REVIEW)
     room = quota - has.count()
     if room < 1:
-        message = f"{target}'s quota of {quota:,} items is full. Raise it first."
-        raise InvalidError(message, fields={"target": [message]})
+        raise InvalidError(f"{target}'s quota of {quota:,} items is full. Raise it first.", field="target")
     return room
 
 
@@ -224,8 +220,7 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
     strata = strata_of_campaign(locked)
     left = sum(strata.values())
     if not left or (wanted is not None and not max(1, len(strata)) <= wanted <= left):
-        message = _why_not_so_many(locked, len(strata), left)
-        raise InvalidError(message, fields={"items": [message]})
+        raise InvalidError(_why_not_so_many(locked, len(strata), left), field="items")
     items = insert_items(campaign=locked, wanted=wanted)
     assignments = insert_added_assignments(campaign=locked)
     set_totals(locked)
@@ -270,8 +265,7 @@ def add_assignments(
     """
     locked = lock_running(campaign, "reviewers can be added to items")
     if not 1 <= more <= MOST_OVERLAP:
-        message = f"Add between 1 and {MOST_OVERLAP} reviewers to each item."
-        raise InvalidError(message, fields={"more": [message]})
+        raise InvalidError(f"Add between 1 and {MOST_OVERLAP} reviewers to each item.", field="more")
     items = differing()
     if not items:
         return AddedAssignments(0, 0)
@@ -285,11 +279,11 @@ def add_assignments(
     )
     chosen = sorted(fitting.values_list("pk", flat=True))
     if not chosen:
-        message = (
+        raise InvalidError(
             f"No item fits: {more} more reviewers would need more people than the {people} who review here. "
-            "Add people, or fewer reviewers to each item."
+            "Add people, or fewer reviewers to each item.",
+            field="more",
         )
-        raise InvalidError(message, fields={"more": [message]})
     Item.objects.filter(pk__in=chosen).update(overlap=F("overlap") + more)
     assignments = insert_added_assignments(campaign=locked, items=chosen, is_added=True)
     set_totals(locked)

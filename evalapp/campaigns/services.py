@@ -110,11 +110,11 @@ def _name_is_free(design: CampaignDesign) -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        message = (
+        raise ConflictError(
             f"This project has a campaign named “{' '.join(design.name.split())}” already. Choose another"
-            " name."
-        )
-        raise ConflictError(message, fields={"name": [message]}) from error
+            " name.",
+            field="name",
+        ) from error
 
 
 def _add_candidates(campaign: Campaign, candidates: Sequence[ModelVersion]) -> None:
@@ -265,8 +265,10 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
         raise ConflictError(f"“{campaign}” is closed; nobody can be added.")
     lock_members([campaign.project_id])
     if foreign := without_review_permission(campaign.project, reviewers):
-        message = f"Not a member of this project: {', '.join(map(str, foreign))}. Invite them first."
-        raise InvalidError(message, fields={"reviewers": [message]})
+        raise InvalidError(
+            f"Not a member of this project: {', '.join(map(str, foreign))}. Invite them first.",
+            field="reviewers",
+        )
     present = set(campaign.reviewers.filter(left_at=None).values_list("user_id", flat=True))
     new = [person for person in reviewers if person.pk not in present]
     _add_reviewers(campaign, new)

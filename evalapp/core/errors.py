@@ -13,18 +13,24 @@ class ProblemError(Exception):
 
     ``message`` is one sentence or two: what was wrong, where, how to fix it.
     ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages
-    are cut, since they may repeat what somebody sent.  ``code`` is stable for machines.
+    are cut, since they may repeat what somebody sent. ``field``: the one that the message is of. ``code`` is
+    stable for machines.
     """
 
     status = 400
     code = "invalid"
 
     def __init__(
-        self, message: str, *, fields: Mapping[str, Sequence[str]] | None = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        fields: Mapping[str, Sequence[str]] | None = None,
+        field: str | None = None,
+        code: str | None = None,
     ) -> None:
         self.message = _cut(message, _LONGEST_TEXT)
         super().__init__(self.message)
-        self.fields = _first(fields or {})
+        self.fields = _first({field: [message]} if field is not None else fields or {})
         if code:
             self.code = code
 

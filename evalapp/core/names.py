@@ -21,14 +21,13 @@ def checked_name(name: str, *, of: str, field: str = "name", longest: int = LONG
     name = " ".join(name.split())
     for position, character in enumerate(name, start=1):
         if unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_CONTROLS:
-            message = (
+            raise InvalidError(
                 f"Character {position} of the name is U+{ord(character):04X}, which is invisible. Type the"
-                " name again without it."
+                " name again without it.",
+                field=field,
             )
-            raise InvalidError(message, fields={field: [message]})
     if len(name) > longest or not has_visible(name):
-        message = f"Give {of} a name of 1 to {longest} characters."
-        raise InvalidError(message, fields={field: [message]})
+        raise InvalidError(f"Give {of} a name of 1 to {longest} characters.", field=field)
     return name
 
 

@@ -56,8 +56,7 @@ def checked_url(text: str, *, allowed: OutgoingPolicy | None = None, field: str 
     try:
         _require_allowed(_split(text).hostname or "", allowed)
     except OutgoingFailedError as problem:
-        message = f"{problem}."
-        raise OutgoingRefusedError(message, fields={field: [message]}) from None
+        raise OutgoingRefusedError(f"{problem}.", field=field) from None
     return text
 
 

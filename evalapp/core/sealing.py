@@ -21,8 +21,9 @@ def checked_key(secret: str, *, field: str = "secret") -> str:
     secret = secret.strip()
     if len(secret) > LONGEST_KEY or not secret.isascii() or not (secret.isprintable() and " " not in secret):
         # Without the text: it is a secret, even a mistyped one.
-        message = f"An API key is one word of ASCII, of at most {LONGEST_KEY} characters."
-        raise InvalidError(message, fields={field: [message]})
+        raise InvalidError(
+            f"An API key is one word of ASCII, of at most {LONGEST_KEY} characters.", field=field
+        )
     return secret
 
 

@@ -271,8 +271,7 @@ class DatasetDraftList(DraftView):
         dataset = self.dataset(dataset_id)
         base = versions_of(dataset).filter(number=self.body()["base"]).first()
         if base is None:
-            message = f"{dataset.name} has no version of that number."
-            raise InvalidError(message, fields={"base": [message]})
+            raise InvalidError(f"{dataset.name} has no version of that number.", field="base")
         return drafts.open_draft(base=base, by=self.person)
 
 

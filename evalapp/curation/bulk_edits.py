@@ -163,8 +163,9 @@ def _changes(row: ExampleRow, bulk: BulkEdit, pattern: Any) -> dict[str, Any] | 
     try:
         texts = {name: pattern.sub(bulk.replacement, text_at(row, name)) for name in matching}
     except (re2.error, IndexError) as error:
-        message = "The replacement names a group that the expression does not have."
-        raise InvalidError(message, fields={"replacement": [message]}) from error
+        raise InvalidError(
+            "The replacement names a group that the expression does not have.", field="replacement"
+        ) from error
     changes = {name: text for name, text in texts.items() if text != text_at(row, name)}
     return changes or None
 
@@ -184,10 +185,9 @@ def _names(row: ExampleRow, field: str) -> list[str]:
 def _checked(bulk: BulkEdit) -> Any:
     """The compiled expression. Raises InvalidError naming the field that cannot be used."""
     if bulk.action not in BulkAction.values or bulk.field not in BulkField.values:
-        raise InvalidError("There is no such bulk edit.", fields={"action": ["There is no such bulk edit."]})
+        raise InvalidError("There is no such bulk edit.", field="action")
     if bulk.action == BulkAction.MOVE and bulk.to_split not in Split.values:
-        message = "Choose the split that the rows are moved to."
-        raise InvalidError(message, fields={"to_split": [message]})
+        raise InvalidError("Choose the split that the rows are moved to.", field="to_split")
     try:
         return compiled_pattern(bulk.pattern, ignore_case=False)
     except RuleError as error:

@@ -156,8 +156,10 @@ def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:
     target = edit.into_row
     is_other = target is not None and target != edit.row_number
     if not is_other or not draft.base.examples.filter(row_number=target or 0, split=split).exists():
-        message = f"Row {edit.row_number:,} is merged into another row of its split: say which in into_row."
-        raise InvalidError(message, fields={"into_row": [message]})
+        raise InvalidError(
+            f"Row {edit.row_number:,} is merged into another row of its split: say which in into_row.",
+            field="into_row",
+        )
 
 
 @transaction.atomic

@@ -103,7 +103,6 @@ class ErasureErase(ErasureView):
         """Queues the job that replaces the texts wherever they stand, all at once or not at all."""
         found = self.erasure(erasure_id)
         if not self.body()["confirm"]:
-            problem = "This must be true to erase."
-            raise InvalidError(problem, fields={"confirm": [problem]})
+            raise InvalidError("This must be true to erase.", field="confirm")
         services.start_erasing(erasure=found, by=self.person)
         return self.erasure(erasure_id)

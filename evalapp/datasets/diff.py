@@ -130,8 +130,7 @@ def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
     Raises InvalidError for versions of two datasets, and for one with itself.
     """
     if version.dataset_id != against.dataset_id or version.pk == against.pk:
-        message = "Choose another version of the same dataset to compare with."
-        raise InvalidError(message, fields={"against": [message]})
+        raise InvalidError("Choose another version of the same dataset to compare with.", field="against")
     with connection.cursor() as cursor:
         cursor.execute(_DIFF, {"version": version.pk, "against": against.pk})
         changes = [_change(*row) for row in cursor.fetchall()]

@@ -89,11 +89,13 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     split, and NotAllowedError for the test split.
     """
     if file_format not in FileFormat.values:
-        message = f"There is no such format. Use one of {', '.join(FileFormat.values)}."
-        raise InvalidError(message, fields={"format": [message]})
+        raise InvalidError(
+            f"There is no such format. Use one of {', '.join(FileFormat.values)}.", field="format"
+        )
     if split and split not in Split.values:
-        message = f"There is no split of that name. Use one of {', '.join(Split.values)}."
-        raise InvalidError(message, fields={"split": [message]})
+        raise InvalidError(
+            f"There is no split of that name. Use one of {', '.join(Split.values)}.", field="split"
+        )
     _require_downloadable(split)
     splits = [split] if split else [each.value for each in DOWNLOADABLE_SPLITS if version.counts.get(each)]
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}{f'-{split}' if split else ''}"
@@ -124,8 +126,10 @@ def exported_splits(version: DatasetVersion, splits: Sequence[str] = ()) -> list
         if version.counts.get(each) and (not splits or each in splits)
     ]
     if not found:
-        message = "The version has no rows of these splits; the test split is held out. Choose others."
-        raise InvalidError(message, fields={"splits": [message]})
+        raise InvalidError(
+            "The version has no rows of these splits; the test split is held out. Choose others.",
+            field="splits",
+        )
     return found
 
 
@@ -162,8 +166,7 @@ def losses_of(version: DatasetVersion, file_format: str) -> dict[str, int]:
     InvalidError for another format.
     """
     if file_format not in FORMATS_OF_FILES:
-        message = f"Use one of {', '.join(FORMATS_OF_FILES)}."
-        raise InvalidError(message, fields={"format": [message]})
+        raise InvalidError(f"Use one of {', '.join(FORMATS_OF_FILES)}.", field="format")
     rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
     return losses(rows, file_format)
 

@@ -189,8 +189,8 @@ def _with_item(row: ExampleRow, name: str, value: Any) -> ExampleRow:
 
 
 def _unknown(name: str) -> InvalidError:
-    message = (
+    return InvalidError(
         f"The row has no field “{name[:60]}”. Use messages.N, references.N, context, label, split, group,"
-        " metadata.NAME, or conversation/ with the place of a text in it; N counts from 0."
+        " metadata.NAME, or conversation/ with the place of a text in it; N counts from 0.",
+        field="changes",
     )
-    return InvalidError(message, fields={"changes": [message]})

@@ -47,6 +47,8 @@ def item_field_of(examples: QuerySet[Example], wanted: str, *, of: object) -> st
     if not examples.filter(metadata__has_key=wanted).exists():
         first = examples.order_by("row_number").values_list("metadata", flat=True).first() or {}
         known = ", ".join(sorted(first))[:200] or "none"
-        message = f"No row of {of} has a metadata field “{wanted[:60]}”. Its first row has: {known}."
-        raise InvalidError(message, fields={"item_field": [message]})
+        raise InvalidError(
+            f"No row of {of} has a metadata field “{wanted[:60]}”. Its first row has: {known}.",
+            field="item_field",
+        )
     return wanted

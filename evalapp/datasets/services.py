@@ -90,8 +90,9 @@ def change_dataset(*, dataset: Dataset, name: str, description: str, licence: st
 
 
 def _taken(name: str) -> ConflictError:
-    message = f"This project already has a dataset named “{name}”. Choose another name."
-    return ConflictError(message, fields={"name": [message]})
+    return ConflictError(
+        f"This project already has a dataset named “{name}”. Choose another name.", field="name"
+    )
 
 
 @transaction.atomic

@@ -49,8 +49,7 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
     ConflictError where others write in it all the time; in each case nothing is deleted.
     """
     if typed_name.strip() != project.name:
-        message = f"Type the project's name, {project.name}, to delete it."
-        raise InvalidError(message, fields={"typed_name": [message]})
+        raise InvalidError(f"Type the project's name, {project.name}, to delete it.", field="typed_name")
     _look_at_tables()
     for _ in range(MOST_TRIES):
         try:

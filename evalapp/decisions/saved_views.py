@@ -44,8 +44,9 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
     """
     name = checked_name(name, of="the view", longest=80)
     if campaign.compares:
-        message = "This campaign compares outputs; only views of ratings can be saved."
-        raise InvalidError(message, fields={"campaign": [message]})
+        raise InvalidError(
+            "This campaign compares outputs; only views of ratings can be saved.", field="campaign"
+        )
     kept = _checked_query(campaign, query)
     if campaign.saved_views.count() >= MOST_VIEWS:
         raise ConflictError(f"This campaign has {MOST_VIEWS} saved views; delete one first.")
@@ -103,8 +104,9 @@ def require_may_change(view: SavedView, person: User) -> None:
 
 def _checked_query(campaign: Campaign, query: str) -> str:
     if len(query) > LONGEST_QUERY or "\x00" in query:
-        message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
-        raise InvalidError(message, fields={"query": [message]})
+        raise InvalidError(
+            f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters.", field="query"
+        )
     given = QueryDict(query.removeprefix("?"))
     wanted = read_filter(campaign, given)
     if wanted.problems or wanted.unknown:
@@ -114,14 +116,14 @@ def _checked_query(campaign: Campaign, query: str) -> str:
     kept = [(name, value) for name in KEPT for value in given.getlist(name)[:1] if value]
     chosen = [(choice.part, choice.value) for choice in wanted.choices]
     if not kept and not chosen:
-        message = "The view has no filter. Choose a filter first, then save the view."
-        raise InvalidError(message, fields={"query": [message]})
+        raise InvalidError(
+            "The view has no filter. Choose a filter first, then save the view.", field="query"
+        )
     return urlencode([*kept, *chosen])
 
 
 def _taken(name: str) -> ConflictError:
-    message = f"There is a view called “{name}” already. Choose another name."
-    return ConflictError(message, fields={"name": [message]})
+    return ConflictError(f"There is a view called “{name}” already. Choose another name.", field="name")
 
 
 def _data(view: SavedView) -> dict[str, object]:

@@ -157,8 +157,7 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
             " them. Decide on a campaign whose items were sampled at random."
         )
     if len(note) > MAX_NOTE or "\x00" in note:
-        message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
-        raise InvalidError(message, fields={"note": [message]})
+        raise InvalidError(f"The note takes at most {MAX_NOTE:,} characters, none of them NUL.", field="note")
 
 
 def _require_evidence(found: ComparisonResult, judged: PairResults | None, *, has_evaluation: bool) -> None:
@@ -178,10 +177,11 @@ def _require_evidence(found: ComparisonResult, judged: PairResults | None, *, ha
 def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> None:
     """What is decided otherwise than a gate says is read again by whoever audits it."""
     if verdict != evaluation.verdict and not note.strip():
-        message = (
-            f"The gate says {evaluation.get_verdict_display().lower()}. Give a reason for deciding otherwise."
+        raise InvalidError(
+            f"The gate says {evaluation.get_verdict_display().lower()}."
+            " Give a reason for deciding otherwise.",
+            field="note",
         )
-        raise InvalidError(message, fields={"note": [message]})
 
 
 def _holds(standing: Decision, said: dict[str, Any]) -> bool:

@@ -40,11 +40,9 @@ def require_signable(
     did not pass.
     """
     if evaluation.campaign_gate.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
-        message = "This evaluation belongs to another candidate or campaign."
-        raise InvalidError(message, fields={"evaluation": [message]})
+        raise InvalidError("This evaluation belongs to another candidate or campaign.", field="evaluation")
     if not evaluation.may_be_signed:
-        message = evaluation.why_not_signed
-        raise InvalidError(message, fields={"evaluation": [message]})
+        raise InvalidError(evaluation.why_not_signed, field="evaluation")
     if message := why_not_signed_by(evaluation, by):
         raise NotAllowedError(message)
     newer = evaluation.campaign_gate.evaluations.filter(candidate=candidate, pk__gt=evaluation.pk)

@@ -70,8 +70,10 @@ def propose_rows(
                 created_by=by,
             )
     except IntegrityError as error:
-        message = f"This project already has an export named “{name}”. Open it, or choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise ConflictError(
+            f"This project already has an export named “{name}”. Open it, or choose another name.",
+            field="name",
+        ) from error
     while batch := list(islice(selected, 2000)):
         ExportRow.objects.bulk_create(
             ExportRow(
@@ -125,7 +127,7 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
     """
     decision = _known_decision(decision)
     if decision == RowDecision.EDITED and row.kind == RowKind.RATED:
-        raise InvalidError(AS_GIVEN, fields={"text": [AS_GIVEN]})
+        raise InvalidError(AS_GIVEN, field="text")
     if row.review is not None and row.review.reviewer_id == by.pk:
         raise NotAllowedError("You wrote this correction, so somebody else must decide on it.")
     edited = _checked_edit(text) if decision == RowDecision.EDITED else ""

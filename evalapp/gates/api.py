@@ -398,8 +398,7 @@ class CampaignGateAttestations(CampaignGateView):
         candidates = [entry.model_version for entry in campaign.candidates.select_related("model_version")]
         candidate = next((each for each in candidates if each.label == values["candidate"]), None)
         if candidate is None:
-            message = f"{campaign} has no candidate “{values['candidate']}”."
-            raise InvalidError(message, fields={"candidate": [message]})
+            raise InvalidError(f"{campaign} has no candidate “{values['candidate']}”.", field="candidate")
         return attest_training_data(
             campaign=campaign, candidate=candidate, statement=values["statement"], by=self.person
         )

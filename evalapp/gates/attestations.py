@@ -31,13 +31,13 @@ def attest_training_data(
     elif len(statement) > LONGEST_STATEMENT:
         problem = f"Give at most {LONGEST_STATEMENT:,} characters."
     if problem:
-        raise InvalidError(problem, fields={"statement": [problem]})
+        raise InvalidError(problem, field="statement")
     if not campaign.candidates.filter(model_version=candidate).exists():
         problem = f"{candidate.label} is not a candidate of {campaign}."
     elif not training_data_of(candidate).unknown:
         problem = f"The training data of {candidate.label} is known here, so it is compared with the prompts."
     if problem:
-        raise InvalidError(problem, fields={"candidate": [problem]})
+        raise InvalidError(problem, field="candidate")
     try:
         with transaction.atomic():
             attestation = TrainingDataAttestation.objects.create(

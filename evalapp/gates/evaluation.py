@@ -161,7 +161,7 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
             f"{candidate.label} is the champion that the others are compared with. Choose another candidate."
         )
     if problem:
-        raise InvalidError(problem, fields={"candidate": [problem]})
+        raise InvalidError(problem, field="candidate")
     training = training_data_of(candidate)
     attestation = campaign.attestations.filter(candidate=candidate).first()
     clean = clean_check(campaign, training, attestation)

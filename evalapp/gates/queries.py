@@ -139,11 +139,12 @@ def candidate_named(campaign_gate: CampaignGate, label: str) -> ModelVersion:
     if label:
         found = next((version for version in choices if version.label == label), None)
         if found is None:
-            message = f"There is no candidate “{label}” to evaluate the gate on. There is: {named}."
-            raise InvalidError(message, fields={"candidate": [message]})
+            raise InvalidError(
+                f"There is no candidate “{label}” to evaluate the gate on. There is: {named}.",
+                field="candidate",
+            )
         return found
     tuned = [version for version in choices if version.is_tuned]
     if len(choices) == 1 or tuned:
         return (tuned or choices)[0]
-    message = f"Choose a candidate: {named}."
-    raise InvalidError(message, fields={"candidate": [message]})
+    raise InvalidError(f"Choose a candidate: {named}.", field="candidate")

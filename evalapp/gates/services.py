@@ -70,10 +70,10 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     latest = project.gates.filter(name=name).order_by("-version").first()
     if gate is None and latest is not None:
-        message = (
-            f"The project has a gate called “{name}” already. Open it to change it, or choose another name."
+        raise ConflictError(
+            f"The project has a gate called “{name}” already. Open it to change it, or choose another name.",
+            field="name",
         )
-        raise ConflictError(message, fields={"name": [message]})
     if gate is not None and latest is not None and latest.pk != gate.pk:
         raise ConflictError(f"There is a newer version of “{name}”. Open {latest} and change that one.")
     population = ResultsApplyTo(plan.population or project.population)
@@ -136,9 +136,9 @@ def apply_gate(
     ConflictError where it is applied already.
     """
     if campaign.compares:
-        raise InvalidError(COMPARES, fields={"gate": [COMPARES]})
+        raise InvalidError(COMPARES, field="gate")
     if campaign.picked_because:
-        raise InvalidError(PICKED, fields={"gate": [PICKED]})
+        raise InvalidError(PICKED, field="gate")
     # A gate binds every decision of the project, so the project's row serialises the two.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     conditions = gate.asked
@@ -170,12 +170,12 @@ def apply_gate(
 def _require_counterfactuals(campaign: Campaign) -> None:
     rows = campaign.dataset_version.examples.filter(split=campaign.split, metadata__has_key=FIELD)
     if not rows.exists():
-        message = (
+        raise InvalidError(
             f"This gate asks for counterfactual fairness, and the rows of {campaign.dataset_version} are no"
             " counterfactual pairs. Create a counterfactual dataset on the page of a dataset version, and"
-            " review its rows."
+            " review its rows.",
+            field="gate",
         )
-        raise InvalidError(message, fields={"gate": [message]})
 
 
 def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
@@ -185,16 +185,16 @@ def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
     else:
         found = next((each for each in candidates if each.pk == wanted.pk), None)
     if found is None:
-        message = (
+        raise InvalidError(
             "This gate compares a candidate with the champion, and the campaign has no champion among its"
             " candidates. Choose which candidate is the champion here."
             if wanted is None
-            else f"{wanted.label} is not a candidate of {campaign}."
+            else f"{wanted.label} is not a candidate of {campaign}.",
+            field="champion",
         )
-        raise InvalidError(message, fields={"champion": [message]})
     if len(candidates) < 2:
-        message = (
-            "The champion is the campaign's only candidate, so there is no candidate to compare with it."
+        raise InvalidError(
+            "The champion is the campaign's only candidate, so there is no candidate to compare with it.",
+            field="champion",
         )
-        raise InvalidError(message, fields={"champion": [message]})
     return found

@@ -117,7 +117,7 @@ def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
         for path in upload_folder().glob(f"{Path(stored_name).stem}.*"):
             path.unlink(missing_ok=True)
         if isinstance(error, FileProblemError):
-            raise InvalidError(str(error), fields={"file": [str(error)]}) from error
+            raise InvalidError(str(error), field="file") from error
         raise
 
 

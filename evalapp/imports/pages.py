@@ -65,7 +65,7 @@ def require_usable(request: Request) -> None:
     request._request.upload_handlers.insert(0, refusing)
     given = request.data
     if refusing.problem:
-        raise InvalidError(refusing.problem, fields={"file": [refusing.problem]})
+        raise InvalidError(refusing.problem, field="file")
     del given
 
 

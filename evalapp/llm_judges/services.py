@@ -25,10 +25,6 @@ LONGEST_MODEL = 200
 LONGEST_VERSION = 100
 
 
-def _refused(field: str, message: str) -> InvalidError:
-    return InvalidError(message, fields={field: [message]})
-
-
 @transaction.atomic
 def create_judge(
     *,
@@ -51,13 +47,13 @@ def create_judge(
     name = checked_name(name, of="the judge", longest=60)
     url = checked_url(url)
     if not criterion.is_rated:
-        raise _refused("criterion", "An LLM judge gives a level; this criterion has none.")
+        raise InvalidError("An LLM judge gives a level; this criterion has none.", field="criterion")
     model, model_version = _checked_model(model, model_version)
     if not math.isfinite(temperature) or not 0 <= temperature <= 2:
-        raise _refused("temperature", "The temperature is between 0 and 2.")
+        raise InvalidError("The temperature is between 0 and 2.", field="temperature")
     prompt = prompt.replace("\r\n", "\n") or default_prompt(criterion)
     if problem := prompt_problem(prompt):
-        raise _refused("prompt", problem)
+        raise InvalidError(problem, field="prompt")
     secret = checked_key(secret)
     Project.objects.select_for_update().get(pk=project.pk)
     if project.llm_judges.count() >= MOST_JUDGES:
@@ -78,8 +74,9 @@ def create_judge(
         with transaction.atomic():
             judge.save()
     except IntegrityError as error:
-        message = f"This project has a judge named “{name}” already. Choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise ConflictError(
+            f"This project has a judge named “{name}” already. Choose another name.", field="name"
+        ) from error
     record(
         "llm_judge.created",
         by=by,
@@ -97,9 +94,9 @@ def _checked_model(model: str, version: str) -> tuple[str, str]:
         ("model_version", version, LONGEST_VERSION),
     ):
         if len(text) > longest or not text.isprintable():
-            raise _refused(field, f"At most {longest} visible characters.")
+            raise InvalidError(f"At most {longest} visible characters.", field=field)
     if not model:
-        raise _refused("model", "Give the endpoint's name for the model.")
+        raise InvalidError("Give the endpoint's name for the model.", field="model")
     return model, version
 
 
@@ -143,8 +140,8 @@ def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Jo
     campaign.
     """
     if not campaigns_of(judge).filter(pk=campaign.pk).exists():
-        raise _refused(
-            "campaign", "This campaign has not been opened to rate answers by the judge's criterion."
+        raise InvalidError(
+            "This campaign has not been opened to rate answers by the judge's criterion.", field="campaign"
         )
     checked_url(judge.url)
     opened_key(judge)

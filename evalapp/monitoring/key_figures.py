@@ -124,4 +124,4 @@ def metric_choices(stream: Stream | None) -> list[tuple[str, str]]:
 
 
 def _invalid(message: str) -> InvalidError:
-    return InvalidError(message, fields={"key_figures": [message]})
+    return InvalidError(message, field="key_figures")

@@ -164,10 +164,10 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
 
 
 def _taken(name: str) -> ConflictError:
-    message = (
-        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another."
+    return ConflictError(
+        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another.",
+        field="name",
     )
-    return ConflictError(message, fields={"name": [message]})
 
 
 Problem = tuple[str, str]

@@ -79,8 +79,9 @@ def start_ratings_import(
     project = ratings_import.project
     require_new(project=project, content_hash=current.content_hash)
     if not checks_only and project.campaigns.filter(name=" ".join(options.name.split())).exists():
-        message = f"This project has a campaign named “{options.name}” already. Choose another name."
-        raise ConflictError(message, fields={"name": [message]})
+        raise ConflictError(
+            f"This project has a campaign named “{options.name}” already. Choose another name.", field="name"
+        )
     job = flow.start(
         ratings_import,
         options=options,

@@ -239,8 +239,9 @@ class Storing:
                     created_by=self._by,
                 )
         except IntegrityError as error:
-            message = f"This project has a campaign named “{name}” already. Choose another name."
-            raise ConflictError(message, fields={"name": [message]}) from error
+            raise ConflictError(
+                f"This project has a campaign named “{name}” already. Choose another name.", field="name"
+            ) from error
         entries = CampaignCandidate.objects.bulk_create(
             CampaignCandidate(campaign=campaign, model_version=version, position=position)
             for position, version in enumerate(versions)

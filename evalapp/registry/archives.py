@@ -173,4 +173,4 @@ def _damage_told() -> Iterator[None]:
 
 
 def _refused(message: str) -> InvalidError:
-    return InvalidError(message, fields={"archive": [message]})
+    return InvalidError(message, field="archive")

@@ -14,9 +14,11 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     if not text.strip():
         return ""
     if len(text) > MOST_TEMPLATE_CHARACTERS:
-        raise _refused(f"The template has more than {MOST_TEMPLATE_CHARACTERS:,} characters.", field)
+        raise InvalidError(
+            f"The template has more than {MOST_TEMPLATE_CHARACTERS:,} characters.", field=field
+        )
     if bad := bad_character(text):
-        raise _refused(f"The template has {bad}. Save it as plain text in UTF-8.", field)
+        raise InvalidError(f"The template has {bad}. Save it as plain text in UTF-8.", field=field)
     environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
     # Of transformers: marks the turns of the assistant, for a loss on those alone.
     plain = (
@@ -34,22 +36,21 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
         names = meta.find_undeclared_variables(environment.parse(plain))
     except RecursionError as error:
         message = "The template is nested too deeply, or one of its expressions is too long. Simplify it."
-        raise _refused(message, field) from error
+        raise InvalidError(message, field=field) from error
     except TemplateSyntaxError as error:
-        raise _refused(
-            f"The template cannot be read: line {error.lineno}: {error.message}. Give the file "
-            f"chat_template.jinja, or the "
-            "text of chat_template in tokenizer_config.json.", field,
-        ) from error  # fmt: skip
+        raise InvalidError(
+            f"The template cannot be read: line {error.lineno}: {error.message}. Give the file"
+            " chat_template.jinja, or the text of chat_template in tokenizer_config.json.",
+            field=field,
+        ) from error
     except ValueError as error:  # jinja2 reads a number as Python does
-        raise _refused("The template has a number with too many digits. Shorten it.", field) from error
+        raise InvalidError(
+            "The template has a number with too many digits. Shorten it.", field=field
+        ) from error
     if "messages" not in names:
-        raise _refused(
+        raise InvalidError(
             "The template does not use “messages”, so it would write the same text for every conversation."
-            " Give the template that the model was tuned with.", field,
-        )  # fmt: skip
+            " Give the template that the model was tuned with.",
+            field=field,
+        )
     return text
-
-
-def _refused(message: str, field: str) -> InvalidError:
-    return InvalidError(message, fields={field: [message]})

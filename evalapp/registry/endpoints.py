@@ -46,8 +46,9 @@ def create_endpoint(
         with transaction.atomic():
             endpoint.save()
     except IntegrityError as error:
-        message = f"This project has an endpoint named “{name}” already. Choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise ConflictError(
+            f"This project has an endpoint named “{name}” already. Choose another name.", field="name"
+        ) from error
     data = {"url": endpoint.origin, "has_key": bool(secret)}
     record("endpoint.created", by=by, obj=endpoint, project=project, data=data)
     return endpoint
@@ -64,8 +65,10 @@ def change_endpoint(*, endpoint: Endpoint, url: str, secret: str, parallel: int,
     url, secret = checked_url(url), checked_key(secret)
     _require_parallel(parallel)
     if url != locked.url and locked.sealed_key and not secret:
-        message = "Enter the API key again: one is sent only to the endpoint that it was entered for."
-        raise InvalidError(message, fields={"secret": [message]})
+        raise InvalidError(
+            "Enter the API key again: one is sent only to the endpoint that it was entered for.",
+            field="secret",
+        )
     locked.url, locked.parallel = url, parallel
     if secret:
         locked.sealed_key = sealed(_PURPOSE, locked.key, secret)
@@ -112,8 +115,9 @@ def register_endpoint_model(
     """
     model = model.strip()
     if not model or len(model) > LONGEST_MODEL or not model.isprintable():
-        message = f"Give the endpoint's name for the model, in at most {LONGEST_MODEL} characters."
-        raise InvalidError(message, fields={"model": [message]})
+        raise InvalidError(
+            f"Give the endpoint's name for the model, in at most {LONGEST_MODEL} characters.", field="model"
+        )
     checked_words(label, system_prompt, prompt_template, may_be_empty=True)
     request = _checked_request(request or {})
     group, _ = Model.objects.get_or_create(
@@ -153,11 +157,10 @@ def _checked_request(request: dict[str, Any]) -> dict[str, Any]:
     elif len(json.dumps(request)) > LONGEST_REQUEST:
         problem = f"At most {LONGEST_REQUEST:,} characters."
     if problem:
-        raise InvalidError(problem, fields={"request": [problem]})
+        raise InvalidError(problem, field="request")
     return request
 
 
 def _require_parallel(parallel: int) -> None:
     if not 1 <= parallel <= MOST_PARALLEL:
-        message = f"Between 1 and {MOST_PARALLEL} parallel requests."
-        raise InvalidError(message, fields={"parallel": [message]})
+        raise InvalidError(f"Between 1 and {MOST_PARALLEL} parallel requests.", field="parallel")

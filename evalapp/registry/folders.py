@@ -218,4 +218,4 @@ def _can_be_kept(path: Path) -> bool:
 
 
 def _refused(message: str) -> InvalidError:
-    return InvalidError(message, fields={"folder": [message]})
+    return InvalidError(message, field="folder")

@@ -80,8 +80,9 @@ def register_base(
     with transaction.atomic():
         model, created = Model.objects.get_or_create(project=project, name=name, defaults={"created_by": by})
         if not created:
-            message = f"The project has a model called “{name}” already. Choose another name."
-            raise ConflictError(message, fields={"name": [message]})
+            raise ConflictError(
+                f"The project has a model called “{name}” already. Choose another name.", field="name"
+            )
         return add_version(
             model,
             by=by,
@@ -260,8 +261,7 @@ def checked_words(
     try:
         candidate.check("The prompt")
     except RecordError as error:
-        message = _sentence(str(error))
-        raise InvalidError(message, fields={"prompt_template": [message]}) from error
+        raise InvalidError(_sentence(str(error)), field="prompt_template") from error
 
 
 def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
@@ -271,8 +271,9 @@ def add_version(model: Model, *, by: User | None, label: str, kind: str, **field
     label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():
-        message = f"“{locked.name}” has a version called “{label}” already. Choose another label."
-        raise ConflictError(message, fields={"label": [message]})
+        raise ConflictError(
+            f"“{locked.name}” has a version called “{label}” already. Choose another label.", field="label"
+        )
     number = (locked.versions.aggregate(last=Max("number"))["last"] or 0) + 1
     version = ModelVersion.objects.create(
         model=locked, project=locked.project, number=number, label=label, kind=kind, created_by=by, **fields
@@ -331,13 +332,12 @@ def _facts_of(base: Base) -> dict[str, Any]:
 
 def _require_base(project: Project, base: ModelVersion) -> None:
     if base.project_id != project.pk or base.kind not in STANDING_KINDS:
-        message = "Choose a base model of this project."
-        raise InvalidError(message, fields={"base": [message]})
+        raise InvalidError("Choose a base model of this project.", field="base")
 
 
 def _require_plain(base: ModelVersion) -> None:
     if message := why_not_trainable(base):
-        raise InvalidError(message, fields={"base": [message]})
+        raise InvalidError(message, field="base")
 
 
 @contextmanager
@@ -346,8 +346,7 @@ def _refusals(field: str) -> Iterator[None]:
     try:
         yield
     except UnusableModelError as error:
-        message = _sentence(str(error))
-        raise InvalidError(message, fields={field: [message]}) from error
+        raise InvalidError(_sentence(str(error)), field=field) from error
 
 
 def _sentence(text: str) -> str:

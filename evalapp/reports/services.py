@@ -56,14 +56,16 @@ def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", vi
 
 def _checked_view(campaign: Campaign, view: str) -> ComparisonFilter:
     if len(view) > LONGEST_QUERY:
-        message = f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters."
-        raise InvalidError(message, fields={"view": [message]})
+        raise InvalidError(
+            f"A view is at most {LONGEST_QUERY:,} characters long. Choose fewer filters.", field="view"
+        )
     wanted = view_of(campaign, view)
     # How a page or a list is read filters no report: left out in silence, the report would be of everything.
     if other := next((name for name in QueryDict(view) if not is_filter(name)), None):
-        message = f"“{other[:80]}” is not a filter of a report. Leave it out."
-        raise InvalidError(message, fields={"view": [message]})
+        raise InvalidError(f"“{other[:80]}” is not a filter of a report. Leave it out.", field="view")
     if wanted.is_filtered and campaign.compares:
-        message = f"{campaign} compares answers, and preferences cannot be filtered. Leave the view out."
-        raise InvalidError(message, fields={"view": [message]})
+        raise InvalidError(
+            f"{campaign} compares answers, and preferences cannot be filtered. Leave the view out.",
+            field="view",
+        )
     return wanted

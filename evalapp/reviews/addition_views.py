@@ -126,8 +126,10 @@ def _add_assignments(request: MemberRequest, campaign: Campaign, form: AddAssign
     more = form.cleaned_data["more"]
     added = add_assignments(campaign=campaign, differing=form.differing, more=more, by=request.user)
     if not added.differing:
-        message = "No item has differences that large, or those that do already have added reviewers."
-        raise InvalidError(message, fields={form.where: [message]})
+        raise InvalidError(
+            "No item has differences that large, or those that do already have added reviewers.",
+            field=form.where,
+        )
     left = added.differing - added.items
     left_out = f" {left:,} need more reviewers than the campaign has." if left else ""
     return f"{added.items:,} of {added.differing:,} items go to more reviewers.{left_out}"

@@ -34,8 +34,9 @@ def flag_item(*, review_context: ReviewContext, by: User, note: str) -> Flag:
     """
     note = note.strip()
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
-        message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
-        raise InvalidError(message, fields={"note": [message]})
+        raise InvalidError(
+            f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters.", field="note"
+        )
     if review_context.campaign_reviewer.user_id != by.pk or not (
         review_context.is_claimed or own_reviews(review_context).exists()
     ):

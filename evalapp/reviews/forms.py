@@ -176,8 +176,9 @@ def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text:
         nth, label = _whole(given.occurrence or "1"), _whole(given.label)
         field = f"spans.{key}"
         if not isinstance(nth, int) or nth < 1 or not isinstance(label, int) or label < 1:
-            message = "Enter the occurrence of the words and the label as whole numbers from 1."
-            raise InvalidError(message, fields={field: [message]})
+            raise InvalidError(
+                "Enter the occurrence of the words and the label as whole numbers from 1.", field=field
+            )
         span = span_from_quote(
             text, words=given.words, occurrence=nth, label=label, comment=given.comment, field=field
         )
@@ -206,8 +207,7 @@ def _form_seconds(text: str) -> float:
 
 def read_revision(raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw < 2**31:
-        message = "revision must be a whole number, as the page sent it."
-        raise InvalidError(message, fields={"revision": [message]})
+        raise InvalidError("revision must be a whole number, as the page sent it.", field="revision")
     return raw
 
 

@@ -182,8 +182,7 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
     """
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
-        message = f"Give a reason, in at most {LONGEST_SKIP_REASON} characters."
-        raise InvalidError(message, fields={"reason": [message]})
+        raise InvalidError(f"Give a reason, in at most {LONGEST_SKIP_REASON} characters.", field="reason")
     if not give_back(assignment=assignment, reviewer=reviewer, reason=reason):
         if assignment.campaign.state == CampaignState.CLOSED:
             raise CampaignClosedError(assignment.campaign, ", so this item is no longer expected.")

@@ -202,12 +202,12 @@ def span_from_quote(text: str, *, words: str, occurrence: int, label: int, comme
     for found in range(occurrence):
         start = text.find(words, end) if words else -1
         if start < 0:
-            message = (
+            raise InvalidError(
                 f"“{shown}” is in the answer only {found} time{'s' if found > 1 else ''}. Choose an "
                 "earlier one."
                 if found
-                else f"“{shown}” is not in the answer. Quote it exactly as it is written there."
+                else f"“{shown}” is not in the answer. Quote it exactly as it is written there.",
+                field=field,
             )
-            raise InvalidError(message, fields={field: [message]})
         end = start + len(words)
     return Span(start, end, label, comment)

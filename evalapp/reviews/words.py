@@ -22,5 +22,5 @@ def checked_words(text: str, *, field: str, missing: str, longest: int = LONGEST
     elif bad := bad_character(text):
         problem = f"This has {bad}. Remove it."
     if problem:
-        raise InvalidError(problem, fields={field: [problem]})
+        raise InvalidError(problem, field=field)
     return text

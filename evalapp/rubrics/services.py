@@ -111,8 +111,10 @@ def save_version(
     if problems := draft_problems(keyed):
         raise RubricProblemError(problems)
     if len(instructions) > LONGEST_INSTRUCTIONS or "\x00" in instructions:
-        message = f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters, none of them NUL."
-        raise InvalidError(message, fields={"instructions": [message]})
+        raise InvalidError(
+            f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters, none of them NUL.",
+            field="instructions",
+        )
     instructions = instructions.strip()
     Rubric.objects.select_for_update(no_key=True).get(pk=rubric.pk)
     # Not through ``rubric.versions``: those may be there already, counted by a query that cannot lock.
@@ -212,5 +214,6 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
 
 
 def _name_taken(name: str) -> ConflictError:
-    message = f"This project already has a rubric named “{name}”. Choose another name."
-    return ConflictError(message, fields={"name": [message]})
+    return ConflictError(
+        f"This project already has a rubric named “{name}”. Choose another name.", field="name"
+    )

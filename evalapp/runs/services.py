@@ -496,4 +496,4 @@ def _require_continuable(adapter: ModelVersion, base: ModelVersion, method: str)
 
 
 def _refuse(field: str, message: str) -> None:
-    raise InvalidError(message, fields={field: [message]})
+    raise InvalidError(message, field=field)

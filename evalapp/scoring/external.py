@@ -79,15 +79,17 @@ def create_external_metric(
     name = checked_name(name, of="the metric", longest=LONGEST_NAME)
     _require_not_ours(name)
     if better not in Better.values:
-        raise _refused("better", f"Choose the better direction: {', '.join(Better.values)}.")
+        raise InvalidError(f"Choose the better direction: {', '.join(Better.values)}.", field="better")
     for field, end in (("smallest", smallest), ("largest", largest)):
         if end is not None and not (math.isfinite(end) and abs(end) <= LARGEST_VALUE):
-            raise _refused(field, f"The end of a scale is a number within ±{LARGEST_VALUE:g}.")
+            raise InvalidError(f"The end of a scale is a number within ±{LARGEST_VALUE:g}.", field=field)
     if smallest is not None and largest is not None and smallest >= largest:
-        raise _refused("largest", "The largest value must be above the smallest.")
+        raise InvalidError("The largest value must be above the smallest.", field="largest")
     source = " ".join(source.split())
     if len(source) > LONGEST_SOURCE or "\x00" in source:
-        raise _refused("source", f"Say how the metric is computed, in at most {LONGEST_SOURCE} characters.")
+        raise InvalidError(
+            f"Say how the metric is computed, in at most {LONGEST_SOURCE} characters.", field="source"
+        )
     # Two at once: the later waits here and then counts the earlier.
     Project.objects.select_for_update().get(pk=project.pk)
     if project.external_metrics.count() >= MOST_METRICS:
@@ -104,8 +106,10 @@ def create_external_metric(
                 created_by=by,
             )
     except IntegrityError as error:
-        message = f"This project has an external metric named “{name}” already. Add the scores to that one."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise ConflictError(
+            f"This project has an external metric named “{name}” already. Add the scores to that one.",
+            field="name",
+        ) from error
     record("external_metric.created", by=by, obj=metric, project=project, data={"better": better})
     return metric
 
@@ -114,21 +118,17 @@ def _require_not_ours(name: str) -> None:
     bare = _bare(name)
     for metric in METRICS.values():
         if bare in (_bare(metric.name), _bare(metric.label)):
-            message = (
+            raise InvalidError(
                 f"“{name}” is a metric that is computed here ({metric.label}). Choose another name, such as"
-                f" “{name} (external)”."
+                f" “{name} (external)”.",
+                field="name",
             )
-            raise InvalidError(message, fields={"name": [message]})
     if bare in map(_bare, _OWN_WORDS) or name.strip().lower().startswith(("rule:", "external:")):
-        raise _refused("name", f"“{name}” is the name of a metric here. Choose another name.")
+        raise InvalidError(f"“{name}” is the name of a metric here. Choose another name.", field="name")
 
 
 def _bare(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower()) or name.lower()
-
-
-def _refused(field: str, message: str) -> InvalidError:
-    return InvalidError(message, fields={field: [message]})
 
 
 @transaction.atomic

@@ -39,15 +39,14 @@ def save_label_parser(
     field = field.strip() if kind == ParserKind.JSON_FIELD else ""
     for name, text, longest in (("pattern", pattern, LONGEST_PATTERN), ("field", field, LONGEST_FIELD)):
         if len(text) > longest or "\x00" in text:
-            message = f"At most {longest} characters, none of them NUL."
-            raise InvalidError(message, fields={name: [message]})
+            raise InvalidError(f"At most {longest} characters, none of them NUL.", field=name)
     declared = [" ".join(label.split()) for label in labels]
     try:
         parsing.LabelParser(
             kind, declared or ["label"], pattern=pattern, field=field, ignore_case=ignore_case
         )
     except LabelError as error:
-        raise InvalidError(str(error), fields={error.field: [str(error)]}) from error
+        raise InvalidError(str(error), field=error.field) from error
     parser, _ = LabelParser.objects.update_or_create(
         dataset=dataset,
         defaults={

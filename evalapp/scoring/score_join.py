@@ -62,8 +62,7 @@ def item_field_of_run(run: Run | None, wanted: str = "") -> str:
     if run is not None:
         return item_field_of(examples_of(run), wanted, of=f"“{run.name}”")
     if wanted.strip():
-        message = "Choose the run whose rows have this metadata field."
-        raise InvalidError(message, fields={"item_field": [message]})
+        raise InvalidError("Choose the run whose rows have this metadata field.", field="item_field")
     return ""
 
 

@@ -56,8 +56,7 @@ def save_rule_check(
     if rule_check is not None:
         others = others.exclude(pk=rule_check.pk)
     if others.exists():
-        message = f"There is a rule named “{name}” already."
-        raise InvalidError(message, fields={"name": [message]})
+        raise InvalidError(f"There is a rule named “{name}” already.", field="name")
     if rule_check is None:
         last = project.rule_checks.aggregate(last=Max("position"))["last"]
         rule_check = RuleCheck.objects.create(
@@ -83,14 +82,14 @@ def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
     """The rule a definition describes. Raises InvalidError naming the field that is wrong."""
     for field in ("name", "kind"):
         if field in params:
-            message = f"“{field}” belongs beside the params, not in them."
-            raise InvalidError(message, fields={field: [message]})
+            raise InvalidError(f"“{field}” belongs beside the params, not in them.", field=field)
     for field, value in params.items():
         for number, text in enumerate(value if isinstance(value, list) else [value], start=1):
             if isinstance(text, str) and not has_visible(text):
                 which = f"Text {number}" if isinstance(value, list) else "The text"
-                message = f"{which} has no visible characters; write the text to search for."
-                raise InvalidError(message, fields={field: [message]})
+                raise InvalidError(
+                    f"{which} has no visible characters; write the text to search for.", field=field
+                )
     try:
         return rule_from_dict({**params, "kind": kind, "name": name})
     except RuleError as error:

@@ -187,17 +187,18 @@ def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
 def _checked_events(events: Iterable[str]) -> list[str]:
     chosen = set(events)
     if unknown := sorted(chosen - set(WebhookEvent.values)):
-        message = f"There is no event “{unknown[0][:60]}”. Known: {', '.join(WebhookEvent.values)}."
-        raise InvalidError(message, fields={"events": [message]})
+        raise InvalidError(
+            f"There is no event “{unknown[0][:60]}”. Known: {', '.join(WebhookEvent.values)}.", field="events"
+        )
     if not chosen:
-        message = "Choose at least one event; a webhook without any would never be called."
-        raise InvalidError(message, fields={"events": [message]})
+        raise InvalidError(
+            "Choose at least one event; a webhook without any would never be called.", field="events"
+        )
     return [event for event in WebhookEvent.values if event in chosen]
 
 
 def _taken() -> ConflictError:
-    message = "This project has a webhook at this URL already; change that one."
-    return ConflictError(message, fields={"url": [message]})
+    return ConflictError("This project has a webhook at this URL already; change that one.", field="url")
 
 
 def _in_audit(endpoint: WebhookEndpoint) -> dict[str, object]:

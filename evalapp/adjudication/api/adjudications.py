@@ -110,8 +110,7 @@ class DisputeView(OpenedCampaignView):
 
 def given_value(values: dict[str, Any]) -> int | str | None:
     if values["not_applicable"] and values["value"] is not None:
-        message = "Give a value or say that it is not applicable, not both."
-        raise InvalidError(message, fields={"value": [message]})
+        raise InvalidError("Give a value or say that it is not applicable, not both.", field="value")
     value: int | None = values["value"]
     return NOT_APPLICABLE if values["not_applicable"] else value
 

@@ -208,8 +208,7 @@ class OfCriterionView(PanelView):
         self.names = panel.names
         criterion = chosen_criterion(panel.criteria, self.query["criterion"])
         if criterion is None:
-            message = "This campaign's rubric has no criterion with levels."
-            raise InvalidError(message, fields={"criterion": [message]})
+            raise InvalidError("This campaign's rubric has no criterion with levels.", field="criterion")
         return panel, criterion
 
 
@@ -282,8 +281,9 @@ class ConfusionDetail(OfCriterionView):
         agreement = panel.pair(criterion, pair)
         found = agreement.confusion
         if found is None:
-            message = f"The scale of {criterion.name} is too wide for a table of levels."
-            raise InvalidError(message, fields={"criterion": [message]})
+            raise InvalidError(
+                f"The scale of {criterion.name} is too wide for a table of levels.", field="criterion"
+            )
         return {
             "first": agreement.first,
             "second": agreement.second,

@@ -176,7 +176,6 @@ def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
         key = aim["criterion"]
         if key not in known or f"{key}-kind" in data:
             problem = "is given twice" if key in known else "is not a scale of this campaign"
-            message = f"“{key}” {problem}. Its scales: {', '.join(known) or 'none'}."
-            raise InvalidError(message, fields={"aims": [message]})
+            raise InvalidError(f"“{key}” {problem}. Its scales: {', '.join(known) or 'none'}.", field="aims")
         data |= {f"{key}-{name}": aim[name] for name in ("kind", "expected", "bound", "champion", *PARTS)}
     return data

@@ -113,10 +113,8 @@ class SweepCurve(SweepView):
         by = self.query["by"]
         measure = choices.chosen(by)
         if measure.key != by:
-            message = (
-                f"This sweep has no measure {by!r}. It has {', '.join(each.key for each in choices.choices)}."
-            )
-            raise InvalidError(message, fields={"by": [message]})
+            known = ", ".join(each.key for each in choices.choices)
+            raise InvalidError(f"This sweep has no measure {by!r}. It has {known}.", field="by")
         values = values_of(measure, sweep, table)
         versions = over_versions(table, measure, values) if VERSION in sweep.axes else []
         curve = learning_curve(table, measure, values)

@@ -253,8 +253,9 @@ class CampaignScores:
 def metric_named(name: str, among: Mapping[str, MetricDescription]) -> MetricDescription:
     """Raises InvalidError for a name that is none of these."""
     if name not in among:
-        message = f"There is no metric “{name[:40]}” here. Known: {', '.join(among)}."
-        raise InvalidError(message, fields={"metric": [message]})
+        raise InvalidError(
+            f"There is no metric “{name[:40]}” here. Known: {', '.join(among)}.", field="metric"
+        )
     return among[name]
 
 

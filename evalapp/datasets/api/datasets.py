@@ -327,7 +327,7 @@ class ExampleList(DatasetView):
         rows = with_fields(rows, read_fields(self.query["where"]))
         found = searched(version, rows, self.query["search"])
         if found.problem:
-            raise InvalidError(found.problem, fields={"search": [found.problem]})
+            raise InvalidError(found.problem, field="search")
         return self.page(found.rows)
 
 

@@ -204,4 +204,4 @@ def _is_word(value: Any) -> bool:
 
 
 def _unusable(message: str) -> InvalidError:
-    return InvalidError(message, fields={"lists": [message]})
+    return InvalidError(message, field="lists")

@@ -58,11 +58,14 @@ class CounterfactualPlan:
     def check(self) -> list[Chosen]:
         """What is chosen. Raises InvalidError for what cannot be written."""
         if len(self.lists) > LONGEST_LISTS:
-            message = f"The lists have {len(self.lists):,} characters; {LONGEST_LISTS:,} are the most."
-            raise InvalidError(message, fields={"lists": [message]})
+            raise InvalidError(
+                f"The lists have {len(self.lists):,} characters; {LONGEST_LISTS:,} are the most.",
+                field="lists",
+            )
         if not self.splits or not set(self.splits) <= set(Split.values):
-            message = f"Choose rows of at least one split: {', '.join(Split.values)}."
-            raise InvalidError(message, fields={"splits": [message]})
+            raise InvalidError(
+                f"Choose rows of at least one split: {', '.join(Split.values)}.", field="splits"
+            )
         return chosen_in(self.lists, self.variants)
 
 
@@ -182,8 +185,10 @@ def _require_usable(version: DatasetVersion, chosen: Sequence[Chosen]) -> None:
         )
     names = [each for each in chosen if each.perturbation.key == "name"]
     if names and version.dataset.project.masks_personal_data:
-        message = "This project masks names in its rows, so there are none to change. Leave out Name."
-        raise InvalidError(message, fields={"variants": [message]})
+        raise InvalidError(
+            "This project masks names in its rows, so there are none to change. Leave out Name.",
+            field="variants",
+        )
 
 
 def _dataset_named(project: Project, name: str) -> Dataset | None:
@@ -196,8 +201,9 @@ def _dataset_named(project: Project, name: str) -> Dataset | None:
     last = dataset.versions.order_by("-number").first()
     if last is not None and last.source.startswith(_SOURCE):
         return dataset
-    message = f"This project already has a dataset named “{name}”. Choose another name."
-    raise ConflictError(message, fields={"name": [message]})
+    raise ConflictError(
+        f"This project already has a dataset named “{name}”. Choose another name.", field="name"
+    )
 
 
 def _rows(version: DatasetVersion, splits: Sequence[str]) -> QuerySet[Example]:

@@ -90,7 +90,7 @@ def chosen_in(lists: str, keys: Iterable[str]) -> list[Chosen]:
     elif not found:
         message = "Choose at least one perturbation."
     if message:
-        raise InvalidError(message, fields={"variants": [message]})
+        raise InvalidError(message, field="variants")
     return found
 
 

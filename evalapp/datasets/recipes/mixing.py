@@ -102,14 +102,14 @@ def resolved(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]
             ready.first() if source.version in (NEWEST, ALL) else ready.filter(number=source.version).first()
         )
         if of is None or version is None:
-            message = (
+            raise InvalidError(
                 f"Source {number + 1}: the dataset was deleted. Choose another."
                 if of is None
                 else f"Source {number + 1}: {of.name} has no version yet."
                 if source.version in (NEWEST, ALL)
-                else f"Source {number + 1}: {of.name} has no version {source.version}. Choose another."
+                else f"Source {number + 1}: {of.name} has no version {source.version}. Choose another.",
+                field=f"sources.{number}.version",
             )
-            raise InvalidError(message, fields={f"sources.{number}.version": [message]})
         found.append(ResolvedSource(source, of, None if source.version == ALL else version))
     return found
 

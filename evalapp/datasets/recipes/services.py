@@ -44,8 +44,9 @@ def _saved(
             recipe.save()
             record(action, by=by, obj=recipe, project=recipe.dataset.project, data=recipe.settings)
     except IntegrityError as error:
-        message = f"{recipe.dataset} already has a recipe named “{recipe.name}”. Choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise ConflictError(
+            f"{recipe.dataset} already has a recipe named “{recipe.name}”. Choose another name.", field="name"
+        ) from error
     return recipe
 
 

@@ -84,4 +84,4 @@ def version_named(text: str) -> int | str:
 
 
 def _refuse(field: str, message: str) -> None:
-    raise InvalidError(message, fields={field: [message]})
+    raise InvalidError(message, field=field)

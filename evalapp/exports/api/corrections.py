@@ -77,8 +77,9 @@ class CorrectionDetail(AnalysisView):
         wanted = self.query.get("criterion")
         scales = {criterion.key: criterion for criterion in scores.scales}
         if wanted is not None and wanted not in scales:
-            message = f"There is no scale “{wanted}”. Known: {', '.join(scales) or 'none'}."
-            raise InvalidError(message, fields={"criterion": [message]})
+            raise InvalidError(
+                f"There is no scale “{wanted}”. Known: {', '.join(scales) or 'none'}.", field="criterion"
+            )
         return correction_report(scores, scales[wanted] if wanted else next(iter(scales.values()), None))
 
     @operation("Measure corrections", result=JobSerializer, status=202)

@@ -97,8 +97,9 @@ class StreamDailyMetrics(StreamView):
             dt.date(1970, 1, 1), until - dt.timedelta(days=min(DAYS, until.toordinal() - 1))
         )
         if not 0 <= (until - since).days <= MOST_DAYS or since.year < 1970:
-            message = f"Ask for at most {MOST_DAYS} days, from the earlier to the later."
-            raise InvalidError(message, fields={"from": [message]})
+            raise InvalidError(
+                f"Ask for at most {MOST_DAYS} days, from the earlier to the later.", field="from"
+            )
         metric = self.query["metric"]
         found = series_of(
             stream,

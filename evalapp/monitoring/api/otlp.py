@@ -131,7 +131,7 @@ class OtlpTraces(ApiView):
         stream_id = number_of(number)
         if not slug or stream_id is None:
             told = f"“{given[:80]}” names no stream." if given else "The request names no stream."
-            raise InvalidError(f"{told} {_HOW}", fields={STREAM_HEADER: [f"{told} {_HOW}"]})
+            raise InvalidError(f"{told} {_HOW}", field=STREAM_HEADER)
         membership = membership_for(self.person, slug, Permission.EDIT_DATA)
         streams = Stream.objects.filter(project=membership.project).select_related("project")
         return get_or_missing(streams, pk=stream_id)

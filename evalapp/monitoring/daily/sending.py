@@ -46,7 +46,7 @@ def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | 
         elif place in rows:
             problem = f"“{each.metric}” of {each.day} is given twice. Keep one of them."
         if problem:
-            raise InvalidError(problem, fields={f"metrics.{number}": [problem]})
+            raise InvalidError(problem, field=f"metrics.{number}")
         rows[place] = _row(stream, each)
     DailyMetric.objects.bulk_create(
         rows.values(),

@@ -47,11 +47,11 @@ def record_deployment(
     now = timezone.now()
     started_at = started_at or now
     if version.project_id != stream.project_id:
-        raise _invalid("version", f"“{version.label}” is a model of another project.")
+        raise InvalidError(f"“{version.label}” is a model of another project.", field="version")
     if not 0 < share <= 1:
-        raise _invalid("share", "The share of the traffic is above 0 and at most 1.")
+        raise InvalidError("The share of the traffic is above 0 and at most 1.", field="share")
     if started_at > now + _AHEAD:
-        raise _invalid("started_at", f"{started_at.isoformat()} is in the future. Check the clock.")
+        raise InvalidError(f"{started_at.isoformat()} is in the future. Check the clock.", field="started_at")
     running = stream.deployments.select_for_update(of=("self",)).filter(ended_at=None)
     replaced = running if share == 1 else running.filter(version=version)
     if replaced.filter(version=version, share=share).exists():
@@ -59,13 +59,13 @@ def record_deployment(
     latest = replaced.order_by("-started_at").first()
     if latest is not None and started_at < latest.started_at:
         message = f"“{latest.version.label}” serves since {latest.started_at.isoformat()}. Give a later time."
-        raise _invalid("started_at", message)
+        raise InvalidError(message, field="started_at")
     taken = running.exclude(pk__in=replaced).aggregate(total=Sum("share"))["total"] or 0
     if taken + share > _NEARLY_ALL:
         message = (
             f"Other versions serve {taken:.0%} of the traffic. Give at most {1 - taken:.0%}, or end one."
         )
-        raise _invalid("share", message)
+        raise InvalidError(message, field="share")
     replaced.update(ended_at=started_at)
     deployment = Deployment.objects.create(
         stream=stream,
@@ -96,9 +96,11 @@ def end_deployment(
     if locked.ended_at is not None:
         raise ConflictError("This deployment has ended already.")
     if ended_at > now + _AHEAD:
-        raise _invalid("ended_at", f"{ended_at.isoformat()} is in the future. Check the clock.")
+        raise InvalidError(f"{ended_at.isoformat()} is in the future. Check the clock.", field="ended_at")
     if ended_at < locked.started_at:
-        raise _invalid("ended_at", f"It started at {locked.started_at.isoformat()}. Give a later time.")
+        raise InvalidError(
+            f"It started at {locked.started_at.isoformat()}. Give a later time.", field="ended_at"
+        )
     locked.ended_at = ended_at
     locked.save(update_fields=["ended_at"])
     project = deployment.stream.project
@@ -118,7 +120,9 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
     lock_unended(stream)
     reason = _checked("reason", reason, LONGEST_NOTE)
     if not reason:
-        raise _invalid("reason", f"Give the reason for the roll back, in 1 to {LONGEST_NOTE} characters.")
+        raise InvalidError(
+            f"Give the reason for the roll back, in 1 to {LONGEST_NOTE} characters.", field="reason"
+        )
     history = list(stream.deployments.select_related("version").order_by("-started_at", "-pk"))
     newest = history[0] if history else None
     earlier = next((each for each in history[1:] if newest and each.version_id != newest.version_id), None)
@@ -141,11 +145,9 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
 def _checked(field: str, text: str, longest: int) -> str:
     text = " ".join(text.split())
     if len(text) > longest:
-        raise _invalid(field, f"It has {len(text):,} characters; the limit is {longest}. Shorten it.")
+        raise InvalidError(
+            f"It has {len(text):,} characters; the limit is {longest}. Shorten it.", field=field
+        )
     if bad := bad_character(text):
-        raise _invalid(field, f"The text has {bad}. Remove it.")
+        raise InvalidError(f"The text has {bad}. Remove it.", field=field)
     return text
-
-
-def _invalid(field: str, message: str) -> InvalidError:
-    return InvalidError(message, fields={field: [message]})

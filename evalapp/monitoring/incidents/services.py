@@ -81,11 +81,11 @@ def close_incident(*, incident: Incident, reason: str, by: User) -> None:
     locked = _locked(incident)
     reason = " ".join(reason.split())
     if not reason or len(reason) > LONGEST_REASON:
-        message = f"Give the reason for closing the incident, in 1 to {LONGEST_REASON} characters."
-        raise InvalidError(message, fields={"reason": [message]})
+        raise InvalidError(
+            f"Give the reason for closing the incident, in 1 to {LONGEST_REASON} characters.", field="reason"
+        )
     if bad := bad_character(reason):
-        message = f"The reason has {bad}. Remove it."
-        raise InvalidError(message, fields={"reason": [message]})
+        raise InvalidError(f"The reason has {bad}. Remove it.", field="reason")
     Incident.objects.filter(pk=locked.pk).update(
         state=IncidentState.CLOSED, closed_at=Now(), closed_by=by, reason=reason
     )

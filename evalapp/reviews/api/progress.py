@@ -140,8 +140,9 @@ def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str
 def _criterion(campaign: Campaign, key: str) -> Criterion:
     criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
     if key not in criteria:
-        message = f"There is no criterion “{key}” to compare. Known: {', '.join(criteria)}."
-        raise InvalidError(message, fields={"criterion": [message]})
+        raise InvalidError(
+            f"There is no criterion “{key}” to compare. Known: {', '.join(criteria)}.", field="criterion"
+        )
     return criteria[key]
 
 

@@ -163,6 +163,5 @@ class KnownFileForm(forms.Form):
             return []
         file = self.cleaned_data["file"]
         if file.size > LARGEST_FILE:
-            message = f"The file is larger than {LARGEST_FILE // 1024 // 1024} MB."
-            raise InvalidError(message, fields={"file": [message]})
+            raise InvalidError(f"The file is larger than {LARGEST_FILE // 1024 // 1024} MB.", field="file")
         return self.of.read_file(file.read())

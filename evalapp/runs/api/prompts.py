@@ -46,8 +46,7 @@ def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
     """The rows that a body wants shown, taken out of its values; None where it names none."""
     wanted, rows = values.pop("examples_version"), values.pop("example_rows")
     if (wanted is None) != (not rows):
-        message = "Give a version and the numbers of its rows, or neither."
-        raise InvalidError(message, fields={"example_rows": [message]})
+        raise InvalidError("Give a version and the numbers of its rows, or neither.", field="example_rows")
     if wanted is None:
         return None
     versions = trainable_versions(project)

@@ -30,11 +30,11 @@ def allow_contamination(
     """
     reason = reason.strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
-        message = (
+        raise InvalidError(
             f"Say in {SHORTEST_REASON} to {LONGEST_REASON:,} characters why training on these rows is right:"
-            " the reason is shown with every score of the trained model."
+            " the reason is shown with every score of the trained model.",
+            field="reason",
         )
-        raise InvalidError(message, fields={"reason": [message]})
     found = known_leaks(version)
     if found is None or not found.leaks["pairs"]:
         raise ConflictError(

@@ -56,4 +56,4 @@ def _turns(version: DatasetVersion, row: int, example: Example | None) -> list[d
 
 
 def _refuse(message: str) -> NoReturn:
-    raise InvalidError(message, fields={FIELD: [message]})
+    raise InvalidError(message, field=FIELD)

@@ -23,11 +23,12 @@ class Progress(NamedTuple):
 def checked_shards(wanted: object, *, has_base: bool) -> int:
     """Into how many parts the rows may be split. Raises InvalidError."""
     if type(wanted) is not int or not 1 <= wanted <= MOST_SHARDS:
-        message = f"Split the rows into 1 to {MOST_SHARDS} shards."
-        raise InvalidError(message, fields={"shards": [message]})
+        raise InvalidError(f"Split the rows into 1 to {MOST_SHARDS} shards.", field="shards")
     if wanted > 1 and not has_base:
-        message = "API models are asked by one worker, several requests at once. Leave the shards at 1."
-        raise InvalidError(message, fields={"shards": [message]})
+        raise InvalidError(
+            "API models are asked by one worker, several requests at once. Leave the shards at 1.",
+            field="shards",
+        )
     return wanted
 
 

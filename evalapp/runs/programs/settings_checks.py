@@ -29,7 +29,7 @@ def refused_settings(error: RecordError) -> InvalidError:
     known = {each.name for spec in _SPECIFICATIONS for each in fields(spec)}
     if named is None or named[1] not in known:
         return InvalidError(message)
-    return InvalidError(message, fields={named[1]: [message]})
+    return InvalidError(message, field=named[1])
 
 
 def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
@@ -135,4 +135,4 @@ def _require_engine_here(spec: GenerationSpec) -> None:
 
 
 def _refusal(field: str, message: str) -> InvalidError:
-    return InvalidError(message, fields={field: [message]})
+    return InvalidError(message, field=field)

@@ -35,10 +35,10 @@ _LONGEST_NAME = 120
 def _checked(name: str) -> str:
     name = checked_name(name, of="the sweep")
     if len(name) > MOST_LETTERS:
-        message = (
-            f"The name of a sweep has {MOST_LETTERS} letters at most; those of its trainings begin with it."
+        raise InvalidError(
+            f"The name of a sweep has {MOST_LETTERS} letters at most; those of its trainings begin with it.",
+            field="name",
         )
-        raise InvalidError(message, fields={"name": [message]})
     return name
 
 
@@ -144,8 +144,7 @@ def _versions(dataset_version: DatasetVersion, numbers: Sequence[int]) -> dict[i
         each.number: each for each in ready.filter(number__in=numbers).select_related("dataset")
     }
     if missing := [number for number in numbers if number not in found]:
-        message = f"{dataset_version.dataset} has no version {missing[0]}."
-        raise InvalidError(message, fields={"axes": [message]})
+        raise InvalidError(f"{dataset_version.dataset} has no version {missing[0]}.", field="axes")
     return found
 
 

@@ -193,4 +193,4 @@ def in_words(combination: Combination) -> str:
 
 
 def _refuse(message: str) -> None:
-    raise InvalidError(message, fields={"axes": [message]})
+    raise InvalidError(message, field="axes")
