@@ -171,17 +171,16 @@ class Environment:
             mode = path.stat().st_mode
             key = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            message = f"The secret key in {path} cannot be read: {error}."
-            raise EnvironmentProblem(message) from error
+            raise EnvironmentProblem(f"The secret key in {path} cannot be read: {error}.") from error
         if mode & 0o007:
-            message = f"The secret key in {path} can be read by every user: run `chmod 600 {path}`."
-            raise EnvironmentProblem(message)
+            raise EnvironmentProblem(
+                f"The secret key in {path} can be read by every user: run `chmod 600 {path}`."
+            )
         if len(key) < SHORTEST_SECRET_KEY:
-            message = (
+            raise EnvironmentProblem(
                 f"The secret key in {path} is shorter than {SHORTEST_SECRET_KEY} characters:"
                 " delete the file and start again; everyone then has to sign in again."
             )
-            raise EnvironmentProblem(message)
         return key
 
 
@@ -297,8 +296,7 @@ class _Reader:
         except ValueError as error:
             # An address may hold a password, so its text stays out of the message.
             shown = "" if name.endswith("_URL") or "@" in text else f"={text!r}"
-            message = f"{name}{shown}: {error}"
-            raise EnvironmentProblem(message) from error
+            raise EnvironmentProblem(f"{name}{shown}: {error}") from error
 
 
 def _allowed_hosts(read: _Reader, bind: Bind) -> tuple[str, ...]:
@@ -306,12 +304,11 @@ def _allowed_hosts(read: _Reader, bind: Bind) -> tuple[str, ...]:
     if named:
         return named
     if bind.reachable_from_other_machines:
-        message = (
+        raise EnvironmentProblem(
             f"EVALAPP_BIND={str(bind)!r} listens to other machines, so EVALAPP_ALLOWED_HOSTS must"
             " name the host names people will use, separated by commas"
             " (for instance EVALAPP_ALLOWED_HOSTS=evalapp.example.org)."
         )
-        raise EnvironmentProblem(message)
     return ("localhost", "127.0.0.1", "[::1]")
 
 

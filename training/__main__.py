@@ -50,8 +50,7 @@ def _with_processes(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) >= 1):
-        message = f"{text!r} is not a whole number from 1"
-        raise argparse.ArgumentTypeError(message)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 

@@ -90,10 +90,9 @@ class Client:
             answer = self._connection.ask("GET", path)
         verdict = verdict_of(campaign, candidate, answer)
         if candidate and verdict.candidate != candidate:
-            message = (
+            raise EvalappError(
                 f"The last evaluation is of “{verdict.candidate}”, not of “{candidate}”. Evaluate the gate."
             )
-            raise EvalappError(message)
         return verdict
 
     def promote(self, verdict: Verdict, note: str = "") -> Promotion:

@@ -79,8 +79,9 @@ def _record(
 def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
     """Signs the evaluation that the verdict is of."""
     if not verdict.is_release or verdict.evaluation is None or verdict.version is None:
-        message = f"Only a recorded “release” is promoted, and the gate says:\n{verdict.explanation}"
-        raise EvalappError(message)
+        raise EvalappError(
+            f"Only a recorded “release” is promoted, and the gate says:\n{verdict.explanation}"
+        )
     body = {
         "campaign": verdict.campaign,
         "candidate": verdict.version,

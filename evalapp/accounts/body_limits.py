@@ -79,8 +79,7 @@ def _require_allowed(request: HttpRequest, length: int, person: User | None) -> 
             membership_for(person, slug, view.post_permission)
             limit = larger
     if length > limit:
-        message = f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}"
-        raise TooLargeError(message)
+        raise TooLargeError(f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}")
 
 
 def _match(request: HttpRequest) -> ResolverMatch | None:

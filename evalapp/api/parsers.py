@@ -27,6 +27,7 @@ class StrictJSONParser(BaseParser):
         limit = limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:
-            message = f"The body is larger than {limit:,} bytes. Send less at once, or upload a file."
-            raise TooLargeError(message)
+            raise TooLargeError(
+                f"The body is larger than {limit:,} bytes. Send less at once, or upload a file."
+            )
         return read_json(content)

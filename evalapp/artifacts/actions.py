@@ -17,8 +17,7 @@ def act_on_artifact(act: str, artifact: Artifact, *, by: User | None) -> None:
         removal.set_aside(kind=artifact.kind, path=artifact.path, by=by)
         return
     if artifact.set_aside is None:
-        message = f"“{artifact.title}” is not set aside."
-        raise ConflictError(message)
+        raise ConflictError(f"“{artifact.title}” is not set aside.")
     if act == "keep":
         removal.keep(row=artifact.set_aside, by=by)
     else:

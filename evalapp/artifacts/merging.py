@@ -134,8 +134,7 @@ def _spec_of(merged: MergedExport) -> MergeSpec:
     try:
         fingerprint = check_base(base).fingerprint
     except UnusableModelError as error:
-        message = f"The base cannot be used any more: {error}."
-        raise InvalidError(message) from error
+        raise InvalidError(f"The base cannot be used any more: {error}.") from error
     if fingerprint != version.base.content_hash:
         raise InvalidError(
             f"The base in {base} has other weights than when it was registered, so nothing is merged into"

@@ -115,8 +115,9 @@ def require_no_problems(problems: Sequence[str], *, of: int) -> None:
         shown = list(problems[:_SHOWN_PROBLEMS])
         if len(problems) > len(shown):
             shown.append(f"and {len(problems) - len(shown)} more.")
-        message = f"{len(problems)} of {of} rows have problems; nothing was stored."
-        raise InvalidError(message, fields={"rows": shown})
+        raise InvalidError(
+            f"{len(problems)} of {of} rows have problems; nothing was stored.", fields={"rows": shown}
+        )
 
 
 def gold_rows_of_data(campaign: Campaign, numbers: Iterable[str]) -> dict[int, int]:

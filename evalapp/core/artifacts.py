@@ -69,11 +69,10 @@ def store_errors_explained() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        message = (
+        raise StoreUnavailableError(
             f"{error} Nothing half-done was kept. Try again when it can be reached; EVALAPP_ARTIFACTS names"
             " it, and its keys come from this process's environment."
-        )
-        raise StoreUnavailableError(message) from error
+        ) from error
 
 
 def _folder(path: str) -> Path:

@@ -31,8 +31,7 @@ def read_json(content: bytes, *, any_text: bool = False, most_digits: int = MOST
     except RecursionError as error:
         raise _too_deep() from error
     except JsonProblemError as error:
-        message = f"The body is not usable JSON. {error}"
-        raise InvalidError(message, code="invalid_json") from error
+        raise InvalidError(f"The body is not usable JSON. {error}", code="invalid_json") from error
     if problem := next(_problems(value, "", 1, any_text=any_text), ""):
         raise _refused(problem)
     return value
@@ -100,8 +99,10 @@ def strict_decoder(
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(pairs) > most_fields():
-            problem = f"One object has {len(pairs):,} fields; {most_fields():,} is the limit."
-            raise JsonProblemError(problem, "Leave out those that are not needed.")
+            raise JsonProblemError(
+                f"One object has {len(pairs):,} fields; {most_fields():,} is the limit.",
+                "Leave out those that are not needed.",
+            )
         fields = dict(pairs)
         if len(fields) != len(pairs):
             # Counted in one pass: to count each name anew would take hours with one object.
@@ -114,8 +115,10 @@ def strict_decoder(
 
     def integer(text: str) -> int:
         if (digits := len(text.lstrip("-"))) > most_digits:
-            problem = f"The number {text[:12]}… has {digits:,} digits; {most_digits} is the limit."
-            raise JsonProblemError(problem, "Write it as text, in quotes.")
+            raise JsonProblemError(
+                f"The number {text[:12]}… has {digits:,} digits; {most_digits} is the limit.",
+                "Write it as text, in quotes.",
+            )
         return int(text)
 
     def real(text: str) -> float:

@@ -108,8 +108,7 @@ def model_alias(request: MemberRequest, version_id: int) -> HttpResponse:
     version = get_or_missing(versions_of(request.project), pk=version_id)
     form = AliasForm(request.POST)
     if not form.is_valid():
-        message = "Choose champion, challenger or none."
-        raise InvalidError(message)
+        raise InvalidError("Choose champion, challenger or none.")
     set_alias_by_hand(version=version, alias=form.cleaned_data["alias"], by=request.user)
     messages.success(
         request, f"“{version.label}” is now {version.get_alias_display() or 'without an alias'}."

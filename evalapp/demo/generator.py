@@ -63,8 +63,9 @@ def generate_examples(
     clients = all_clients()
     total = training + feedback + test
     if total > len(clients):
-        message = f"{total} examples were asked for, but there are names for {len(clients)} clients only."
-        raise ValueError(message)
+        raise ValueError(
+            f"{total} examples were asked for, but there are names for {len(clients)} clients only."
+        )
     chosen = Random(f"{seed} clients").sample(clients, total)
     goals = all_goals()
     Random(f"{seed} goals").shuffle(goals)

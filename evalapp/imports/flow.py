@@ -65,8 +65,7 @@ def held(record: T) -> T:
     # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
     current = type(record)._default_manager.select_for_update().filter(pk=record.pk).first()
     if current is None:
-        message = f"“{record.file_name}” has been discarded already. Upload it again to import it."
-        raise MissingError(message)
+        raise MissingError(f"“{record.file_name}” has been discarded already. Upload it again to import it.")
     if current.is_done:
         raise ConflictError(
             f"This file has been imported already. Open the {current.became} created from it, or upload"

@@ -150,10 +150,9 @@ def end_previous_program(work: Work) -> None:
     if job.process_id is None or job.process_started is None:
         return
     if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS, patience=ORPHAN_SECONDS):
-        message = (
+        raise AttemptLost(
             f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not stop"
         )
-        raise AttemptLost(message)
 
 
 def _watch(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], None]) -> int:

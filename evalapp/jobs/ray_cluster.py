@@ -169,8 +169,9 @@ class RayCluster:
         try:
             return json.loads(answer.data)
         except ValueError as error:
-            message = f"{self._url} does not answer like Ray's Jobs API. Correct RAY_ADDRESS."
-            raise ClusterError(message) from error
+            raise ClusterError(
+                f"{self._url} does not answer like Ray's Jobs API. Correct RAY_ADDRESS."
+            ) from error
 
 
 def _job(fields: dict[str, Any]) -> RayJob:

@@ -83,8 +83,7 @@ def end_previous_job(work: Work) -> None:
         if all(job.is_waiting for job in running):
             return
         if time.monotonic() > deadline:
-            message = f"The Ray job {running[0].name} of the previous attempt does not stop"
-            raise AttemptLost(message)
+            raise AttemptLost(f"The Ray job {running[0].name} of the previous attempt does not stop")
         work.rest(POLL_SECONDS)
 
 
@@ -102,10 +101,9 @@ def _followed(
             continue
         heard = time.monotonic()
         if job is None:
-            message = (
+            raise AttemptLost(
                 f"The Ray cluster does not know the job {name} any more, perhaps because it was restarted"
             )
-            raise AttemptLost(message)
         if work.is_lost:
             raise LeaseLost
         if job.has_ended:
@@ -120,8 +118,7 @@ def _followed(
                 return job._replace(status="STOPPED")
             give_up_at = time.monotonic() + stop_seconds + ENDING_SECONDS
         if give_up_at is not None and time.monotonic() > give_up_at:
-            message = f"The Ray job {name} does not stop"
-            raise AttemptLost(message)
+            raise AttemptLost(f"The Ray job {name} does not stop")
         on_tick()
 
 
@@ -134,11 +131,10 @@ def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
     if status != 0:
         work.raise_if_cancelled()
         if job.status == "FAILED" and job.exit_code is None:
-            message = (
+            raise AttemptLost(
                 f"The Ray cluster ended the job {job.name}:"
                 f" {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
             )
-            raise AttemptLost(message)
         said = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
         with console.open("a", encoding="utf-8") as file:
             file.write(said + "\n")

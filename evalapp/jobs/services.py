@@ -65,8 +65,9 @@ def request_cancel(*, job: Job, by: User | None) -> None:
         job.refresh_from_db()
         if job.state == JobState.CANCELLING:
             return
-        message = f"This job has ended ({job.get_state_display().lower()}), so there is nothing to cancel."
-        raise ConflictError(message)
+        raise ConflictError(
+            f"This job has ended ({job.get_state_display().lower()}), so there is nothing to cancel."
+        )
     job.refresh_from_db()
     _log(job, text)
     record("job.cancel_requested", by=by, obj=job, project=job.project)
@@ -97,10 +98,9 @@ def retry_job(*, job: Job, by: User | None) -> None:
     )
     job.refresh_from_db()
     if not queued:
-        message = (
+        raise ConflictError(
             f"This job is {job.get_state_display().lower()}; only a failed or cancelled job can be retried."
         )
-        raise ConflictError(message)
     _log(job, "Queued again; it continues from its last checkpoint, if there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
     notify_on_commit(job.queue)
@@ -122,8 +122,7 @@ def request_pause(*, job: Job, by: User | None) -> None:
         job.refresh_from_db()
         if job.state in (JobState.PAUSED, JobState.PAUSING):
             return
-        message = f"This job is {job.get_state_display().lower()}, so there is nothing to pause."
-        raise ConflictError(message)
+        raise ConflictError(f"This job is {job.get_state_display().lower()}, so there is nothing to pause.")
     job.refresh_from_db()
     _log(job, text)
     record("job.pause_requested", by=by, obj=job, project=job.project)
@@ -141,8 +140,9 @@ def resume_job(*, job: Job, by: User | None) -> None:
     # Its attempt ends all the same, since its program may have been told already; it is then queued again.
     elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
         job.refresh_from_db()
-        message = f"This job is {job.get_state_display().lower()}; only a paused job can be resumed."
-        raise ConflictError(message)
+        raise ConflictError(
+            f"This job is {job.get_state_display().lower()}; only a paused job can be resumed."
+        )
     job.refresh_from_db()
     goes_on = "it continues from its saved work" if job.attempt else "it starts when its turn comes"
     _log(job, f"Resumed; {goes_on}.")
@@ -157,8 +157,9 @@ def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
     before = job.get_priority_display().lower()
     if not Job.objects.filter(pk=job.pk, state__in=WAITING_STATES).update(priority=priority):
         job.refresh_from_db()
-        message = f"This job is {job.get_state_display().lower()}; only a queued job has a priority."
-        raise ConflictError(message)
+        raise ConflictError(
+            f"This job is {job.get_state_display().lower()}; only a queued job has a priority."
+        )
     job.refresh_from_db()
     after = job.get_priority_display().lower()
     if after == before:

@@ -99,8 +99,7 @@ def _priority(text: str) -> Priority:
     for priority in Priority:
         if text == str(priority.value):
             return priority
-    message = "Choose a priority from the list."
-    raise InvalidError(message)
+    raise InvalidError("Choose a priority from the list.")
 
 
 def _job(request: MemberRequest, job_id: int) -> Job:

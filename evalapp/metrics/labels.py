@@ -74,8 +74,7 @@ class LabelParser:
         try:
             return compiled_pattern(pattern, ignore_case=self._ignore_case)
         except RuleError as error:
-            message = f"{str(error)[:1].upper()}{str(error)[1:]}."
-            raise LabelError(message, "pattern") from error
+            raise LabelError(f"{str(error)[:1].upper()}{str(error)[1:]}.", "pattern") from error
 
     def folded(self, text: str) -> str:
         """The text as labels are compared: one space between words, and without capitals if so declared."""

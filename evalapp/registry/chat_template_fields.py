@@ -26,7 +26,8 @@ class ChatTemplateForm(forms.Form):
         try:
             return checked_template(content.decode())
         except UnicodeDecodeError as error:
-            message = f"The file is not UTF-8 (byte {error.start:,}). Save it as UTF-8."
-            raise forms.ValidationError(message) from error
+            raise forms.ValidationError(
+                f"The file is not UTF-8 (byte {error.start:,}). Save it as UTF-8."
+            ) from error
         except InvalidError as error:
             raise forms.ValidationError(error.message) from error

@@ -35,8 +35,10 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     try:
         names = meta.find_undeclared_variables(environment.parse(plain))
     except RecursionError as error:
-        message = "The template is nested too deeply, or one of its expressions is too long. Simplify it."
-        raise InvalidError(message, field=field) from error
+        raise InvalidError(
+            "The template is nested too deeply, or one of its expressions is too long. Simplify it.",
+            field=field,
+        ) from error
     except TemplateSyntaxError as error:
         raise InvalidError(
             f"The template cannot be read: line {error.lineno}: {error.message}. Give the file"

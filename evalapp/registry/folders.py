@@ -90,17 +90,15 @@ def folder_of(version: ModelVersion) -> Path:
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"
-        message = (
+        raise InvalidError(
             f"The weights of “{version.label}” were removed on {when}, because nothing needed them. Train it"
             " again, or choose another version."
         )
-        raise InvalidError(message)
     if version.kind == ModelKind.BASE:
         return _base_folder(version)
     if version.kind in TUNED_KINDS:
         return artifacts.fetched(version.path)
-    message = f"“{version.label}” has no weights of its own."
-    raise InvalidError(message)
+    raise InvalidError(f"“{version.label}” has no weights of its own.")
 
 
 def _base_folder(version: ModelVersion) -> Path:

@@ -46,8 +46,9 @@ class WordsForm(forms.Form):
     def clean_prompt_template(self) -> str:
         template = str(self.cleaned_data["prompt_template"])
         if template and template.count(PROMPT_PLACE) != 1:
-            message = f"Write {PROMPT_PLACE} exactly once, where the example's text is inserted."
-            raise forms.ValidationError(message)
+            raise forms.ValidationError(
+                f"Write {PROMPT_PLACE} exactly once, where the example's text is inserted."
+            )
         return template
 
 
@@ -73,8 +74,7 @@ class AdapterForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors and bool(cleaned["archive"]) == bool(cleaned["folder"]):
-            message = "Upload a zip or choose a folder on the server, not both."
-            raise forms.ValidationError(message)
+            raise forms.ValidationError("Upload a zip or choose a folder on the server, not both.")
         return cleaned
 
 

@@ -226,8 +226,7 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
     champion.
     """
     if alias and alias not in ModelAlias.values:
-        message = f"There is no alias {alias!r}; choose champion or challenger."
-        raise InvalidError(message)
+        raise InvalidError(f"There is no alias {alias!r}; choose champion or challenger.")
     # The project's row serialises two people who crown different versions at once.
     Project.objects.select_for_update().get(pk=version.project_id)
     version.refresh_from_db(fields=["set_aside_at"])

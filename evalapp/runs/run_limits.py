@@ -17,8 +17,7 @@ def require_room(project: Project, *, runs: int = 1) -> None:
     if unfinished + runs <= MOST_UNFINISHED_RUNS:
         return
     more = f", and these would be {runs} more; {MOST_UNFINISHED_RUNS} may" if runs > 1 else ""
-    message = (
+    raise ConflictError(
         f"{unfinished} runs of this project are queued or running already{more}. Wait for some, or"
         " cancel some."
     )
-    raise ConflictError(message)

@@ -110,8 +110,7 @@ def start_training_of(*, dry_run: Run, by: User | None) -> Run:
     Raises as ``start_training`` does.
     """
     if dry_run.kind != RunKind.DRY_RUN or dry_run.base is None:
-        message = "Only a dry run can be turned into a training."
-        raise ConflictError(message)
+        raise ConflictError("Only a dry run can be turned into a training.")
     return start_training(
         project=dry_run.project,
         dataset_version=dry_run.dataset_version,

@@ -96,8 +96,10 @@ class FinderDetail(AnalysisView):
         given: dict[str, Any] = self.query
         # Looked for after the campaign, so that a foreign one is not there whatever else is sent.
         if missing := [name for name in ("find", "criterion", "score") if name not in given]:
-            message = f"The URL lacks {', '.join(missing)}."
-            raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
+            raise InvalidError(
+                f"The URL lacks {', '.join(missing)}.",
+                fields={name: ["This parameter is needed."] for name in missing},
+            )
         url = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
         wanted = finder_from(scores, url)
         assert wanted is not None

@@ -58,14 +58,16 @@ def record_deployment(
         raise ConflictError(f"“{version.label}” serves {share:.0%} of “{stream}” already.")
     latest = replaced.order_by("-started_at").first()
     if latest is not None and started_at < latest.started_at:
-        message = f"“{latest.version.label}” serves since {latest.started_at.isoformat()}. Give a later time."
-        raise InvalidError(message, field="started_at")
+        raise InvalidError(
+            f"“{latest.version.label}” serves since {latest.started_at.isoformat()}. Give a later time.",
+            field="started_at",
+        )
     taken = running.exclude(pk__in=replaced).aggregate(total=Sum("share"))["total"] or 0
     if taken + share > _NEARLY_ALL:
-        message = (
-            f"Other versions serve {taken:.0%} of the traffic. Give at most {1 - taken:.0%}, or end one."
+        raise InvalidError(
+            f"Other versions serve {taken:.0%} of the traffic. Give at most {1 - taken:.0%}, or end one.",
+            field="share",
         )
-        raise InvalidError(message, field="share")
     replaced.update(ended_at=started_at)
     deployment = Deployment.objects.create(
         stream=stream,

@@ -107,8 +107,7 @@ def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | PassedOver
         guess = COLUMNS.guess(source.columns)
         mapping = {column: use if use in kept else ColumnRole.METADATA for column, use in guess.items()}
         if ColumnRole.PROMPT not in mapping.values():
-            message = "No column is named “prompt”. Rename the column with the prompt."
-            raise FileProblemError(message)  # noqa: TRY301 - one place turns these into the import's error
+            raise FileProblemError("No column is named “prompt”. Rename the column with the prompt.")  # noqa: TRY301 - one place turns these into the import's error
         yield from read_csv(file, _LAYOUT, mapping, source.delimiter)
     except FileProblemError as error:
         raise ImportProblemsError([str(error)]) from error

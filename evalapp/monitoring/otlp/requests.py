@@ -32,16 +32,16 @@ def unpacked(content: bytes, encoding: str, most: int) -> bytes:
     if encoding.strip().lower() in ("", "identity"):
         return content
     if encoding.strip().lower() != "gzip":
-        message = f"The body is packed as “{encoding[:40]}”. Send it as gzip, or as it is."
-        raise InvalidError(message, code=_CODE)
+        raise InvalidError(
+            f"The body is packed as “{encoding[:40]}”. Send it as gzip, or as it is.", code=_CODE
+        )
     unpacker = zlib.decompressobj(_GZIP)
     try:
         found = unpacker.decompress(content, most + 1)
     except zlib.error as error:
         raise InvalidError("The body is not gzip. Send what its header says.", code=_CODE) from error
     if len(found) > most:
-        message = f"The body is larger than {most:,} bytes once it is unpacked. Send less at once."
-        raise TooLargeError(message)
+        raise TooLargeError(f"The body is larger than {most:,} bytes once it is unpacked. Send less at once.")
     if not unpacker.eof:
         raise InvalidError("The gzip of the body ends too early. Send all of it.", code=_CODE)
     return found
@@ -53,8 +53,10 @@ def read_protobuf(content: bytes) -> ExportTraceServiceRequest:
         request = ExportTraceServiceRequest()
         request.ParseFromString(content)
     except DecodeError as error:
-        message = "The body is no ExportTraceServiceRequest in protobuf. Send what an exporter of OTLP sends."
-        raise InvalidError(message, code=_CODE) from error
+        raise InvalidError(
+            "The body is no ExportTraceServiceRequest in protobuf. Send what an exporter of OTLP sends.",
+            code=_CODE,
+        ) from error
     return request
 
 
@@ -71,8 +73,7 @@ def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
         ParseDict(value, request, ignore_unknown_fields=True)
     # The library lets some errors of Python through where a value is of another kind than the field.
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        message = f"The body is no OTLP/JSON: {str(error)[:200]}"
-        raise InvalidError(message, code=_CODE) from error
+        raise InvalidError(f"The body is no OTLP/JSON: {str(error)[:200]}", code=_CODE) from error
     return request
 
 
@@ -98,8 +99,7 @@ def _encode(value: dict[str, Any]) -> None:
             try:
                 value[name] = base64.b64encode(binascii.unhexlify(text)).decode()
             except ValueError as error:
-                message = f"“{text[:40]}” is no {name} in hexadecimal."
-                raise InvalidError(message, code=_CODE) from error
+                raise InvalidError(f"“{text[:40]}” is no {name} in hexadecimal.", code=_CODE) from error
 
 
 def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:

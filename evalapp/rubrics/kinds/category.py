@@ -67,8 +67,9 @@ class Category(CriterionKind):
             level = levels.get(text.casefold())
             if level is None:
                 known = ", ".join(option.label for option in self.options)
-                problem = f"“{shown(raw)}” is not an option of {self.criterion.name}."
-                raise ValueProblemError(problem, f"Use one of {known}.")
+                raise ValueProblemError(
+                    f"“{shown(raw)}” is not an option of {self.criterion.name}.", f"Use one of {known}."
+                )
             return Level(level)
 
         return read

@@ -238,8 +238,9 @@ class Scale(CriterionKind):
         level = self.level_of(number)
         if level is None:
             fix = f"Round it, or give the scale other steps per point (up to {MOST_STEPS})."
-            message = f"{shown(raw)} is between two steps of {self._step_in_words} of {self.criterion.name}."
-            raise ValueProblemError(message, fix)
+            raise ValueProblemError(
+                f"{shown(raw)} is between two steps of {self._step_in_words} of {self.criterion.name}.", fix
+            )
         if not self.criterion.minimum <= level <= self.criterion.maximum:
             raise ValueProblemError(
                 f"{shown(raw)} is outside the scale of {self.criterion.name}, {self.allowed}.",

@@ -106,8 +106,9 @@ class Relay(ProgramRelay):
             device = Device.from_dict(event.fields["device"])
             engine = Engine.from_dict(event.fields["engine"]) if "engine" in event.fields else None
         except RecordError as error:
-            message = f"The program names a device or an engine that cannot be read: {error}."
-            raise GarbageError(message) from error
+            raise GarbageError(
+                f"The program names a device or an engine that cannot be read: {error}."
+            ) from error
         with transaction.atomic():
             record_device(self._run, device, engine)
             self._run.save(update_fields=["engine", "device", "engine_reason"])
@@ -117,8 +118,9 @@ class Relay(ProgramRelay):
         try:
             account = RowAccount.from_dict(event.fields["rows"])
         except RecordError as error:
-            message = f"The program accounts for its rows in a form that cannot be read: {error}."
-            raise GarbageError(message) from error
+            raise GarbageError(
+                f"The program accounts for its rows in a form that cannot be read: {error}."
+            ) from error
         with transaction.atomic():
             self._run.rows = account_of(self._run, account)
             self._run.save(update_fields=["rows"])
@@ -143,8 +145,7 @@ class Relay(ProgramRelay):
             # An attempt may not fail for what an earlier one wrote.
             if is_replayed:
                 return
-            message = f"The program wrote sample answers that cannot be read: {error}."
-            raise GarbageError(message) from error
+            raise GarbageError(f"The program wrote sample answers that cannot be read: {error}.") from error
 
     def _write_points(self) -> None:
         if not self._changed:

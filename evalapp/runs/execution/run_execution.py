@@ -202,8 +202,7 @@ def execute_program(
             on_tick=tick,
         )
     if status == ExitCode.LOCKED:
-        message = f"Another program works in {folder}"
-        raise FolderLocked(message)
+        raise FolderLocked(f"Another program works in {folder}")
     result = _read_result(folder, status, result_type)
     if result is None:
         if memory is not None:
@@ -232,17 +231,17 @@ def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result
         result = result_type.from_json(text, where=RESULT_FILE)
         require_storable(result.to_dict(), RESULT_FILE)
     except RecordError as error:
-        message = (
+        raise GarbageError(
             f"The program wrote a result that cannot be read: {error}. Nothing was stored; start it again."
-        )
-        raise GarbageError(message) from error
+        ) from error
     if result.exit_code != status:
         return None
     if result.outcome == "succeeded":
         spec = hashlib.sha256((folder / SPEC_FILE).read_bytes()).hexdigest()
         if result.spec_sha256 != spec:
-            message = f"{RESULT_FILE} belongs to another {SPEC_FILE} than this run's. Nothing was stored."
-            raise GarbageError(message)
+            raise GarbageError(
+                f"{RESULT_FILE} belongs to another {SPEC_FILE} than this run's. Nothing was stored."
+            )
     return result
 
 

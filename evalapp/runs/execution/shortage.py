@@ -63,8 +63,7 @@ class MemoryWatch:
             data={"name": OUT_OF_MEMORY, **shortage.to_dict()},
         )
         numbers = shortage.numbers[:1].upper() + shortage.numbers[1:]
-        message = f"{numbers}. {levers('training' if learns else 'inference')}."
-        raise InvalidError(message)
+        raise InvalidError(f"{numbers}. {levers('training' if learns else 'inference')}.")
 
 
 def shortage_of(run: Run) -> MemoryShortage | None:
@@ -105,11 +104,10 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
     """
     smaller = half_batch(run)
     if smaller is None:
-        message = (
+        raise ConflictError(
             "Only a run that ran out of memory with a batch size above 1 can be retried with half"
             " the batch size."
         )
-        raise ConflictError(message)
     name = f"{run.name[:100]} (batch {smaller['batch_size']})"
     if run.kind == RunKind.GENERATION:
         return start_generation(

@@ -110,11 +110,10 @@ class PromptForm(ShowingForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if not self.errors and not any(self.words.values()):
-            message = (
+            raise forms.ValidationError(
                 "Write a system prompt, a template, or choose examples; without any it would be the base"
                 " itself."
             )
-            raise forms.ValidationError(message)
         return cleaned
 
 
@@ -157,6 +156,5 @@ class EndpointModelForm(ShowingForm):
         if request is None:
             return {}
         if not isinstance(request, dict):
-            message = "Write one JSON object, in braces."
-            raise forms.ValidationError(message)
+            raise forms.ValidationError("Write one JSON object, in braces.")
         return request

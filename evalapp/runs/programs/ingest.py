@@ -153,8 +153,9 @@ def _registered(run: Run, report: TrainingReport) -> ModelVersion:
             return register_trained_model(folder=folder_for(run) / MODEL_FOLDER, **common)
         return register_adapter(folder=folder_for(run) / ADAPTER_FOLDER, parent=run.continued_from, **common)
     except ProblemError as error:
-        message = f"The training succeeded, but its model cannot be used: {error.message}"
-        raise GarbageError(message) from error
+        raise GarbageError(
+            f"The training succeeded, but its model cannot be used: {error.message}"
+        ) from error
 
 
 def _free_label(base: ModelVersion, run: Run) -> str:

@@ -40,12 +40,11 @@ def require_bases(run: Run) -> None:
     """
     for version in _versions(run).values():
         if version.kind == ModelKind.BASE and not (folder := folder_of(version)).is_dir():
-            message = (
+            raise InvalidError(
                 f"{socket.gethostname()} has no folder {folder}, where the base “{version.model.name}” was"
                 " registered. Put it back or mount it there, or register the base again from its new folder;"
                 " then start again."
             )
-            raise InvalidError(message)
 
 
 def write_inputs(run: Run, folder: Path) -> None:

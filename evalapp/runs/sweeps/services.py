@@ -110,8 +110,7 @@ def _named(combination: Combination) -> Iterator[None]:
         yield
     except InvalidError as error:
         words = in_words(combination)
-        message = f"{words[:1].upper()}{words[1:]}: {error.message}"
-        raise InvalidError(message, fields=error.fields) from error
+        raise InvalidError(f"{words[:1].upper()}{words[1:]}: {error.message}", fields=error.fields) from error
 
 
 @transaction.atomic
@@ -131,8 +130,9 @@ def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
             continue
         cancelled += 1
     if not cancelled:
-        message = "All trainings of this sweep have ended or are stopping, so there is nothing to cancel."
-        raise ConflictError(message)
+        raise ConflictError(
+            "All trainings of this sweep have ended or are stopping, so there is nothing to cancel."
+        )
     record("sweep.cancel_requested", by=by, obj=sweep, project=sweep.project, data={"runs": cancelled})
     return cancelled
 

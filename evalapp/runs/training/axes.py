@@ -44,8 +44,7 @@ def _read_version(text: str) -> int:
     """The number in v3 or 3."""
     number = int(text.lower().removeprefix("v"))
     if number < 1:
-        message = f"{text} is no version"
-        raise ValueError(message)
+        raise ValueError(f"{text} is no version")
     return number
 
 
@@ -53,8 +52,7 @@ def _read_choice(choices: Sequence[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         by_lower = {choice.lower(): choice for choice in choices}
         if text.lower() not in by_lower:
-            message = f"one of {', '.join(choices)}"
-            raise ValueError(message)
+            raise ValueError(f"one of {', '.join(choices)}")
         return by_lower[text.lower()]
 
     return read
@@ -97,8 +95,9 @@ def read_values(name: str, text: str) -> list[Any]:
         try:
             value = axis.read(word)
         except ValueError:
-            message = f"“{word}” is not a value of “{axis.label}”. Write values with commas between them."
-            raise InvalidError(message) from None
+            raise InvalidError(
+                f"“{word}” is not a value of “{axis.label}”. Write values with commas between them."
+            ) from None
         if value not in values:
             values.append(value)
     return values

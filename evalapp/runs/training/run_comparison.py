@@ -66,8 +66,7 @@ def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
     if len(found) < len(set(ids)):
         raise InvalidError("The URL has a training that is not in this project. Choose from those below.")
     if not FEWEST <= len(found) <= MOST:
-        message = f"Choose {FEWEST} to {MOST} trainings; more lines cannot be distinguished."
-        raise InvalidError(message)
+        raise InvalidError(f"Choose {FEWEST} to {MOST} trainings; more lines cannot be distinguished.")
     return [found[number] for number in numbers]
 
 

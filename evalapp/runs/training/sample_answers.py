@@ -32,8 +32,7 @@ def store_sample_answers(run: Run, step: int, samples: SampleAnswers) -> None:
     by_number = {example.row_number: example for example in found.only("pk", "row_number")}
     examples = {row: by_number[number] for row, number in numbers.items() if number in by_number}
     if unknown := [row for row in numbers if row not in examples]:
-        message = f"step {step} answers {unknown[0]!r}, which the run does not have"
-        raise RecordError(message)
+        raise RecordError(f"step {step} answers {unknown[0]!r}, which the run does not have")
     SampleAnswer.objects.bulk_create(
         [
             SampleAnswer(

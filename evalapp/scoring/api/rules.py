@@ -94,6 +94,5 @@ class RunScoring(RunView):
         run = self.run(run_id)
         self.body()
         if run.kind in TRAINING_KINDS:
-            message = "A training has no outputs to score. Score a generation or an import."
-            raise InvalidError(message)
+            raise InvalidError("A training has no outputs to score. Score a generation or an import.")
         return start_scoring(run=run, by=self.person)
