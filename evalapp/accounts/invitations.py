@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from evalapp.accounts.services import add_member, lock_members, require_grant, v
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 
 VALID_FOR = dt.timedelta(days=7)
 
@@ -91,13 +92,8 @@ def accept_as_new_person(*, invitation: Invitation, name: str, password: str) ->
     known: dict[str, Any] = {"password_link_by": invitation.created_by}
     if invitation.is_mailed:
         known = {"email_verified_at": timezone.now()}
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(invitation.email, password, name=name, **known)
-    except IntegrityError as error:
-        raise ConflictError(
-            "There is already an account with this email. Sign in, then open the link again."
-        ) from error
+    with unless_taken("There is already an account with this email. Sign in, then open the link again."):
+        user = User.objects.create_user(invitation.email, password, name=name, **known)
     _use(invitation, user)
     return user
 

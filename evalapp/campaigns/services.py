@@ -1,10 +1,10 @@
 """Writes of campaigns: keyword-only, atomic, audited; a change of state is one conditional UPDATE."""
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -28,6 +28,7 @@ from evalapp.campaigns.models import (
 )
 from evalapp.campaigns.opening import coverage_of, make_assignments, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.uniqueness import unless_taken
 from evalapp.core.web_timeouts import allow_long_statements
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.services import freeze
@@ -104,17 +105,11 @@ def discard_campaign(*, campaign: Campaign, by: User | None) -> None:
     draft.delete()
 
 
-@contextmanager
-def _name_is_free(design: CampaignDesign) -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        raise ConflictError(
-            f"This project has a campaign named “{' '.join(design.name.split())}” already. Choose another"
-            " name.",
-            field="name",
-        ) from error
+def _name_is_free(design: CampaignDesign) -> AbstractContextManager[None]:
+    name = " ".join(design.name.split())
+    return unless_taken(
+        f"This project has a campaign named “{name}” already. Choose another name.", field="name"
+    )
 
 
 def _add_candidates(campaign: Campaign, candidates: Sequence[ModelVersion]) -> None:

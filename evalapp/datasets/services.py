@@ -1,17 +1,19 @@
 """Writes of datasets: keyword-only, atomic, audited."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.columns import COLUMNS, ColumnRole, missed_reference_field
 from evalapp.datasets.copying import CopyResult, copy_examples
 from evalapp.datasets.formats import ParsedRow, reading_of
@@ -58,18 +60,15 @@ def create_dataset(
 ) -> Dataset:
     """Raises InvalidError for an empty name, ConflictError where the project has one of that name."""
     name = checked_name(name, of="the dataset")
-    try:
-        with transaction.atomic():
-            dataset = Dataset.objects.create(
-                project=project,
-                name=name,
-                description=description.strip(),
-                licence=licence.strip(),
-                created_by=by,
-            )
-            record("dataset.created", by=by, obj=dataset, project=project)
-    except IntegrityError as error:
-        raise _taken(name) from error
+    with _name_is_free(name):
+        dataset = Dataset.objects.create(
+            project=project,
+            name=name,
+            description=description.strip(),
+            licence=licence.strip(),
+            created_by=by,
+        )
+        record("dataset.created", by=by, obj=dataset, project=project)
     return dataset
 
 
@@ -80,17 +79,14 @@ def change_dataset(*, dataset: Dataset, name: str, description: str, licence: st
     before = {"name": dataset.name, "description": dataset.description, "licence": dataset.licence}
     dataset.name = checked_name(name, of="the dataset")
     dataset.description, dataset.licence = description.strip(), licence.strip()
-    try:
-        with transaction.atomic():
-            dataset.save(update_fields=list(before))
-            record("dataset.changed", by=by, obj=dataset, project=dataset.project, data={"before": before})
-    except IntegrityError as error:
-        raise _taken(dataset.name) from error
+    with _name_is_free(dataset.name):
+        dataset.save(update_fields=list(before))
+        record("dataset.changed", by=by, obj=dataset, project=dataset.project, data={"before": before})
     return dataset
 
 
-def _taken(name: str) -> ConflictError:
-    return ConflictError(
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    return unless_taken(
         f"This project already has a dataset named “{name}”. Choose another name.", field="name"
     )
 

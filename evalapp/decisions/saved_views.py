@@ -1,8 +1,9 @@
 """Saved views: filters of results under a name, private or shared with the project."""
 
+from contextlib import AbstractContextManager
 from urllib.parse import urlencode
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
@@ -13,6 +14,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.decisions.models import SavedView
 
 LONGEST_QUERY = 4_000
@@ -50,18 +52,15 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
     kept = _checked_query(campaign, query)
     if campaign.saved_views.count() >= MOST_VIEWS:
         raise ConflictError(f"This campaign has {MOST_VIEWS} saved views; delete one first.")
-    try:
-        with transaction.atomic():
-            view = SavedView.objects.create(
-                project=campaign.project,
-                campaign=campaign,
-                name=name,
-                query=kept,
-                is_shared=is_shared,
-                owner=by,
-            )
-    except IntegrityError as error:
-        raise _taken(name) from error
+    with _name_is_free(name):
+        view = SavedView.objects.create(
+            project=campaign.project,
+            campaign=campaign,
+            name=name,
+            query=kept,
+            is_shared=is_shared,
+            owner=by,
+        )
     record("saved_view.saved", by=by, obj=view, project=view.project, data=_data(view))
     return view
 
@@ -78,11 +77,8 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> Sav
         )
     name = checked_name(name, of="the view", longest=80)
     view.name, view.is_shared = name, is_shared
-    try:
-        with transaction.atomic():
-            view.save(update_fields=["name", "is_shared"])
-    except IntegrityError as error:
-        raise _taken(name) from error
+    with _name_is_free(name):
+        view.save(update_fields=["name", "is_shared"])
     record("saved_view.changed", by=by, obj=view, project=view.project, data=_data(view))
     return view
 
@@ -122,8 +118,8 @@ def _checked_query(campaign: Campaign, query: str) -> str:
     return urlencode([*kept, *chosen])
 
 
-def _taken(name: str) -> ConflictError:
-    return ConflictError(f"There is a view called “{name}” already. Choose another name.", field="name")
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    return unless_taken(f"There is a view called “{name}” already. Choose another name.", field="name")
 
 
 def _data(view: SavedView) -> dict[str, object]:

@@ -2,7 +2,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -12,6 +12,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import LONGEST_NAME, checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.preferences import preferred_rows
@@ -59,21 +60,17 @@ def propose_rows(
     selected, is_simulated = _feedback_of(campaign, rules, only)
     picked = {} if only is None else {"picked": {"because": picked_because, "outputs": sorted(only)}}
     name = checked_name(name.strip() or f"Feedback of {campaign.name}"[:LONGEST_NAME], of="the export")
-    try:
-        with transaction.atomic():
-            export = Export.objects.create(
-                project=campaign.project,
-                campaign=campaign,
-                name=name,
-                settings={"rules": rules.to_json(), **picked},
-                is_simulated=is_simulated,
-                created_by=by,
-            )
-    except IntegrityError as error:
-        raise ConflictError(
-            f"This project already has an export named “{name}”. Open it, or choose another name.",
-            field="name",
-        ) from error
+    with unless_taken(
+        f"This project already has an export named “{name}”. Open it, or choose another name.", field="name"
+    ):
+        export = Export.objects.create(
+            project=campaign.project,
+            campaign=campaign,
+            name=name,
+            settings={"rules": rules.to_json(), **picked},
+            is_simulated=is_simulated,
+            created_by=by,
+        )
     while batch := list(islice(selected, 2000)):
         ExportRow.objects.bulk_create(
             ExportRow(

@@ -1,11 +1,12 @@
 """The word of somebody who knows how a candidate was trained elsewhere."""
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.errors import InvalidError
+from evalapp.core.uniqueness import unless_taken
 from evalapp.gates.conditions import ConditionKind
 from evalapp.gates.lineage import training_data_of
 from evalapp.gates.models import CampaignGate, TrainingDataAttestation
@@ -38,13 +39,10 @@ def attest_training_data(
         problem = f"The training data of {candidate.label} is known here, so it is compared with the prompts."
     if problem:
         raise InvalidError(problem, field="candidate")
-    try:
-        with transaction.atomic():
-            attestation = TrainingDataAttestation.objects.create(
-                campaign=campaign, candidate=candidate, statement=statement, attested_by=by
-            )
-    except IntegrityError as error:
-        raise ConflictError(f"The training data of {candidate.label} is attested already.") from error
+    with unless_taken(f"The training data of {candidate.label} is attested already."):
+        attestation = TrainingDataAttestation.objects.create(
+            campaign=campaign, candidate=candidate, statement=statement, attested_by=by
+        )
     data = {"campaign": campaign.pk, "candidate": candidate.pk}
     record("training_data.attested", by=by, obj=attestation, project=campaign.project, data=data)
     return attestation

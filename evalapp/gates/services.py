@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, ResultsApplyTo, User
@@ -12,6 +12,7 @@ from evalapp.campaigns.allocation import hold_submissions
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.counterfactuals.variants import FIELD
 from evalapp.gates.conditions import (
     AGAINST_CHAMPION,
@@ -155,13 +156,10 @@ def apply_gate(
         campaign.applied_gates.exclude(gate=gate, champion=champion).delete()
     # A gate of which nothing is known yet may change; from here on it may not.
     Gate.objects.filter(pk=gate.pk, frozen_at=None).update(frozen_at=Now())
-    try:
-        with transaction.atomic():
-            campaign_gate = CampaignGate.objects.create(
-                campaign=campaign, gate=gate, champion=champion, is_exploratory=is_late, applied_by=by
-            )
-    except IntegrityError as error:
-        raise ConflictError(f"{campaign} has the gate {gate} already.") from error
+    with unless_taken(f"{campaign} has the gate {gate} already."):
+        campaign_gate = CampaignGate.objects.create(
+            campaign=campaign, gate=gate, champion=champion, is_exploratory=is_late, applied_by=by
+        )
     data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": is_late}
     record("gate.applied", by=by, obj=gate, project=campaign.project, data=data)
     return campaign_gate

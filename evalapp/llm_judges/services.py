@@ -2,7 +2,7 @@
 
 import math
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
@@ -11,6 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import checked_url
 from evalapp.core.sealing import checked_key
+from evalapp.core.uniqueness import unless_taken
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
@@ -70,13 +71,8 @@ def create_judge(
         created_by=by,
     )
     judge.sealed_key = seal(judge, secret)
-    try:
-        with transaction.atomic():
-            judge.save()
-    except IntegrityError as error:
-        raise ConflictError(
-            f"This project has a judge named “{name}” already. Choose another name.", field="name"
-        ) from error
+    with unless_taken(f"This project has a judge named “{name}” already. Choose another name.", field="name"):
+        judge.save()
     record(
         "llm_judge.created",
         by=by,

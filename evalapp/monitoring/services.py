@@ -16,6 +16,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.design import MOST_OVERLAP, without_review_permission
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.services import create_dataset
 from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
 from evalapp.monitoring.locks import lock_unended
@@ -93,7 +94,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
                 **_columns(plan, name),
             )
     except (IntegrityError, ConflictError) as error:
-        raise _taken(name) from error
+        raise ConflictError(_taken(name), field="name") from error
     _set_reviewers(stream, plan)
     record("stream.created", by=by, obj=stream, project=project, data=_in_audit(stream, plan))
     return stream
@@ -109,11 +110,8 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
     _require_sound(plan, stream.project, stream=stream)
     name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
     seed = {} if plan.seed is None else {"seed": plan.seed}
-    try:
-        with transaction.atomic():
-            Stream.objects.filter(pk=stream.pk).update(**_columns(plan, name), **seed)
-    except IntegrityError as error:
-        raise _taken(name) from error
+    with unless_taken(_taken(name), field="name"):
+        Stream.objects.filter(pk=stream.pk).update(**_columns(plan, name), **seed)
     stream.refresh_from_db()
     stream.stream_reviewers.all().delete()
     _set_reviewers(stream, plan)
@@ -163,10 +161,9 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
     }
 
 
-def _taken(name: str) -> ConflictError:
-    return ConflictError(
-        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another.",
-        field="name",
+def _taken(name: str) -> str:
+    return (
+        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another."
     )
 
 

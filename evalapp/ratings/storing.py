@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
@@ -27,6 +27,7 @@ from evalapp.campaigns.models import (
 )
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
@@ -221,27 +222,24 @@ class Storing:
         first, last = _row("SELECT min(submitted_at), max(submitted_at) FROM ratings_value")
         now = timezone.now()
         name = checked_name(self._options.name, of="the campaign")
-        try:
-            with transaction.atomic():
-                campaign = Campaign.objects.create(
-                    project=self._project,
-                    name=name,
-                    rubric_version=rubric,
-                    dataset_version=data,
-                    split=self._split(data),
-                    state=CampaignState.CLOSED,
-                    opened_at=first or now,
-                    closed_at=last or now,
-                    is_blind=self._options.is_blind,
-                    names_are_positions=self._options.names_are_positions
-                    or len(self._plan.reviewers) > MOST_SINGLE_REVIEWERS,
-                    is_imported=True,
-                    created_by=self._by,
-                )
-        except IntegrityError as error:
-            raise ConflictError(
-                f"This project has a campaign named “{name}” already. Choose another name.", field="name"
-            ) from error
+        with unless_taken(
+            f"This project has a campaign named “{name}” already. Choose another name.", field="name"
+        ):
+            campaign = Campaign.objects.create(
+                project=self._project,
+                name=name,
+                rubric_version=rubric,
+                dataset_version=data,
+                split=self._split(data),
+                state=CampaignState.CLOSED,
+                opened_at=first or now,
+                closed_at=last or now,
+                is_blind=self._options.is_blind,
+                names_are_positions=self._options.names_are_positions
+                or len(self._plan.reviewers) > MOST_SINGLE_REVIEWERS,
+                is_imported=True,
+                created_by=self._by,
+            )
         entries = CampaignCandidate.objects.bulk_create(
             CampaignCandidate(campaign=campaign, model_version=version, position=position)
             for position, version in enumerate(versions)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError
 
 from evalapp.accounts.models import Project, User
@@ -13,6 +13,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.core.outgoing import checked_url
 from evalapp.core.sealing import checked_key, opened, sealed
+from evalapp.core.uniqueness import unless_taken
 from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
 from evalapp.registry.services import FewShot, add_version, checked_words
 
@@ -42,13 +43,10 @@ def create_endpoint(
         raise ConflictError(f"This project has {MOST_ENDPOINTS} endpoints. Delete one first.")
     endpoint = Endpoint(project=project, name=name, url=url, parallel=parallel, created_by=by)
     endpoint.sealed_key = sealed(_PURPOSE, endpoint.key, secret)
-    try:
-        with transaction.atomic():
-            endpoint.save()
-    except IntegrityError as error:
-        raise ConflictError(
-            f"This project has an endpoint named “{name}” already. Choose another name.", field="name"
-        ) from error
+    with unless_taken(
+        f"This project has an endpoint named “{name}” already. Choose another name.", field="name"
+    ):
+        endpoint.save()
     data = {"url": endpoint.origin, "has_key": bool(secret)}
     record("endpoint.created", by=by, obj=endpoint, project=project, data=data)
     return endpoint

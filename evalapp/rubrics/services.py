@@ -4,15 +4,17 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.core.errors import ConflictError, InvalidError, StaleError
+from evalapp.core.errors import InvalidError, StaleError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.rubrics.drafts import CriterionDraft, DraftProblem, drafts_of, with_keys
 from evalapp.rubrics.interchange import read_yaml
 from evalapp.rubrics.limits import LONGEST_INSTRUCTIONS
@@ -45,13 +47,10 @@ def create_rubric(
     name = checked_name(name, of="the rubric")
     if template is not None and template not in TEMPLATES:
         raise InvalidError(f"There is no rubric template “{template}”. Use {', '.join(TEMPLATES)}, or none.")
-    try:
-        with transaction.atomic():
-            rubric = Rubric.objects.create(
-                project=project, name=name, description=description.strip(), created_by=by
-            )
-    except IntegrityError as error:
-        raise _name_taken(name) from error
+    with _name_is_free(name):
+        rubric = Rubric.objects.create(
+            project=project, name=name, description=description.strip(), created_by=by
+        )
     record("rubric.created", by=by, obj=rubric, project=project, data={"template": template})
     if template is not None:
         chosen = TEMPLATES[template]
@@ -84,11 +83,8 @@ def rename_rubric(*, rubric: Rubric, name: str, description: str, by: User | Non
     """Raises InvalidError for an empty name, ConflictError for a taken one."""
     rubric.name = checked_name(name, of="the rubric")
     rubric.description = description.strip()
-    try:
-        with transaction.atomic():
-            rubric.save(update_fields=["name", "description"])
-    except IntegrityError as error:
-        raise _name_taken(rubric.name) from error
+    with _name_is_free(rubric.name):
+        rubric.save(update_fields=["name", "description"])
     record("rubric.renamed", by=by, obj=rubric, project=rubric.project, data={"name": rubric.name})
 
 
@@ -213,7 +209,7 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
     )
 
 
-def _name_taken(name: str) -> ConflictError:
-    return ConflictError(
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    return unless_taken(
         f"This project already has a rubric named “{name}”. Choose another name.", field="name"
     )

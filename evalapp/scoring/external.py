@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Avg, Count, QuerySet
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.imports.problems import ProblemList
 from evalapp.metrics.registry import METRICS
 from evalapp.runs.models import Output, Run
@@ -94,22 +95,19 @@ def create_external_metric(
     Project.objects.select_for_update().get(pk=project.pk)
     if project.external_metrics.count() >= MOST_METRICS:
         raise ConflictError(f"This project has {MOST_METRICS} external metrics. Delete one first.")
-    try:
-        with transaction.atomic():
-            metric = ExternalMetric.objects.create(
-                project=project,
-                name=name,
-                better=better,
-                smallest=smallest,
-                largest=largest,
-                source=source,
-                created_by=by,
-            )
-    except IntegrityError as error:
-        raise ConflictError(
-            f"This project has an external metric named “{name}” already. Add the scores to that one.",
-            field="name",
-        ) from error
+    with unless_taken(
+        f"This project has an external metric named “{name}” already. Add the scores to that one.",
+        field="name",
+    ):
+        metric = ExternalMetric.objects.create(
+            project=project,
+            name=name,
+            better=better,
+            smallest=smallest,
+            largest=largest,
+            source=source,
+            created_by=by,
+        )
     record("external_metric.created", by=by, obj=metric, project=project, data={"better": better})
     return metric
 

@@ -1,9 +1,10 @@
 """Writes of webhooks: endpoints, secrets and redelivery."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, User
@@ -11,6 +12,7 @@ from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.outgoing import checked_url, origin_of
+from evalapp.core.uniqueness import unless_taken
 from evalapp.webhooks.models import (
     TEST_EVENT,
     DeliveryState,
@@ -54,11 +56,8 @@ def register_endpoint(
         secret_salt=new_salt(),
         created_by=by,
     )
-    try:
-        with transaction.atomic():
-            endpoint.save()
-    except IntegrityError as error:
-        raise _taken() from error
+    with _url_is_free():
+        endpoint.save()
     record("webhook.registered", by=by, obj=endpoint, project=project, data=_in_audit(endpoint))
     return EndpointSecret(endpoint, secret_of(endpoint))
 
@@ -86,11 +85,8 @@ def change_endpoint(
     if is_moved:
         stored.secret_salt = new_salt()
         stored.failures_in_row, stored.failing_since = 0, None
-    try:
-        with transaction.atomic():
-            stored.save()
-    except IntegrityError as error:
-        raise _taken() from error
+    with _url_is_free():
+        stored.save()
     record("webhook.changed", by=by, obj=stored, project=stored.project, data=_in_audit(stored))
     return EndpointSecret(stored, secret_of(stored) if is_moved else "")
 
@@ -197,8 +193,8 @@ def _checked_events(events: Iterable[str]) -> list[str]:
     return [event for event in WebhookEvent.values if event in chosen]
 
 
-def _taken() -> ConflictError:
-    return ConflictError("This project has a webhook at this URL already; change that one.", field="url")
+def _url_is_free() -> AbstractContextManager[None]:
+    return unless_taken("This project has a webhook at this URL already; change that one.", field="url")
 
 
 def _in_audit(endpoint: WebhookEndpoint) -> dict[str, object]:

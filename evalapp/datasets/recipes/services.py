@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.core.names import checked_name
+from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
 from evalapp.datasets.recipes.mixing import ResolvedSource, mixed, resolved, rows_of_mixture
 from evalapp.datasets.recipes.settings import RecipeSettings
@@ -39,14 +40,11 @@ def _saved(
     resolved(recipe.dataset, settings)
     recipe.name = checked_name(name, of="the dataset recipe")
     recipe.settings = settings.as_json()
-    try:
-        with transaction.atomic():
-            recipe.save()
-            record(action, by=by, obj=recipe, project=recipe.dataset.project, data=recipe.settings)
-    except IntegrityError as error:
-        raise ConflictError(
-            f"{recipe.dataset} already has a recipe named “{recipe.name}”. Choose another name.", field="name"
-        ) from error
+    with unless_taken(
+        f"{recipe.dataset} already has a recipe named “{recipe.name}”. Choose another name.", field="name"
+    ):
+        recipe.save()
+        record(action, by=by, obj=recipe, project=recipe.dataset.project, data=recipe.settings)
     return recipe
 
 
