@@ -1,6 +1,5 @@
 """How large a body may be, by who sends it and where to."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +11,13 @@ from evalapp.accounts.models import User
 from evalapp.accounts.tokens import use_api_token
 from evalapp.core.errors import ProblemError, TooLargeError
 from evalapp.core.http import problem_response
+from evalapp.core.middleware import Middleware
 from evalapp.web_protocol import BODY_ANNOUNCED, BODY_WANTED, UNASKED_BODY_BYTES
 
 _LONGEST_SECRET = 200
 
 
-class BodyLimitsMiddleware:
+class BodyLimitsMiddleware(Middleware):
     """Refuse a body over the limit before anything reads it, keeps it in memory or writes it to the disk.
 
     Nobody signed in: UNASKED_BODY_BYTES. Else `DATA_UPLOAD_MAX_MEMORY_SIZE`; from who may write there, also
@@ -25,9 +25,6 @@ class BodyLimitsMiddleware:
     others get the refusal of its view. An address of the API that is asked without a valid token refuses by
     itself, unread.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = _length(request)

@@ -21,6 +21,12 @@ class ImportedRecords(NamedTuple):
         return f"{self.left_out:,} of {self.read:,} records of the file were left out at import"
 
 
+def words_of_left_out(campaign: Campaign) -> str:
+    """How many records of an imported campaign's file are in no number; empty where all are in."""
+    records = imported_records(campaign)
+    return records.words if records else ""
+
+
 def imported_records(campaign: Campaign) -> ImportedRecords | None:
     """Of the file that the campaign's reviews came in; None where they were given here."""
     if not campaign.is_imported:

@@ -3,7 +3,6 @@
 import logging
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -12,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import LazyObject
 
 from evalapp.core.client_address import client_address, is_from_trusted_proxy
+from evalapp.core.middleware import Middleware
 from evalapp.web_protocol import BODY_WANTED
 
 logger = logging.getLogger("evalapp.access")
@@ -20,13 +20,10 @@ _HEADER = "X-Request-ID"
 _GIVEN_ID = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
-class AccessLogMiddleware:
+class AccessLogMiddleware(Middleware):
     """Writes the line, and gives every answer the id of its request. Outermost: nothing is answered without
     it.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.monotonic()

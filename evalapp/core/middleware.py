@@ -35,17 +35,21 @@ LOCKED_MESSAGE = (
 )
 
 
-class ServiceUnavailableMiddleware:
-    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409, a full disk 507.
-
-    Outermost, and free of anything that needs a session or the database.
-    """
+class Middleware:
+    """Hands each request on, as Django asks of middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+
+class ServiceUnavailableMiddleware(Middleware):
+    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409, a full disk 507.
+
+    Outermost, and free of anything that needs a session or the database.
+    """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_gone(exception):
@@ -82,11 +86,8 @@ def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
     return response
 
 
-class PrivatePagesMiddleware:
+class PrivatePagesMiddleware(Middleware):
     """Nothing but static files may be kept by a proxy, nor shown again without asking the server."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -94,13 +95,10 @@ class PrivatePagesMiddleware:
         return response
 
 
-class RequestLimitsMiddleware:
+class RequestLimitsMiddleware(Middleware):
     """Refuse what no view could read, before anything looks at it. How large a body may be is decided once it
     is known who sends it (`evalapp.accounts.body_limits`).
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
@@ -115,11 +113,8 @@ class RequestLimitsMiddleware:
         return self.get_response(request)
 
 
-class WrongMethodMiddleware:
+class WrongMethodMiddleware(Middleware):
     """A page instead of Django's blank one where a URL does not take the method, with a way back."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

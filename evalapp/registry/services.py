@@ -29,6 +29,7 @@ from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
 from run_directory.quantization import why_not_registrable
 from run_directory.records import RecordError
+from run_directory.words import as_sentence
 
 IMPORTED_MODEL_NAME = "Imported outputs"
 
@@ -260,7 +261,7 @@ def checked_words(
     try:
         candidate.check("The prompt")
     except RecordError as error:
-        raise InvalidError(_sentence(str(error)), field="prompt_template") from error
+        raise InvalidError(as_sentence(str(error)), field="prompt_template") from error
 
 
 def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
@@ -345,12 +346,4 @@ def _refusals(field: str) -> Iterator[None]:
     try:
         yield
     except UnusableModelError as error:
-        raise InvalidError(_sentence(str(error)), field=field) from error
-
-
-def _sentence(text: str) -> str:
-    """A library's message as a sentence of ours."""
-    text = text.strip()
-    ended = text if text.endswith((".", "!", "?")) else f"{text}."
-    # A path or a file's name keeps its own spelling.
-    return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]
+        raise InvalidError(as_sentence(str(error)), field=field) from error

@@ -9,7 +9,7 @@ from evalapp.analysis.comparison import differences
 from evalapp.analysis.comparison.candidates import Comparison
 from evalapp.analysis.pairwise.pairs import PairResults, PairRow, StrengthRow
 from evalapp.analysis.tables.table_sources import LiveTables
-from evalapp.campaigns.imported_records import imported_records
+from evalapp.campaigns.imported_records import words_of_left_out
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
 from evalapp.stats.correlation import RESAMPLED_KENDALL
@@ -46,16 +46,11 @@ def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
         f"{campaign.dataset_version}, {campaign.get_split_display().lower()}",
         f"campaign {campaign.get_state_display().lower()}",
         "imported ratings" if campaign.is_imported else "",
-        _left_out(campaign),
+        words_of_left_out(campaign),
         "simulated reviews" if design.is_simulated else "",
         f"filtered: {view}" if view else "",
     ]
     return " · ".join(part for part in parts if part)
-
-
-def _left_out(campaign: Campaign) -> str:
-    records = imported_records(campaign)
-    return records.words if records else ""
 
 
 def _size(items: int, candidates: int, overlap: str) -> str:

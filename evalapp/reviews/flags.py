@@ -11,7 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 from evalapp.reviews.models import Flag
-from evalapp.reviews.queries import ReviewContext, own_reviews
+from evalapp.reviews.queries import NOT_YOURS, ReviewContext, own_reviews
 
 LONGEST_NOTE = 500
 
@@ -40,7 +40,7 @@ def flag_item(*, review_context: ReviewContext, by: User, note: str) -> Flag:
     if review_context.campaign_reviewer.user_id != by.pk or not (
         review_context.is_claimed or own_reviews(review_context).exists()
     ):
-        raise MissingError("There is no such assignment, or it is not yours.")
+        raise MissingError(NOT_YOURS)
     assignment = review_context.assignment
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
-from evalapp.accounts.models import User
+from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.people import update_profile
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.allocation import NextReview, next_review
@@ -77,16 +76,12 @@ from evalapp.reviews.services import (
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @require_safe
 @signed_in_view
 def review_home(request: HttpRequest) -> HttpResponse:
     """The campaigns in which this person reviews, those in which work may be left for them first."""
     campaign_reviewers = list(
-        with_progress(campaign_reviewers_of(_user(request))).order_by(
+        with_progress(campaign_reviewers_of(person_of(request))).order_by(
             "campaign__state", "campaign__deadline", "-campaign__pk"
         )
     )
@@ -126,7 +121,7 @@ def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bo
 @signed_in_view
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
-    page = keyset_page(submitted_by(_user(request)), request)
+    page = keyset_page(submitted_by(person_of(request)), request)
     waiting = waiting_among(page.rows)
     said: dict[int, dict[str, Any]] = {}
     for desk in DESKS:
@@ -149,7 +144,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 @signed_in_view
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """What comes next: the page itself, or its content for a script that fetches ahead."""
-    campaign_reviewer = campaign_reviewer_for(_user(request), key)
+    campaign_reviewer = campaign_reviewer_for(person_of(request), key)
     found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
         return no_work_response(request, campaign_reviewer, found)
@@ -217,7 +212,7 @@ def _render_task(
 def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """What is to be reviewed at its own URL: open, or submitted by this person before."""
     try:
-        review_context = review_context_at(_user(request), key, slot)
+        review_context = review_context_at(person_of(request), key, slot)
     except TakenOffError as taken_off:
         return _taken_off(request, key, slot, taken_off)
     if request.method == "POST":
@@ -230,14 +225,14 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 
 
 def _show(request: HttpRequest, review_context: ReviewContext, **shown: Any) -> HttpResponse:
-    campaign_reviewer = campaign_reviewer_for(_user(request), review_context.assignment.campaign.key)
+    campaign_reviewer = campaign_reviewer_for(person_of(request), review_context.assignment.campaign.key)
     task = kind_of(campaign_reviewer.campaign).task_at(review_context)
     return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, **shown)
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """What they still submit is kept as their draft; its URL shows them their own text alone."""
-    review_context = left_review_context(taken_off, _user(request), key, slot)
+    review_context = left_review_context(taken_off, person_of(request), key, slot)
     if request.method == "POST":
         kept = keep_draft_of_removed(
             review_context, desk_of(review_context.assignment.campaign).read(request, review_context).answers
@@ -322,7 +317,7 @@ def _show_again(
 @signed_in_view
 def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Keep what is typed, and the lease alive."""
-    review_context = review_context_at(_user(request), key, slot)
+    review_context = review_context_at(person_of(request), key, slot)
     body = json_body(request)
     kind = kind_of(review_context.assignment.campaign)
     try:
@@ -342,8 +337,8 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @require_POST
 @signed_in_view
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    review_context = review_context_at(_user(request), key, slot)
-    skip_item(reviewer=_user(request), assignment=review_context.assignment, reason=skip_reason(request))
+    review_context = review_context_at(person_of(request), key, slot)
+    skip_item(reviewer=person_of(request), assignment=review_context.assignment, reason=skip_reason(request))
     return skipped(request, review_context)
 
 
@@ -351,14 +346,14 @@ def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Tell the manager that something is wrong with the item, and keep it."""
-    return flagged(request, review_context_at(_user(request), key, slot))
+    return flagged(request, review_context_at(person_of(request), key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
-    campaign_reviewer = campaign_reviewer_for(_user(request), key)
+    campaign_reviewer = campaign_reviewer_for(person_of(request), key)
     review = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
     return reopened_response(request, review_url(review))
 
@@ -367,7 +362,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
 @signed_in_view
 def review_keys(request: HttpRequest) -> HttpResponse:
     """Switch the single-letter keys off or on; their letters stay as the profile has them."""
-    user = _user(request)
+    user = person_of(request)
     if is_json(request):
         enabled = json_body(request).get("enabled")
     else:

@@ -92,7 +92,7 @@ def _finish(
     )
 
 
-def _cannot_agree(ratings: Ratings) -> str:
+def cannot_agree(ratings: Ratings) -> str:
     """Why no agreement can be told at all; empty when it can."""
     if not len(ratings):
         return why_no_scores(ratings.not_applicable)
@@ -130,7 +130,7 @@ def krippendorff_alpha(
         raise ValueError(f'the scale is one of {", ".join(SCALES)}, not "{scale}"')
     _refuse_repeats(ratings)
     name = signature("krippendorff-alpha", scale=scale, bootstrap=replicates, seed=seed, level=level)
-    if reason := _cannot_agree(ratings):
+    if reason := cannot_agree(ratings):
         return Measure.undefined(reason, signature=name)
     patterns = score_patterns(ratings)
     if scale == "ratio" and patterns.values[0] < 0:
@@ -232,7 +232,7 @@ def percent_agreement(
         raise ValueError(f"scores cannot be within {within:g} of each other; give 0 or more")
     _refuse_repeats(ratings)
     name = signature("percent-agreement", within=within, bootstrap=replicates, seed=seed, level=level)
-    if reason := _cannot_agree(ratings):
+    if reason := cannot_agree(ratings):
         return Measure.undefined(reason, signature=name)
     patterns = score_patterns(ratings)
     close = np.abs(patterns.values[:, None] - patterns.values[None, :]) <= within + 1e-9
@@ -284,7 +284,7 @@ def gwet_ac2(
     name = signature(
         "gwet-ac2", weights=weights, levels=scale.size, bootstrap=replicates, seed=seed, level=level
     )
-    if reason := _cannot_agree(ratings):
+    if reason := cannot_agree(ratings):
         return Measure.undefined(reason, signature=name)
     patterns = _on_scale(score_patterns(ratings, at_least=1), scale)
     credit = _credit(scale, weights)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
+from evalapp.stats.agreement import NO_VARIATION, cannot_agree
 from evalapp.stats.components import VarianceComponents, variance_components
 from evalapp.stats.correlation import METHODS, Method
 from evalapp.stats.ranks import concordance
-from evalapp.stats.ratings import Ratings, why_no_scores
+from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, Interval, percentile_interval, require_level, too_few_items
 
 REPLICATES = 200
@@ -99,12 +99,8 @@ def _reliability(ratings: Ratings, seed: int, replicates: int, level: float) -> 
 
 
 def _cannot_tell(ratings: Ratings) -> str:
-    if not len(ratings):
-        return why_no_scores(ratings.not_applicable)
-    if len(ratings.reviewers) < 2:
-        return ONE_REVIEWER
-    if np.max(ratings.per_item) < 2:
-        return NO_OVERLAP
+    if reason := cannot_agree(ratings):
+        return reason
     if len(ratings.items) < 2:
         return "one output"
     return NO_VARIATION if np.ptp(ratings.score) == 0 else ""

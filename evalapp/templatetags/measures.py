@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from evalapp.analysis.comparison.metric_columns import metric_columns as columns_of_metrics
 from evalapp.analysis.scores.filters import FIELD
 from evalapp.campaigns.design import MOST_CANDIDATES
-from evalapp.campaigns.imported_records import imported_records
+from evalapp.campaigns.imported_records import words_of_left_out
 from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_percent, as_text
 from evalapp.measure import Measure
@@ -26,6 +26,7 @@ from evalapp.rubrics.models import Criterion
 from evalapp.templatetags.components import interval, number, ranged_value, share
 
 register = template.Library()
+register.simple_tag(words_of_left_out, name="left_out_at_import")
 
 _DOCUMENT = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -115,13 +116,6 @@ def preferences_url(context: template.Context, campaign: Any, **filters: Any) ->
     if context.get("reviewer_type", "all") != "all":
         filters["reviewer_type"] = context["reviewer_type"]
     return f"{url}?{urlencode(filters)}" if filters else url
-
-
-@register.simple_tag
-def left_out_at_import(campaign: Campaign) -> str:
-    """How many records of an imported campaign's file are in no number, in words; empty where all are in."""
-    records = imported_records(campaign)
-    return records.words if records else ""
 
 
 @register.filter

@@ -32,6 +32,7 @@ from hub.spec import HubResult, PushResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
+from run_directory.words import as_sentence
 from training.dry_run_report import DryRunResult
 from training.merge_spec import MergeResult
 from training.spec import TrainingResult
@@ -212,7 +213,7 @@ def execute_program(
     if result.outcome == "succeeded":
         return result
     if result.outcome == "failed":
-        raise InvalidError(_sentence(result.message))
+        raise InvalidError(as_sentence(result.message))
     if result.outcome == "cancelled" and work.is_cancelled:
         raise JobCancelled
     raise AttemptLost(result.message.rstrip("."))
@@ -279,10 +280,3 @@ def _log_environment(work: Work, result: Result) -> None:
     if result.report is not None and not isinstance(result, HubResult | PushResult):
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    ended = text if text.endswith((".", "!", "?")) else f"{text}."
-    # A file's name keeps its own spelling.
-    return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]
