@@ -36,9 +36,7 @@ GALLERY = """{% extends "base.html" %}{% load components text %}
 {% for id, chart in charts.items %}{% include "components/chart.html" with id=id caption=id says=chart.says spec=chart.spec columns=chart.columns rows=chart.rows %}{% endfor %}
 <form class="form" method="post">{% csrf_token %}{% include "components/form.html" with form=form %}<p class="buttons"><button class="button button-main">Save</button></p></form>
 {% empty "No exports yet." "#" "Export the feedback" %}
-{% include "components/error.html" with text="The run’s log could not be read." href="?" %}
 {% include "components/copy.html" with id="link" label="Link" text="https://evalapp.example/invitations/abc" %}
-{% include "components/skeleton.html" %}
 {% include "components/page_tabs.html" with label="Parts" links=tabs parts=tabs open_tab="Items" %}
 {% endblock %}
 {% block scripts %}{% include "components/chart_scripts.html" %}{% endblock %}"""
