@@ -23,8 +23,13 @@ from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Flag, Review
-from evalapp.reviews.queries import campaign_reviewer_again, campaign_reviewer_for, review_context_at
-from evalapp.reviews.services import submit_at
+from evalapp.reviews.queries import (
+    ReviewContext,
+    campaign_reviewer_again,
+    campaign_reviewer_for,
+    review_context_at,
+)
+from evalapp.reviews.services import SubmitResult, submit_at
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
@@ -220,6 +225,18 @@ def review_all(
         )
         reviews.append(result.review)
     return reviews
+
+
+def submit_review(
+    *, reviewer: User, assignment: Assignment, item_output: ItemOutput, **given: Any
+) -> SubmitResult:
+    """Rate one output of an assignment that the reviewer has claimed."""
+    slot = assignment.outputs_order.index(item_output.pk)
+    campaign_reviewer = campaign_reviewer_for(reviewer, assignment.campaign.key)
+    return submit_at(
+        review_context=ReviewContext(assignment, slot, campaign_reviewer),
+        **{"is_simulated": reviewer.is_simulated, **given},
+    )
 
 
 def run_scoring(campaign: Campaign) -> Run:

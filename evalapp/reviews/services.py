@@ -17,11 +17,11 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import lock_open_campaign
 from evalapp.campaigns.leases import renew_assignment
-from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, CampaignState, ItemOutput
+from evalapp.campaigns.models import Assignment, Campaign, CampaignState
 from evalapp.campaigns.services import give_back
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
 from evalapp.core.strict_json import bad_character
-from evalapp.reviews.answers import LONGEST_SKIP_REASON, ReviewAnswers
+from evalapp.reviews.answers import LONGEST_SKIP_REASON
 from evalapp.reviews.change_requests import require_changed, resubmitted
 from evalapp.reviews.drafts import draft_body, save_draft
 from evalapp.reviews.kinds import kind_of
@@ -48,38 +48,6 @@ class SubmitResult:
 
     review: Review
     is_replay: bool = False
-
-
-def submit_review(
-    *,
-    reviewer: User,
-    assignment: Assignment,
-    item_output: ItemOutput,
-    client_id: UUID,
-    answers: ReviewAnswers,
-    seconds_active: float = 0.0,
-    is_simulated: bool = False,
-) -> SubmitResult:
-    """Store a rating of one output of an assignment that the reviewer has claimed.
-
-    Raises MissingError for an output of another assignment, else as `submit_at`.
-    """
-    if item_output.pk not in assignment.outputs_order:
-        raise MissingError("This output is not part of this assignment.")
-    campaign_reviewer = CampaignReviewer.objects.filter(
-        campaign=assignment.campaign_id, user=reviewer, left_at=None
-    ).first()
-    if campaign_reviewer is None:
-        raise MissingError(NOT_YOURS)
-    return submit_at(
-        review_context=ReviewContext(
-            assignment, assignment.outputs_order.index(item_output.pk), campaign_reviewer
-        ),
-        client_id=client_id,
-        answers=answers,
-        seconds_active=seconds_active,
-        is_simulated=is_simulated or reviewer.is_simulated,
-    )
 
 
 def submit_at(

@@ -12,10 +12,9 @@ from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import review_url, task_url
-from evalapp.reviews.services import submit_review
 from tests.adjudication.conftest import address, name_distinctly, output_of
 from tests.cast import client_of
-from tests.factories import answers, make_campaign, review_all, walk
+from tests.factories import answers, make_campaign, review_all, submit_review, walk
 
 pytestmark = pytest.mark.django_db
 SECRET = "The figure in line two is wrong, so I gave a 1."

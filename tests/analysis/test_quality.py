@@ -21,12 +21,11 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
 from evalapp.reviews.progress import team_progress
-from evalapp.reviews.services import submit_review
 from tests.api.conftest import program_of
 from tests.campaigns.making import make_open_campaign
 from tests.cast import client_of
 from tests.closing_campaign import make_tuned_campaign
-from tests.factories import PLAIN, answers, make_campaign, review_all, walk
+from tests.factories import PLAIN, answers, make_campaign, review_all, submit_review, walk
 from tests.reviews.test_closing import closing_url, fields_of
 
 pytestmark = pytest.mark.django_db

@@ -35,7 +35,6 @@ from evalapp.registry.models import Endpoint
 from evalapp.reviews.change_requests import request_changes
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.services import submit_review
 from tests.access_objects import make_world
 from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
@@ -52,6 +51,7 @@ from tests.factories import (
     make_webhook,
     review_all,
     run_scoring,
+    submit_review,
     tagged,
     walk,
 )

@@ -5,8 +5,8 @@ import pytest
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.services import submit_review
 from tests.campaigns.making import make_open_campaign
+from tests.factories import submit_review
 
 GOOD = ReviewAnswers(
     {"accuracy": 4, "clarity": 5, "tone": 2, "personalization": 3, "material-factual-error": 0},

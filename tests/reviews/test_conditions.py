@@ -12,12 +12,11 @@ from evalapp.reviews.answers import ReviewAnswers, check_answers, criteria_of
 from evalapp.reviews.forms import answers_from_form
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.queries import answers_of
-from evalapp.reviews.services import submit_review
 from evalapp.rubrics.drafts import Condition, CriterionDraft, TagDraft
 from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
-from tests.factories import make_campaign, walk
+from tests.factories import make_campaign, submit_review, walk
 
 pytestmark = pytest.mark.django_db
 

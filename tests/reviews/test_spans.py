@@ -24,7 +24,7 @@ from evalapp.reviews.answers import ReviewAnswers, check_answers, criteria_of, r
 from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.models import Draft, Review, SpanAnswer
 from evalapp.reviews.queries import answers_of
-from evalapp.reviews.services import amend_review, submit_review
+from evalapp.reviews.services import amend_review
 from evalapp.reviews.spans import LONGEST_SPAN_COMMENT, MOST_SPANS, Span, span_from_quote
 from evalapp.rubrics.drafts import Condition, CriterionDraft
 from evalapp.rubrics.kinds.base import Option
@@ -32,7 +32,7 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import make_campaign, review_all, walk
+from tests.factories import make_campaign, review_all, submit_review, walk
 
 pytestmark = pytest.mark.django_db
 

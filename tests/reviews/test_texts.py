@@ -16,12 +16,12 @@ from evalapp.reviews.answers import LONGEST_COMMENT, ReviewAnswers, check_answer
 from evalapp.reviews.forms import answers_from_form
 from evalapp.reviews.models import Review, TextAnswer
 from evalapp.reviews.queries import answers_of
-from evalapp.reviews.services import amend_review, submit_review
+from evalapp.reviews.services import amend_review
 from evalapp.rubrics.drafts import Condition, CriterionDraft
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.cast import client_of
-from tests.factories import make_campaign, walk
+from tests.factories import make_campaign, submit_review, walk
 
 pytestmark = pytest.mark.django_db
 

@@ -10,10 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.campaigns.services import close_campaign
-from evalapp.reviews.services import submit_review
 from evalapp.webhooks.deliveries import deliver_due
 from evalapp.webhooks.models import WebhookDelivery
-from tests.factories import answers, make_campaign, review_all, tagged, walk
+from tests.factories import answers, make_campaign, review_all, submit_review, tagged, walk
 from tests.reviews.preferences.conftest import CLEARER, judge
 from tests.webhooks.conftest import register
 
