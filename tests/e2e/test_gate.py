@@ -31,7 +31,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     sign_in(manager)
     plain = browser.new_context(java_script_enabled=False, storage_state=page.context.storage_state())
     page = plain.new_page()
-    page.goto(f"{live_server.url}/projects/{project.slug}/results/")
+    page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/")
     page.get_by_role("link", name="Gates", exact=True).click()
     page.get_by_role("link", name="Create gate").first.click()
     page.get_by_label("Name", exact=True).fill("Release")

@@ -118,6 +118,15 @@ def test_a_week_shows_what_was_drawn_and_how_likely(
     assert browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/2/").status_code == 404
 
 
+def test_weekly_samples_are_not_among_the_campaigns_nor_their_results(
+    project: Project, browser: Client, reviewer: User
+) -> None:
+    week = sampled_week(make_stream(project, [reviewer]))
+    assert week.campaign is not None
+    for listed in ("campaigns", "results"):
+        assert week.campaign.name not in browser.get(f"/projects/{project.slug}/{listed}/").text
+
+
 def test_an_incident_is_acknowledged_worked_on_and_closed(
     project: Project, browser: Client, engineer: User, reviewer: User
 ) -> None:

@@ -63,8 +63,10 @@ _REVIEWS_DONE = (
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def result_list(request: MemberRequest) -> HttpResponse:
+    # Those of weekly samples are on the page of their stream.
     campaigns = (
-        request.project.campaigns.exclude(state=CampaignState.DRAFT)
+        request.project.campaigns.filter(weekly_sample=None)
+        .exclude(state=CampaignState.DRAFT)
         .select_related("dataset_version__dataset", "rubric_version__rubric")
         .annotate(review_count=Coalesce(Subquery(_REVIEWS_DONE), 0))
     )
