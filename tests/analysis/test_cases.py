@@ -8,18 +8,21 @@ from django.test import Client
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.reviews.models import Review
 from evalapp.scoring.services import save_rule_check
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import YES_NO, answers, corrected, make_campaign, review_all, run_scoring, tagged, walk
+from tests.kept_cast import Cast, again
 from tests.results_pages import results_of
 
+pytestmark = pytest.mark.django_db
 
-@pytest.fixture
-def campaign(project: Project, manager: User, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=4)
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    project, people = cast.project, [cast.reviewer, cast.other_reviewer]
+    campaign = make_campaign(project, people, rows=4)
     save_rule_check(
-        project=project, name="Next step", kind="contains", params={"texts": ["next step"]}, by=manager
+        project=project, name="Next step", kind="contains", params={"texts": ["next step"]}, by=cast.manager
     )
     run_scoring(campaign)
     said = {
@@ -27,9 +30,21 @@ def campaign(project: Project, manager: User, reviewer: User, other_reviewer: Us
         ("formal", 2): answers(tone=2, clarity="na"),
         ("formal", 3): answers(tone=5, error=1),
     }
-    review_all(campaign, reviewer, said)
-    review_all(campaign, other_reviewer, {("formal", 1): answers(tone=2), ("formal", 2): answers(tone=4)})
+    review_all(campaign, people[0], said)
+    review_all(campaign, people[1], {("formal", 1): answers(tone=2), ("formal", 2): answers(tone=4)})
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
+
+
+@pytest.fixture(scope="module")
+def one_row(cast: Cast) -> Campaign:
+    """In a project of its own; nobody has reviewed it."""
+    project = make_project("One row", manager=cast.manager, reviewer=cast.reviewer)
+    return make_campaign(project, [cast.reviewer], rows=1)
 
 
 def _rows(client: Client, campaign: Campaign, query: str) -> list[tuple[str, int]]:
@@ -64,13 +79,15 @@ def test_filters_pick_exactly_their_outputs(project: Project, manager: User, cam
     assert sorted(_rows(client, campaign, "reviewer=1")) == sorted(every)
 
 
-def test_a_reason_leads_to_the_outputs_that_got_it(project: Project, manager: User, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=2)
+def test_a_reason_leads_to_the_outputs_that_got_it(
+    empty_project: Project, manager: User, reviewer: User
+) -> None:
+    campaign = make_campaign(empty_project, [reviewer], rows=2)
     tag = campaign.rubric_version.criteria.get(key="tone").reason_tags.get(label="too formal")
     review_all(campaign, reviewer, {("formal", 2): tagged(answers(tone=2), tone=[tag.key])})
 
     assert _rows(client_of(manager), campaign, f"tag={tag.pk}") == [("formal", 2)]
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/results/{campaign.pk}/")
     [count] = page.context["comparison"].rows[0].tags
     assert (count.label, count.count, count.share.n) == ("too formal", 1, 2)
 
@@ -97,28 +114,24 @@ def test_every_link_of_the_comparison_opens(project: Project, manager: User, cam
         "tag=999999", "reviewer=99", "metric=nothing",
     ],
 )  # fmt: skip
-def test_a_filter_that_names_nothing_here_is_missing(
-    project: Project, manager: User, reviewer: User, query: str
-) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1)
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/cases/?{query}")
+def test_a_filter_that_names_nothing_here_is_missing(one_row: Campaign, manager: User, query: str) -> None:
+    page = client_of(manager).get(f"/projects/{one_row.project.slug}/results/{one_row.pk}/cases/?{query}")
     assert page.status_code == 404
 
 
-def test_a_nul_in_the_address_is_refused(project: Project, manager: User, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1)
-    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/?criterion=%00"
+def test_a_nul_in_the_address_is_refused(one_row: Campaign, manager: User) -> None:
+    address = f"/projects/{one_row.project.slug}/results/{one_row.pk}/cases/?criterion=%00"
     assert client_of(manager).get(address).status_code in (400, 404)
 
 
 def test_ids_of_other_projects_are_missing(
-    project: Project, other_project: Project, manager: User, stranger: User, reviewer: User
+    empty_project: Project, other_project: Project, manager: User, stranger: User, reviewer: User
 ) -> None:
     foreign = make_campaign(other_project, [stranger], rows=1)
-    own = make_campaign(project, [reviewer], rows=1)
-    draft = make_campaign(project, [reviewer], rows=1, name="Draft", texts={"other": "A {n}."})
+    own = make_campaign(empty_project, [reviewer], rows=1)
+    draft = make_campaign(empty_project, [reviewer], rows=1, name="Draft", texts={"other": "A {n}."})
     Campaign.objects.filter(pk=draft.pk).update(state=CampaignState.DRAFT)
-    client, base = client_of(manager), f"/projects/{project.slug}/results"
+    client, base = client_of(manager), f"/projects/{empty_project.slug}/results"
     item, foreign_candidate = foreign.items.get(), foreign.candidates.first()
 
     for address in (
@@ -131,14 +144,14 @@ def test_ids_of_other_projects_are_missing(
 
 
 def test_a_case_shows_all_that_was_said_under_pseudonyms(
-    project: Project, manager: User, reviewer: User, other_reviewer: User
+    empty_project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=1)
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=1)
     run_scoring(campaign)
     said = corrected(answers(tone=2), "Portfolio 1 holds 60% bonds.", "Mixed up <b>bonds</b>.")
     review_all(campaign, other_reviewer, {"formal": said})
     review_all(campaign, reviewer, {"formal": answers(tone=5)})
-    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/{campaign.items.get().pk}/"
+    address = f"/projects/{empty_project.slug}/results/{campaign.pk}/cases/{campaign.items.get().pk}/"
 
     page = client_of(manager).get(address)
 
@@ -160,12 +173,12 @@ def test_a_case_shows_all_that_was_said_under_pseudonyms(
 
 
 def test_pseudonyms_are_the_same_on_every_page_and_under_every_filter(
-    project: Project, manager: User, reviewer: User, other_reviewer: User
+    empty_project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=2)
     review_all(campaign, other_reviewer, {})
     review_all(campaign, reviewer, {})
-    client, base = client_of(manager), f"/projects/{project.slug}/results/{campaign.pk}"
+    client, base = client_of(manager), f"/projects/{empty_project.slug}/results/{campaign.pk}"
 
     comparison = client.get(f"{base}/").context["reviewers"]
     case = client.get(f"{base}/cases/{campaign.items.first().pk}/").context["case"]
@@ -176,21 +189,23 @@ def test_pseudonyms_are_the_same_on_every_page_and_under_every_filter(
 
 
 def test_who_still_reviews_blind_is_warned_before_looking(
-    project: Project, engineer: User, manager: User
+    empty_project: Project, engineer: User, manager: User
 ) -> None:
-    campaign = make_campaign(project, [engineer], rows=1)
-    address = f"/projects/{project.slug}/results/{campaign.pk}/"
+    campaign = make_campaign(empty_project, [engineer], rows=1)
+    address = f"/projects/{empty_project.slug}/results/{campaign.pk}/"
 
     assert "You review this campaign blind" in client_of(engineer).get(address).content.decode()
     assert "You review this campaign blind" not in client_of(manager).get(address).content.decode()
 
 
-def test_an_amended_review_shows_what_it_says_now(project: Project, manager: User, reviewer: User) -> None:
+def test_an_amended_review_shows_what_it_says_now(
+    empty_project: Project, manager: User, reviewer: User
+) -> None:
     from evalapp.reviews.services import amend_review
 
-    campaign = make_campaign(project, [reviewer], rows=1)
+    campaign = make_campaign(empty_project, [reviewer], rows=1)
     review_all(campaign, reviewer, {})
-    review = Review.objects.filter(item_output__candidate__model_version__label="formal").get()
+    review = campaign.reviews.get(item_output__candidate__model_version__label="formal")
     amend_review(review=review, by=reviewer, answers=answers(tone=1), revision=1)
 
     assert _rows(client_of(manager), campaign, "criterion=tone&low=1") == [("formal", 1)]
@@ -255,9 +270,11 @@ def test_a_row_opens_its_candidate_and_the_neighbours_are_those_of_the_list(
     assert client.get(f"{base}{items[1]}/?level=x").status_code == 404
 
 
-def test_a_cut_output_ends_in_an_ellipsis(project: Project, manager: User, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1, texts={"long": "word " * 60, "short": "A  {n}."})
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/cases/")
+def test_a_cut_output_ends_in_an_ellipsis(empty_project: Project, manager: User, reviewer: User) -> None:
+    campaign = make_campaign(
+        empty_project, [reviewer], rows=1, texts={"long": "word " * 60, "short": "A  {n}."}
+    )
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/results/{campaign.pk}/cases/")
     long, short = (row.excerpt for row in page.context["rows"])
     assert long == ("word " * 60)[:159] + "…"
     assert short == "A 1."

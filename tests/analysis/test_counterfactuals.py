@@ -29,17 +29,25 @@ from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign, make_candidates, make_outputs, review_all
+from tests.kept_cast import Cast, again
+
+pytestmark = pytest.mark.django_db
 
 LEVEL = 0.05
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
-    project.population = "panel"
-    project.save(update_fields=["population"])
-    found = make_counterfactual_campaign(project, [reviewer, engineer])
-    review_unfairly(found, [reviewer, engineer])
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    cast.project.population = "panel"
+    cast.project.save(update_fields=["population"])
+    found = make_counterfactual_campaign(cast.project, [cast.reviewer, cast.engineer])
+    review_unfairly(found, [cast.reviewer, cast.engineer])
     return found
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def check(campaign: Campaign) -> CounterfactualCheck:
@@ -127,10 +135,10 @@ def test_the_table_can_be_copied(campaign: Campaign, manager: User) -> None:
     assert answer.status_code == 200 and "Variant less original" in answer.content.decode()
 
 
-def test_rows_without_pairs_have_no_section(project: Project, reviewer: User, manager: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=2)
+def test_rows_without_pairs_have_no_section(empty_project: Project, reviewer: User, manager: User) -> None:
+    campaign = make_campaign(empty_project, [reviewer], rows=2)
     review_all(campaign, reviewer, {})
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/")
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/results/{campaign.pk}/what-to-fix/")
     assert "Counterfactual fairness" not in page.content.decode()
     assert not check(campaign).has_pairs
 
@@ -161,10 +169,10 @@ def test_the_false_alarm_rate_of_the_worst_pair(seed: int, pairs: int, design: d
     assert clopper_pearson(found, 1000, alpha=0.025)[0] <= LEVEL
 
 
-def test_metrics_need_no_campaign(project: Project, engineer: User, manager: User) -> None:
+def test_metrics_need_no_campaign(empty_project: Project, engineer: User, manager: User) -> None:
     """Answers to the name variant are longer by ten words; those to the other are the same."""
-    version = make_counterfactual_version(project)
-    (candidate,) = make_candidates(project, ["tuned"])
+    version = make_counterfactual_version(empty_project)
+    (candidate,) = make_candidates(empty_project, ["tuned"])
     made = make_outputs(version, {candidate: "{n}"}, split="test")
     for output in made.outputs.select_related("example"):
         mark = output.example.metadata["counterfactual"]
@@ -178,8 +186,8 @@ def test_metrics_need_no_campaign(project: Project, engineer: User, manager: Use
     # Ten words more, and of twelve pairs four each by 0, 1 and 2 of them.
     assert first.difference.difference.value == pytest.approx(11)
     assert not any(each.is_significant for each in found if each.variant.value == "male")
-    page = client_of(manager).get(f"/projects/{project.slug}/runs/{made.pk}/metrics/").content.decode()
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/runs/{made.pk}/metrics/").content.decode()
     assert "Counterfactual fairness" in page and "Name, black" in page
-    answer = program_of(manager).get(f"/api/v1/projects/{project.slug}/runs/{made.pk}/metrics/").json()
+    answer = program_of(manager).get(f"/api/v1/projects/{empty_project.slug}/runs/{made.pk}/metrics/").json()
     changes = {(each["value"], each["metric"]): each["verdict"] for each in answer["counterfactuals"]}
     assert changes["black", "words"] == "different" and changes["male", "words"] != "different"

@@ -39,11 +39,12 @@ from tests.analysis.test_severity_page import said
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 
 COMPARISON = AnalysisRequest(AnalysisKind.COMPARISON)
-ROWS = 12
+ROWS = 8
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +53,18 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
-    review_all(campaign, other_reviewer, said(0))
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    """Its outputs are scored, and one of its two people has reviewed them all."""
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=ROWS)
+    review_all(campaign, cast.other_reviewer, said(0))
     run_scoring(campaign)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def computed(campaign: Campaign, wanted: AnalysisRequest = COMPARISON, by: User | None = None) -> Job:
@@ -70,6 +77,11 @@ def computed(campaign: Campaign, wanted: AnalysisRequest = COMPARISON, by: User 
 
 def url_of(campaign: Campaign, page: str = "") -> str:
     return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
+
+
+def same_parts(found: StoredParts, expected: Any) -> None:
+    for name in set(StoredParts._fields) - {"against"}:
+        assert getattr(found, name) == getattr(expected, name), name
 
 
 @pytest.mark.parametrize("score_source", ScoreSource.values)
@@ -93,15 +105,21 @@ def test_what_is_stored_is_what_a_request_would_compute(
     for name in set(StoredComparison._fields) - {"reviewers"}:
         assert getattr(found.figures, name) == getattr(expected, name), name
     assert found.scales == expected.scales and list(found.candidates) == list(expected.candidates)
+    # Each figure is of one choice alone, or of a criterion and a metric, and is worked out once.
     for row in expected.comparison.rows:
+        same_parts(found.chosen(reference=row), expected.chosen(reference=row))
+    for metric in expected.comparison.metrics:
+        same_parts(found.chosen(metric=metric), expected.chosen(metric=metric))
+    for criterion in expected.scales:
+        same_parts(found.chosen(criterion=criterion), expected.chosen(criterion=criterion))
         for metric in expected.comparison.metrics:
-            for criterion in expected.scales:
-                shown = found.chosen(reference=row, criterion=criterion, metric=metric)
-                wanted = expected.chosen(reference=row, criterion=criterion, metric=metric)
-                for name in set(StoredParts._fields) - {"against"}:
-                    assert getattr(shown, name) == getattr(wanted, name), name
-                for name in CriterionAgainstMetric._fields:
-                    assert getattr(shown.against, name) == getattr(wanted.against, name), name
+            shown = found.chosen(criterion=criterion, metric=metric).against
+            wanted = expected.chosen(criterion=criterion, metric=metric).against
+            for name in CriterionAgainstMetric._fields:
+                assert getattr(shown, name) == getattr(wanted, name), name
+    every = {"reference": row, "criterion": criterion, "metric": metric}
+    same_parts(found.chosen(**every), expected.chosen(**every))
+    assert found.chosen(**every).against is not None
 
 
 def test_before_anything_is_computed_the_page_counts_and_says_what_is_missing(
@@ -265,7 +283,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
     review_all(campaign, reviewer, said(-1))
     browser = client_of(manager)
     page = browser.get(url_of(campaign, "severity/")).text
-    assert "has not been fitted to the 192 scores" in page and "Compute results" in page
+    assert f"has not been fitted to the {16 * ROWS} scores" in page and "Compute results" in page
     job = computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY), by=manager)
     assert job.progress_total and job.stage == "Fitting the model"
     page = browser.get(url_of(campaign, "severity/")).text
@@ -308,7 +326,7 @@ def test_too_many_scores_for_the_model_say_so(
     monkeypatch.setattr(severity, "MOST_FITTED", 50)
     computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY))
     page = client_of(manager).get(url_of(campaign, "severity/")).text
-    assert "has 96 scores; the model is fitted to at most 50" in page
+    assert f"has {8 * ROWS} scores; the model is fitted to at most 50" in page
 
 
 def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
@@ -382,10 +400,10 @@ def test_what_is_no_figure_is_not_stored_unseen() -> None:
 
 
 def test_a_small_campaign_is_computed_at_the_request_as_ever(
-    project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
+    empty_project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10_000)
-    small = make_campaign(project, [reviewer], rows=2, name="Small")
+    small = make_campaign(empty_project, [reviewer], rows=2, name="Small")
     review_all(small, reviewer, {"formal": answers(tone=2)})
     page = client_of(manager).get(url_of(small)).text
     assert "as of" not in page and "not computed" not in page

@@ -28,6 +28,7 @@ from tests.analysis.test_large import computed, url_of
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +42,10 @@ def panel_of_three(reviewer: User, other_reviewer: User, engineer: User) -> list
     return [reviewer, other_reviewer, engineer]
 
 
-@pytest.fixture
-def campaign(project: Project, panel_of_three: list[User]) -> Campaign:
-    campaign = make_campaign(project, panel_of_three, rows=ROWS)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    panel_of_three = [cast.reviewer, cast.other_reviewer, cast.engineer]
+    campaign = make_campaign(cast.project, panel_of_three, rows=ROWS)
     for turn, person in enumerate(panel_of_three):
         said: dict[tuple[str, int], Any] = {}
         for row in range(1, ROWS + 1):
@@ -56,6 +58,11 @@ def campaign(project: Project, panel_of_three: list[User]) -> Campaign:
     last.filter(item_output__item__example__row_number__gt=ROWS // 2).delete()
     run_scoring(campaign)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ whole.
 import pytest
 from django.http import QueryDict
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import User
 from evalapp.analysis.agreement import severity
 from evalapp.analysis.agreement.severity import severity_of
 from evalapp.analysis.comparison.candidates import compare
@@ -22,6 +22,7 @@ from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
+from tests.kept_cast import Cast, again
 from tests.results_pages import results_of
 
 pytestmark = pytest.mark.django_db
@@ -36,12 +37,18 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    people = [cast.reviewer, cast.other_reviewer]
+    campaign = make_segmented(cast.project, people, rows=ROWS)
+    review_with_paradox(campaign, people, rows=ROWS)
     run_scoring(campaign)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def computed(campaign: Campaign, kind: AnalysisKind = AnalysisKind.COMPARISON, view: str = "") -> None:

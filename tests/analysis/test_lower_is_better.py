@@ -40,6 +40,7 @@ from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.charts.test_charts import fills
 from tests.factories import make_campaign, review_all
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 
@@ -63,8 +64,8 @@ def said(label: str, row: int) -> ReviewAnswers:
     )
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     criteria = [
         CriterionDraft(name="Tone", key="tone"),
         CriterionDraft(name="Quality", key="quality", minimum=0, maximum=10, low_threshold=None),
@@ -74,15 +75,21 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
         ),
     ]
     version = save_version(
-        rubric=create_rubric(project=project, name="Mixed", by=None), criteria=criteria, by=None
+        rubric=create_rubric(project=cast.project, name="Mixed", by=None), criteria=criteria, by=None
     )
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=ROWS, rubric_version=version)
-    for person in (reviewer, other_reviewer):
+    people = [cast.reviewer, cast.other_reviewer]
+    campaign = make_campaign(cast.project, people, rows=ROWS, rubric_version=version)
+    for person in people:
         table = {
             (label, row): said(label, row) for label in ("formal", "plain") for row in range(1, ROWS + 1)
         }
         review_all(campaign, person, table)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture
@@ -153,17 +160,17 @@ def test_better_wins_where_lower_is_better(
 
 
 def test_fewer_undesired_answers_win_and_stand_at_the_right(
-    project: Project, reviewer: User, other_reviewer: User
+    empty_project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     error = CriterionDraft(
         name="Error", key="error", kind="yes_no", minimum=0, maximum=1, low_threshold=None, undesired=1
     )
     version = save_version(
-        rubric=create_rubric(project=project, name="Errors", by=None),
+        rubric=create_rubric(project=empty_project, name="Errors", by=None),
         criteria=[CriterionDraft(name="Tone", key="tone"), error],
         by=None,
     )
-    errors = make_campaign(project, [reviewer, other_reviewer], rows=4, rubric_version=version)
+    errors = make_campaign(empty_project, [reviewer, other_reviewer], rows=4, rubric_version=version)
     for person in (reviewer, other_reviewer):
         table = {
             (label, row): ReviewAnswers({"tone": 3, "error": int(label == "formal" and row > 1)})
@@ -300,12 +307,12 @@ def test_the_direction_travels_with_a_file_and_the_editor() -> None:
     assert (criterion.draft.lower_is_better, criterion.draft.low_threshold) == (True, None)
 
 
-def test_the_finder_asks_for_the_worse_end(project: Project, reviewer: User, manager: User) -> None:
+def test_the_finder_asks_for_the_worse_end(empty_project: Project, reviewer: User, manager: User) -> None:
     places = save_version(
-        rubric=create_rubric(project=project, name="Places", by=None),
+        rubric=create_rubric(project=empty_project, name="Places", by=None),
         criteria=[PLACE, CriterionDraft(name="Tone", key="tone")],
         by=None,
     )
-    campaign = make_campaign(project, [reviewer], rows=2, rubric_version=places)
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/finder/").context
+    campaign = make_campaign(empty_project, [reviewer], rows=2, rubric_version=places)
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/results/{campaign.pk}/finder/").context
     assert (page["chosen"]["score_is"], page["chosen"]["score"]) == ("at_least", "3")

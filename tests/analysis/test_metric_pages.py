@@ -19,8 +19,9 @@ from evalapp.scoring.models import MetricResult
 from evalapp.stats.prediction_powered import PredictionPowered, in_words
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import answers, make_campaign, review_all
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 
@@ -56,20 +57,37 @@ def scored(campaign: Campaign) -> None:
     )
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    made = make_campaign(
-        project, [reviewer, other_reviewer], rows=ROWS, item_choice="random", items_wanted=REVIEWED, seed=7
-    )
-    scored(made)
-    return made
+def scored_campaign(project: Project, cast: Cast) -> Campaign:
+    people = [cast.reviewer, cast.other_reviewer]
+    found = make_campaign(project, people, rows=ROWS, item_choice="random", items_wanted=REVIEWED, seed=7)
+    scored(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    return scored_campaign(cast.project, cast)
 
 
 @pytest.fixture
-def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
-    review_all(campaign, reviewer, said())
-    review_all(campaign, other_reviewer, said(1))
-    return campaign
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
+
+
+@pytest.fixture(scope="module")
+def made_and_reviewed(cast: Cast) -> Campaign:
+    """The same in another project, reviewed by both."""
+    people = {"reviewer": cast.reviewer, "reviewer2": cast.other_reviewer}
+    project = make_project("Reviewed", owner=cast.owner, manager=cast.manager, **people)
+    found = scored_campaign(project, cast)
+    review_all(found, cast.reviewer, said())
+    review_all(found, cast.other_reviewer, said(1))
+    return found
+
+
+@pytest.fixture
+def reviewed(made_and_reviewed: Campaign) -> Campaign:
+    return again(made_and_reviewed)
 
 
 def url_of(campaign: Campaign) -> str:

@@ -16,15 +16,17 @@ from evalapp.reports.services import start_report
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import Cast, again
 from tests.results_pages import TABS
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=6)
-    for turn, person in enumerate((reviewer, other_reviewer)):
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    people = [cast.reviewer, cast.other_reviewer]
+    campaign = make_campaign(cast.project, people, rows=6)
+    for turn, person in enumerate(people):
         said = {
             (label, row): answers(
                 tone="na",
@@ -38,6 +40,11 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
         review_all(campaign, person, said)
     run_scoring(campaign)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture
@@ -83,19 +90,20 @@ def test_the_severity_names_what_it_leaves_out(
 
 
 def test_where_nothing_but_na_was_given_nobody_says_that_nothing_was(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=2, name="All N/A")
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=2, name="All N/A")
     for person in (reviewer, other_reviewer):
         nothing = answers(tone="na", accuracy="na", clarity="na", personalization="na")
         review_all(campaign, person, {"formal": nothing, "plain": nothing})
-    address = f"/projects/{project.slug}/results/{campaign.pk}/"
+    address = f"/projects/{empty_project.slug}/results/{campaign.pk}/"
     severity = client_of(manager).get(f"{address}severity/").text
     assert "Every answer is N/A." in severity and "Nobody has given a score yet" not in severity
     agreement = client_of(manager).get(f"{address}agreement/").text
     assert "Every answer to Accuracy is N/A, so there is nothing to compare." in agreement
-    api = f"projects/{project.slug}/campaigns/{campaign.pk}/analysis/agreement/confusion/?criterion=accuracy"
-    assert "Every answer to Accuracy is N/A." in program_of(manager).get(api).text
+    api = f"projects/{empty_project.slug}/campaigns/{campaign.pk}/analysis/agreement/confusion/"
+    told = program_of(manager).get(f"{api}?criterion=accuracy").text
+    assert "Every answer to Accuracy is N/A." in told
 
 
 def test_no_metric_is_trusted_for_it(read: Callable[[str], str]) -> None:

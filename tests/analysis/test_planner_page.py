@@ -26,7 +26,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.stats.planning import ALONE, Design, Spread, smallest_difference
 from evalapp.stats.populations import Population
 from tests.api.conftest import program_of
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import answers, make_campaign, make_rubric, review_all
 from tests.gates.making import make_gated_campaign
 from tests.kept_cast import Cast, again
@@ -44,29 +44,42 @@ def said(by: int) -> dict[tuple[str, int], object]:
     }
 
 
+def make_planned(project: Project, cast: Cast) -> Campaign:
+    """Its results are about reviewers like these."""
+    project.population = "reviewers"
+    project.save()
+    return make_campaign(project, [cast.reviewer, cast.other_reviewer], rows=ROWS)
+
+
 @pytest.fixture(scope="module")
 def made(cast: Cast) -> Campaign:
-    """Its results are about reviewers like these."""
-    cast.project.population = "reviewers"
-    cast.project.save()
-    return make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=ROWS)
+    campaign = make_planned(cast.project, cast)
+    review_all(campaign, cast.reviewer, said(0))
+    review_all(campaign, cast.other_reviewer, said(1))
+    return campaign
 
 
 @pytest.fixture
-def campaign(made: Campaign) -> Campaign:
+def reviewed(made: Campaign) -> Campaign:
     return again(made)
+
+
+@pytest.fixture(scope="module")
+def made_without_reviews(cast: Cast) -> Campaign:
+    """In a project of its own."""
+    people = {"reviewer": cast.reviewer, "reviewer2": cast.other_reviewer}
+    project = make_project("Planned", owner=cast.owner, manager=cast.manager, **people)
+    return make_planned(project, cast)
+
+
+@pytest.fixture
+def campaign(made_without_reviews: Campaign) -> Campaign:
+    return again(made_without_reviews)
 
 
 @pytest.fixture
 def project(made: Campaign, project: Project) -> Project:
     return project
-
-
-@pytest.fixture
-def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
-    review_all(campaign, reviewer, said(0))
-    review_all(campaign, other_reviewer, said(1))
-    return campaign
 
 
 def url_of(project: Project) -> str:
@@ -124,9 +137,9 @@ def test_a_plan_starts_from_the_newest_campaign_that_has_reviews(
     assert asked.context["campaign"] == unreviewed and "No scores" in asked.text
 
 
-def test_typed_variances_give_the_known_power(project: Project, manager: User, campaign: Campaign) -> None:
+def test_typed_variances_give_the_known_power(manager: User, campaign: Campaign) -> None:
     version = campaign.rubric_version
-    page = client_of(manager).get(url_of(project), {"source": f"rubric-{version.pk}", **typed()})
+    page = client_of(manager).get(url_of(campaign.project), {"source": f"rubric-{version.pk}", **typed()})
     assert page.status_code == 200
     (planned,) = page.context["planned"].aims
     # 199 items for 0.2 of an SD with 80% power at 2.5% one-sided.
@@ -152,7 +165,7 @@ def test_a_floor_is_planned_on_the_distance_and_joint_power_is_less(
 
 
 def test_near_the_end_of_the_scale_the_same_distance_is_harder_to_show(
-    project: Project, manager: User, campaign: Campaign
+    manager: User, campaign: Campaign
 ) -> None:
     source = f"rubric-{campaign.rubric_version.pk}"
     spread = {"tone-item": 0.3, "tone-reviewer": 0.2, "tone-rest": 0.4}
@@ -160,7 +173,7 @@ def test_near_the_end_of_the_scale_the_same_distance_is_harder_to_show(
 
     def planned(**aim: object) -> PlannedAim:
         query = design | {f"tone-{name}": value for name, value in aim.items()}
-        (found,) = client_of(manager).get(url_of(project), query).context["planned"].aims
+        (found,) = client_of(manager).get(url_of(campaign.project), query).context["planned"].aims
         return found
 
     floors = [planned(kind="floor", expected=mean, bound=mean - 0.45).power.value for mean in (3.2, 4.4, 4.8)]
@@ -255,10 +268,10 @@ def test_a_campaign_of_one_reviewer_can_detect_nothing(
     ],
 )
 def test_what_cannot_be_planned_is_said_at_its_field(
-    project: Project, manager: User, campaign: Campaign, changes: dict[str, object], field: str, text: str
+    manager: User, campaign: Campaign, changes: dict[str, object], field: str, text: str
 ) -> None:
     source = f"rubric-{campaign.rubric_version.pk}"
-    page = client_of(manager).get(url_of(project), {"source": source, **typed(**changes)})
+    page = client_of(manager).get(url_of(campaign.project), {"source": source, **typed(**changes)})
     assert page.status_code == 400
     assert field in page.context["form"].errors and text in str(page.context["form"].errors[field])
 

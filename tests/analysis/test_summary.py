@@ -15,9 +15,12 @@ from evalapp.reports.services import start_report
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.api.test_paging import walk
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import Cast
 from tests.results_pages import TABS
+
+pytestmark = pytest.mark.django_db
 
 ROWS = 10
 
@@ -207,6 +210,16 @@ def test_items_of_documents_are_counted_as_such(project: Project, panel: list[Us
     assert "on items like these 10 from 4 groups." in words_of(campaign, manager)
 
 
+@pytest.fixture(scope="module")
+def two_rows(cast: Cast) -> Campaign:
+    """In a project of its own; one of two people has reviewed it."""
+    people = {"reviewer": cast.reviewer, "reviewer2": cast.other_reviewer}
+    project = make_project("Two rows", owner=cast.owner, manager=cast.manager, **people)
+    campaign = make_campaign(project, [cast.reviewer, cast.other_reviewer], rows=2)
+    review_all(campaign, cast.reviewer, {})
+    return campaign
+
+
 @pytest.mark.parametrize("page", TABS)
 def test_each_page_of_results_is_there_with_one_candidate(
     project: Project, panel: list[User], manager: User, page: str
@@ -220,11 +233,9 @@ def test_each_page_of_results_is_there_with_one_candidate(
 @pytest.mark.parametrize("odd", ["abc", "9" * 400, "-1", "%00", "<script>alert(1)</script>"])
 @pytest.mark.parametrize("page", TABS)
 def test_an_odd_choice_in_the_url_falls_back_on_every_page(
-    project: Project, panel: list[User], manager: User, page: str, odd: str
+    two_rows: Campaign, manager: User, page: str, odd: str
 ) -> None:
-    campaign = make_campaign(project, panel, rows=2)
-    review_all(campaign, panel[0], {})
-    address = f"/projects/{project.slug}/results/{campaign.pk}/{page}"
+    address = f"/projects/{two_rows.project.slug}/results/{two_rows.pk}/{page}"
     answer = client_of(manager).get(
         address, dict.fromkeys(("candidate", "against", "criterion", "metric"), odd)
     )
