@@ -12,10 +12,12 @@ from evalapp.campaigns.models import Campaign
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.queries import review_context_at
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import make_campaign
-from tests.reviews.preferences.conftest import again, claim, judge
+from tests.factories import make_campaign, offered
+from tests.kept_cast import Cast, again
+from tests.reviews.preferences.conftest import judge
 
 pytestmark = pytest.mark.django_db
 ROWS = 24
@@ -29,13 +31,10 @@ Rule = Callable[[list[str]], PreferenceAnswers]
 
 
 def judge_by(campaign: Campaign, person: User, rule: Rule, *, seconds: float = 30.0) -> None:
-    while True:
-        try:
-            review_context = claim(campaign, person)
-        except AssertionError:
-            return
+    for found in offered(campaign, person):
+        review_context = review_context_at(person, found.assignment.key, found.slot)
         texts = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
-        judge(campaign, person, rule(texts), review_context=again(review_context), seconds=seconds)
+        judge(campaign, person, rule(texts), review_context=review_context, seconds=seconds)
 
 
 def prefers_new(texts: list[str]) -> PreferenceAnswers:
@@ -55,20 +54,27 @@ def ranks_by(*words: str) -> Rule:
     )
 
 
-@pytest.fixture
-def pairs(project: Project, reviewer: User, other_reviewer: User, engineer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    """Two of three people have judged all, and agree."""
     texts = {label: TEXTS[label] for label in ("new", "old")}
-    people = [reviewer, other_reviewer, engineer]
-    return make_campaign(project, people, rows=ROWS, texts=texts, method="pairwise")
+    people = [cast.reviewer, cast.other_reviewer, cast.engineer]
+    campaign = make_campaign(cast.project, people, rows=ROWS, texts=texts, method="pairwise")
+    for person in people[1:]:
+        judge_by(campaign, person, prefers_new)
+    return campaign
 
 
 @pytest.fixture
-def panel(pairs: Campaign, other_reviewer: User, engineer: User, manager: User) -> Callable[..., list[Hint]]:
+def pairs(made: Campaign) -> Campaign:
+    return again(made)
+
+
+@pytest.fixture
+def panel(pairs: Campaign, manager: User) -> Callable[..., list[Hint]]:
     """Two people who agree, and a third who judges by ``rule``: the hints about all."""
 
     def look(third: User, rule: Rule, *, seconds: float = 30.0) -> list[Hint]:
-        for person in (other_reviewer, engineer):
-            judge_by(pairs, person, prefers_new)
         judge_by(pairs, third, rule, seconds=seconds)
         return [each.hint for each in quality_of(pairs, reader=manager.pk).hints]
 
@@ -147,10 +153,10 @@ def test_whoever_judges_otherwise_is_told_and_not_those_who_agree(
 
 
 def test_rankings_have_the_same_hints(
-    project: Project, reviewer: User, other_reviewer: User, engineer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, engineer: User, manager: User
 ) -> None:
     people = [reviewer, other_reviewer, engineer]
-    campaign = make_campaign(project, people, rows=ROWS, texts=TEXTS, method="ranking")
+    campaign = make_campaign(empty_project, people, rows=ROWS, texts=TEXTS, method="ranking")
     for person in (other_reviewer, engineer):
         judge_by(campaign, person, ranks_by("new", "old", "third"))
     judge_by(campaign, reviewer, lambda texts: PreferenceAnswers("", [1, 2, 3]), seconds=1.0)
@@ -164,10 +170,10 @@ def test_rankings_have_the_same_hints(
     assert "Another answer first than a co-reviewer's" in hints["disagreement"].evidence
 
 
-def test_an_answer_met_again_is_not_new_to_the_reader(project: Project, reviewer: User) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1, texts=TEXTS, method="pairwise")
+def test_an_answer_met_again_is_not_new_to_the_reader(empty_project: Project, reviewer: User) -> None:
+    campaign = make_campaign(empty_project, [reviewer], rows=1, texts=TEXTS, method="pairwise")
     judge_by(campaign, reviewer, lambda _: PreferenceAnswers("a"), seconds=60.0)
-    assert Review.objects.count() == 3
+    assert campaign.reviews.count() == 3
     (reading,) = reading_times(campaign).values()
     words = sorted(len(text.split()) for text in TEXTS.values())
     # Per minute: two answers and the context with the first comparison, the third answer with the second,

@@ -13,10 +13,11 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.queries import review_context_at
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import make_campaign, make_candidates, run_scoring
-from tests.reviews.preferences.conftest import again, claim, judge
+from tests.factories import make_campaign, make_candidates, offered, run_scoring
+from tests.reviews.preferences.conftest import judge
 
 pytestmark = pytest.mark.django_db
 WORDS = ("amber", "birch", "cedar")
@@ -29,14 +30,11 @@ def compared(project: Project, people: list[User], method: str) -> Campaign:
     campaign = make_campaign(project, people, rows=ROWS, texts=texts, method=method, name=method)
     dice = random.Random(17)
     for person in people:
-        while True:
-            try:
-                review_context = claim(campaign, person)
-            except AssertionError:
-                break
+        for found in offered(campaign, person):
+            review_context = review_context_at(person, found.assignment.key, found.slot)
             shown = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
             liked = [WORDS.index(text.split()[1]) + dice.gauss(0, 1) for text in shown]
-            judge(campaign, person, _preference(liked, method, dice), review_context=again(review_context))
+            judge(campaign, person, _preference(liked, method, dice), review_context=review_context)
     return campaign
 
 

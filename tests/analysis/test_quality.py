@@ -23,9 +23,10 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.progress import team_progress
 from tests.api.conftest import program_of
 from tests.campaigns.making import make_open_campaign
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.closing_campaign import make_tuned_campaign
 from tests.factories import PLAIN, answers, make_campaign, review_all, submit_review, walk
+from tests.kept_cast import Cast, again
 from tests.reviews.test_closing import closing_url, fields_of
 
 pytestmark = pytest.mark.django_db
@@ -49,18 +50,29 @@ def campaign(project: Project, reviewer: User, other_reviewer: User, engineer: U
     return make_campaign(project, [reviewer, other_reviewer, engineer], rows=ROWS)
 
 
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    """In a project of its own; two of three people have reviewed all, and agree."""
+    people = {"reviewer": cast.reviewer, "reviewer2": cast.other_reviewer, "engineer": cast.engineer}
+    project = make_project("Agreed", owner=cast.owner, manager=cast.manager, **people)
+    campaign = make_campaign(project, list(people.values()), rows=ROWS)
+    for person in (cast.other_reviewer, cast.engineer):
+        review_all(campaign, person, VARIED, seconds_active=20.0)
+    return campaign
+
+
 @pytest.fixture
-def panel(campaign: Campaign, other_reviewer: User, engineer: User) -> Callable[[User, dict], list[Hint]]:
+def agreed(made: Campaign) -> Campaign:
+    return again(made)
+
+
+@pytest.fixture
+def panel(agreed: Campaign) -> Callable[[User, dict], list[Hint]]:
     """Two people who agree, and a third who says ``said``: the hints about all of them."""
 
     def look(third: User, said: dict, **options: object) -> list[Hint]:
-        for person in (other_reviewer, engineer):
-            review_all(campaign, person, VARIED, seconds_active=20.0)
-        review_all(campaign, third, said, **{"seconds_active": 20.0, **options})
-        return look_again()
-
-    def look_again() -> list[Hint]:
-        return hints_of(Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign)))
+        review_all(agreed, third, said, **{"seconds_active": 20.0, **options})
+        return hints_of(Quality(load_scores(agreed), team_progress(agreed), reading_times(agreed)))
 
     return look
 
@@ -70,7 +82,7 @@ def test_people_who_agree_give_no_hint(panel: Callable, reviewer: User) -> None:
 
 
 def test_severity_is_told_with_its_interval_and_leads_to_its_cases(
-    panel: Callable, reviewer: User, campaign: Campaign, project: Project, manager: User
+    panel: Callable, reviewer: User, agreed: Campaign, manager: User
 ) -> None:
     hints = panel(reviewer, shifted(-2))
     severe = [hint for hint in hints if hint.kind == "severity"]
@@ -85,10 +97,10 @@ def test_severity_is_told_with_its_interval_and_leads_to_its_cases(
     assert (
         "below the co-reviewers on 32 shared outputs" in about_tone.evidence and "99%" in about_tone.evidence
     )
-    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
-    number = load_scores(campaign).numbers[reviewer.pk]
+    page = client_of(manager).get(f"/projects/{agreed.project.slug}/campaigns/{agreed.pk}/quality/")
+    number = load_scores(agreed).numbers[reviewer.pk]
     address = (
-        f"/projects/{project.slug}/results/{campaign.pk}/cases/"
+        f"/projects/{agreed.project.slug}/results/{agreed.pk}/cases/"
         f"?reviewer={number}&amp;criterion=tone&amp;differ=1"
     )
     assert address in page.text and "Severe" in page.text
@@ -118,20 +130,18 @@ def test_what_everybody_answers_alike_is_no_hint(panel: Callable, reviewer: User
     assert not [hint for hint in panel(reviewer, VARIED) if hint.kind == "same_answer"]
 
 
-def test_speed_needs_both_the_others_and_the_words(
-    panel: Callable, reviewer: User, campaign: Campaign
-) -> None:
+def test_speed_needs_both_the_others_and_the_words(panel: Callable, reviewer: User, agreed: Campaign) -> None:
     hints = panel(reviewer, VARIED, seconds_active=0.5)
     (found,) = hints
     assert (found.kind, found.reviewer_id) == ("too_fast", reviewer.pk)
     assert "0.5 active seconds a review (median of the latest 32), the others 20.0" in found.evidence
     # The same third of the others' time, but slower than anybody reads: no hint.
-    Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=5.0)
-    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign))
+    Review.objects.filter(campaign=agreed, reviewer=reviewer).update(seconds_active=5.0)
+    quality = Quality(load_scores(agreed), team_progress(agreed), reading_times(agreed))
     assert hints_of(quality) == []
     # No times, no hint.
-    Review.objects.filter(campaign=campaign, reviewer=reviewer).update(seconds_active=0)
-    quality = Quality(load_scores(campaign), team_progress(campaign), reading_times(campaign))
+    Review.objects.filter(campaign=agreed, reviewer=reviewer).update(seconds_active=0)
+    quality = Quality(load_scores(agreed), team_progress(agreed), reading_times(agreed))
     assert hints_of(quality) == []
 
 
@@ -359,11 +369,9 @@ def test_of_one_kind_of_texts_no_index_is_told_and_why_is(
     assert "answers about one kind of output only" in page
 
 
-def test_the_api_says_the_same(panel: Callable, reviewer: User, campaign: Campaign, manager: User) -> None:
+def test_the_api_says_the_same(panel: Callable, reviewer: User, agreed: Campaign, manager: User) -> None:
     panel(reviewer, shifted(-2))
-    body = (
-        program_of(manager).get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/quality/").json()
-    )
+    body = program_of(manager).get(f"projects/{agreed.project.slug}/campaigns/{agreed.pk}/quality/").json()
     assert {row["criterion"] for row in body["agreement"]} >= {"tone", "accuracy"}
     assert {"kind", "title", "reviewer", "evidence", "cases"} == set(body["hints"][0])
     assert "Severe" in {hint["title"] for hint in body["hints"]}
