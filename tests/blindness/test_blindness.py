@@ -19,6 +19,7 @@ from evalapp.reviews.desks import payload
 from evalapp.reviews.kinds import rating
 from evalapp.reviews.models import Review
 from evalapp.runs.models import Output
+from tests.access_objects import world_again
 from tests.blindness.spy import Spy, ask_every_address, judge_everything, review_everything
 from tests.blindness.world import (
     far_ids,
@@ -32,15 +33,29 @@ from tests.blindness.world import (
 )
 from tests.cached_values import forget_cached_values
 from tests.campaigns.making import make_open_campaign
+from tests.cast import make_project
+from tests.kept_cast import FIXTURES, Cast
 from tests.test_access import ROUTES
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+
+
+@pytest.fixture(scope="module")
+def far(cast: Cast) -> Iterator[None]:
+    """All rows of this file but the people and their project."""
+    with far_ids():
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast, far: None) -> SimpleNamespace:
+    return make_blind_world(cast.project, cast.reviewer)
 
 
 @pytest.fixture
-def world(project: Project, reviewer: User) -> Iterator[SimpleNamespace]:
-    with far_ids():
-        yield make_blind_world(project, reviewer)
+def world(made: SimpleNamespace) -> SimpleNamespace:
+    return world_again(made)
 
 
 def what_leaks(spy: Spy, world: SimpleNamespace) -> list[str]:
@@ -106,18 +121,17 @@ def test_a_reviewer_is_told_the_same_whoever_wrote_the_answers_and_whatever_peer
 
 @pytest.mark.parametrize("method", ["pairwise", "ranking"])
 def test_checks_of_comparisons_are_found_in_no_answer(
-    project: Project, reviewer: User, other_reviewer: User, method: str
+    empty_project: Project, far: None, reviewer: User, other_reviewer: User, method: str
 ) -> None:
-    with far_ids():
-        world = make_comparing_world(project, reviewer, other_reviewer, method=method)
-        spy = Spy(reviewer)
-        judge_everything(spy, world.campaign, at_most=5)
-        world.campaign.reviewers.update(admitted_at=timezone.now())
-        judge_everything(spy, world.campaign, at_most=32)
-        mine = world.campaign.reviews.filter(reviewer=reviewer)
-        # Of each kind, so that silence means something.
-        assert set(mine.values_list("purpose", flat=True)) == {*Purpose.values}
-        assert what_leaks(spy, world) == []
+    world = make_comparing_world(empty_project, reviewer, other_reviewer, method=method)
+    spy = Spy(reviewer)
+    judge_everything(spy, world.campaign, at_most=5)
+    world.campaign.reviewers.update(admitted_at=timezone.now())
+    judge_everything(spy, world.campaign, at_most=32)
+    mine = world.campaign.reviews.filter(reviewer=reviewer)
+    # Of each kind, so that silence means something.
+    assert set(mine.values_list("purpose", flat=True)) == {*Purpose.values}
+    assert what_leaks(spy, world) == []
 
 
 # That these tests can fail
@@ -211,10 +225,20 @@ def suspicion_of(slots: list[int]) -> float:
     return float(min(binomtest(sum(slots), len(slots)).pvalue, binomtest(sum(changes), len(changes)).pvalue))
 
 
-def test_the_position_of_an_answer_says_nothing_about_who_wrote_it(
-    project: Project, reviewer: User, other_reviewer: User
-) -> None:
-    assignments = make_assignments(project, [reviewer, other_reviewer])
+@pytest.fixture(scope="module")
+def six_campaigns(cast: Cast) -> Project:
+    """In a project of their own."""
+    project = make_project("Six", reviewer=cast.reviewer, reviewer2=cast.other_reviewer)
+    make_assignments(project, [cast.reviewer, cast.other_reviewer])
+    return project
+
+
+@pytest.fixture
+def assignments(six_campaigns: Project) -> Any:
+    return Assignment.objects.filter(campaign__project=six_campaigns)
+
+
+def test_the_position_of_an_answer_says_nothing_about_who_wrote_it(assignments: Any) -> None:
     slots = slots_of_first_candidate(assignments)
     assert len(slots) == 6 * 40 * 2
     assert suspicion_of(slots) > LEAST_LIKELY
@@ -228,10 +252,7 @@ def test_the_position_of_an_answer_says_nothing_about_who_wrote_it(
     assert suspicion_of([int(one == other) for one, other in of_item.values()]) > LEAST_LIKELY
 
 
-def test_a_key_is_drawn_and_says_nothing_about_who_wrote_what(
-    project: Project, reviewer: User, other_reviewer: User
-) -> None:
-    assignments = make_assignments(project, [reviewer, other_reviewer])
+def test_a_key_is_drawn_and_says_nothing_about_who_wrote_what(assignments: Any) -> None:
     keys = list(assignments.order_by("campaign_id", "rank").values_list("key", flat=True))
     assert {key.version for key in keys} == {4} and {key.variant for key in keys} == {uuid.RFC_4122}
     slots = slots_of_first_candidate(assignments)
@@ -243,12 +264,11 @@ def test_a_key_is_drawn_and_says_nothing_about_who_wrote_what(
 
 
 def test_an_order_that_gives_the_candidate_away_is_found(
-    project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
+    empty_project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = """md5(
             %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position)"""
     assert drawn in opening._ASSIGNMENTS
     monkeypatch.setattr(opening, "_ASSIGNMENTS", opening._ASSIGNMENTS.replace(drawn, "c.position"))
-    assert (
-        suspicion_of(slots_of_first_candidate(make_assignments(project, [reviewer, other_reviewer]))) < 1e-9
-    )
+    assignments = make_assignments(empty_project, [reviewer, other_reviewer])
+    assert suspicion_of(slots_of_first_candidate(assignments)) < 1e-9

@@ -13,30 +13,42 @@ from evalapp.data_protection.models import Erasure
 from evalapp.data_protection.person import ERASED
 from evalapp.data_protection.services import start_erasing
 from evalapp.data_protection.tasks import erase_person
-from evalapp.datasets.models import DatasetVersion, Example, VaultEntry
+from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.search import searched as rows_with
 from evalapp.datasets.services import create_version
-from evalapp.datasets.vault import opened_originals
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import retry_job
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.reviews.counts import check_all_counts
 from evalapp.reviews.models import Correction, Review
 from evalapp.runs.models import Output
+from tests.access_objects import world_again
 from tests.data_protection.conftest import (
     MAIL,
     MARKS,
     NAME,
     OTHER,
     ROWS,
-    TEXTS,
     erased,
     leaks,
+    make_world,
     searched,
     snapshot,
 )
+from tests.kept_cast import FIXTURES, Cast
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> SimpleNamespace:
+    return make_world(cast.project, cast.engineer, cast.reviewer, cast.owner)
+
+
+@pytest.fixture
+def world(made: SimpleNamespace) -> SimpleNamespace:
+    return world_again(made)
 
 
 def test_nothing_holds_the_person_afterwards(world: SimpleNamespace) -> None:
@@ -47,15 +59,6 @@ def test_nothing_holds_the_person_afterwards(world: SimpleNamespace) -> None:
     }  # fmt: skip
     erased(world.project, world.owner, reason=f"Asked for by {NAME}")
     assert leaks() == []
-
-
-def test_nothing_holds_the_person_afterwards_where_data_are_masked(masked_world: SimpleNamespace) -> None:
-    assert "originals" in {table for table, _ in leaks()}
-    before = VaultEntry.objects.count()
-    # Of a name in capitals, masking finds the last word alone.
-    erased(masked_world.project, masked_world.owner, texts=[*TEXTS, "Annabell"])
-    assert leaks() == []
-    assert 0 < VaultEntry.objects.count() < before
 
 
 def test_what_others_wrote_and_who_they_are_stays(world: SimpleNamespace) -> None:
@@ -69,13 +72,6 @@ def test_what_others_wrote_and_who_they_are_stays(world: SimpleNamespace) -> Non
     review = Review.objects.exclude(comment="").get()
     assert review.comment == f"{ERASED} is wrong, {OTHER} is right."
     assert Correction.objects.get().text == f"Dear Ms {ERASED}, we pay."
-
-
-def test_other_people_s_originals_stay_in_the_vault(masked_world: SimpleNamespace) -> None:
-    erased(masked_world.project, masked_world.owner)
-    kept = [form for entry in VaultEntry.objects.all() for forms in opened_originals(entry).values()
-            for form in forms]  # fmt: skip
-    assert OTHER in kept
 
 
 def test_a_row_keeps_its_place_and_its_hashes(world: SimpleNamespace) -> None:

@@ -8,13 +8,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 from django.db.utils import IntegrityError
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Project
 from evalapp.data_protection.models import Erasure
 from evalapp.data_protection.places import NAMED, REPLACED, Holds, Place
-from tests.access_objects import make_world
+from tests.access_objects import make_world, world_again
 from tests.data_protection.conftest import NAME, erased, leaks, searched
+from tests.kept_cast import FIXTURES, Cast
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 VALUES: dict[Holds, Any] = {
     Holds.TEXT: f"so says {NAME}",
@@ -34,11 +36,16 @@ EXCLUSIVE = {("LLMScore", "problem"), ("RunShard", "report")}
 NOT_HERE = {("LabelParser", "field"), ("LabelParser", "pattern")}
 
 
-@pytest.fixture
-def everything(project: Project, owner: User, reviewer: User) -> SimpleNamespace:
-    world = make_world(project, reviewer=reviewer)
-    world.owner = owner
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> SimpleNamespace:
+    world = make_world(cast.project, reviewer=cast.reviewer)
+    world.owner = cast.owner
     return world
+
+
+@pytest.fixture
+def everything(made: SimpleNamespace) -> SimpleNamespace:
+    return world_again(made)
 
 
 def plant(place: Place, project: Project) -> set[tuple[str, str]]:

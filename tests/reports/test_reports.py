@@ -32,7 +32,7 @@ from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, review_all
 from tests.gates.making import make_gated_campaign
-from tests.reports.conftest import made, page_of, words_of
+from tests.reports.conftest import Files, made, page_of, words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -65,9 +65,9 @@ def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> 
 
 
 def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
-    project: Project, manager: User, reviewer: User, other_reviewer: User
+    empty_project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    reviewed = make_segmented(project, [reviewer, other_reviewer], rows=9)
+    reviewed = make_segmented(empty_project, [reviewer, other_reviewer], rows=9)
     review_with_paradox(reviewed, [reviewer, other_reviewer], rows=9)
     Project.objects.update(shows_reviewer_names=True)
     User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
@@ -116,10 +116,8 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     assert reviewed.reports.count() == 3
 
 
-def test_the_page_has_every_part_with_the_figures_of_the_comparison(
-    reviewed: Campaign, manager: User
-) -> None:
-    page = page_of(made(reviewed, manager))
+def test_the_page_has_every_part_with_the_figures_of_the_comparison(reviewed: Campaign, files: Files) -> None:
+    page = files.page
     headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
     assert headings == [
         "Summary",
@@ -157,10 +155,9 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     assert "and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are an accuracy" in words
 
 
-def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
-    page = page_of(made(reviewed, manager))
+def test_every_picture_has_its_words(files: Files) -> None:
     labels = re.findall(
-        r'<div class="drawing" role="img" aria-label="([^"]+)"><div class="of-page"><svg', page
+        r'<div class="drawing" role="img" aria-label="([^"]+)"><div class="of-page"><svg', files.page
     )
     # Means, levels, differences on the scales and of the shares, agreement on the one scale that varies,
     # people against the metric.
@@ -168,8 +165,8 @@ def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
     assert all(len(label) > 20 for label in labels)
 
 
-def test_every_picture_is_drawn_for_a_phone_too(reviewed: Campaign, manager: User) -> None:
-    page = page_of(made(reviewed, manager))
+def test_every_picture_is_drawn_for_a_phone_too(files: Files) -> None:
+    page = files.page
     wide, narrow = (
         [float(width) for width in re.findall(rf'<div class="{of}"><svg[^>]* width="([0-9.]+)"', page)]
         for of in ("of-page", "of-phone")
@@ -220,17 +217,16 @@ def test_what_people_wrote_is_text_in_both_files(reviewed: Campaign, manager: Us
     assert (report_folder(report) / "report.pdf").stat().st_size > 20_000
 
 
-def test_the_pdf_is_the_same_document_for_screen_readers_too(reviewed: Campaign, manager: User) -> None:
-    content = (report_folder(made(reviewed, manager)) / "report.pdf").read_bytes()
-    assert b"pdfuaid:part" in content
+def test_the_pdf_is_the_same_document_for_screen_readers_too(files: Files) -> None:
+    assert b"pdfuaid:part" in files.pdf
     # Letter's height on A4's width, in points.
-    assert re.search(rb"/MediaBox\s*\[0 0 595\.\d+ 790\.\d+\]", content)
+    assert re.search(rb"/MediaBox\s*\[0 0 595\.\d+ 790\.\d+\]", files.pdf)
 
 
 def test_a_gate_and_its_signature_are_in_it(
-    project: Project, reviewer: User, other_reviewer: User, manager: User, owner: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User, owner: User
 ) -> None:
-    campaign_gate = make_gated_campaign(project, [reviewer, other_reviewer])
+    campaign_gate = make_gated_campaign(empty_project, [reviewer, other_reviewer])
     campaign = campaign_gate.campaign
     for person in (reviewer, other_reviewer):
         review_all(campaign, person, {("v1 Gated", n): answers(tone=4 + n % 2) for n in range(1, 7)})
@@ -255,11 +251,11 @@ def test_a_gate_and_its_signature_are_in_it(
     # The reviews that the evaluation rests on are those of the report.
     assert words.count(evaluation.reviews_digest) == 2
     assert "Reviews changed after" not in words
-    address = f"/projects/{project.slug}/results/decisions/{signed.pk}/"
+    address = f"/projects/{empty_project.slug}/results/decisions/{signed.pk}/"
     assert "Reviews changed after" not in client_of(manager).get(address).text
 
     # The role is that of the moment of signing.
-    change_role(membership=project.memberships.get(user=manager), role="engineer", by=owner)
+    change_role(membership=empty_project.memberships.get(user=manager), role="engineer", by=owner)
     assert f"By {manager} (manager)," in client_of(manager).get(address).text
     review = campaign.reviews.filter(reviewer=reviewer).order_by("pk")[0]
     amend_review(review=review, by=reviewer, answers=answers(tone=1), revision=1)
@@ -283,10 +279,10 @@ def test_limits_are_said_where_they_apply(
 
 
 def test_simpsons_paradox_is_said_in_the_summary(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     panel = [reviewer, other_reviewer]
-    campaign = make_segmented(project, panel, rows=36)
+    campaign = make_segmented(empty_project, panel, rows=36)
     review_with_paradox(campaign, panel, rows=36)
     words = words_of(page_of(made(campaign, manager)))
     summary = words[words.index("Summary") : words.index("Annex")]
@@ -301,10 +297,10 @@ def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaig
 
 
 def test_a_report_of_rankings_speaks_of_no_ties(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     campaign = pairs_campaign(
-        project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
+        empty_project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
     )
     judge_by(campaign, reviewer, lambda texts: PreferenceAnswers("", list(range(1, len(texts) + 1))))
     words = words_of(page_of(made(campaign, manager)))
@@ -313,15 +309,17 @@ def test_a_report_of_rankings_speaks_of_no_ties(
 
 
 def test_a_campaign_that_compares_tells_who_is_preferred(
-    project: Project, reviewer: User, other_reviewer: User, manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
-    campaign = pairs_campaign(project, [reviewer, other_reviewer])
+    campaign = pairs_campaign(empty_project, [reviewer, other_reviewer])
     judge_by(campaign, reviewer, prefers("new"))
     report = made(campaign, manager)
     results = (
-        client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").content.decode()
+        client_of(manager)
+        .get(f"/projects/{empty_project.slug}/results/{campaign.pk}/pairs/")
+        .content.decode()
     )
-    assert f'action="/projects/{project.slug}/results/{campaign.pk}/reports/"' in results
+    assert f'action="/projects/{empty_project.slug}/results/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
     assert "Preferences" in words and "Win rates" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
