@@ -1,10 +1,11 @@
 """The page of a sweep: which training is best, and whether more examples would help."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
-from django.test import Client
+from django.conf import settings
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
@@ -20,6 +21,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_version
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import register_base
 from evalapp.runs.models import Run, Sweep
 from evalapp.runs.services import start_generation
 from evalapp.runs.sweeps.results import SweepRun, SweepTable, sweep_table
@@ -28,25 +30,66 @@ from evalapp.runs.tasks import carry_out_generation, carry_out_training
 from evalapp.runs.training.axes import VERSION
 from evalapp.scoring.models import MetricResult
 from tests.factories import answers, make_rubric, review_all
-from tests.runs.conftest import Behave, base, behave, model_folders, rows_of, version
+from tests.kept_cast import Cast, again
+from tests.registry.conftest import make_model_folders
+from tests.registry.handmade import make_base_folder
+from tests.runs.conftest import make_fake_program, make_questions, rows_of
 
-__all__ = ["base", "behave", "model_folders", "version"]
+pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User], Client]
 LOSS = MeasureChoice("validation_loss", "Validation loss", lower_is_better=True)
 
 
+class Made(NamedTuple):
+    """``sweep``: two shares with two seeds each, all trained; ``generation``: their answers."""
+
+    version: DatasetVersion
+    base: ModelVersion
+    sweep: Sweep
+    generation: Run
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """While it is there, trainings and generations are carried out by the fake program."""
+    project, engineer, folder = cast.project, cast.engineer, tmp_path_factory.mktemp("sweeps")
+    with override_settings(**make_model_folders(folder), **make_fake_program(folder)):
+        version = make_questions(project, engineer)
+        small = make_base_folder(settings.MODEL_FOLDERS[0] / "small")
+        base = register_base(project=project, name="Small", folder=small, by=engineer)
+        sweep = start_sweep(
+            project=project, dataset_version=version, base=base, name="Sizes", hyperparameters={},
+            axes={"data_share": [0.4, 1.0], "seed": [42, 43]}, by=engineer,
+        )  # fmt: skip
+        for run in sweep.runs.order_by("pk"):
+            carry_out_training(run.job_id)
+        trained = [run.produced for run in sweep.runs.select_related("produced").order_by("pk")]
+        generation = start_generation(
+            project=project, dataset_version=version, splits=["feedback"], candidates=trained,
+            name="Answers", sampling={}, by=engineer,
+        )  # fmt: skip
+        carry_out_generation(generation.job_id)
+        yield Made(version, base, sweep, generation)
+
+
 @pytest.fixture
-def sweep(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
-) -> Sweep:
-    """Two shares with two seeds each, all trained."""
-    started = start_sweep(
-        project=project, dataset_version=version, base=base, name="Sizes", hyperparameters={},
-        axes={"data_share": [0.4, 1.0], "seed": [42, 43]}, by=engineer,
-    )  # fmt: skip
-    for run in started.runs.order_by("pk"):
-        carry_out_training(run.job_id)
-    return started
+def version(made: Made) -> DatasetVersion:
+    return again(made.version)
+
+
+@pytest.fixture
+def base(made: Made) -> ModelVersion:
+    return again(made.base)
+
+
+@pytest.fixture
+def sweep(made: Made) -> Sweep:
+    return again(made.sweep)
+
+
+@pytest.fixture
+def generation(made: Made) -> Run:
+    return again(made.generation)
 
 
 def page_of(client: Client, sweep: Sweep, **query: object) -> str:
@@ -136,7 +179,7 @@ def test_too_few_sizes_say_nothing() -> None:
 
 
 def test_each_setting_has_a_curve_of_its_own(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion
 ) -> None:
     sweep = start_sweep(
         project=project, dataset_version=version, base=base, name="Both", hyperparameters={},
@@ -152,7 +195,7 @@ def test_each_setting_has_a_curve_of_its_own(
 
 
 def test_a_sweep_without_shares_says_that_it_cannot_tell(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     sweep = start_sweep(
@@ -172,7 +215,7 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
 
 
 def test_versions_of_the_data_are_trained_on_and_compared(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     rows = [*rows_of("train", 12), *rows_of("test", 3)]
@@ -234,18 +277,6 @@ def test_more_rows_better_rows_or_not_to_be_told(
     assert said in course.answer[0]
 
 
-@pytest.fixture
-def generation(sweep: Sweep, project: Project, engineer: User) -> Run:
-    made = [run.produced for run in sweep.runs.select_related("produced").order_by("pk") if run.produced]
-    run = start_generation(
-        project=project, dataset_version=sweep.dataset_version, splits=["feedback"], candidates=made,
-        name="Answers",
-        sampling={}, by=engineer,
-    )  # fmt: skip
-    carry_out_generation(run.job_id)
-    return run
-
-
 def test_metrics_of_their_answers_are_a_choice(
     sweep: Sweep, generation: Run, engineer: User, client_for: ClientFor
 ) -> None:
@@ -302,11 +333,11 @@ def test_peoples_scores_are_a_choice_but_not_for_who_reviews_there_blind(
 def test_only_its_own_project_sees_a_sweep(
     sweep: Sweep, other_project: Project, stranger: User, reviewer: User, client_for: ClientFor
 ) -> None:
-    own = reverse("sweep_detail", args=[sweep.project.slug, sweep.pk])
+    own, jobs = reverse("sweep_detail", args=[sweep.project.slug, sweep.pk]), Job.objects.count()
     assert client_for(reviewer).get(own).status_code == 403
     assert client_for(stranger).get(own).status_code == 404
     assert (
         client_for(stranger).get(reverse("sweep_detail", args=[other_project.slug, sweep.pk])).status_code
         == 404
     )
-    assert Job.objects.count() == 4
+    assert Job.objects.count() == jobs

@@ -5,6 +5,7 @@ do.
 import html
 from collections.abc import Callable
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 from django.test import Client
@@ -20,6 +21,7 @@ from evalapp.registry.prices import set_machine_price, set_price
 from evalapp.registry.services import register_prompt
 from evalapp.runs.models import Output, Run, RunKind
 from tests.api.conftest import program_of
+from tests.cast import make_project
 from tests.factories import (
     GOOD,
     PLAIN,
@@ -33,19 +35,10 @@ from tests.factories import (
     run_scoring,
 )
 from tests.form_addresses import model_form, run_form
+from tests.kept_cast import Cast, again
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User | None], Client]
-
-
-@pytest.fixture
-def version(project: Project) -> DatasetVersion:
-    return make_version(project, rows=8)
-
-
-@pytest.fixture
-def tuned(project: Project, version: DatasetVersion) -> ModelVersion:
-    return make_adapter(project, "tuned", dataset_version=version)
 
 
 def prompt_over(tuned: ModelVersion, label: str) -> ModelVersion:
@@ -58,12 +51,6 @@ def prompt_over(tuned: ModelVersion, label: str) -> ModelVersion:
         prompt_template="",
         by=None,
     )
-
-
-@pytest.fixture
-def prompt(tuned: ModelVersion) -> ModelVersion:
-    prompt_over(tuned, "first try")
-    return prompt_over(tuned, "prompted")
 
 
 def held_against(
@@ -85,11 +72,53 @@ def held_against(
     )
 
 
+class Made(NamedTuple):
+    """``prompt``: the second of two over the tuned one's base. Nobody has reviewed ``campaign``, which is of
+    the tuned one and ``prompt``.
+    """
+
+    version: DatasetVersion
+    tuned: ModelVersion
+    prompt: ModelVersion
+    campaign: Campaign
+
+
+def made_in(project: Project, reviewers: list[User]) -> Made:
+    version = make_version(project, rows=8)
+    tuned = make_adapter(project, "tuned", dataset_version=version)
+    prompt_over(tuned, "first try")
+    prompt = prompt_over(tuned, "prompted")
+    return Made(version, tuned, prompt, held_against(tuned, [prompt], version, reviewers))
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Made:
+    return made_in(cast.project, [cast.reviewer, cast.engineer])
+
+
 @pytest.fixture
-def campaign(
-    tuned: ModelVersion, prompt: ModelVersion, version: DatasetVersion, reviewer: User, engineer: User
-) -> Campaign:
-    return held_against(tuned, [prompt], version, [reviewer, engineer])
+def tuned(made: Made) -> ModelVersion:
+    return again(made.tuned)
+
+
+@pytest.fixture
+def campaign(made: Made) -> Campaign:
+    return again(made.campaign)
+
+
+@pytest.fixture(scope="module")
+def made_and_rated(cast: Cast) -> Campaign:
+    """The same in another project, where people say that the tuned one is better."""
+    people = {"reviewer": cast.reviewer, "engineer": cast.engineer}
+    project = make_project("Rated", owner=cast.owner, manager=cast.manager, **people)
+    campaign = made_in(project, [cast.reviewer, cast.engineer]).campaign
+    rate(campaign, [cast.reviewer, cast.engineer], 5, 3, but={1: 4})
+    return campaign
+
+
+@pytest.fixture
+def rated(made_and_rated: Campaign) -> Campaign:
+    return again(made_and_rated)
 
 
 def rate(
@@ -201,9 +230,11 @@ def test_one_reviewer_decides_nothing_about_others(
 
 
 def test_it_has_to_be_better_than_every_prompt(
-    tuned: ModelVersion, prompt: ModelVersion, version: DatasetVersion, reviewer: User, engineer: User,
-    client_for: ClientFor,
-) -> None:  # fmt: skip
+    empty_project: Project, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    version = make_version(empty_project, rows=8)
+    tuned = make_adapter(empty_project, "tuned", dataset_version=version)
+    prompt = prompt_over(tuned, "prompted")
     better = prompt_over(tuned, "third try")
     campaign = held_against(tuned, [prompt, better], version, [reviewer, engineer])
     good = answers(accuracy=5, clarity=5, tone=5, personalization=5)
@@ -228,13 +259,10 @@ def test_it_has_to_be_better_than_every_prompt(
     assert "People rate “tuned” better than “prompted”" in shown
 
 
-def test_decoding_that_differs_is_said(
-    campaign: Campaign, tuned: ModelVersion, reviewer: User, engineer: User, client_for: ClientFor
-) -> None:
-    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
+def test_decoding_that_differs_is_said(rated: Campaign, engineer: User, client_for: ClientFor) -> None:
     client = client_for(engineer)
-    assert "outputs were imported" in page(client, campaign.project)
-    run = Run.objects.get(kind=RunKind.IMPORT)
+    assert "outputs were imported" in page(client, rated.project)
+    run = rated.project.runs.get(kind=RunKind.IMPORT)
     sampling = {
         "max_tokens": 256,
         "temperature": 0.0,
@@ -244,7 +272,7 @@ def test_decoding_that_differs_is_said(
         "seed": 1,
     }
     Run.objects.filter(pk=run.pk).update(kind=RunKind.GENERATION, spec={"sampling": sampling}, engine="vllm")
-    shown = page(client, campaign.project)
+    shown = page(client, rated.project)
     assert "Same decoding" in shown
     assert "Longest answer 256, temperature 0, top p 1" in shown
     assert "all in one run" in shown
@@ -253,11 +281,11 @@ def test_decoding_that_differs_is_said(
         dataset_version=run.dataset_version, splits=run.splits, spec={"sampling": {**sampling,
         "temperature": 0.7}},
     )  # fmt: skip
-    Output.objects.filter(run=run, candidate=tuned).update(run=other)
-    shown = page(client, campaign.project)
+    Output.objects.filter(run=run, candidate__label="tuned").update(run=other)
+    shown = page(client, rated.project)
     assert "Decoding differs" in shown
     assert "temperature 0.7 for tuned, 0 for prompted" in shown
-    assert told(campaign, engineer)["decoding"]["differences"] == [
+    assert told(rated, engineer)["decoding"]["differences"] == [
         {"setting": "temperature", "values": ["0.7", "0"]}
     ]
 
@@ -275,15 +303,10 @@ def make_outputs_job(run: Run):  # type: ignore[no-untyped-def]
 
 
 def test_the_training_is_priced_and_earned_back_by_shorter_questions(
-    campaign: Campaign,
-    tuned: ModelVersion,
-    reviewer: User,
-    engineer: User,
-    manager: User,
-    client_for: ClientFor,
+    rated: Campaign, engineer: User, manager: User, client_for: ClientFor
 ) -> None:
-    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
-    client, project = client_for(engineer), campaign.project
+    client, project = client_for(engineer), rated.project
+    tuned = rated.candidates.get(model_version__label="tuned").model_version
     Run.objects.filter(produced=tuned).update(result={"seconds": 1800.0})
     Output.objects.filter(candidate=tuned).update(prompt_tokens=100, completion_tokens=50, seconds=0.5)
     Output.objects.filter(candidate__label="prompted").update(
@@ -298,29 +321,30 @@ def test_the_training_is_priced_and_earned_back_by_shorter_questions(
     assert ">2.00</span>" in shown
     assert "30 min" in shown
     assert 'recovered after about <strong class="number">1,000</strong> outputs' in shown
-    costs = told(campaign, engineer)["training"]
+    costs = told(rated, engineer)["training"]
     assert (costs["seconds"], costs["cost"], costs["currency"]) == (1800.0, 2.0, "EUR")
     assert costs["earned_back"] == [
-        {"candidate": campaign.candidates.get(model_version__label="prompted").pk, "answers": 1000}
+        {"candidate": rated.candidates.get(model_version__label="prompted").pk, "answers": 1000}
     ]
     Output.objects.filter(candidate=tuned).update(prompt_tokens=1100)
     assert "training cost is not recovered" in page(client, project)
 
 
 def test_what_to_do_next_where_nothing_is_reviewed(
-    project: Project, engineer: User, manager: User, client_for: ClientFor, request: pytest.FixtureRequest
+    empty_project: Project, engineer: User, manager: User, client_for: ClientFor
 ) -> None:
-    client = client_for(manager)
+    project, client = empty_project, client_for(manager)
     assert run_form(project, "training") in page(client, project)
-    tuned = request.getfixturevalue("tuned")
+    version = make_version(project, rows=8)
+    tuned = make_adapter(project, "tuned", dataset_version=version)
     assert html.escape(model_form(project, "prompt", base=tuned.base_id)) in page(client, project)
-    prompt = request.getfixturevalue("prompt")
+    prompt_over(tuned, "first try")
+    prompt = prompt_over(tuned, "prompted")
     shown = page(client, project)
     assert (
         f"{html.escape(run_form(project, 'generation', candidates=tuned.pk))}&amp;candidates={prompt.pk}"
         in shown
     )
-    version = request.getfixturevalue("version")
     make_outputs(version, {tuned: PLAIN, prompt: GOOD})
     new = f"{reverse('campaign_new', args=[project.slug])}?dataset_version={version.pk}&amp;split=feedback"
     assert new in page(client, project)
@@ -353,33 +377,31 @@ def test_what_is_not_there_is_missing(
 
 
 def test_a_filter_applies_and_a_wrong_one_is_named(
-    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+    rated: Campaign, engineer: User, client_for: ClientFor
 ) -> None:
-    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
     client = client_for(engineer)
-    assert "Exploratory" in page(client, campaign.project, "?reviewers=1")
-    assert client.get(reverse("tuning", args=[campaign.project.slug]) + "?reviewers=9").status_code == 400
+    assert "Exploratory" in page(client, rated.project, "?reviewers=1")
+    assert client.get(reverse("tuning", args=[rated.project.slug]) + "?reviewers=9").status_code == 400
 
 
-def test_of_a_large_campaign_it_shows_what_a_job_has_stored(
-    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+def test_of_a_large_rated_it_shows_what_a_job_has_stored(
+    rated: Campaign, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
     monkeypatch.setattr("evalapp.analysis.stored.stored_results.MOST_AT_REQUEST", 1)
-    shown = page(client_for(engineer), campaign.project)
+    shown = page(client_for(engineer), rated.project)
     assert "not computed yet" in shown
     assert "Compute results" in shown
 
 
 def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
-    project: Project, reviewer: User, manager: User, client_for: ClientFor
+    empty_project: Project, reviewer: User, manager: User, client_for: ClientFor
 ) -> None:
-    campaign = make_campaign(project, [reviewer], rows=8, texts={"Ours": GOOD, "Theirs": PLAIN})
+    campaign = make_campaign(empty_project, [reviewer], rows=8, texts={"Ours": GOOD, "Theirs": PLAIN})
     review_all(campaign, reviewer, {("Ours", row): answers(tone=5) for row in range(1, 9)})
-    client, address = client_for(manager), reverse("tuning", args=[project.slug])
+    client, address = client_for(manager), reverse("tuning", args=[empty_project.slug])
     page = client.get(address).text
     assert "Candidate roles" in page and "Choose the fine-tuned" in page
-    ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
+    ours, theirs = campaign.candidates.order_by("position").values_list("model_version", flat=True)
     page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
     assert "chosen as the prompted one" in page and 'id="answer"' in page
     assert "Against the base model" not in page and "is not known here" in page

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from http import HTTPStatus
 from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ def ask_every_address(
     spy: Spy, routes: Any, world: SimpleNamespace, methods: tuple[str, ...] = (*READS, *WRITES)
 ) -> None:
     """Each address by each method, pages also as JSON where there are several methods; whatever a request did
-    is taken back.
+    is taken back. An address that says which methods it has is asked by no other after that.
     """
     of_pages = (False, True) if len(methods) > 1 else (False,)
     for route in routes:
@@ -92,12 +93,17 @@ def ask_every_address(
         address = reverse(route.name, kwargs=kwargs)
         # The API counts requests, and this is more than one person may send.
         forget_cached_values()
+        has = set(methods)
         for method in methods:
+            if method not in has:
+                continue
             is_page = method in ("GET", "POST") and not address.startswith("/api/")
             for as_json in of_pages if is_page else (True,):
                 with transaction.atomic():
-                    spy.ask(method, address, as_json=as_json)
+                    answer = spy.ask(method, address, as_json=as_json)
                     transaction.set_rollback(True)
+                if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                    has = {each.strip() for each in answer["Allow"].split(",")}
 
 
 def review_everything(spy: Spy, world: SimpleNamespace, *, at_most: int = 20) -> None:

@@ -1,6 +1,7 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,28 +31,37 @@ def rows_of(split: str, count: int, *, start: int = 0) -> list[ExampleRow]:
     ]
 
 
-@pytest.fixture
-def version(project: Project, engineer: User) -> DatasetVersion:
+def make_questions(project: Project, engineer: User) -> DatasetVersion:
     dataset = create_dataset(project=project, name="Questions", by=engineer)
     rows = [*rows_of("train", 6), *rows_of("test", 3), *rows_of("feedback", 2)]
     return create_version(dataset=dataset, rows=rows, by=engineer)
 
 
 @pytest.fixture
-def behave(tmp_path: Path, settings, model_folders: Path) -> Behave:
-    """Put the fake program in place; call with what it shall do (see fake_program.py)."""
-    settings.RUNS_FOLDER = tmp_path / "runs"
-    settings.RUNS_FOLDER.mkdir()
-    python = tmp_path / "python"
+def version(project: Project, engineer: User) -> DatasetVersion:
+    return make_questions(project, engineer)
+
+
+def make_fake_program(parent: Path) -> dict[str, Path]:
+    """The settings of the fake program, which succeeds unless it is told otherwise."""
+    runs, python = parent / "runs", parent / "python"
+    runs.mkdir()
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.runs.fake_program "$@"\n')
     python.chmod(0o755)
-    settings.MODEL_PYTHON = python
+    tell(runs)
+    return {"RUNS_FOLDER": runs, "MODEL_PYTHON": python}
 
-    def tell(do: str = "succeed", **behaviour: object) -> None:
-        (settings.RUNS_FOLDER / "behaviour.json").write_text(json.dumps({"do": do, **behaviour}))
 
-    tell()
-    return tell
+def tell(runs: Path, do: str = "succeed", **behaviour: object) -> None:
+    (runs / "behaviour.json").write_text(json.dumps({"do": do, **behaviour}))
+
+
+@pytest.fixture
+def behave(tmp_path: Path, settings, model_folders: Path) -> Behave:
+    """Put the fake program in place; call with what it shall do (see fake_program.py)."""
+    for name, value in make_fake_program(tmp_path).items():
+        setattr(settings, name, value)
+    return partial(tell, settings.RUNS_FOLDER)
 
 
 @pytest.fixture
