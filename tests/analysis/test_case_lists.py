@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import User
 from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.filtered_scores import load_filtered
+from evalapp.analysis.scores.filters import ComparisonFilter
 from evalapp.analysis.scores.finder import finder_from
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.exports.models import Export
@@ -110,8 +112,19 @@ def shown(row: Any) -> tuple[Any, ...]:
 
 @pytest.fixture
 def in_memory() -> Iterator[Callable[[], None]]:
-    """Pages and programs list cases in memory, until the function is called."""
+    """Pages and programs list cases in memory, until the function is called; the scores of a view are read
+    once, however many lists of it are asked for.
+    """
+    read: dict[tuple[str, str], Any] = {}
+
+    def read_once(view: ComparisonFilter, *, reviewer_type: str) -> Any:
+        key = (view.query, reviewer_type)
+        if key not in read:
+            read[key] = load_filtered(view, reviewer_type=reviewer_type)
+        return read[key]
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.analysis.cases_in_memory.load_filtered", read_once)
         for place in ("views.cases.CaseList", "views.finder.CaseList", "api.finder.CaseList"):
             patch.setattr(f"evalapp.analysis.{place}", CasesInMemory)
         patch.setattr("evalapp.analysis.api.cases.CaseSequence", CasesInMemory)

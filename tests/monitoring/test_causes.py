@@ -1,6 +1,7 @@
 """Why a stream got worse, told from what its reviewers said week by week, anchors among it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from evalapp.monitoring.models import WEEK, SampledOutput, SampleRole, Stream
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.cast import client_of, make_user
 from tests.factories import answers, review_all
+from tests.kept_cast import FIXTURES, Cast, again
 from tests.monitoring.making import HOUR, campaign_of, carry_out, make_stream, rows_of, send
 
 pytestmark = pytest.mark.django_db
-WEEKS, FROM = 12, 9
+WEEKS, FROM, ALIKE = 12, 9, 6
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 Shift = Callable[[int, int], float]
 """Points of score by week and place of the reviewer."""
@@ -35,19 +38,16 @@ def first_harsher(week: int, reviewer: int) -> float:
     return -1.6 if week >= FROM and reviewer == 0 else 0.0
 
 
-def run_weeks(
-    project: Project,
-    people: list[User],
-    *,
-    of_model: Shift,
-    of_reviewers: Shift,
-    seed: int,
-    reviewed: int = WEEKS,
-) -> Stream:
-    """Twelve weeks of 20 outputs, of which the first are ``reviewed``. An output keeps its quality; each
-    review adds chance.
-    """
-    random = np.random.default_rng(seed)
+class Watched(NamedTuple):
+    """``quality``: of each output that was drawn, which it keeps."""
+
+    stream: Stream
+    people: list[User]
+    quality: dict[str, float]
+
+
+def watch(project: Project, people: list[User]) -> Watched:
+    """Twelve weeks of 24 outputs, of which 20 are to be reviewed."""
     begin = timezone.now() - WEEKS * WEEK - HOUR
     stream = make_stream(
         project,
@@ -60,17 +60,25 @@ def run_weeks(
     for number in range(WEEKS):
         send(stream, rows_of(24, begin + number * WEEK + HOUR, first=1 + 100 * number))
     assert open_due_weeks() == WEEKS
-    quality: dict[str, float] = {}
-    for number in range(1, reviewed + 1):
+    return Watched(stream, people, {})
+
+
+def review_weeks(
+    watched: Watched, numbers: Iterable[int], *, of_model: Shift, of_reviewers: Shift, seed: int
+) -> None:
+    """Each review adds chance."""
+    random = np.random.default_rng(seed)
+    stream = watched.stream
+    for number in numbers:
         week = carry_out(stream.weekly_samples.get(number=number))
         by_row = {
-            sample.output.example.row_number: quality.setdefault(
+            sample.output.example.row_number: watched.quality.setdefault(
                 sample.key.external_id,
                 4.0 + random.normal(0, 0.5) + of_model(number, 0),
             )
             for sample in week.samples.select_related("key", "output__example").order_by("pk")
         }
-        for place, person in enumerate(people):
+        for place, person in enumerate(watched.people):
             said = {
                 (stream.candidate.label, row): answers(
                     tone=int(
@@ -81,16 +89,24 @@ def run_weeks(
             }
             review_all(campaign_of(week), person, said)
         assert evaluate(week)
-    return stream
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Watched:
+    watched = watch(cast.project, [cast.reviewer, cast.other_reviewer])
+    review_weeks(watched, range(1, ALIKE + 1), of_model=nobody, of_reviewers=nobody, seed=1)
+    return watched
 
 
 @pytest.fixture
-def people(project: Project, reviewer: User, other_reviewer: User) -> list[User]:
-    return [reviewer, other_reviewer]
+def watched(made: Watched) -> Watched:
+    """Two people have reviewed six weeks, in which nothing changed."""
+    return Watched(again(made.stream), [again(person) for person in made.people], dict(made.quality))
 
 
-def test_outputs_of_earlier_weeks_come_again_blind(project: Project, people: list[User]) -> None:
-    stream = run_weeks(project, people, of_model=nobody, of_reviewers=nobody, seed=1)
+def test_outputs_of_earlier_weeks_come_again_blind(watched: Watched) -> None:
+    stream = watched.stream
+    review_weeks(watched, range(ALIKE + 1, WEEKS + 1), of_model=nobody, of_reviewers=nobody, seed=1)
     weeks = list(stream.weekly_samples.order_by("number"))
     # Of 20 reviewed outputs three, once there are some that nobody has seen for four weeks.
     assert [week.anchors for week in weeks] == [0] * 5 + [3] * 7
@@ -107,9 +123,10 @@ def test_outputs_of_earlier_weeks_come_again_blind(project: Project, people: lis
 
 
 def test_a_worse_model_is_told_and_retraining_proposed(
-    project: Project, people: list[User], manager: User
+    watched: Watched, project: Project, manager: User
 ) -> None:
-    stream = run_weeks(project, people, of_model=model_worse, of_reviewers=nobody, seed=3)
+    stream = watched.stream
+    review_weeks(watched, range(ALIKE + 1, WEEKS + 1), of_model=model_worse, of_reviewers=nobody, seed=3)
     alert = stream.alerts.order_by("pk")[0]
     assert (alert.cause, alert.weekly_sample.number >= FROM) == ("model", True), alert.cause_reason
     changes = {each["name"]: each["value"] for each in alert.evidence}
@@ -122,11 +139,13 @@ def test_a_worse_model_is_told_and_retraining_proposed(
 
 
 def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
-    project: Project, people: list[User], manager: User
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
-    people = [*people, make_user("Third")]
+    project, people = empty_project, [reviewer, other_reviewer, make_user("Third")]
     Membership.objects.create(project=project, user=people[-1], role=Role.REVIEWER)
-    stream = run_weeks(project, people, of_model=nobody, of_reviewers=first_harsher, seed=5)
+    watched = watch(project, people)
+    stream = watched.stream
+    review_weeks(watched, range(1, WEEKS + 1), of_model=nobody, of_reviewers=first_harsher, seed=5)
     alerts = list(stream.alerts.order_by("pk"))
     assert alerts and {each.cause for each in alerts} <= {"one_reviewer", "cannot_tell"}
     assert any(each.cause_reviewer == people[0] for each in alerts), [a.cause_reason for a in alerts]
@@ -137,11 +156,10 @@ def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
     assert "Retrain on the corrections" not in page.text
 
 
-def test_reviewers_are_shown_nothing_of_what_an_anchor_is(project: Project, people: list[User]) -> None:
-    stream = run_weeks(project, people, of_model=nobody, of_reviewers=nobody, seed=7, reviewed=6)
-    week = carry_out(stream.weekly_samples.get(number=7))
+def test_reviewers_are_shown_nothing_of_what_an_anchor_is(watched: Watched) -> None:
+    week = carry_out(watched.stream.weekly_samples.get(number=ALIKE + 1))
     assert week.anchors == 3
-    client, campaign = client_of(people[0]), campaign_of(week)
+    client, campaign = client_of(watched.people[0]), campaign_of(week)
     assignments = Assignment.objects.filter(campaign=campaign).order_by("pk")
     pages = [client.get(f"/reviews/assignments/{each.key}/", follow=True).text for each in assignments]
     pages.append(client.get(f"/reviews/campaigns/{campaign.key}/", follow=True).text)

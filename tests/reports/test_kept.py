@@ -17,9 +17,19 @@ from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
 from tests.api.conftest import program_of
 from tests.cast import client_of
+from tests.factories import make_campaign, review_all
+from tests.kept_cast import Cast
 from tests.reports.conftest import made
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def once_reviewed(cast: Cast) -> Campaign:
+    """Little of it, because what a report says is no subject here."""
+    campaign = make_campaign(cast.project, [cast.reviewer], rows=2)
+    review_all(campaign, cast.reviewer, {})
+    return campaign
 
 
 def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:
