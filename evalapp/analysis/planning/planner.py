@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.comparison.differences import SEED
@@ -58,14 +59,41 @@ class CriterionVariance(NamedTuple):
     mean: float | None = None
 
 
-class Detectable(NamedTuple):
+@dataclass(frozen=True)
+class Detectable:
     """The smallest true difference between two candidates (two-sided 5%), and distance of the candidates'
-    mean from a floor by a gate's bound (one-sided 5%), that a design finds with 80% power.
+    mean from a floor by a gate's bound (one-sided 5%), that a design finds with 80% power. Each is computed
+    when it is first asked for; the distance takes a simulation.
     """
 
-    criterion: Criterion
-    difference: Measure
-    distance: Measure
+    variance: CriterionVariance
+    design: Design
+
+    @property
+    def criterion(self) -> Criterion:
+        return self.variance.criterion
+
+    @cached_property
+    def difference(self) -> Measure:
+        spread = self.variance.differences.spread
+        if spread is None:
+            return Measure.undefined(
+                self.variance.differences.reason, signature=signature("smallest-difference")
+            )
+        if self.design.has_no_bound:
+            return Measure.undefined(
+                NO_INTERVAL, n=self.design.items, signature=signature("smallest-difference")
+            )
+        return smallest_difference(spread, self.design)
+
+    @cached_property
+    def distance(self) -> Measure:
+        spread, mean = self.variance.scores.spread, self.variance.mean
+        if spread is None or mean is None:
+            return Measure.undefined(self.variance.scores.reason, signature=signature("smallest-distance"))
+        smallest, largest = self.criterion.rules.range
+        place = ScalePosition(mean=mean, smallest=smallest, largest=largest)
+        return smallest_distance(Requirement(distance=0, spread=spread, place=place), self.design, seed=SEED)
 
 
 class Aim(NamedTuple):
@@ -187,27 +215,7 @@ def design_of_campaign(campaign: Campaign, population: Population | None = None)
 
 def detectable(variances: Sequence[CriterionVariance], design: Design) -> list[Detectable]:
     """The smallest difference and distance that the design finds on each criterion."""
-    return [
-        Detectable(each.criterion, _difference(each, design), _distance(each, design)) for each in variances
-    ]
-
-
-def _difference(variance: CriterionVariance, design: Design) -> Measure:
-    spread = variance.differences.spread
-    if spread is None:
-        return Measure.undefined(variance.differences.reason, signature=signature("smallest-difference"))
-    if design.has_no_bound:
-        return Measure.undefined(NO_INTERVAL, n=design.items, signature=signature("smallest-difference"))
-    return smallest_difference(spread, design)
-
-
-def _distance(variance: CriterionVariance, design: Design) -> Measure:
-    spread, mean = variance.scores.spread, variance.mean
-    if spread is None or mean is None:
-        return Measure.undefined(variance.scores.reason, signature=signature("smallest-distance"))
-    smallest, largest = variance.criterion.rules.range
-    place = ScalePosition(mean=mean, smallest=smallest, largest=largest)
-    return smallest_distance(Requirement(distance=0, spread=spread, place=place), design, seed=SEED)
+    return [Detectable(each, design) for each in variances]
 
 
 def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: float = 0.0) -> Plan:
