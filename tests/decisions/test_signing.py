@@ -22,19 +22,48 @@ from evalapp.gates.services import apply_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from tests.api.conftest import program_of
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import answers, make_campaign, review_all
 from tests.gates.making import make_gate, make_gated_campaign, tuned_of
+from tests.kept_cast import FIXTURES, Cast, again
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+
+
+@pytest.fixture(scope="module")
+def gated(cast: Cast) -> CampaignGate:
+    """Whose candidate, trained by the engineer, passes: all fives by two people on twelve items."""
+    people = [cast.reviewer, cast.engineer]
+    campaign_gate = make_gated_campaign(cast.project, people, rows=12, challengers=1)
+    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=cast.engineer)
+    return campaign_gate
+
+
+@pytest.fixture(scope="module")
+def reviewed_project(cast: Cast) -> Project:
+    return make_project(
+        "Reviewed", owner=cast.owner, manager=cast.manager, engineer=cast.engineer, reviewer=cast.reviewer
+    )
+
+
+@pytest.fixture(scope="module")
+def passed(cast: Cast, reviewed_project: Project) -> GateEvaluation:
+    """As `gated`, of another project, and passed."""
+    people = [cast.reviewer, cast.engineer]
+    campaign_gate = make_gated_campaign(reviewed_project, people, rows=12, challengers=1)
+    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=cast.engineer)
+    return evaluated(campaign_gate, *people)
 
 
 @pytest.fixture
-def campaign_gate(project: Project, reviewer: User, engineer: User) -> CampaignGate:
-    """Whose candidate, trained by the engineer, passes: all fives by two people on twelve items."""
-    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=12, challengers=1)
-    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=engineer)
-    return campaign_gate
+def campaign_gate(gated: CampaignGate) -> CampaignGate:
+    return again(gated)
+
+
+@pytest.fixture
+def evaluation(passed: GateEvaluation) -> GateEvaluation:
+    return again(passed)
 
 
 def evaluated(campaign_gate: CampaignGate, *people: User, tone: int = 5) -> GateEvaluation:
@@ -57,10 +86,7 @@ def sign(
     )
 
 
-def test_a_signed_ship_moves_the_champion_and_is_sealed(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
-) -> None:
-    evaluation = evaluated(campaign_gate, reviewer, engineer)
+def test_a_signed_ship_moves_the_champion_and_is_sealed(evaluation: GateEvaluation, manager: User) -> None:
     assert evaluation.verdict == "release"
     decision = sign(evaluation, manager)
     evaluation.candidate.refresh_from_db()
@@ -72,13 +98,10 @@ def test_a_signed_ship_moves_the_champion_and_is_sealed(
 
 
 def test_signing_a_look_waits_for_no_comparison(
-    campaign_gate: CampaignGate,
-    reviewer: User,
-    engineer: User,
+    evaluation: GateEvaluation,
     manager: User,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    evaluation = evaluated(campaign_gate, reviewer, engineer)
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     decision = sign(evaluation, manager)
     assert decision.evidence["freshness"]["computed_at"] is None
@@ -87,9 +110,9 @@ def test_signing_a_look_waits_for_no_comparison(
 
 
 def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
-    campaign_gate: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User, owner: User
+    evaluation: GateEvaluation, manager: User, owner: User
 ) -> None:
-    evaluation = evaluated(campaign_gate, reviewer, engineer)
+    project = evaluation.campaign_gate.campaign.project
     address = f"/projects/{project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
     browser = client_of(owner)
     assert "A new signature replaces it" not in browser.get(address).text
@@ -102,8 +125,8 @@ def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
     assert Decision.objects.get() == refusal and not ModelVersion.objects.filter(alias="champion").exists()
     assert f'name="replaces" value="{refusal.pk}"' in late.text
     body = {
-        "campaign": campaign_gate.campaign_id, "candidate": evaluation.candidate_id, "verdict": "release",
-        "note": "", "evaluation": evaluation.pk,
+        "campaign": evaluation.campaign_gate.campaign_id, "candidate": evaluation.candidate_id,
+        "verdict": "release", "note": "", "evaluation": evaluation.pk,
     }  # fmt: skip
     program = program_of(owner)
     assert program.post(f"projects/{project.slug}/decisions/", body).status_code == 409
@@ -120,16 +143,12 @@ def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
     assert program.post(f"projects/{project.slug}/decisions/", other).status_code == 201
 
 
-def test_who_started_the_training_does_not_sign(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
-) -> None:
-    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=manager)
-    evaluation = evaluated(campaign_gate, reviewer, engineer)
+def test_who_started_the_training_does_not_sign(evaluation: GateEvaluation, manager: User) -> None:
+    Run.objects.filter(produced=evaluation.candidate).update(created_by=manager)
     with pytest.raises(NotAllowedError, match="You started the training of v1 Gated"):
         sign(evaluation, manager)
-    address = (
-        f"/projects/{campaign_gate.campaign.project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
-    )
+    project = evaluation.campaign_gate.campaign.project
+    address = f"/projects/{project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
     page = client_of(manager).get(address).content.decode()
     assert "You started the training of v1 Gated" in page
     assert "Sign</button>" not in page
@@ -209,14 +228,14 @@ def test_the_form_offers_what_can_be_decided_and_leads_to_the_gate_that_forbids_
 
 
 def test_only_the_newest_evaluation_of_that_candidate_is_signed(
-    project: Project, reviewer: User, engineer: User, manager: User
+    empty_project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
-    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=2)
+    campaign_gate = make_gated_campaign(empty_project, [reviewer, engineer], rows=2)
     first = evaluated(campaign_gate, reviewer)
     evaluated(campaign_gate, engineer)
     with pytest.raises(ConflictError, match="newer evaluation"):
         sign(first, manager, "not_yet")
-    other = make_gated_campaign(project, [reviewer], rows=2, name="Other")
+    other = make_gated_campaign(empty_project, [reviewer], rows=2, name="Other")
     review_all(other.campaign, reviewer, {})
     with pytest.raises(InvalidError, match="belongs to another candidate or campaign"):
         decide(
@@ -230,23 +249,22 @@ def test_only_the_newest_evaluation_of_that_candidate_is_signed(
 
 
 def test_what_explores_or_is_simulated_is_not_signed(
-    project: Project, reviewer: User, engineer: User, manager: User
+    empty_project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
-    explored = make_gated_campaign(project, [reviewer, engineer], rows=2, split="validation")
+    explored = make_gated_campaign(empty_project, [reviewer, engineer], rows=2, split="validation")
     with pytest.raises(InvalidError, match="exploratory"):
         sign(evaluated(explored, reviewer), manager, "not_yet")
 
 
 def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
-    campaign_gate: CampaignGate,
-    reviewer: User,
+    evaluation: GateEvaluation,
     engineer: User,
     manager: User,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    decision = sign(evaluated(campaign_gate, reviewer, engineer), manager)
-    address = f"/projects/{campaign_gate.campaign.project.slug}/results/decisions/{decision.pk}/"
+    decision = sign(evaluation, manager)
+    address = f"/projects/{evaluation.campaign_gate.campaign.project.slug}/results/decisions/{decision.pk}/"
     page = client_of(engineer).get(address).content.decode()
     assert decision.seal in page
     assert "The one condition is met" in page
@@ -268,26 +286,22 @@ def test_the_dossier_of_an_early_look_that_shows_nothing_holds_too(
     assert (found.problem, found.reviews) == ("", 24)
 
 
-def test_a_decision_without_a_gate_has_no_dossier(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
-) -> None:
-    evaluated(campaign_gate, reviewer, engineer)
+def test_a_decision_without_a_gate_has_no_dossier(evaluation: GateEvaluation, manager: User) -> None:
+    campaign = evaluation.campaign_gate.campaign
     decision = decide(
-        campaign=campaign_gate.campaign,
-        candidate=tuned_of(campaign_gate),
+        campaign=campaign,
+        candidate=evaluation.candidate,
         verdict="not_yet",
         note="",
         by=manager,
     )
-    address = f"/projects/{campaign_gate.campaign.project.slug}/results/decisions/{decision.pk}/"
+    address = f"/projects/{campaign.project.slug}/results/decisions/{decision.pk}/"
     assert "without a gate" in client_of(manager).get(address).content.decode()
     assert client_of(manager).get(f"{address}dossier/").status_code == 409
 
 
-def test_any_record_that_is_changed_is_named(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
-) -> None:
-    decision = sign(evaluated(campaign_gate, reviewer, engineer), manager)
+def test_any_record_that_is_changed_is_named(evaluation: GateEvaluation, manager: User) -> None:
+    decision = sign(evaluation, manager)
     lines = list(dossier_lines(decision))
     kinds = [json.loads(line)["kind"] for line in lines]
     assert set(kinds) == {"gate", "dataset", "candidate", "review", "evaluation", "decision", "seal"}
@@ -300,11 +314,10 @@ def test_any_record_that_is_changed_is_named(
 
 
 def test_what_is_decided_otherwise_than_the_gate_says_has_a_reason(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
+    evaluation: GateEvaluation, manager: User
 ) -> None:
-    evaluation = evaluated(campaign_gate, reviewer, engineer)
     said: dict[str, Any] = {
-        "campaign": campaign_gate.campaign, "candidate": evaluation.candidate, "by": manager,
+        "campaign": evaluation.campaign_gate.campaign, "candidate": evaluation.candidate, "by": manager,
         "evaluation": evaluation,
     }  # fmt: skip
     with pytest.raises(
