@@ -36,8 +36,10 @@ from evalapp.stats.correlation import segment_gain
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, run_scoring
+from tests.kept_cast import FIXTURES, Cast, again
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 ROWS = 6
 PLAIN = "You own portfolio {n}. Next step: call us."
@@ -47,15 +49,20 @@ def better(row: int) -> str:
     return f"You own portfolio {row}. Next step: call us before July."
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def corrected_campaign(cast: Cast) -> Campaign:
     """Two people correct the formal answers of four rows; the last two are corrected by one alone."""
-    made = make_campaign(project, [reviewer, other_reviewer], rows=ROWS)
+    made = make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=ROWS)
     run_scoring(made)
-    for person, rows in ((reviewer, range(1, 5)), (other_reviewer, range(3, 7))):
+    for person, rows in ((cast.reviewer, range(1, 5)), (cast.other_reviewer, range(3, 7))):
         said = {("formal", row): corrected(answers(tone=2), f"{better(row)} {person.name}") for row in rows}
         review_all(made, person, {"plain": answers(tone=5), "formal": answers(tone=2), **said})
     return made
+
+
+@pytest.fixture
+def campaign(corrected_campaign: Campaign) -> Campaign:
+    return again(corrected_campaign)
 
 
 def accept(campaign: Campaign, by: User, *, decision: str = "accepted", text: str = "") -> None:

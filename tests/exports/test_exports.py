@@ -27,20 +27,23 @@ from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.cast import client_of
 from tests.factories import answers, corrected, make_adapter, make_campaign, make_proposed_rows, review_all
+from tests.kept_cast import FIXTURES, Cast, again
 
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 BETTER = "You own portfolio {n}, 60% shares. Next step: call us on Monday."
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def reviewed(cast: Cast) -> Campaign:
     """Rows 1 and 2 of "formal" corrected by the reviewer, row 3 by the engineer; row 4 well rated."""
-    campaign = make_campaign(project, [reviewer, engineer], rows=4)
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.engineer], rows=4)
     good = answers(accuracy=5, clarity=5, tone=5, personalization=5)
     fair = answers(accuracy=3, clarity=3, tone=3, personalization=3)
     poor = answers(accuracy=2, clarity=2, tone=1, personalization=1)
     review_all(
         campaign,
-        reviewer,
+        cast.reviewer,
         {
             ("formal", 1): corrected(poor, BETTER.format(n=1)),
             ("formal", 2): corrected(poor, "=HYPERLINK(1)"),
@@ -51,7 +54,7 @@ def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
     )
     review_all(
         campaign,
-        engineer,
+        cast.engineer,
         {
             ("formal", 3): corrected(poor, BETTER.format(n=3)),
             ("plain", 4): good,
@@ -60,6 +63,11 @@ def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
         },
     )
     return campaign
+
+
+@pytest.fixture
+def campaign(reviewed: Campaign) -> Campaign:
+    return again(reviewed)
 
 
 @pytest.fixture(autouse=True)
@@ -108,8 +116,10 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
-def test_a_held_out_split_is_refused(project: Project, manager: User, reviewer: User, split: str) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1, split=split)
+def test_a_held_out_split_is_refused(
+    empty_project: Project, manager: User, reviewer: User, split: str
+) -> None:
+    campaign = make_campaign(empty_project, [reviewer], rows=1, split=split)
     review_all(campaign, reviewer, {})
 
     with pytest.raises(InvalidError, match="held out"):
@@ -118,9 +128,9 @@ def test_a_held_out_split_is_refused(project: Project, manager: User, reviewer: 
 
 
 def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
-    project: Project, manager: User, reviewer: User
+    empty_project: Project, manager: User, reviewer: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer], rows=1)
+    campaign = make_campaign(empty_project, [reviewer], rows=1)
     with pytest.raises(InvalidError, match="no submitted review"):
         propose_rows(campaign=campaign, by=manager, name="")
     review_all(campaign, reviewer, {})
@@ -131,27 +141,27 @@ def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
 
 
 def test_simulated_feedback_leaves_a_demonstration_only(
-    project: Project, manager: User, reviewer: User
+    empty_project: Project, manager: User, reviewer: User
 ) -> None:
-    Project.objects.filter(pk=project.pk).update(is_demonstration=True)
-    project.refresh_from_db()
-    campaign = make_campaign(project, [reviewer], rows=1)
+    Project.objects.filter(pk=empty_project.pk).update(is_demonstration=True)
+    empty_project.refresh_from_db()
+    campaign = make_campaign(empty_project, [reviewer], rows=1)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "Better.")}, is_simulated=True)
     inside = _exported(campaign, manager)
     assert inside.is_simulated
     assert inside.dataset_version is not None and inside.dataset_version.is_simulated
     assert "Reviewer 1,1," in (export_folder(inside) / "ratings.csv").read_text()
 
-    Project.objects.filter(pk=project.pk).update(is_demonstration=False)
+    Project.objects.filter(pk=empty_project.pk).update(is_demonstration=False)
     outside = make_proposed_rows(Campaign.objects.get(pk=campaign.pk), manager)
     assert not outside.rows.filter(is_included=True).exists()
     assert not outside.is_simulated
 
 
 def test_a_critical_criterion_keeps_out_what_it_was_failed_on_whichever_answer_fails_it(
-    project: Project, reviewer: User, manager: User
+    empty_project: Project, reviewer: User, manager: User
 ) -> None:
-    rubric = create_rubric(project=project, name="Own rubric", by=manager)
+    rubric = create_rubric(project=empty_project, name="Own rubric", by=manager)
     version = save_version(
         rubric=rubric,
         criteria=[
@@ -169,7 +179,9 @@ def test_a_critical_criterion_keeps_out_what_it_was_failed_on_whichever_answer_f
         ],
         by=manager,
     )
-    campaign = make_campaign(project, [reviewer], rows=4, rubric_version=version, texts={"formal": "Fine."})
+    campaign = make_campaign(
+        empty_project, [reviewer], rows=4, rubric_version=version, texts={"formal": "Fine."}
+    )
 
     def said(safe: int, facts_right: int) -> ReviewAnswers:
         return ReviewAnswers(scores={"tone": 5, "safe": safe, "facts-right": facts_right})
