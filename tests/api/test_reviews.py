@@ -17,6 +17,10 @@ from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft, Review
 from tests.api.conftest import Program, problem_in
 from tests.factories import answers, make_campaign, review_all
+from tests.kept_cast import FIXTURES, Cast, again
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 ProgramFor = Callable[[User | None], Program]
 
@@ -30,9 +34,14 @@ GOOD: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    return make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=2)
+
+
 @pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    return make_campaign(project, [reviewer, other_reviewer], rows=2)
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 @pytest.fixture
@@ -242,11 +251,11 @@ def _move_ids_far_away() -> None:
 
 
 def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
-    project: Project, reviewer: User, other_reviewer: User, program: Program, program_for: ProgramFor
+    empty_project: Project, reviewer: User, other_reviewer: User, program: Program, program_for: ProgramFor
 ) -> None:
     _move_ids_far_away()
     texts = {"canary-base": "An answer to {n}.", "canary-lora": "Another answer to {n}."}
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=3, texts=texts)
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=3, texts=texts)
     said = ReviewAnswers(answers().scores, comment="Canary words of a peer", correction="Canary correction")
     review_all(campaign, other_reviewer, dict.fromkeys(texts, said), seconds_active=77.125)
     asked = [
@@ -275,15 +284,15 @@ def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
         program.get("reviews/submitted/"),
         program.get("reviews/submitted/?limit=1"),
         *(
-            program.get(f"projects/{project.slug}/{part}/")
+            program.get(f"projects/{empty_project.slug}/{part}/")
             for part in ("campaigns", "models", "runs", "exports")
         ),
-        program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/"),
-        program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/progress/"),
+        program.get(f"projects/{empty_project.slug}/campaigns/{campaign.pk}/comparison/"),
+        program.get(f"projects/{empty_project.slug}/campaigns/{campaign.pk}/progress/"),
     ]
     assert len(asked) == 3 + 6 * 12 + 9
     leaks = [
-        *ModelVersion.objects.values_list("label", flat=True),
+        *ModelVersion.objects.filter(project=empty_project).values_list("label", flat=True),
         *("canary", "Canary", "98765", "77.1", "Imported outputs", other_reviewer.email, str(other_reviewer)),
     ]
     for answer in asked:
@@ -291,15 +300,17 @@ def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
         assert [leak for leak in leaks if leak in text] == [], answer.request["PATH_INFO"]
         assert not re.search(r"(output|item|example|review|run|model)_?(version)?_?id", text)
     # The same words are there for who may see them, so they would have been found.
-    seen = program_for(project.created_by).get(f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/")
+    seen = program_for(empty_project.created_by).get(
+        f"projects/{empty_project.slug}/campaigns/{campaign.pk}/comparison/"
+    )
     assert "canary-lora" in seen.text and "98765" in seen.text
 
 
 def test_names_are_shown_only_where_a_campaign_is_not_blind(
-    project: Project, reviewer: User, program: Program
+    empty_project: Project, reviewer: User, program: Program
 ) -> None:
-    shown = make_campaign(project, [reviewer], rows=1, is_blind=False, name="Open eyes")
+    shown = make_campaign(empty_project, [reviewer], rows=1, is_blind=False, name="Open eyes")
     assert next_task(program, shown)["task"]["shown"][0]["candidate"] in ("formal", "plain")
     texts = {"one": "An answer.", "two": "Another answer."}
-    blind = make_campaign(project, [reviewer], rows=1, name="Blind", texts=texts)
+    blind = make_campaign(empty_project, [reviewer], rows=1, name="Blind", texts=texts)
     assert next_task(program, blind)["task"]["shown"][0]["candidate"] == ""

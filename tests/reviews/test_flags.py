@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, Method
 from evalapp.core.errors import ConflictError
@@ -17,17 +17,27 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import program_of
 from tests.campaigns.making import make_open_campaign
 from tests.cast import client_of
+from tests.kept_cast import FIXTURES, Cast, again
 from tests.reviews import conftest as rated
 from tests.reviews.preferences import conftest as compared
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 NOTE = "The facts are of another <b>client</b>."
 
 
-@pytest.fixture(params=Method.values)
-def campaign(request: pytest.FixtureRequest, project: Project, reviewer: User) -> Campaign:
+@pytest.fixture(scope="module", params=Method.values)
+def made(request: pytest.FixtureRequest, cast: Cast) -> Campaign:
     """One that rates and one of each that compares: a flag is the same in all of them."""
-    return make_open_campaign(project, [reviewer], rows=3, candidates=3, method=request.param)
+    name = str(request.param)
+    return make_open_campaign(
+        cast.project, [cast.reviewer], rows=3, candidates=3, method=name, name=name, dataset=name, rubric=name
+    )
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def address_in_progress(campaign: Campaign, client: Client) -> str:
@@ -92,7 +102,7 @@ def test_a_note_that_says_nothing_is_refused(campaign: Campaign, reviewer: User,
 def test_nobody_flags_what_they_neither_hold_nor_reviewed(
     campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
-    assignment = Assignment.objects.filter(state=AssignmentState.AVAILABLE).first()
+    assignment = campaign.assignments.filter(state=AssignmentState.AVAILABLE).first()
     for person in (reviewer, other_reviewer):
         answer = client_of(person).post(
             f"/{'preferences' if campaign.compares else 'reviews'}/{assignment.key}/0/flag/",
@@ -167,6 +177,8 @@ def test_the_list_costs_the_same_for_one_and_for_three(
     campaign: Campaign, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     client = client_of(manager)
+    address = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/"
+    client.get(address)
     counts = []
     for number in (1, 2):
         for item in campaign.items.all()[: 2 * number - 1]:
@@ -174,7 +186,7 @@ def test_the_list_costs_the_same_for_one_and_for_three(
                 campaign=campaign, item=item, reviewer=reviewer, defaults={"note": NOTE}
             )
         with CaptureQueriesContext(connection) as queries:
-            client.get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/flags/")
+            client.get(address)
         counts.append(len(queries))
     assert Flag.objects.count() == 3
     assert counts[0] == counts[1]

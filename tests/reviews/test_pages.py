@@ -14,10 +14,22 @@ from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import campaign_reviewers_of
 from tests.campaigns.making import make_open_campaign
 from tests.factories import make_campaign
+from tests.kept_cast import FIXTURES, Cast, again
 from tests.reviews.conftest import GOOD, body, claim, post, submit, url_of
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    return make_open_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=4, overlap=2)
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def next_url(campaign):
@@ -420,11 +432,11 @@ def test_addresses_and_payload_hold_no_id_of_output_item_or_review(campaign, rev
     assert ItemOutput.objects.exists()
 
 
-def test_the_reference_is_sent_only_where_the_campaign_shows_it(project, reviewer, client_for):
+def test_the_reference_is_sent_only_where_the_campaign_shows_it(empty_project, reviewer, client_for):
     for shown in (False, True):
         name = f"shown {shown}"
         campaign = make_open_campaign(
-            project, [reviewer], name=name, dataset=name, rubric=name, shows_reference=shown
+            empty_project, [reviewer], name=name, dataset=name, rubric=name, shows_reference=shown
         )
         html = client_for(reviewer).get(next_url(campaign)).content.decode()
         assert ("The reference of portfolio" in html) is shown
@@ -447,9 +459,9 @@ def test_script_in_prompt_answer_and_names_stays_text(campaign, reviewer, client
 
 @pytest.mark.parametrize("is_blind", [True, False])
 def test_a_candidate_that_is_named_is_marked_as_trained_on_simulated_reviews(
-    is_blind, project, reviewer, client_for
+    is_blind, empty_project, reviewer, client_for
 ):
-    campaign = make_campaign(project, [reviewer], rows=1, texts={"v2": "A {n}."}, is_blind=is_blind)
+    campaign = make_campaign(empty_project, [reviewer], rows=1, texts={"v2": "A {n}."}, is_blind=is_blind)
     ModelVersion.objects.filter(label="v2").update(is_simulated=True)
     page = client_for(reviewer).get(next_url(campaign), follow=True).text
     assert ("v2 (simulated)</span>" in page) is not is_blind
