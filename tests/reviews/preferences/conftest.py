@@ -21,18 +21,19 @@ B_IS_BETTER = PreferenceAnswers("b")
 WHY = "The second names the deadline, the first does not."
 
 
+def make_pairwise(project, reviewers) -> Campaign:
+    return make_open_campaign(project, reviewers, rows=4, candidates=2, overlap=2, method="pairwise")
+
+
 @pytest.fixture
 def campaign(project, reviewer, other_reviewer) -> Campaign:
-    return make_open_campaign(
-        project, [reviewer, other_reviewer], rows=4, candidates=2, overlap=2, method="pairwise"
-    )
+    return make_pairwise(project, [reviewer, other_reviewer])
 
 
-@pytest.fixture
-def ranking(project, reviewer, other_reviewer) -> Campaign:
+def make_ranking(project, reviewers) -> Campaign:
     return make_open_campaign(
         project,
-        [reviewer, other_reviewer],
+        reviewers,
         rows=3,
         candidates=3,
         overlap=2,
@@ -41,6 +42,11 @@ def ranking(project, reviewer, other_reviewer) -> Campaign:
         dataset="Ranked",
         rubric="Ranked",
     )
+
+
+@pytest.fixture
+def ranking(project, reviewer, other_reviewer) -> Campaign:
+    return make_ranking(project, [reviewer, other_reviewer])
 
 
 def claim(campaign, user):
@@ -104,11 +110,19 @@ def judge_all(campaign, person, preference, comment="") -> None:
         )
 
 
-@pytest.fixture
-def disputed(campaign, reviewer, other_reviewer) -> SimpleNamespace:
-    """Every comparison has two opposite preferences; ``comparison`` is one of them."""
+def judge_oppositely(campaign, reviewer, other_reviewer) -> None:
     judge_all(campaign, reviewer, PreferenceAnswers("a"), "Clearer.")
     judge_all(campaign, other_reviewer, PreferenceAnswers("b"), "Kinder.")
+
+
+@pytest.fixture
+def disputed(campaign, reviewer, other_reviewer) -> SimpleNamespace:
+    judge_oppositely(campaign, reviewer, other_reviewer)
+    return dispute_in(campaign, reviewer, other_reviewer)
+
+
+def dispute_in(campaign, reviewer, other_reviewer) -> SimpleNamespace:
+    """Every comparison has two opposite preferences; ``comparison`` is one of them."""
     comparison = disputed_comparisons(campaign).rows[0].subject_id
     preferences = campaign.reviews.select_related("comparison__item", "assignment", "campaign__project")
     return SimpleNamespace(

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from evalapp.accounts.models import Project, User
 from evalapp.adjudication.appeals import COMPARISON_DECISION
 from evalapp.adjudication.disagreements import disputed_comparisons
 from evalapp.adjudication.models import ComparisonAdjudication, DiscussionMessage
@@ -15,17 +17,63 @@ from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import next_review
-from evalapp.campaigns.models import Comparison, ItemOutput
+from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError, StaleError
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.adjudication.conftest import address, name_distinctly
 from tests.api.conftest import program_of
-from tests.at_once import at_once
-from tests.cast import client_of
-from tests.reviews.preferences.conftest import WHY, decide, desk_of, judge, judge_all, own_page
+from tests.cast import client_of, make_project
+from tests.kept_cast import FIXTURES, Cast, again
+from tests.reviews.preferences.conftest import (
+    WHY,
+    decide,
+    desk_of,
+    dispute_in,
+    judge,
+    judge_all,
+    judge_oppositely,
+    make_pairwise,
+    make_ranking,
+    own_page,
+)
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+
+
+@pytest.fixture(scope="module")
+def judged(cast: Cast) -> Campaign:
+    made = make_pairwise(cast.project, [cast.reviewer, cast.other_reviewer])
+    judge_oppositely(made, cast.reviewer, cast.other_reviewer)
+    return made
+
+
+@pytest.fixture
+def disputed(judged: Campaign, reviewer: User, other_reviewer: User) -> SimpleNamespace:
+    return dispute_in(again(judged), reviewer, other_reviewer)
+
+
+@pytest.fixture
+def campaign(empty_project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+    """Nobody has judged anything of it."""
+    return make_pairwise(empty_project, [reviewer, other_reviewer])
+
+
+@pytest.fixture(scope="module")
+def ranked(cast: Cast) -> Campaign:
+    """In opposite orders, in a project of its own."""
+    people = {"reviewer": cast.reviewer, "reviewer2": cast.other_reviewer}
+    project = make_project("Ranked", owner=cast.owner, manager=cast.manager, **people)
+    made = make_ranking(project, list(people.values()))
+    judge_all(made, cast.reviewer, PreferenceAnswers("", [1, 2, 3]))
+    judge_all(made, cast.other_reviewer, PreferenceAnswers("", [3, 2, 1]))
+    return made
+
+
+@pytest.fixture
+def ranking(ranked: Campaign) -> Campaign:
+    return again(ranked)
 
 
 # Deciding
@@ -86,9 +134,7 @@ def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparis
     assert "With 1 adjudicated comparison." in copied
 
 
-def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, reviewer, other_reviewer, manager) -> None:
-    judge_all(ranking, reviewer, PreferenceAnswers("", [1, 2, 3]))
-    judge_all(ranking, other_reviewer, PreferenceAnswers("", [3, 2, 1]))
+def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, manager) -> None:
     for row in disputed_comparisons(ranking).rows:
         comparison = Comparison.objects.get(pk=row.subject_id)
         order = {
@@ -180,9 +226,7 @@ def test_an_adjudication_is_whole_or_nothing(disputed, manager, preference, reas
     assert not ComparisonAdjudication.objects.exists()
 
 
-def test_a_ranking_is_decided_as_an_order(ranking, reviewer, other_reviewer, manager) -> None:
-    judge_all(ranking, reviewer, PreferenceAnswers("", [1, 2, 3]))
-    judge_all(ranking, other_reviewer, PreferenceAnswers("", [3, 2, 1]))
+def test_a_ranking_is_decided_as_an_order(ranking, reviewer, manager) -> None:
     found = disputed_comparisons(ranking).rows
     assert len(found) == 3 and {each.apart.farthest for each in found} == {1.0}
     comparison = ranking.reviews.get(comparison=found[0].subject_id, reviewer=reviewer).comparison
@@ -376,17 +420,3 @@ def test_nothing_of_it_before_ones_own_preference(campaign, reviewer, other_revi
         assert answer.status_code in (401, 404)
         assert "A peer's words." not in answer.text
     assert "A peer's words." not in client.get(own).text
-
-
-# At once
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_who_rule_at_once_one_does_and_the_other_is_told(disputed, manager, owner) -> None:
-    def rule(number: int) -> object:
-        return decide(disputed, (manager, owner)[number % 2], PreferenceAnswers("ab"[number % 2]))
-
-    found = at_once(4, rule)
-    refused = [each for each in found if isinstance(each, Exception)]
-    assert {type(each) for each in refused} <= {StaleError}
-    assert ComparisonAdjudication.objects.get().revision == 1

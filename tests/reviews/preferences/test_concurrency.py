@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
+from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review
 from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Purpose
@@ -21,7 +22,7 @@ from evalapp.reviews.services import amend_review
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign, make_open_campaign, make_team
 from tests.reviews.conftest import campaign_reviewer_of
-from tests.reviews.preferences.conftest import judge
+from tests.reviews.preferences.conftest import decide, judge
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,3 +127,13 @@ def judge_all_at_once(campaign, people):
 def lapse(**lookup):
     held = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, **lookup)
     held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_of_two_who_rule_at_once_one_does_and_the_other_is_told(disputed, manager, owner) -> None:
+    def rule(number: int) -> object:
+        return decide(disputed, (manager, owner)[number % 2], PreferenceAnswers("ab"[number % 2]))
+
+    found = at_once(4, rule)
+    refused = [each for each in found if isinstance(each, Exception)]
+    assert {type(each) for each in refused} <= {StaleError}
+    assert ComparisonAdjudication.objects.get().revision == 1
