@@ -12,21 +12,28 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.reviews.models import Review
 from tests.factories import PLAIN, make_campaign
+from tests.kept_cast import FIXTURES, Cast, again
 from tests.reviews.checking import make_checked, review_on
 from tests.reviews.conftest import submit
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
     """12 of 40 reviews are in."""
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=10)
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.other_reviewer], rows=10)
     for _ in range(12):
-        submit(campaign, reviewer)
+        submit(campaign, cast.reviewer)
     Campaign.objects.filter(pk=campaign.pk).update(opened_at=timezone.now() - 20 * DAY)
     return campaign
+
+
+@pytest.fixture
+def campaign(made: Campaign) -> Campaign:
+    return again(made)
 
 
 def last_reviews(campaign: Campaign, *, every: timedelta, ago: timedelta) -> None:

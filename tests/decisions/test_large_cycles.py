@@ -25,8 +25,10 @@ from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Score
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import FIXTURES, Cast, again
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 ROWS = 10
 SAID = {
@@ -40,19 +42,24 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
 
 
-@pytest.fixture
-def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
-    """On which people and ROUGE disagree; the engineer has yet to review."""
-    campaign = make_campaign(project, [reviewer, engineer], rows=ROWS)
+@pytest.fixture(scope="module")
+def made(cast: Cast) -> Campaign:
+    campaign = make_campaign(cast.project, [cast.reviewer, cast.engineer], rows=ROWS)
     run_scoring(campaign)
-    review_all(campaign, reviewer, SAID)
+    review_all(campaign, cast.reviewer, SAID)
     return campaign
 
 
 @pytest.fixture
-def small(project: Project, reviewer: User) -> Campaign:
+def campaign(made: Campaign) -> Campaign:
+    """On which people and ROUGE disagree; the engineer has yet to review."""
+    return again(made)
+
+
+@pytest.fixture
+def small(empty_project: Project, reviewer: User) -> Campaign:
     """One review, so that it is worked out at the request."""
-    small = make_campaign(project, [reviewer], rows=1, name="Small", texts={"one": "One."})
+    small = make_campaign(empty_project, [reviewer], rows=1, name="Small", texts={"one": "One."})
     review_all(small, reviewer, {"one": answers(tone=3)})
     return small
 
