@@ -12,6 +12,10 @@ __all__ = ["base", "behave", "model_folders", "training", "version"]
 @pytest.fixture
 def adapter(training: Run) -> ModelVersion:
     """What a training made, by the fake program."""
+    return trained_by(training)
+
+
+def trained_by(training: Run) -> ModelVersion:
     carry_out_training(training.job_id)
     made = ModelVersion.objects.select_related("project", "model", "base__model", "job").get(
         trained_by=training

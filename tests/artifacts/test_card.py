@@ -22,9 +22,15 @@ from evalapp.decisions.services import decide
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter
 from evalapp.runs.models import Run
+from tests.artifacts.kept_training import FIXTURES as TRAINED
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.kept_cast import FIXTURES
 from tests.registry.handmade import make_adapter_folder
 from tests.registry.test_views import ClientFor
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+trained, model_folders, version, base, training, adapter = TRAINED
 
 
 def metadata(card: str) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 import os
 import shutil
-import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,9 +15,8 @@ from evalapp.artifacts.inventory import artifacts
 from evalapp.artifacts.merging import start_merge
 from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.removal import NeededError, keep, remove, set_aside
-from evalapp.artifacts.tasks import finish_removals, merge
+from evalapp.artifacts.tasks import merge
 from evalapp.audit.models import AuditEvent
-from evalapp.celery import app
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import Job, JobState
@@ -29,8 +26,14 @@ from evalapp.registry.queries import candidates_of
 from evalapp.registry.services import register_adapter, register_prompt, set_alias
 from evalapp.runs.models import Run, RunCandidate
 from evalapp.runs.services import start_generation
+from tests.artifacts.kept_training import FIXTURES as TRAINED
+from tests.kept_cast import FIXTURES
 from tests.registry.handmade import make_adapter_folder
 from tests.registry.test_views import ClientFor
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+trained, model_folders, version, base, training, adapter = TRAINED
 
 
 def needs(version: ModelVersion) -> tuple[str, ...]:
@@ -131,47 +134,6 @@ def test_what_is_needed_by_then_is_kept_and_told(
     assert adapter.set_aside_at is None
     assert folder_of(adapter).is_dir()
     assert not SetAside.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_run_that_begins_at_the_moment_of_removal_waits_and_then_counts(
-    project: Project, engineer: User, adapter: ModelVersion, version: DatasetVersion
-) -> None:
-    """The row is held while needs are counted: who refers to it comes before, and counts, or after."""
-    row = aside(adapter, engineer)
-    order: list[str] = []
-    counting, may_go_on = threading.Event(), threading.Event()
-    why_kept = removal._why_kept
-
-    def slowly(kind: ArtifactKind, waiting: SetAside) -> str:
-        found = why_kept(kind, waiting)
-        counting.set()
-        may_go_on.wait(20)
-        order.append("removed")
-        return found
-
-    def begin() -> None:
-        counting.wait(20)
-        job = Job.objects.create(project=project, task="t", title="A")
-        started = Run.objects.create(
-            project=project, kind="generation", name="A", dataset_version=version, job=job
-        )
-        may_go_on_soon = threading.Timer(0.3, may_go_on.set)
-        may_go_on_soon.start()
-        RunCandidate.objects.create(run=started, model_version=adapter, key="v1")
-        order.append("referred")
-        connection.close()
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(removal, "_why_kept", slowly)
-        other = threading.Thread(target=begin)
-        other.start()
-        remove(row=row, by=engineer)
-        other.join(20)
-    assert order == ["removed", "referred"]
-    adapter.refresh_from_db()
-    with pytest.raises(InvalidError, match="were removed"):
-        folder_of(adapter)
 
 
 def test_the_same_weights_added_again_are_kept(
@@ -369,42 +331,6 @@ def test_an_interrupted_removal_is_finished_or_undone(engineer: User, adapter: M
     removal.sweep()
     assert not folder.exists()
     assert not going.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_scheduled_work_finishes_what_a_kill_cut_off_beside_removals_that_go_on(
-    engineer: User, adapter: ModelVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app.loader.import_default_modules()
-    assert app.conf.beat_schedule["finish-removals"]["task"] in app.tasks
-    folder, row = folder_of(adapter), aside(adapter, engineer)
-    move_away = removal._move_away
-
-    def move_away_and_be_swept(kind: ArtifactKind, row: SetAside) -> Path:
-        going = move_away(kind, row)
-        # The removal is not committed: it is no kill that left this.
-        sweeping = threading.Thread(target=swept)
-        sweeping.start()
-        sweeping.join()
-        assert going.is_dir() and not folder.exists()
-        return going
-
-    def swept() -> None:
-        finish_removals()
-        connection.close()
-
-    with monkeypatch.context() as patched:
-        patched.setattr(removal, "_move_away", move_away_and_be_swept)
-        # As a kill would, the commit is the last thing done.
-        patched.setattr(removal, "_delete", lambda going, row: None)
-        remove(row=row, by=engineer)
-    assert len(list(folder.parent.iterdir())) == 1
-    both = [threading.Thread(target=swept) for _ in range(2)]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join()
-    assert list(folder.parent.iterdir()) == []
 
 
 def test_the_page_lists_sets_aside_and_removes(

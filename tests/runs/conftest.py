@@ -64,18 +64,22 @@ def behave(tmp_path: Path, settings, model_folders: Path) -> Behave:
     return partial(tell, settings.RUNS_FOLDER)
 
 
-@pytest.fixture
-def training(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
-) -> Run:
+def start_small_training(project: Project, by: User, version: DatasetVersion, base: ModelVersion) -> Run:
     return start_training(
         project=project,
         dataset_version=version,
         base=base,
         name="v1",
         hyperparameters={"epochs": 1, "lora": {"rank": 2}},
-        by=engineer,
+        by=by,
     )
+
+
+@pytest.fixture
+def training(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
+) -> Run:
+    return start_small_training(project, engineer, version, base)
 
 
 @pytest.fixture
