@@ -23,23 +23,32 @@ from evalapp.stats.sequential import interim_levels
 from tests.cast import client_of
 from tests.factories import answers, example_row, make_outputs, review_all
 from tests.gates.making import TONE_FLOOR, draft_of, make_gate, make_gated_campaign, tuned_of
+from tests.kept_cast import FIXTURES, Cast, again
 from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 GOOD = {f"v1 {name}": answers(tone=5) for name in ("Gated", "Second")}
 
 
+@pytest.fixture(scope="module")
+def half_reviewed(cast: Cast) -> CampaignGate:
+    campaign_gate = make_gated_campaign(cast.project, [cast.reviewer, cast.engineer], challengers=1)
+    review_all(campaign_gate.campaign, cast.reviewer, GOOD)
+    return campaign_gate
+
+
 @pytest.fixture
-def campaign_gate(project: Project, reviewer: User, engineer: User) -> CampaignGate:
-    return make_gated_campaign(project, [reviewer, engineer], challengers=1)
+def campaign_gate(half_reviewed: CampaignGate) -> CampaignGate:
+    """The reviewer has reviewed all of it, the engineer nothing."""
+    return again(half_reviewed)
 
 
 def test_who_became_a_reviewer_after_the_first_review_is_counted_apart(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, other_reviewer: User, manager: User
+    campaign_gate: CampaignGate, other_reviewer: User, manager: User
 ) -> None:
     campaign = campaign_gate.campaign
-    review_all(campaign, reviewer, GOOD)
     assert add_reviewers(campaign=campaign, reviewers=[other_reviewer], by=manager) == 1
     review_all(campaign, other_reviewer, GOOD)
     evaluation = evaluate_gate(
@@ -51,11 +60,11 @@ def test_who_became_a_reviewer_after_the_first_review_is_counted_apart(
     assert "2 reviewers (1 added after the first review)" in verdict_words(evaluation)
 
 
-def test_nobody_of_imported_ratings_was_added_later(project: Project, manager: User) -> None:
+def test_nobody_of_imported_ratings_was_added_later(empty_project: Project, manager: User) -> None:
     given = (rating(item, "base", f"rater {n}", "Tone", 4) for item in range(1, 4) for n in (1, 2))
-    imported(project, manager, table(*given))
-    campaign = project.campaigns.get()
-    gate = make_gate(project, rubric=campaign.rubric_version.rubric, name="Imported")
+    imported(empty_project, manager, table(*given))
+    campaign = empty_project.campaigns.get()
+    gate = make_gate(empty_project, rubric=campaign.rubric_version.rubric, name="Imported")
     evaluation = evaluate_gate(
         campaign_gate=apply_gate(campaign=campaign, gate=gate, by=manager),
         candidate=campaign.candidates.get().model_version,
@@ -65,10 +74,9 @@ def test_nobody_of_imported_ratings_was_added_later(project: Project, manager: U
 
 
 def test_a_look_keeps_what_it_saw_and_never_changes(
-    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, engineer: User, manager: User
 ) -> None:
-    for person in (reviewer, engineer):
-        review_all(campaign_gate.campaign, person, GOOD)
+    review_all(campaign_gate.campaign, engineer, GOOD)
     found = evaluate_gate(campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager)
     evaluation = GateEvaluation.objects.get()
     assert (found.is_new, found.evaluation, evaluation.number, evaluation.challenger) == (
@@ -93,7 +101,6 @@ def test_a_look_keeps_what_it_saw_and_never_changes(
 def test_without_a_new_review_the_last_evaluation_stands_and_nothing_is_spent(
     campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    review_all(campaign_gate.campaign, reviewer, GOOD)
     first = evaluate_gate(campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager)
     again = evaluate_gate(campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager)
     assert (again.evaluation, again.is_new) == (first.evaluation, False)
@@ -116,7 +123,6 @@ def test_half_way_little_is_spent_and_at_the_planned_end_what_is_open_is_not_sho
     campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
     v1 = tuned_of(campaign_gate)
-    review_all(campaign_gate.campaign, reviewer, GOOD)
     half = evaluate_gate(campaign_gate=campaign_gate, candidate=v1, by=manager).evaluation
     assert (half.verdict, half.share, half.planned) == ("not_yet", 0.5, 12)
     first, second = interim_levels(0.05, [0.5, 1.0])
@@ -137,7 +143,6 @@ def test_a_candidate_more_than_planned_spends_the_version_also_from_another_camp
     campaign_gate: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
     campaign = campaign_gate.campaign
-    review_all(campaign, reviewer, GOOD)
     evaluate_gate(campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager)
     other = ModelVersion.objects.create(
         model=tuned_of(campaign_gate).model,
@@ -165,20 +170,20 @@ def test_a_candidate_more_than_planned_spends_the_version_also_from_another_camp
 
 
 def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_level_of_its_own(
-    project: Project, reviewer: User, engineer: User, manager: User
+    empty_project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
     """Going on with the evaluations of the first would release what is no better in 7 of 100 campaigns at a
     level of 5%.
     """
-    first = make_gated_campaign(project, [reviewer, engineer], challengers=2)
+    first = make_gated_campaign(empty_project, [reviewer, engineer], challengers=2)
     campaign, gate, candidate = first.campaign, first.gate, tuned_of(first)
     review_all(campaign, reviewer, GOOD)
     assert evaluate_gate(campaign_gate=first, candidate=candidate, by=manager).evaluation.challenger == 1
     evaluations = []
     for name in ("Second", "Third"):
         again = draft_of(
-            project, [reviewer, engineer], campaign.dataset_version, campaign.rubric_version, [candidate],
-            split=campaign.split, name=name,
+            empty_project, [reviewer, engineer], campaign.dataset_version, campaign.rubric_version,
+            [candidate], split=campaign.split, name=name,
         )  # fmt: skip
         open_campaign(campaign=again, by=manager)
         applied_again = apply_gate(campaign=again, gate=gate, by=manager)
@@ -194,18 +199,18 @@ def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_lev
     assert "counted in each" in third.record["why_beside_ledger"]
     rows = ledger_rows(Ledger.objects.get())
     assert [(row.challenger, row.campaign.name) for row in rows] == [(1, campaign.name), (2, "Second")]
-    page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
+    page = client_of(manager).get(f"/projects/{empty_project.slug}/campaigns/{campaign.pk}/gate/").text
     assert "Each campaign of a candidate is a test of its own." in page
     assert '<td data-label="Campaign">Second</td>' in page
 
 
 def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_open(
-    project: Project, reviewer: User, manager: User
+    empty_project: Project, reviewer: User, manager: User
 ) -> None:
     clean = Condition(ConditionKind.CONTAMINATION)
-    dataset = create_dataset(project=project, name="Leaking", by=None)
+    dataset = create_dataset(project=empty_project, name="Leaking", by=None)
     leaking = create_version(dataset=dataset, rows=iter([example_row(1, split="train")]), by=None)
-    campaign_gate = make_gated_campaign(project, [reviewer], TONE_FLOOR, clean, trained_on=leaking)
+    campaign_gate = make_gated_campaign(empty_project, [reviewer], TONE_FLOOR, clean, trained_on=leaking)
     review_all(campaign_gate.campaign, reviewer, {})
     evaluation = evaluate_gate(
         campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager
@@ -213,7 +218,7 @@ def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_ope
     assert evaluation.verdict == "do_not_release"
     assert "same prompt" in evaluation.record["results"][1]["reason"]
     assert [each["role"] for each in evaluation.record["datasets"]] == ["tested", "training"]
-    own = make_gated_campaign(project, [reviewer], TONE_FLOOR, clean, name="Second")
+    own = make_gated_campaign(empty_project, [reviewer], TONE_FLOOR, clean, name="Second")
     review_all(own.campaign, reviewer, {})
     held = evaluate_gate(campaign_gate=own, candidate=tuned_of(own), by=manager).evaluation.record["results"][
         1
@@ -222,20 +227,20 @@ def test_what_was_trained_on_the_tested_prompts_fails_and_what_is_unknown_is_ope
 
 
 def test_no_gate_passes_in_silence_what_an_owner_let_be_trained_on_rows_that_evaluate(
-    project: Project, reviewer: User, manager: User, owner: User
+    empty_project: Project, reviewer: User, manager: User, owner: User
 ) -> None:
     clean = Condition(ConditionKind.CONTAMINATION)
-    dataset = create_dataset(project=project, name="Leaking", by=None)
+    dataset = create_dataset(project=empty_project, name="Leaking", by=None)
     leaking = create_version(dataset=dataset, rows=iter([example_row(1, split="train")]), by=None)
     decision = ContaminationDecision.objects.create(
-        project=project, dataset_version=leaking, reason="It is public.", rows_hash="0" * 64,
+        project=empty_project, dataset_version=leaking, reason="It is public.", rows_hash="0" * 64,
         decided_by=owner,
         rows=[{"training_row": 1, "training_hash": "a", "evaluation_row": 1, "evaluation_hash": "b"}],
     )  # fmt: skip
     found = []
     for name, first_row in (("Tests the row", 1), ("Tests others", 500)):
         campaign_gate = make_gated_campaign(
-            project, [reviewer], TONE_FLOOR, clean, name=name, trained_on=leaking, first_row=first_row
+            empty_project, [reviewer], TONE_FLOOR, clean, name=name, trained_on=leaking, first_row=first_row
         )
         Run.objects.filter(produced=tuned_of(campaign_gate)).update(contamination_decision=decision)
         review_all(campaign_gate.campaign, reviewer, {})
@@ -253,9 +258,9 @@ def test_no_gate_passes_in_silence_what_an_owner_let_be_trained_on_rows_that_eva
 
 @pytest.mark.parametrize("split", ["validation"])
 def test_rows_on_which_checkpoints_are_chosen_are_exploratory(
-    project: Project, reviewer: User, manager: User, split: str
+    empty_project: Project, reviewer: User, manager: User, split: str
 ) -> None:
-    campaign_gate = make_gated_campaign(project, [reviewer], split=split)
+    campaign_gate = make_gated_campaign(empty_project, [reviewer], split=split)
     review_all(campaign_gate.campaign, reviewer, {})
     evaluation = evaluate_gate(
         campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager
@@ -265,11 +270,11 @@ def test_rows_on_which_checkpoints_are_chosen_are_exploratory(
 
 
 def test_simulated_reviews_are_shown_as_such_in_a_demonstration_and_spend_nothing(
-    project: Project, reviewer: User, engineer: User, manager: User
+    empty_project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
-    project.is_demonstration = True
-    project.save(update_fields=["is_demonstration"])
-    campaign_gate = make_gated_campaign(project, [reviewer, engineer])
+    empty_project.is_demonstration = True
+    empty_project.save(update_fields=["is_demonstration"])
+    campaign_gate = make_gated_campaign(empty_project, [reviewer, engineer])
     review_all(campaign_gate.campaign, reviewer, GOOD, is_simulated=True)
     v1 = tuned_of(campaign_gate)
     simulated = evaluate_gate(campaign_gate=campaign_gate, candidate=v1, by=manager).evaluation
@@ -280,16 +285,15 @@ def test_simulated_reviews_are_shown_as_such_in_a_demonstration_and_spend_nothin
     assert Ledger.objects.count() == 1
 
 
-def test_what_cannot_be_evaluated_is_refused(
-    campaign_gate: CampaignGate, project: Project, reviewer: User, manager: User
-) -> None:
+def test_what_cannot_be_evaluated_is_refused(empty_project: Project, reviewer: User, manager: User) -> None:
+    campaign_gate = make_gated_campaign(empty_project, [reviewer], challengers=1)
     v1 = tuned_of(campaign_gate)
     with pytest.raises(InvalidError, match="has no review yet"):
         evaluate_gate(campaign_gate=campaign_gate, candidate=v1, by=manager)
     assert campaign_gate.champion is not None
     with pytest.raises(InvalidError, match="is the champion"):
         evaluate_gate(campaign_gate=campaign_gate, candidate=campaign_gate.champion, by=manager)
-    draft = make_gated_campaign(project, [reviewer], name="Draft", is_open=False)
+    draft = make_gated_campaign(empty_project, [reviewer], name="Draft", is_open=False)
     with pytest.raises(InvalidError, match="has not been opened"):
         evaluate_gate(campaign_gate=draft, candidate=tuned_of(draft), by=manager)
     with pytest.raises(InvalidError, match="is not a candidate"):

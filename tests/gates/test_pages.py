@@ -12,15 +12,36 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import open_campaign
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation
+from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
-from tests.cast import client_of
+from tests.cast import client_of, make_project
 from tests.factories import answers, make_campaign, make_rubric, review_all
 from tests.gates.making import TONE_FLOOR, make_gate, make_gated_campaign
+from tests.kept_cast import FIXTURES, Cast, again
 
 pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 
 PLAN = {"name": "Release", "alpha": "5", "evaluated": "repeatedly", "challengers": "5", "population": "panel"}
+
+
+@pytest.fixture(scope="module")
+def house_rubric(cast: Cast) -> RubricVersion:
+    return make_rubric(cast.project)
+
+
+@pytest.fixture(scope="module")
+def planned(cast: Cast) -> Campaign:
+    """Without a review, in a project of its own."""
+    people = {"reviewer": cast.reviewer, "engineer": cast.engineer}
+    project = make_project("Planned", owner=cast.owner, manager=cast.manager, **people)
+    return make_campaign(project, list(people.values()), rows=12, split="test")
+
+
+@pytest.fixture
+def campaign(planned: Campaign) -> Campaign:
+    return again(planned)
 
 
 @pytest.fixture
@@ -32,8 +53,9 @@ def text_of(answer: object) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))  # type: ignore[attr-defined]
 
 
-def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Client) -> None:
-    make_rubric(project)
+def test_a_gate_is_written_over_a_rubrics_criteria(
+    project: Project, house_rubric: RubricVersion, browser: Client
+) -> None:
     address = f"/projects/{project.slug}/campaigns/gates/new/"
     page = text_of(browser.get(address))
     assert "Mean at least (lower bound)" in page and "“yes”" in page
@@ -84,24 +106,21 @@ def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Cl
     ],
 )
 def test_what_cannot_stand_comes_back_with_the_reason(
-    project: Project, browser: Client, changes: dict[str, str], message: str
+    project: Project, house_rubric: RubricVersion, browser: Client, changes: dict[str, str], message: str
 ) -> None:
-    make_rubric(project)
     answer = browser.post(f"/projects/{project.slug}/campaigns/gates/new/", {**PLAN, **changes})
     assert (answer.status_code, message in text_of(answer)) == (400, True)
     assert not Gate.objects.exists()
 
 
-def test_without_a_rubric_the_form_leads_to_them(project: Project, browser: Client) -> None:
+def test_without_a_rubric_the_form_leads_to_them(empty_project: Project, browser: Client) -> None:
     assert "No rubric has criteria yet" in text_of(
-        browser.get(f"/projects/{project.slug}/campaigns/gates/new/")
+        browser.get(f"/projects/{empty_project.slug}/campaigns/gates/new/")
     )
 
 
-def test_a_gate_is_made_for_a_campaign_on_its_page(
-    project: Project, reviewer: User, engineer: User, browser: Client
-) -> None:
-    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+def test_a_gate_is_made_for_a_campaign_on_its_page(campaign: Campaign, browser: Client) -> None:
+    project = campaign.project
     make_gate(project, name="Another")
     page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/")
     (address,) = re.findall(r'href="([^"]*gates/new/[^"]*)"', page.content.decode())
@@ -116,9 +135,8 @@ def test_a_gate_is_made_for_a_campaign_on_its_page(
 
 @pytest.mark.parametrize("campaign", ["0", "99999999999999999999999", "x"])
 def test_a_gate_for_a_campaign_that_is_not_there_leads_to_its_own_page(
-    project: Project, browser: Client, campaign: str
+    project: Project, house_rubric: RubricVersion, browser: Client, campaign: str
 ) -> None:
-    make_rubric(project)
     answer = browser.post(
         f"/projects/{project.slug}/campaigns/gates/new/?campaign={campaign}", {**PLAN, "floor-tone": "4"}
     )
@@ -126,9 +144,9 @@ def test_a_gate_for_a_campaign_that_is_not_there_leads_to_its_own_page(
 
 
 def test_a_campaign_takes_looks_and_says_so(
-    project: Project, reviewer: User, engineer: User, browser: Client
+    campaign: Campaign, reviewer: User, engineer: User, browser: Client
 ) -> None:
-    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+    project = campaign.project
     gate = make_gate(project, challengers=1)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
     assert "There is no review yet: the gate will be frozen" in text_of(browser.get(address))
@@ -196,9 +214,13 @@ def test_an_engineer_reads_but_neither_takes_nor_looks(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_list_takes_as_many_queries_for_three_gates_as_for_one(
-    project: Project, browser: Client, count: int, django_assert_max_num_queries: object
+    project: Project,
+    house_rubric: RubricVersion,
+    browser: Client,
+    count: int,
+    django_assert_max_num_queries: object,
 ) -> None:
-    rubric = make_rubric(project).rubric
+    rubric = house_rubric.rubric
     for number in range(count):
         make_gate(project, rubric=rubric, name=f"Gate {number}")
     with django_assert_max_num_queries(9):  # type: ignore[operator]
@@ -276,9 +298,9 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
 
 
 def test_the_gate_that_is_chosen_says_what_it_takes_before_it_is_applied(
-    project: Project, reviewer: User, engineer: User, browser: Client
+    campaign: Campaign, reviewer: User, browser: Client
 ) -> None:
-    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+    project = campaign.project
     floor = make_gate(project, rubric=campaign.rubric_version.rubric, name="Floor")
     better = make_gate(
         project, Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.2),
@@ -321,8 +343,9 @@ def test_a_gate_that_can_be_met_warns_of_nothing(
 
 
 @pytest.mark.parametrize("odd", ["", "PANEL", "panel\x00", "x" * 5000])
-def test_a_population_that_is_none_is_refused(project: Project, browser: Client, odd: str) -> None:
-    make_rubric(project)
+def test_a_population_that_is_none_is_refused(
+    project: Project, house_rubric: RubricVersion, browser: Client, odd: str
+) -> None:
     answer = browser.post(
         f"/projects/{project.slug}/campaigns/gates/new/", {**PLAN, "floor-tone": "4", "population": odd}
     )
