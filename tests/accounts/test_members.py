@@ -10,7 +10,10 @@ from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import InvalidError
 from tests.api.conftest import problem_in, program_of
 from tests.cast import make_user
+from tests.kept_cast import FIXTURES
 
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 ClientFor = Callable[[User | None], Client]
 
 

@@ -17,8 +17,10 @@ from evalapp.datasets.tasks import import_dataset
 from evalapp.jobs.models import Job
 from tests.cast import client_of
 from tests.datasets.files import jsonl, question, questions, upload
+from tests.kept_cast import FIXTURES
 
-pytestmark = pytest.mark.usefixtures("uploads")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("uploads")]
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
 ClientFor = Callable[[User | None], Client]
 
 
