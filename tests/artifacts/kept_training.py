@@ -3,8 +3,8 @@
 Unpack `FIXTURES` into their names, as those of tests/kept_cast.py; not in a file whose tests commit.
 """
 
-import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
 from tests.artifacts.conftest import trained_by
 from tests.kept_cast import Cast, again
-from tests.registry.conftest import folders_in
+from tests.registry.conftest import make_model_folders
 from tests.registry.handmade import make_base_folder
-from tests.runs.conftest import fake_python, make_questions, start_small_training
+from tests.runs.conftest import Behave, make_fake_program, make_questions, start_small_training, tell
 
 
 class Trained(NamedTuple):
@@ -35,10 +35,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     home = tmp_path_factory.mktemp("trained")
-    runs = home / "runs"
-    runs.mkdir()
-    (runs / "behaviour.json").write_text(json.dumps({"do": "succeed"}))
-    settings = {**folders_in(home), "RUNS_FOLDER": runs, "MODEL_PYTHON": fake_python(home)}
+    settings: dict[str, Any] = {**make_model_folders(home), **make_fake_program(home)}
     with override_settings(**settings):
         folder = make_base_folder(home / "models" / "small")
         base = register_base(project=cast.project, name="Small", folder=folder, by=cast.engineer)
@@ -61,6 +58,12 @@ def model_folders(trained: Trained, settings: Any) -> Path:
 
 
 @pytest.fixture
+def behave(model_folders: Path, trained: Trained) -> Behave:
+    """Call with what the fake program shall do (see fake_program.py)."""
+    return partial(tell, trained.settings["RUNS_FOLDER"])
+
+
+@pytest.fixture
 def version(trained: Trained, db: None) -> DatasetVersion:
     return again(trained.version)
 
@@ -80,4 +83,4 @@ def adapter(trained: Trained, model_folders: Path, db: None) -> ModelVersion:
     return again(trained.adapter)
 
 
-FIXTURES = (trained, model_folders, version, base, training, adapter)
+FIXTURES = (trained, model_folders, behave, version, base, training, adapter)

@@ -30,7 +30,7 @@ from tests.registry.test_views import ClientFor
 
 pytestmark = pytest.mark.django_db
 cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
-trained, model_folders, version, base, training, adapter = TRAINED
+trained, model_folders, behave, version, base, training, adapter = TRAINED
 
 
 def metadata(card: str) -> dict[str, Any]:

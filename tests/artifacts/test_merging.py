@@ -20,11 +20,17 @@ from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_base
 from run_directory.bases import check_base
 from run_directory.files import sha256_of
+from tests.artifacts.kept_training import FIXTURES as TRAINED
+from tests.kept_cast import FIXTURES
 from tests.registry.handmade import make_adapter_folder
 from tests.registry.test_views import ClientFor
 from tests.run_directory.tiny import make_adapter, make_base
 from tests.runs.conftest import Behave
 from training.merge_spec import MergeSpec
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+trained, model_folders, behave, version, base, training, adapter = TRAINED
 
 
 def merged(version: ModelVersion, by: User, **given: str) -> MergedExport:

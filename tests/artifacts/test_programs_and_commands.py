@@ -14,15 +14,19 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.artifacts.merging import start_merge
-from evalapp.artifacts.models import MergedExport, SetAside
+from evalapp.artifacts.models import SetAside
 from evalapp.artifacts.tasks import import_from_hub, merge
 from evalapp.audit.models import AuditEvent
-from evalapp.decisions.deletion import delete_project
-from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from tests.api.conftest import Program, problem_in, program_for
+from tests.artifacts.kept_training import FIXTURES as TRAINED
+from tests.kept_cast import FIXTURES
 
 __all__ = ["program_for"]
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+trained, model_folders, behave, version, base, training, adapter = TRAINED
 
 
 @pytest.fixture
@@ -146,17 +150,3 @@ def test_the_command_writes_an_archive_whole_or_not_at_all(
     merge(start_merge(version=adapter, by=engineer).job_id)
     said_by("export_model", str(adapter.pk), str(tmp_path / "merged.zip"), merged=True)
     assert "v1-merged/model.safetensors" in zipfile.ZipFile(tmp_path / "merged.zip").namelist()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_deleted_project_takes_its_merges_along(
-    project: Project, owner: User, engineer: User, adapter: ModelVersion, settings
-) -> None:
-    found = start_merge(version=adapter, by=engineer)
-    merge(found.job_id)
-    found = MergedExport.objects.get(pk=found.pk)
-    folders = [Path(settings.ARTIFACTS_FOLDER) / found.folder, Path(settings.RUNS_FOLDER) / str(found.job_id)]
-    folders.append(folder_of(adapter))
-    assert all(folder.is_dir() for folder in folders)
-    delete_project(project=project, typed_name=project.name, by=owner)
-    assert not any(folder.exists() for folder in folders)

@@ -1,4 +1,4 @@
-"""A removal beside what begins, sweeps or dies at the same moment."""
+"""Removals that commit: beside what begins, sweeps or dies at the same moment, and with a whole project."""
 
 import threading
 from pathlib import Path
@@ -8,12 +8,14 @@ from django.db import connection
 
 from evalapp.accounts.models import Project, User
 from evalapp.artifacts import removal
-from evalapp.artifacts.models import ArtifactKind, SetAside
+from evalapp.artifacts.merging import start_merge
+from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.removal import remove
-from evalapp.artifacts.tasks import finish_removals
+from evalapp.artifacts.tasks import finish_removals, merge
 from evalapp.celery import app
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import DatasetVersion
+from evalapp.decisions.deletion import delete_project
 from evalapp.jobs.models import Job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
@@ -96,3 +98,16 @@ def test_the_scheduled_work_finishes_what_a_kill_cut_off_beside_removals_that_go
     for each in both:
         each.join()
     assert list(folder.parent.iterdir()) == []
+
+
+def test_a_deleted_project_takes_its_merges_along(
+    project: Project, owner: User, engineer: User, adapter: ModelVersion, settings
+) -> None:
+    found = start_merge(version=adapter, by=engineer)
+    merge(found.job_id)
+    found = MergedExport.objects.get(pk=found.pk)
+    folders = [Path(settings.ARTIFACTS_FOLDER) / found.folder, Path(settings.RUNS_FOLDER) / str(found.job_id)]
+    folders.append(folder_of(adapter))
+    assert all(folder.is_dir() for folder in folders)
+    delete_project(project=project, typed_name=project.name, by=owner)
+    assert not any(folder.exists() for folder in folders)

@@ -12,7 +12,13 @@ from evalapp.artifacts.streaming import Entry, zip_blocks
 from evalapp.audit.models import AuditEvent
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
+from tests.artifacts.kept_training import FIXTURES as TRAINED
+from tests.kept_cast import FIXTURES
 from tests.registry.test_views import ClientFor
+
+pytestmark = pytest.mark.django_db
+cast, owner, manager, engineer, reviewer, other_reviewer, project, empty_project = FIXTURES
+trained, model_folders, behave, version, base, training, adapter = TRAINED
 
 
 def unpacked(blocks: object) -> dict[str, bytes]:
