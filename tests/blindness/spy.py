@@ -28,7 +28,7 @@ READS, WRITES = ("GET",), ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _CHANGING = re.compile(
     r"""[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}  # keys, and ids of submissions
       | \d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) | \b\d\d:\d\d(?::\d\d)?\b
-      | \d{1,2}\ \w+\ 20\d\d | \d+\ seconds?\ ago | just\ now
+      | \d{1,2}\ \w+\ 20\d\d | \d+\ (?:seconds?|min|h)\ ago | just\ now | 'Content-Length':\ '\d+'
       | \w{3},\ \d\d\ \w{3}\ 20\d\d | /tokens/\d+/ | revoke-\d+ | \bmessages=[^\n;]+ | nonce-[\w+/=-]+
       | nonce="[^"]+" | \b[A-Za-z0-9]{64}\b | \b[A-Za-z0-9]{32}\b""",
     re.VERBOSE,
