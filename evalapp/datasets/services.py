@@ -138,22 +138,15 @@ def create_version(
         raise SameContentError(same)
     if last:
         assign_row_keys(version)
-    version.state = VersionState.READY
-    version.counts = copied.counts
-    version.content_hash = copied.content_hash
-    version.skipped_rows = skipped()
-    version.save(update_fields=["state", "counts", "content_hash", "skipped_rows"])
-    record(
-        "dataset.version_created",
-        by=by,
-        obj=version,
-        project=dataset.project,
-        data={
-            "counts": copied.counts,
-            "content_hash": copied.content_hash,
-            "skipped_rows": version.skipped_rows,
-        },
-    )
+    figures = {
+        "counts": copied.counts,
+        "content_hash": copied.content_hash,
+        "skipped_rows": skipped(),
+    }
+    for name, value in {"state": VersionState.READY, **figures}.items():
+        setattr(version, name, value)
+    version.save(update_fields=["state", *figures])
+    record("dataset.version_created", by=by, obj=version, project=dataset.project, data=figures)
     return version
 
 
