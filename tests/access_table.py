@@ -96,7 +96,7 @@ ACCESS: dict[str, Access] = {
     "dataset_row": both(P.VIEW_DATA),
     "dataset_export": both(P.VIEW_DATA),
     "dataset_edit": both(P.EDIT_DATA),
-    "dataset_export_losses": both(P.VIEW_DATA),
+    "dataset_files": both(P.VIEW_DATA),
     "dataset_row_originals": both(P.UNMASK),
     "dataset_export_originals": both(P.UNMASK),
     # rubrics

@@ -66,7 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     _servers.extend([postgres, valkey])
     postgres.start()
     with postgres._superuser_connection() as connection:
-        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(DATABASE_USER)))
+        role = sql.Identifier(DATABASE_USER)
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(role))
+        # For tests/emptying.py.
+        connection.execute(sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(role))
     valkey.start()
 
 

@@ -272,6 +272,7 @@ def dataset_card(request: MemberRequest, dataset_id: int, number: int) -> HttpRe
         "dataset": version.dataset,
         "card": card,
         "accounts": shown_accounts(card.recipe.sources) if card.recipe else [],
+        "conversations": version.examples.filter(conversation__isnull=False).count(),
     }
     return render(request, "curation/card.html", context)
 

@@ -77,6 +77,11 @@ class FileFormat(TextChoices):
         """Whether it is JSON Lines with messages as another tool writes them, which may lose something."""
         return self.value in FORMATS_OF_FILES
 
+    @property
+    def keeps(self) -> str:
+        """What of a row the file holds, where that does not depend on the row."""
+        return "Rows of one question with one answer" if self == FileFormat.CSV else "Everything"
+
 
 class ExportedFile(NamedTuple):
     name: str

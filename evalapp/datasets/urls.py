@@ -22,6 +22,7 @@ urlpatterns = [
     path(_IMPORT, views.dataset_import, name="dataset_import"),
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),
+    path(f"{_VERSION}files/", views.dataset_files, name="dataset_files"),
     path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
     path(
         f"{_VERSION}counterfactuals/",
@@ -34,7 +35,6 @@ urlpatterns = [
         views.dataset_row_originals,
         name="dataset_row_originals",
     ),
-    path(f"{_VERSION}export/losses/", views.dataset_export_losses, name="dataset_export_losses"),
     path(f"{_VERSION}export/originals/", views.dataset_export_originals, name="dataset_export_originals"),
     path(f"{_VERSION}export/", views.dataset_export, name="dataset_export"),
 ]

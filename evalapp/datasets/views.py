@@ -207,11 +207,8 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "split": split,
         "total": total,
         "filters": filters,
-        "formats": list(FileFormat),
         "form": form,
         "search_problem": search.problem,
-        "conversations": version.examples.filter(conversation__isnull=False).count(),
-        "has_masked_rows": request.project.vault_entries.exists(),
     }
     return render(request, "datasets/dataset_version.html", context)
 
@@ -285,17 +282,20 @@ def dataset_row_originals(
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
-def dataset_export_losses(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """What an export in the message format of another tool loses, before it is made."""
+def dataset_files(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    """A version's downloads, and what the message format that the URL names leaves out (``?format=``)."""
     version = _version(request, dataset_id, number)
-    file_format = request.GET.get("format", FileFormat.OPENAI_CHAT.value)
+    file_format = request.GET.get("format", "")
     context = {
         "version": version,
         "dataset": version.dataset,
-        "losses": losses_of(version, file_format).items(),
-        "format": FileFormat(file_format),
+        "formats": list(FileFormat),
+        "splits": [split for split in queries.DOWNLOADABLE_SPLITS if version.counts.get(split)],
+        "left_out_by": FileFormat(file_format) if file_format in FileFormat.values else None,
+        "left_out": losses_of(version, file_format).items() if file_format else None,
+        "has_masked_rows": request.project.vault_entries.exists(),
     }
-    return render(request, "datasets/dataset_export_losses.html", context)
+    return render(request, "datasets/dataset_files.html", context)
 
 
 @require_POST

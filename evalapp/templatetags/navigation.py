@@ -136,7 +136,7 @@ SUBJECTS = (
         re.compile(r"data/\d+/v\d+/"),
         (
             Tab("Health", (Page("Findings", "health/"), Page("Contamination check", "contamination/"))),
-            *_tabs(Page("Rows", ""), Page("Diff", "diff/"), Page("Card", "card/")),
+            *_tabs(Page("Rows", ""), Page("Diff", "diff/"), Page("Card", "card/"), Page("Files", "files/")),
         ),
     ),
     Subject(

@@ -5,14 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
-from tests.api.conftest import Program, problem_in, program_of
+from tests.api.conftest import Program, move_ids_far_away, problem_in, program_of
 from tests.factories import make_campaign, make_rubric
 
 GOOD: dict[str, Any] = {"choice": "a", "ranks": None, "comment": "Clearer."}
@@ -105,17 +104,7 @@ def test_drafts_skips_and_the_end(program: Program, campaign: Campaign) -> None:
 def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
     project: Project, reviewer: User, other_reviewer: User, program: Program
 ) -> None:
-    with connection.cursor() as cursor:
-        for table in (
-            "review",
-            "comparison",
-            "output",
-            "itemoutput",
-            "item",
-            "assignment",
-            "modelversion",
-        ):
-            cursor.execute(f"SELECT setval('evalapp_{table}_id_seq', 987650000)")
+    move_ids_far_away("review", "comparison", "output", "itemoutput", "item", "assignment", "modelversion")
     texts = {"canary-base": "An answer to {n}.", "canary-lora": "Another answer to {n}."}
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=2, texts=texts, method="pairwise")
     peer = program_of(other_reviewer)

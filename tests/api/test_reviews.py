@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
@@ -15,7 +14,7 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft, Review
-from tests.api.conftest import Program, problem_in
+from tests.api.conftest import Program, move_ids_far_away, problem_in
 from tests.factories import answers, make_campaign, review_all
 from tests.kept_cast import FIXTURES, Cast, again
 
@@ -234,26 +233,13 @@ def test_the_work_of_others_is_not_there(
         problem_in(program.get(f"{address.rsplit('/', 2)[0]}/{slot}/"), 404)
 
 
-def _move_ids_far_away() -> None:
-    """Ids of rows that must not show, far from any other figure, so that finding one means something."""
-    with connection.cursor() as cursor:
-        for table in (
-            "review",
-            "output",
-            "itemoutput",
-            "item",
-            "assignment",
-            "run",
-            "modelversion",
-            "example",
-        ):
-            cursor.execute(f"SELECT setval('evalapp_{table}_id_seq', 987650000)")
+FAR_AWAY = ("review", "output", "itemoutput", "item", "assignment", "run", "modelversion", "example")
 
 
 def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
     empty_project: Project, reviewer: User, other_reviewer: User, program: Program, program_for: ProgramFor
 ) -> None:
-    _move_ids_far_away()
+    move_ids_far_away(*FAR_AWAY)
     texts = {"canary-base": "An answer to {n}.", "canary-lora": "Another answer to {n}."}
     campaign = make_campaign(empty_project, [reviewer, other_reviewer], rows=3, texts=texts)
     said = ReviewAnswers(answers().scores, comment="Canary words of a peer", correction="Canary correction")

@@ -66,7 +66,7 @@ def test_a_version_is_pushed_from_its_page_and_the_page_says_where_it_is(
     project: Project, version: DatasetVersion, engineer: User, hub: Hub, client_for: ClientFor, tmp_path: Path
 ) -> None:
     client = client_for(engineer)
-    overview = reverse("dataset_version", args=[project.slug, version.dataset_id, version.number])
+    overview = reverse("dataset_files", args=[project.slug, version.dataset_id, version.number])
     assert page_of(version) in client.get(overview).text
     asked = client.get(page_of(version)).text
     assert f"dataset repository on {hub.url}" in asked and "The 3 test rows are held out" in asked
@@ -151,7 +151,7 @@ def test_a_version_of_test_rows_alone_is_not_pushed(
     held_out = create_version(dataset=dataset, rows=rows_of("test", 2), by=engineer)
     with pytest.raises(InvalidError, match="has no rows of these splits"):
         start_push(version=held_out, repository=REPOSITORY, by=engineer)
-    overview = reverse("dataset_version", args=[project.slug, dataset.pk, 1])
+    overview = reverse("dataset_files", args=[project.slug, dataset.pk, 1])
     assert page_of(held_out) not in client_for(engineer).get(overview).text
 
 

@@ -214,7 +214,7 @@ def test_what_an_export_leaves_out_is_said_first(dataset: Dataset, engineer: Use
         split="train", messages=[{"role": "user", "content": "R"}], references=["B", "C"], label="x"
     )
     version = create_version(dataset=dataset, rows=[row_of(thought), other], by=engineer)
-    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/v1/export/losses/?format=openai-chat"
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/v1/files/?format=openai-chat"
     page = client_of(engineer).get(address).text
     for what in ("Further references", "Labels", "signatures"):
         assert what.lower() in page.lower()
@@ -227,7 +227,7 @@ def test_a_training_says_that_it_uses_the_text_alone(version: DatasetVersion, en
     assert rows["text_alone"] == 2
     (sentence,) = left_out_sentences(rows, "LoRA", "SFT")
     assert sentence.startswith("2 rows hold more than text") and "the text alone" in sentence
-    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/"
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/card/"
     assert "2 rows hold more than text" in client_of(engineer).get(address).text
 
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import tracemalloc
 import zipfile
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError, NotAllowedError
-from evalapp.datasets.exporting import exported
+from evalapp.datasets.exporting import FileFormat, exported
 from evalapp.datasets.importing import PREVIEW_ROWS, preview
 from evalapp.datasets.models import Dataset, DatasetVersion
 from evalapp.datasets.options import ImportOptions
@@ -51,6 +53,9 @@ ROWS = [
     ExampleRow("validation", [{"role": "user", "content": "Where?"}], ["There."], metadata={"id": "c"}),
     ExampleRow("test", [{"role": "user", "content": "A secret question?"}], ["A secret."]),
 ]
+
+
+DOWNLOAD = re.compile(r'href="([^"]*/export/[^"]*)"')
 
 
 @pytest.fixture
@@ -166,6 +171,16 @@ def test_pages_and_programs_export_the_same(version: DatasetVersion, engineer: U
     assert program.get(path).streaming_content
     problem_in(program.get(f"{path}?format=xml"), 400)
     problem_in(program.get(f"{path}?format=csv&split=test"), 403)
+
+
+def test_the_files_of_a_version_are_on_one_page(version: DatasetVersion, engineer: User) -> None:
+    client = client_of(engineer)
+    page = client.get(f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/files/").text
+    links = [unescape(each) for each in DOWNLOAD.findall(page)]
+    assert len(links) == len(FileFormat) * len(("all", "training", "validation"))
+    refused = [link for link in links if not client.get(link).streaming]
+    assert [link.partition("?")[2] for link in refused] == ["format=csv", "format=csv&split=train"]
+    assert "2 rows have several messages" in client.get(refused[0]).text
 
 
 def test_a_large_version_is_never_held_whole(dataset: Dataset) -> None:

@@ -418,7 +418,8 @@ def test_addresses_and_payload_hold_no_id_of_output_item_or_review(campaign, rev
     from evalapp.campaigns.models import ItemOutput
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT setval('evalapp_review_id_seq', 987650000)")
+        sequence = "evalapp_review_id_seq"
+        cursor.execute(f"SELECT setval('{sequence}', greatest(last_value, 987650000)) FROM {sequence}")
     task = client_for(reviewer).get(next_url(campaign), headers=JSON).json()
     assert set(task) == {
         "url", "client_id", "revision", "source_html", "answer_html", "answer_text", "candidate", "answers",

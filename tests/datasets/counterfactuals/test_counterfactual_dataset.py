@@ -217,7 +217,7 @@ def test_the_page_shows_lists_previews_and_starts(version: DatasetVersion, engin
     done = browser.get(_page(version)).content.decode()
     assert "Fairness v1" in done
     new = DatasetVersion.objects.get(job=job)
-    shown = browser.get(f"/projects/{version.dataset.project.slug}/data/{new.dataset_id}/v1/")
+    shown = browser.get(f"/projects/{version.dataset.project.slug}/data/{new.dataset_id}/v1/card/")
     assert "counterfactual variants of Claims v1" in shown.content.decode()
 
 
