@@ -55,12 +55,6 @@ def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
     ]
 
 
-def simulated_among(user_ids: Iterable[int | None]) -> set[int]:
-    """Which of these people are simulated reviewers."""
-    known = {each for each in user_ids if each is not None}
-    return set(User.objects.filter(pk__in=known, is_simulated=True).values_list("pk", flat=True))
-
-
 def may_reset_password_of(user: User, *, viewer: User) -> bool:
     """Whether ``viewer`` may copy a link that sets a new password for ``user``.
 

@@ -26,7 +26,6 @@ from evalapp.charts.forest import (
 )
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, split_lines
-from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import quadratic_kappa
@@ -260,7 +259,7 @@ def _plotted(value: float, metric: MetricDescription) -> float:
 
 def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
     """Labels by candidate; two models may carry the same one, so then the number follows."""
-    names = unlike([marked(str(each.model_version), each.model_version) for each in candidates])
+    names = unlike([str(each.model_version) for each in candidates])
     return {candidate.pk: name for candidate, name in zip(candidates, names, strict=True)}
 
 

@@ -6,11 +6,9 @@ from typing import Any
 from django import forms
 from django.db.models import Manager, Model, QuerySet
 
-from evalapp.core.simulated_mark import marked
-
 
 class _NamesRows:
-    """Names each row by ``name_of``, by default as its ``str`` does, and marks simulated ones."""
+    """Names each row by ``name_of``, by default as its ``str`` does."""
 
     def __init__(
         self,
@@ -23,7 +21,7 @@ class _NamesRows:
         self.name_of = name_of
 
     def label_from_instance(self, obj: Model) -> str:
-        return marked(self.name_of(obj), obj)
+        return self.name_of(obj)
 
 
 class RowField(_NamesRows, forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's takes no type at run time

@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import Count
 
 from evalapp.campaigns.models import Campaign, Purpose
-from evalapp.core.simulated_mark import marked
 from evalapp.exports.models import Export, RowKind
 from evalapp.exports.queries import accepted_rows, reviewed_outputs
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
@@ -27,9 +26,8 @@ def prompt_from(export: Export) -> dict[str, Any]:
     earlier = _earlier(export.campaign)
     words = [earlier.system_prompt] if earlier is not None and earlier.system_prompt else []
     if reasons := _reasons(export.campaign):
-        words.append(
-            "\n".join([f"{marked('Experts', export)} marked in earlier answers, so avoid:", *reasons])
-        )
+        who = "Simulated experts" if export.is_simulated else "Experts"
+        words.append("\n".join([f"{who} marked in earlier answers, so avoid:", *reasons]))
     rows = _rows(export)
     return {
         "base": _base_of(export.campaign, earlier),

@@ -2,9 +2,8 @@ import socket
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, QuerySet
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Now
+from django.db.models import Count, Max, Min, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
@@ -21,23 +20,8 @@ SHOWN_EVENTS = 200
 
 
 def jobs_of(project: Project, *, state: str = "") -> QuerySet[Job]:
-    """The project's jobs; ``state`` is a key of STATE_FILTERS, or empty for all.
-
-    ``is_simulated`` of each: simulated reviews were used for the run that it carries out or scores, or
-    for the export that it writes.
-    """
-    # Parameters are JSON, so the ids in them are compared as text.
-    runs = project.runs.filter(is_simulated=True).annotate(key=Cast("pk", CharField()))
-    exports = project.exports.filter(is_simulated=True).annotate(key=Cast("pk", CharField()))
-    jobs = (
-        project.jobs.select_related("created_by", "project")
-        .alias(run_named=KT("params__run"), export_named=KT("params__export"))
-        .annotate(
-            is_simulated=Exists(runs.filter(job=OuterRef("pk")))
-            | Exists(runs.filter(key=OuterRef("run_named")))
-            | Exists(exports.filter(key=OuterRef("export_named")))
-        )
-    )
+    """The project's jobs; ``state`` is a key of STATE_FILTERS, or empty for all."""
+    jobs = project.jobs.select_related("created_by", "project")
     return jobs.filter(state__in=STATE_FILTERS[state]) if state in STATE_FILTERS else jobs
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, Item, Purpose
 from evalapp.core.errors import MissingError
-from evalapp.core.simulated_mark import marked
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.reviews.queries import answers_in_words
@@ -181,7 +180,7 @@ class RatedRound(Round):
             LETTERS, made if assignment is None else assignment.outputs_order, strict=False
         ):
             version = entries[pk].candidate.model_version
-            label = f"Answer {letter}" if assignment is not None else marked(version.label, version)
+            label = f"Answer {letter}" if assignment is not None else version.label
             shown = [ShownText("The answer", entries[pk].output.text)]
             found.append(CalibrationPart(label, shown, self._given.get(pk, [])))
         return found

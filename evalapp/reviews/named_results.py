@@ -23,7 +23,6 @@ class NamedResult(NamedTuple):
     number: int | None
     name: str
     person: int | None
-    is_simulated: bool
 
 
 def under_names(
@@ -40,7 +39,6 @@ def under_names(
                 names.numbers.get(each.campaign_reviewer.user_id),
                 names.of(each.campaign_reviewer.user_id),
                 each.campaign_reviewer.user_id if is_open else None,
-                each.campaign_reviewer.user.is_simulated,
             ),
             each,
         )

@@ -284,9 +284,8 @@ def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
 
 class Task(NamedTuple):
     """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
-    not blind; ids, run, tokens, timing and peers' answers have no field. ``is_simulated``: it is named, and
-    was trained on simulated reviews. ``conversation`` ends with the user's turn, as ``messages`` do; None
-    where it holds no more than these.
+    not blind; ids, run, tokens, timing and peers' answers have no field. ``conversation`` ends with the
+    user's turn, as ``messages`` do; None where it holds no more than these.
     """
 
     messages: list[dict[str, str]]
@@ -294,7 +293,6 @@ class Task(NamedTuple):
     reference: str
     answer: str
     candidate_label: str
-    is_simulated: bool
     draft: dict[str, Any] | None
     draft_revision: int
     draft_saved_at: datetime | None
@@ -307,7 +305,6 @@ class Task(NamedTuple):
 
 _TASK = """
 SELECT output.text, example.messages, example.context, example."references", model_version.label,
-       model_version.is_simulated,
        draft.body, draft.revision, draft.saved_at, example.conversation
 FROM evalapp_itemoutput item_output
 JOIN evalapp_output output ON output.id = item_output.output_id
@@ -323,8 +320,8 @@ WHERE item_output.id = %(item_output)s AND item.campaign_id = %(campaign)s
 def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task:
     """One read: the output, its example, and the reviewer's own draft."""
     keys = {"user": reviewer.pk, "item_output": item_output_id, "campaign": campaign.pk}
-    (answer, messages, context, references, label, is_simulated, draft, revision, saved_at, conversation) = (
-        _first(_TASK, keys)
+    answer, messages, context, references, label, draft, revision, saved_at, conversation = _first(
+        _TASK, keys
     )
     shown_references = json.loads(references) if campaign.shows_reference else []
     return Task(
@@ -333,7 +330,6 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
         reference=str(shown_references[0]) if shown_references else "",
         answer=answer,
         candidate_label="" if campaign.is_blind else label,
-        is_simulated=is_simulated and not campaign.is_blind,
         draft=json.loads(draft) if draft is not None else None,
         draft_revision=revision or 0,
         draft_saved_at=saved_at,

@@ -20,7 +20,6 @@ from django.utils.safestring import SafeString, mark_safe
 from evalapp.charts.diverging import segments as diverging_segments
 from evalapp.charts.theme import themed
 from evalapp.core.number_format import as_number, as_percent, as_text, digits_of_interval
-from evalapp.core.simulated_mark import marked as in_marked_words
 
 register = template.Library()
 # A page has dozens of each, and the same ones again when it is asked for again.
@@ -276,32 +275,14 @@ _INTERVAL = (
 def candidate(position: int, label: Any = "", href: str = "", words: str = "") -> SafeString:
     """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label.
 
-    ``label`` is the model version, whose own mark is then shown, or words; ``words`` replace its label.
+    ``label`` is the model version, or words; ``words`` replace its label.
     """
-    number = int(position) % CANDIDATE_SHAPES + 1
-    return _candidate(number, str(words or label), href, bool(getattr(label, "is_simulated", False)))
+    return _candidate(int(position) % CANDIDATE_SHAPES + 1, str(words or label), href)
 
 
 @_written_once
-def _candidate(number: int, label: str, href: str, is_simulated: bool) -> SafeString:
-    return render_to_string(
-        "components/candidate.html",
-        {"number": number, "label": label, "href": href, "is_simulated": is_simulated},
-    )
-
-
-@register.inclusion_tag("components/marked.html")
-def marked(thing: Any, href: str = "") -> dict[str, Any]:
-    """A model or dataset version, a job or a person by name, with the mark of simulated
-    reviews if it has it.
-    """
-    return {"thing": thing, "href": href}
-
-
-@register.filter
-def marked_words(thing: Any, words: str = "") -> str:
-    """The same for an option or a sentence, in words: "v2 (simulated)"."""
-    return in_marked_words(words or str(thing), thing)
+def _candidate(number: int, label: str, href: str) -> SafeString:
+    return render_to_string("components/candidate.html", {"number": number, "label": label, "href": href})
 
 
 @register.simple_tag

@@ -34,7 +34,6 @@ class CasesInMemory:
         self.scores, self.coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         self.wanted = filter_from(self.scores, query)
         self.metrics = computed_metrics(self.scores)
-        self.has_simulated = any(answer.is_simulated for answer in self.scores.answers)
         self.rows = find_cases(self.scores, self.wanted)
 
     def with_filters_of(self, query: Mapping[str, str]) -> "CasesInMemory":

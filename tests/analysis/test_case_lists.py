@@ -238,7 +238,7 @@ def test_the_finder_keeps_the_filter(
         rows = [shown(row) for row in page.context["rows"]]
         return (
             answer.json(), page.context["found"], offered, rows,
-            [each.name for each in page.context["metrics"]], page.context["has_simulated"],
+            [each.name for each in page.context["metrics"]],
         )  # fmt: skip
 
     expected = told()

@@ -40,7 +40,7 @@ def test_a_demonstration_shows_both_apart_and_marks_them(
     page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
     assert page.context["comparison"].design.is_mixed
     text = page.content.decode()
-    assert "Simulated" in text
+    assert "a program, not people, wrote the reviews" in text
     assert "human and simulated reviewers" in text
 
 

@@ -138,7 +138,7 @@ def test_the_first_screen_says_it(recorded: Demonstration, project: Project):
     page = client_of(person("manager")).get(f"/projects/{project.slug}/").content.decode()
     assert "ROUGE-L ranks" in page
     assert "Rate 5 yourself" in page
-    assert "Simulated" in page and "From recorded answers" in page
+    assert "a program, not people, wrote the reviews" in page and "From recorded answers" in page
 
 
 def test_what_was_recorded_and_what_was_made_from_it_here_are_told_apart(

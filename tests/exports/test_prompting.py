@@ -84,8 +84,8 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
     Export.objects.filter(pk=export.pk).update(is_simulated=True)
     page = browser.get(form).text
-    assert "Experts (simulated) marked in earlier answers" in page
-    assert "chip-simulated" in page and "most frequent reasons of simulated reviewers" in page
+    assert "Simulated experts marked in earlier answers" in page
+    assert "most frequent reasons of simulated reviewers" in page
     export = make_proposed_rows(campaign, manager)
     unfinished = model_form(campaign.project, "prompt", export=export.pk)
     assert browser.get(unfinished).status_code == 409

@@ -354,7 +354,7 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
     assert report.is_simulated
     assert words.index("These results include reviews by sim") < words.index("Reviewer scores")
     assert "SHA-256 of the simulated reviews (32 records)" in words
-    assert "Simulated reviews went into the training of plain (simulated)." in words
+    assert "Simulated reviews went into the training of plain." in words
     people = start_report(campaign=reviewed, by=manager, reviewer_type="human")
     assert people.job is not None
     write_report(people.job.pk)

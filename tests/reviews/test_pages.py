@@ -8,12 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign, pause_campaign
-from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import campaign_reviewers_of
 from tests.campaigns.making import make_open_campaign
-from tests.factories import make_campaign
 from tests.kept_cast import FIXTURES, Cast, again
 from tests.reviews.conftest import GOOD, body, claim, post, submit, url_of
 
@@ -456,14 +454,3 @@ def test_script_in_prompt_answer_and_names_stays_text(campaign, reviewer, client
     assert 'href="javascript:' not in html
     assert "script-src" in page.headers["Content-Security-Policy"]
     assert str(uuid4()) not in html
-
-
-@pytest.mark.parametrize("is_blind", [True, False])
-def test_a_candidate_that_is_named_is_marked_as_trained_on_simulated_reviews(
-    is_blind, empty_project, reviewer, client_for
-):
-    campaign = make_campaign(empty_project, [reviewer], rows=1, texts={"v2": "A {n}."}, is_blind=is_blind)
-    ModelVersion.objects.filter(label="v2").update(is_simulated=True)
-    page = client_for(reviewer).get(next_url(campaign), follow=True).text
-    assert ("v2 (simulated)</span>" in page) is not is_blind
-    assert ("simulated" in page.lower()) is not is_blind

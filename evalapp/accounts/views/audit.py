@@ -1,7 +1,5 @@
 """The audit's pages. They are here because the audit package is below accounts and knows no members."""
 
-from collections.abc import Iterable, Iterator
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -9,19 +7,10 @@ from evalapp.accounts.access import MemberRequest, project_view, site_admin_view
 from evalapp.accounts.forms import AuditFilterForm
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import Permission
-from evalapp.accounts.queries import simulated_among
 from evalapp.audit.details import details_of, ids_in, latest_labels
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of, kinds_of_action
 from evalapp.core.paging import keyset_page
-
-
-def _people_in(events: Iterable[AuditEvent]) -> Iterator[int | None]:
-    """Who acted, and who was acted on."""
-    for event in events:
-        yield event.actor_id
-        if event.object_type == "user":
-            yield event.object_id
 
 
 @project_view(Permission.VIEW_AUDIT)
@@ -57,7 +46,6 @@ def _audit(request: HttpRequest, project_id: int | None) -> HttpResponse:
     context = {
         "page": page,
         "events": [(event, details_of(event, labels)) for event in page.rows],
-        "simulated_people": simulated_among(_people_in(page.rows)),
         "kinds": kinds_of_action(project_id),
         "chosen": chosen,
         "is_whole": project_id is None,

@@ -90,10 +90,6 @@ class Case(NamedTuple):
     next_id: int | None
     flags: list[CaseFlag]
 
-    @property
-    def has_simulated(self) -> bool:
-        return any(given.review.is_simulated for output in self.outputs for given in output.reviews)
-
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
     """All that was said about one item. Reviewers are called as in the comparison.

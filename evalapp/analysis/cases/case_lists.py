@@ -55,10 +55,6 @@ class CaseList(Sequence[CaseRow]):
         return [each for each in self.scores.metrics.values() if each.name in computed]
 
     @cached_property
-    def has_simulated(self) -> bool:
-        return self._query.has_simulated()
-
-    @cached_property
     def _query(self) -> CaseQuery:
         return CaseQuery(
             self._view,

@@ -110,13 +110,6 @@ class CaseQuery:
         )
         return {name for (name,) in self._run(statement)}
 
-    def has_simulated(self) -> bool:
-        """Whether a simulated review counts in the view."""
-        if self._reviewer_type == "human":
-            return False
-        tables = f"WITH {self._outputs}, {self._reviewed}"
-        return bool(self._run(f"{tables} SELECT 1 FROM reviewed WHERE is_simulated LIMIT 1"))
-
     def coverage(self) -> FilterCoverage:
         """How much the view leaves, as `load_filtered` tells it."""
         whole = ComparisonFilter(self.view.campaign)
@@ -139,7 +132,7 @@ class CaseQuery:
     def _reviewed(self) -> str:
         """The reviews that count of the outputs in view."""
         return (
-            "reviewed AS (SELECT o.item_id, r.is_simulated FROM outputs o JOIN evalapp_review r "
+            "reviewed AS (SELECT o.item_id FROM outputs o JOIN evalapp_review r "
             f"ON r.item_output_id = o.id WHERE {self._reviews} "
             "AND EXISTS (SELECT 1 FROM evalapp_score s WHERE s.review_id = r.id))"
         )

@@ -14,7 +14,6 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutp
 from evalapp.analysis.scores.finder import FINDER_PARTS, Finder, finder_from
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
-from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion, ReasonTag
@@ -79,7 +78,7 @@ class CaseFilter:
 
     def _of_candidate(self) -> str:
         version = self.candidate.model_version if self.candidate else None
-        return marked(version.label, version) if version else ""
+        return version.label if version else ""
 
     def _of_criterion(self) -> str:
         criterion = self.criterion

@@ -8,7 +8,6 @@ from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.analysis.pairwise.pairs import CHUNK, PreferenceRow, Preferences, load_preferences
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
-from evalapp.core.simulated_mark import marked
 from evalapp.core.spreadsheets import csv_line
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
@@ -80,7 +79,7 @@ def _is_for(side: str, points: float | None) -> bool:
 
 
 def _label(candidate: CampaignCandidate) -> str:
-    return marked(candidate.model_version.label, candidate.model_version)
+    return candidate.model_version.label
 
 
 def pair_filter(preferences: Preferences, query: Mapping[str, str]) -> PairFilter:

@@ -21,7 +21,6 @@ from django.http import QueryDict
 from evalapp.analysis.scores.example_fields import ExampleField, example_fields, items_of, value_of
 from evalapp.analysis.scores.finder import FINDER_PARTS
 from evalapp.campaigns.models import Campaign, CampaignCandidate
-from evalapp.core.simulated_mark import marked
 from evalapp.datasets.models import Split
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 
@@ -205,7 +204,7 @@ def _candidates(reading: _FilterReader) -> tuple[CampaignCandidate, ...]:
     for value in wanted:
         if value in present:
             version = present[value].model_version
-            reading.choose("candidates", value, marked(version.label, version))
+            reading.choose("candidates", value, version.label)
         else:
             labels = [each.model_version.label for each in present.values()]
             reading.refuse(

@@ -29,7 +29,6 @@ class AgreementResult(NamedTuple):
     panel: Panel | None
     freshness: Freshness | None
     coverage: FilterCoverage | None
-    has_simulated: bool
 
 
 def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
@@ -38,8 +37,7 @@ def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: i
     if not is_large(campaign, reviewer_type=reviewer_type):
         scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
-        is_simulated = any(answer.is_simulated for answer in scores.answers)
-        return AgreementResult(ComputedPanel(scores, names), None, coverage, is_simulated)
+        return AgreementResult(ComputedPanel(scores, names), None, coverage)
     request = AnalysisRequest(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
     subjects, stored = subjects_of(campaign), stored_of(campaign, request)
     panel = coverage = None
@@ -56,4 +54,4 @@ def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: i
             panel = stored = None
     counts = campaign_counts(campaign, reviewer_type=reviewer_type)
     freshness = freshness_of(campaign, request, stored, counts)
-    return AgreementResult(panel, freshness, coverage, True in counts.simulated)
+    return AgreementResult(panel, freshness, coverage)

@@ -67,12 +67,6 @@ class MetricsResult:
         return bool(self.scales and (self.is_large or self._scores.answers))
 
     @property
-    def has_simulated(self) -> bool:
-        if self.is_large:
-            return True in self._counts.simulated
-        return any(answer.is_simulated for answer in self._scores.answers)
-
-    @property
     def names(self) -> ReviewerNames:
         numbers = None if self.is_large else self._scores.numbers
         return shown_names(self.campaign, numbers=numbers, reader_id=self.reader_id)

@@ -33,7 +33,6 @@ class SeverityResult(NamedTuple):
 
     severity: CampaignSeverity
     freshness: Freshness | None
-    has_simulated: bool
     names: ReviewerNames
     coverage: FilterCoverage | None
 
@@ -51,8 +50,7 @@ def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
         ratings = len(facet_ratings(scores))
         if ratings <= severity.MOST_RATINGS:
             names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
-            is_simulated = any(answer.is_simulated for answer in scores.answers)
-            return SeverityResult(severity_of(scores, names=names), None, is_simulated, names, coverage)
+            return SeverityResult(severity_of(scores, names=names), None, names, coverage)
     request = AnalysisRequest(AnalysisKind.SEVERITY, reviewer_type, view=view.view)
     names = shown_names(campaign, reader_id=reader_id)
     stored = stored_of(campaign, request)
@@ -63,9 +61,9 @@ def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
         of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
         reason = f"The model has not been fitted to {of} yet."
         unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
-        return SeverityResult(unfitted, freshness, True in counts.simulated, names, None)
+        return SeverityResult(unfitted, freshness, names, None)
     coverage = from_json(stored.result["coverage"], subjects_of(campaign))
-    return SeverityResult(found, freshness, True in counts.simulated, names, coverage)
+    return SeverityResult(found, freshness, names, coverage)
 
 
 def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:

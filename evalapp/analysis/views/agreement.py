@@ -87,7 +87,6 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "is_share": measure in SHARES,
         "is_uncomputed": panel is None,
         "most_reviewers": MOST_REVIEWERS,
-        "has_simulated": found.has_simulated,
         "reviewer_type": reviewer_type,
         "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),

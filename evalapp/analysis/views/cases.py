@@ -50,7 +50,6 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             "page": page,
             "rows": list(page.object_list),
             "criteria": cases.scores.criteria,
-            "has_simulated": cases.has_simulated,
             "reviewer_type": reviewer_type,
             "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
             "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -78,7 +78,6 @@ def _render(
         "list_query": list_query(request),
         "is_held_out": campaign.split in HELD_OUT_SPLITS,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        "has_simulated": cases.has_simulated,
         "reviewer_type": reviewer_type,
         "problem": problem,
     }

@@ -52,7 +52,6 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "metrics": shown.metrics,
         "metric": metric,
         "assumption": ASSUMPTION,
-        "has_simulated": shown.has_simulated,
         "reviewer_type": reviewer_type,
         "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),

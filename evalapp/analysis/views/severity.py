@@ -34,7 +34,6 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "severity": found.severity,
         "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=found.names, coverage=found.coverage),
-        "has_simulated": found.has_simulated,
         "reviewer_type": reviewer_type,
         "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),

@@ -39,8 +39,7 @@ class PreferenceDesk(Desk):
 
     def answers_shown(self, task: ComparisonTask) -> list[dict[str, str]]:
         return [
-            {"letter": each.letter, "answer": each.text, "candidate": each.candidate_label}
-            for each in task.answers
+            {"letter": each.letter, "answer": each.text, "candidate": each.candidate} for each in task.answers
         ]
 
     def shown(self, task: ComparisonTask) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def sides_of(task: ComparisonTask) -> list[dict[str, Any]]:
         {
             "html": render_markdown(answer.text),
             "text": answer.text,
-            "candidate": answer.candidate if answer.candidate_label else "",
+            "candidate": answer.candidate,
         }
         for answer in task.answers
     ]

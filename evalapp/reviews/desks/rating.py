@@ -6,7 +6,6 @@ from django.http import HttpRequest
 from evalapp.accounts.review_keys import OF_COMPARING
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ProblemError
-from evalapp.core.simulated_mark import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.desks.base import Desk
 from evalapp.reviews.drafts import answers_in
@@ -52,7 +51,7 @@ class RatingDesk(Desk):
         return {
             "answer_html": render_markdown(task.answer),
             "answer_text": task.answer,
-            "candidate": marked(task.candidate_label, task),
+            "candidate": task.candidate_label,
         }
 
     def config(self, campaign: Campaign) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from itertools import permutations
 from evalapp.accounts.models import User
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose
-from evalapp.core.simulated_mark import marked
 from evalapp.reviews.calibration import (
     LETTERS,
     Calibrating,
@@ -47,7 +46,7 @@ class ComparedRound(Round):
         entries = {entry.pk: entry for entry in item.outputs.all()}
         versions = [entries[pk].candidate.model_version for pk in outputs]
         is_manager = self.is_manager
-        labels = [marked(version.label, version) for version in versions] if is_manager else list(LETTERS)
+        labels = [version.label for version in versions] if is_manager else list(LETTERS)
         return CalibrationPart(
             " or ".join(labels) if is_manager else f"Comparison {number}",
             [

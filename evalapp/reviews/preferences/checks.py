@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalapp.campaigns.models import Campaign, ItemOutput, Method, Purpose
-from evalapp.core.simulated_mark import marked
 from evalapp.measure import Measure
 from evalapp.reviews.checks import GoldChecks, ReviewerChecks, checks_by_reviewer
 from evalapp.reviews.models import Review
@@ -129,9 +128,7 @@ def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:
 def candidate_names(campaign: Campaign) -> dict[int, str]:
     """By model version: its label. For those who may see which answer is whose."""
     candidates = campaign.candidates.select_related("model_version")
-    return {
-        each.model_version_id: marked(each.model_version.label, each.model_version) for each in candidates
-    }
+    return {each.model_version_id: each.model_version.label for each in candidates}
 
 
 def preference_by_name(preference: PreferenceAnswers, names: Sequence[str]) -> str:

@@ -5,7 +5,6 @@ from django.db.models.functions import Greatest, Least
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
-from evalapp.core.simulated_mark import marked
 from evalapp.datasets.models import Example
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
@@ -127,10 +126,10 @@ class GoldPreference(BaseModel):
     @property
     def words(self) -> str:
         """What is known as people read it."""
-        candidate = marked(self.candidate.label, self.candidate)
+        candidate = self.candidate.label
         if self.against is None:
             return f"{candidate} is the best"
-        against = marked(self.against.label, self.against)
+        against = self.against.label
         if self.outcome == KnownOutcome.BETTER:
             return f"{candidate} is better than {against}{'; a tie also counts' if self.admits_tie else ''}"
         how = "equally good" if self.outcome == KnownOutcome.TIE else "both bad"

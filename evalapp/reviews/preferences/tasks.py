@@ -15,7 +15,6 @@ from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Campaign
 from evalapp.conversations.text import Conversation
 from evalapp.core.errors import MissingError
-from evalapp.core.simulated_mark import marked
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers, read_preference
 from evalapp.reviews.preferences.models import Choice
@@ -38,12 +37,7 @@ class ShownAnswer(NamedTuple):
 
     letter: str
     text: str
-    candidate_label: str
-    is_simulated: bool
-
-    @property
-    def candidate(self) -> str:
-        return marked(self.candidate_label, self)
+    candidate: str
 
 
 class ComparisonTask(NamedTuple):
@@ -109,7 +103,7 @@ def answers_side_by_side(outputs: Sequence[int], *, campaign: Campaign, reader: 
 
 
 def _answer(letter: str, task: Task) -> ShownAnswer:
-    return ShownAnswer(letter, task.answer, task.candidate_label, task.is_simulated)
+    return ShownAnswer(letter, task.answer, task.candidate_label)
 
 
 def preference_of(review: Review) -> PreferenceAnswers:

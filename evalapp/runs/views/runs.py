@@ -10,7 +10,6 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
-from evalapp.core.simulated_mark import marked
 from evalapp.jobs.queries import latest_events
 from evalapp.runs import queries, services
 from evalapp.runs.execution.shortage import half_batch, start_with_half_batch
@@ -103,8 +102,7 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
     )
     filters = [{"label": "All candidates", "href": "?", "on": chosen is None}]
     filters += [
-        {"label": marked(each.label, each), "href": f"?candidate={each.pk}", "on": each == chosen}
-        for each in candidates
+        {"label": each.label, "href": f"?candidate={each.pk}", "on": each == chosen} for each in candidates
     ]
     context = {"run": run, "page": page, "filters": filters}
     return render(request, "runs/run_outputs.html", context)
