@@ -233,18 +233,3 @@ def test_a_campaign_without_reviews_for_two_days_is_stalled(empty_project: Proje
     assert [entry.kind for entry in inbox_of(empty_project)] == ["stalled"]
     review_all(campaign, reviewer, {})
     assert [entry.kind for entry in inbox_of(empty_project)] == ["complete"]
-
-
-def test_a_recorded_cycle_says_so_by_its_chip_alone(
-    project: Project, manager: User, campaign: Campaign
-) -> None:
-    ModelVersion.objects.filter(project=project, label="plain").update(label="plain (recorded)")
-    Campaign.objects.filter(pk=campaign.pk).update(name="Cycle 1 (recorded)", is_recorded=True)
-    page = client_of(manager).get(f"/projects/{project.slug}/").text
-    table = page.partition('<table class="table comparison cycles')[2].partition("</table>")[0]
-    assert ">Cycle 1</a>" in table and "chip-recorded" in table
-    assert "<span>plain</span>" in table
-    assert "(recorded)" not in table
-
-    Campaign.objects.filter(pk=campaign.pk).update(is_recorded=False)
-    assert ">Cycle 1 (recorded)</a>" in client_of(manager).get(f"/projects/{project.slug}/").text

@@ -25,7 +25,7 @@ GALLERY = """{% extends "base.html" %}{% load components text %}
 {% block actions %}<a class="button" href="#">Export CSV</a> <a class="button button-main" href="#">Train the next version</a>{% endblock %}
 {% block content %}
 <div class="filters"><a class="filter" aria-current="true" href="?">Everything</a><a class="filter" href="?x=1">Low tone</a><a class="filter" href="?x=2">With corrections</a></div>
-<p class="buttons">{% chip "running" %} {% chip "succeeded" %} {% chip "failed" %} {% chip "paused" %} {% chip "queued" %} {% include "components/recorded.html" with date=when %} {% progress_bar 42 240 "Rows" %} {% progress_bar 12 %} <span class="saved">Saved 12:04</span></p>
+<p class="buttons">{% chip "running" %} {% chip "succeeded" %} {% chip "failed" %} {% chip "paused" %} {% chip "queued" %} {% include "components/demonstration.html" %} {% progress_bar 42 240 "Rows" %} {% progress_bar 12 %} <span class="saved">Saved 12:04</span></p>
 <div class="stats">{% stat "Reviews" "168" note="of 240" href="#" %}{% stat "Tone, v1" "2.3 (2.1 to 2.5)" %}{% stat "ROUGE-L, v1" "0.41" note="first of four" %}</div>
 <div class="table-wrap"><table class="table">
 <thead><tr><th scope="col">Candidate</th><th scope="col" aria-sort="descending"><a href="#">Tone</a></th><th scope="col">Ratings</th><th scope="col" class="right">ROUGE-L</th><th scope="col">PreferenceRow</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>
