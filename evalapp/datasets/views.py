@@ -34,6 +34,7 @@ from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
 
 CHANGES_PER_PAGE = 20
+ROWS_PER_PAGE = 25
 
 
 @require_safe
@@ -193,7 +194,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         rows = with_fields(rows, form.cleaned_data["where"])
     search = searched(version, rows, request.GET.get("search", ""))
     found, order = form.sorted(search.rows)
-    page = keyset_page(found, request, order=order)
+    page = keyset_page(found, request, order=order, size=ROWS_PER_PAGE)
     kept = f"&{urlencode(form.kept)}" if form.kept else ""
     filters = [{"label": f"All {total:,}", "href": f"?split={kept}", "on": not split}] + [
         {"label": f"{label} {version.counts[value]:,}", "href": f"?split={value}{kept}", "on": split == value}

@@ -8,11 +8,11 @@
   that cannot both be right: other labels, a yes and a no, or of a short answer other numbers or hardly a word
   in common. Long answers choose what they tell.
 
-Only rows of one split are compared: what is in two splits is leakage. Each row is compared with the earliest
-that it may repeat, which is kept, so dropping every finding leaves one row of each. Candidates come from
-MinHash (126 permutations in 21 bands of 6; Broder 1997, Leskovec et al., Mining of Massive Datasets, ch. 3)
-and, for prompts of at most `SHORT_WORDS` words, from the words with one left out; each is then compared
-exactly.
+Only rows of one split with the same context and the same numbers in the prompt are compared: what is in two
+splits is leakage. Each row is compared with the earliest that it may repeat, which is kept, so dropping every
+finding leaves one row of each. Candidates come from MinHash (126 permutations in 21 bands of 6; Broder 1997,
+Leskovec et al., Mining of Massive Datasets, ch. 3) and, for prompts of at most `SHORT_WORDS` words, from the
+words with one left out; each is then compared exactly.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class DuplicateDetector:
     def __init__(self) -> None:
         self._numbers: list[int] = []
         self._row_keys: list[int] = []
-        self._waiting: list[tuple[int, str, str]] = []
+        self._waiting: list[tuple[int, int, str]] = []
         self._buckets: list[Keys] = []
         self._places: list[npt.NDArray[np.int64]] = []
         self._signatures: list[npt.NDArray[np.uint16]] = []
@@ -75,7 +75,9 @@ class DuplicateDetector:
         self._numbers.append(row.number)
         parts = (row.split, row.plain_context, row.plain_prompt, row.label, *row.plain_answers)
         self._row_keys.append(_key("\x00".join(parts)))
-        self._waiting.append((place, row.split, row.plain_prompt))
+        # Rows in which this differs are never compared, however alike their prompts are.
+        shared = _key("\x00".join((row.split, row.plain_context, *row.numbers)))
+        self._waiting.append((place, shared, row.plain_prompt))
         if len(self._waiting) == _BATCH_ROWS:
             self._index()
 
@@ -175,8 +177,8 @@ class DuplicateDetector:
         hashes = np.array(rows.to_rows(), dtype=np.uint64).reshape(len(self._waiting), BANDS, BAND_ROWS)
         # The lower half of each hash tells two apart as well, and takes half of the memory.
         self._signatures.append(hashes.reshape(len(self._waiting), -1).astype(np.uint16))
-        splits = np.array([_key(split) for _, split, _ in self._waiting], dtype=np.uint64)
-        bands = np.broadcast_to(splits[:, None], (len(splits), BANDS)) + np.arange(BANDS, dtype=np.uint64)
+        shared = np.array([each for _, each, _ in self._waiting], dtype=np.uint64)
+        bands = np.broadcast_to(shared[:, None], (len(shared), BANDS)) + np.arange(BANDS, dtype=np.uint64)
         for column in range(BAND_ROWS):
             bands = _mixed(bands, hashes[:, :, column])
         places = np.array([place for place, _, _ in self._waiting], dtype=np.int64)
@@ -189,7 +191,7 @@ class DuplicateDetector:
         keys: list[int] = []
         places: list[int] = []
         are_short: list[bool] = []
-        for place, split, prompt in self._waiting:
+        for place, shared, prompt in self._waiting:
             words = prompt.split(" ")
             are_short.append(len(words) <= SHORT_WORDS)
             if not are_short[-1]:
@@ -197,7 +199,7 @@ class DuplicateDetector:
             for left_out in range(-1, len(words)):
                 kept = words if left_out < 0 else words[:left_out] + words[left_out + 1 :]
                 if kept:
-                    keys.append(_key(f"short\x00{split}\x00{' '.join(kept)}"))
+                    keys.append(_key(f"short\x00{shared}\x00{' '.join(kept)}"))
                     places.append(place)
         self._is_short.append(np.array(are_short))
         self._buckets.append(np.array(keys, dtype=np.uint64))
