@@ -310,6 +310,7 @@ ACCESS: dict[str, Access] = {
     "daily_metrics": both(P.VIEW_ANALYSIS),
     "stream_events": both(P.VIEW_ANALYSIS),
     "stream_import": both(P.EDIT_DATA),
+    "stream_token_new": both(P.EDIT_DATA),
     "stream_pause": both(P.EDIT_CAMPAIGNS),
     "stream_resume": both(P.EDIT_CAMPAIGNS),
     "stream_end": both(P.EDIT_CAMPAIGNS),

@@ -160,7 +160,9 @@ class OneTimeLink(BaseModel):
 
 
 class ApiToken(BaseModel):
-    """A machine's key, stored as SHA-256; shown once. It can do what its user's role can."""
+    """A machine's key, stored as SHA-256; shown once. It can do what its user's role can; with a
+    ``scope``, only what the API gives that scope to, such as "stream/12".
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
@@ -169,6 +171,7 @@ class ApiToken(BaseModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    scope = models.CharField(max_length=60, blank=True)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

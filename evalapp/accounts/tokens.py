@@ -1,4 +1,4 @@
-"""API tokens: a machine's key, which can do what its user's role can."""
+"""API tokens: a machine's key, which can do what its user's role can, or a part of it."""
 
 import datetime as dt
 from typing import NamedTuple
@@ -29,8 +29,17 @@ class NewToken(NamedTuple):
 
 
 @transaction.atomic
-def create_api_token(*, user: User, name: str, by: User, expires_at: dt.datetime | None = None) -> NewToken:
-    """A token of ``user``. Raises InvalidError for an empty name or a 51st live token."""
+def create_api_token(
+    *,
+    user: User,
+    name: str,
+    by: User,
+    expires_at: dt.datetime | None = None,
+    scope: str = "",
+) -> NewToken:
+    """A token of ``user``, of all that they may do or of one ``scope``. Raises InvalidError for an empty name
+    or a 51st live token.
+    """
     name = checked_name(name, of="the token", longest=80)
     lock_person(user)
     if user.api_tokens.filter(revoked_at=None).count() >= MOST_PER_PERSON:
@@ -42,8 +51,9 @@ def create_api_token(*, user: User, name: str, by: User, expires_at: dt.datetime
         prefix=secret[:SHOWN_CHARACTERS],
         token_hash=hash_of(secret),
         expires_at=expires_at,
+        scope=scope,
     )
-    record("api_token.created", by=by, obj=token)
+    record("api_token.created", by=by, obj=token, data={"scope": scope} if scope else {})
     return NewToken(token, secret)
 
 

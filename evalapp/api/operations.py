@@ -32,13 +32,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from evalapp.accounts.access import membership_for
-from evalapp.accounts.models import Membership, Project, User
+from evalapp.accounts.models import ApiToken, Membership, Project, User
 from evalapp.accounts.permissions import Permission
 from evalapp.api.errors import by_field
 from evalapp.api.fields import Body, Nothing, Paging, Query
 from evalapp.api.pagination import KeysetPagination
 from evalapp.api.parsers import StrictJSONParser
-from evalapp.core.errors import InvalidError
+from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.core.uploads import takes_imports
 
 READING = ("GET", "HEAD")
@@ -127,6 +127,13 @@ class ApiView(APIView):
         if self._declared(request.method or "") is None:
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
+        token = request.auth
+        if isinstance(token, ApiToken) and token.scope and token.scope != self.token_scope(token):
+            raise NotAllowedError(f"This token is for {token.scope} only. Use another one of yours.")
+
+    def token_scope(self, token: ApiToken) -> str:
+        """The scope of tokens that may do what is asked here, too; "" where none may."""
+        return ""
 
     def get_parsers(self) -> list[BaseParser]:
         declared = self._declared(self.request.method or "") if getattr(self, "request", None) else None

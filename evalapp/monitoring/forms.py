@@ -207,6 +207,12 @@ def _initial(stream: Stream) -> dict[str, Any]:
     return found
 
 
+class StreamTokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=80, help_text="What will use it, for instance “claims assistant”. You see the token once."
+    )
+
+
 class EventsForm(forms.Form):
     file = ImportFileField(
         most_bytes=MOST_BYTES,

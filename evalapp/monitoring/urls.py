@@ -19,6 +19,7 @@ urlpatterns = [
     path(f"{_STREAM}/", views.stream_detail, name="stream_detail"),
     path(f"{_STREAM}/edit/", views.stream_edit, name="stream_edit"),
     path(f"{_STREAM}/import/", views.stream_import, name="stream_import"),
+    path(f"{_STREAM}/tokens/", views.stream_token_new, name="stream_token_new"),
     path(f"{_STREAM}/daily-metrics/", daily_metrics, name="daily_metrics"),
     path(f"{_STREAM}/events/", stream_events, name="stream_events"),
     path(f"{_STREAM}/pause/", views.stream_pause, name="stream_pause"),

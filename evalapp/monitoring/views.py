@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -24,7 +25,7 @@ from evalapp.monitoring.deployments.queries import serving
 from evalapp.monitoring.evaluation import more_reviews
 from evalapp.monitoring.events.reading import events_of_file
 from evalapp.monitoring.events.storage import import_events
-from evalapp.monitoring.forms import EventsForm, StreamForm
+from evalapp.monitoring.forms import EventsForm, StreamForm, StreamTokenForm
 from evalapp.monitoring.incidents.queries import incidents_of
 from evalapp.monitoring.key_figures import key_figures_of
 from evalapp.monitoring.models import Stream, WeeklyMetric, WeeklySampleState
@@ -33,6 +34,7 @@ from evalapp.monitoring.queries import (
     streams_of,
     weeks_of,
 )
+from evalapp.monitoring.stream_tokens import create_stream_token, tokens_of_stream
 from evalapp.monitoring.weeks import sample_now
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.views import site_of
@@ -201,7 +203,42 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
             tell = messages.warning if imported.not_reviewed else messages.success
             tell(request, imported.message)
             return redirect("stream_detail", request.project.slug, stream.pk)
-    context = {"stream": stream, "form": form}
+    return _render_import(request, stream, form, StreamTokenForm(), status=status)
+
+
+@never_cache
+@require_POST
+@project_view(Permission.EDIT_DATA)
+def stream_token_new(request: MemberRequest, stream_id: int) -> HttpResponse:
+    """A token of the person that only sends events to this stream; its secret is shown this once."""
+    stream = _stream(request, stream_id)
+    form = StreamTokenForm(request.POST)
+    if form.is_valid():
+        with RefusalsOn(form):
+            made = create_stream_token(stream=stream, name=form.cleaned_data["name"], by=request.user)
+            return _render_import(
+                request, stream, EventsForm(), StreamTokenForm(), secret=made.secret, status=201
+            )
+    return _render_import(request, stream, EventsForm(), form, status=status_of(form))
+
+
+def _render_import(
+    request: MemberRequest,
+    stream: Stream,
+    form: EventsForm,
+    token_form: StreamTokenForm,
+    *,
+    status: int,
+    secret: str = "",
+) -> HttpResponse:
+    context = {
+        "stream": stream,
+        "form": form,
+        "token_form": token_form,
+        "secret": secret,
+        "tokens": tokens_of_stream(stream),
+        "address": f"{site_of(request)}/api/v1",
+    }
     return render(request, "monitoring/import.html", context, status=status)
 
 

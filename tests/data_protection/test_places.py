@@ -24,7 +24,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "Membership": {"role": CHOSEN},
     "Invitation": {"email": ACCOUNT, "role": CHOSEN, "token_hash": HASH},
     "OneTimeLink": {"purpose": CHOSEN, "token_hash": HASH},
-    "ApiToken": {"name": ACCOUNT, "prefix": HASH, "token_hash": HASH},
+    "ApiToken": {"name": ACCOUNT, "prefix": HASH, "token_hash": HASH, "scope": CHOSEN},
     "Job": dict.fromkeys(("task", "queue", "state", "left_by", "worker", "device"), MACHINE),
     "JobEvent": {"level": CHOSEN},
     "DatasetVersion": {"state": CHOSEN, "content_hash": HASH, "counts": NUMBERS, "source": MACHINE},

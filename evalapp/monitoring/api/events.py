@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from evalapp.accounts.models import ApiToken
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, Fields, List
 from evalapp.api.operations import operation, route
@@ -15,6 +16,7 @@ from evalapp.monitoring.events.assessments import take_assessments
 from evalapp.monitoring.events.reading import Refused, events_of_request
 from evalapp.monitoring.events.storage import take_events
 from evalapp.monitoring.models import Stream
+from evalapp.monitoring.stream_tokens import scope_of
 
 MOST_IN_A_REQUEST = 5_000
 MOST_BYTES = 32 * 2**20
@@ -83,6 +85,9 @@ class FedView(StreamView):
     required_permission = Permission.EDIT_DATA
     throttle_classes = [EventsThrottle]
     most_body_bytes = MOST_BYTES
+
+    def token_scope(self, token: ApiToken) -> str:
+        return scope_of(self.kwargs["stream_id"])
 
     def stream(self, stream_id: int) -> Stream:
         # What is asked for every event reads no more than it needs.

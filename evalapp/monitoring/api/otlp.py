@@ -11,6 +11,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
 from evalapp.accounts.access import membership_for
+from evalapp.accounts.models import ApiToken
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, Fields, List
 from evalapp.api.operations import ApiView, operation, route
@@ -28,6 +29,7 @@ from evalapp.monitoring.otlp.requests import (
     unpacked,
 )
 from evalapp.monitoring.otlp.taking import take_spans
+from evalapp.monitoring.stream_tokens import scope_of, stream_of
 
 STREAM_HEADER = "evalapp-stream"
 MOST_BYTES = 32 * 2**20
@@ -96,8 +98,8 @@ class OtlpTraces(ApiView):
     @operation("Send OpenTelemetry spans", body=TracesBody, result=TracesSerializer)
     def post(self) -> object:
         """OTLP over HTTP, protobuf or JSON, also with gzip. Model calls (`gen_ai.*`) become events of the
-        stream that the header `evalapp-stream` names, “project/stream”; other spans are passed over. The
-        answer is OTLP's, in the encoding of the request.
+        stream that the header `evalapp-stream` names, “project/stream”, or the token is bound to; other spans
+        are passed over. The answer is OTLP's, in the encoding of the request.
         """
         stream = self._stream()
         request = self.request.data
@@ -125,8 +127,18 @@ class OtlpTraces(ApiView):
     def _is_protobuf(self) -> bool:
         return (self.request.content_type or "").partition(";")[0].strip().lower() == PROTOBUF
 
+    def token_scope(self, token: ApiToken) -> str:
+        given = self.request.headers.get(STREAM_HEADER, "")
+        return scope_of(number_of(given.strip().partition("/")[2])) if given else token.scope
+
     def _stream(self) -> Stream:
         given = self.request.headers.get(STREAM_HEADER, "")
+        token = self.request.auth
+        own = stream_of(token) if isinstance(token, ApiToken) else None
+        if not given and own is not None:
+            stream = get_or_missing(Stream.objects.select_related("project"), pk=own)
+            membership_for(self.person, stream.project.slug, Permission.EDIT_DATA)
+            return stream
         slug, _, number = given.strip().partition("/")
         stream_id = number_of(number)
         if not slug or stream_id is None:
