@@ -19,7 +19,7 @@ from evalapp.curation.health.reviewed_low import reviewed_low
 from evalapp.curation.health.rows import Detector, Found, HealthRow, in_chunks, row_of
 from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import Finding, HealthCheck
-from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.search import index_rows
 from evalapp.datasets.vault import rules_of
 from evalapp.jobs.work import Work
@@ -34,7 +34,6 @@ _BETWEEN_REPORTS = 2_000
 
 # What is read from the database itself, beside the rows.
 _READ_FROM_TABLES: tuple[tuple[FindingKind, Callable[[DatasetVersion], Iterator[Found]]], ...] = (
-    (FindingKind.LEAKAGE, leakage),
     (FindingKind.REVIEWED_LOW, reviewed_low),
     (FindingKind.COVERAGE, coverage),
 )
@@ -53,6 +52,8 @@ def check_health(work: Work) -> dict[str, Any]:
     version = check.version
     total = sum(version.counts.values())
     found = list(_of_rows(version, work, total))
+    learnt = version.counts.get(Split.TRAIN, 0)
+    found += leakage(version, tell=lambda rows: work.progress(rows, learnt, "Looking for leakage"))
     for kind, read in _READ_FROM_TABLES:
         work.progress(total, total, f"Looking for {kind.label.lower()}")
         found += read(version)

@@ -1,7 +1,7 @@
 """Training rows whose prompts evaluate: the contamination check, one finding for each training row."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from evalapp.curation.health.rows import Found
 from evalapp.curation.kinds import FindingKind, Proposal
@@ -10,9 +10,9 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.runs.contamination.contamination_guard import compared_with_evaluation
 
 
-def leakage(version: DatasetVersion) -> Iterator[Found]:
-    """What a training on the version would be refused for, by row."""
-    report = compared_with_evaluation(version)
+def leakage(version: DatasetVersion, *, tell: Callable[[int], object]) -> Iterator[Found]:
+    """What a training on the version would be refused for, by row. ``tell`` as in the comparison."""
+    report = compared_with_evaluation(version, tell=tell)
     matches: defaultdict[int, list[tuple[str, Match]]] = defaultdict(list)
     for how, found in (
         ("The same prompt as", report.exact),

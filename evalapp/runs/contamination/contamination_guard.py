@@ -4,7 +4,7 @@ It goes on only by an owner's recorded decision, which covers exactly the rows t
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -61,9 +61,12 @@ def refuse_contamination(version: DatasetVersion) -> Allowed:
     return Allowed(report, decision)
 
 
-def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
+def compared_with_evaluation(
+    version: DatasetVersion, *, tell: Callable[[int], object] | None = None
+) -> ContaminationReport:
     """The version's training rows against every row that evaluates, its own held-out validation rows too.
-    Nothing is learnt from those, so that several versions may be validated on the same ones.
+    Nothing is learnt from those, so that several versions may be validated on the same ones. ``tell`` is told
+    now and then how many of the training rows have been read.
 
     The words of the project's prompt candidates prove nothing and are left out.
     """
@@ -76,11 +79,11 @@ def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
     evaluation = evaluation_examples(version).only(*_FIELDS).order_by(own_first, "pk")
     learnt = examples_of(version, [Split.TRAIN])
     seen: set[Content] = set()
-    report = contamination(_read(learnt), _distinct(evaluation, seen), templates=words)
+    report = contamination(_read(learnt, tell), _distinct(evaluation, seen), templates=words)
     if version.counts.get(Split.VALIDATION):
         held_out = examples_of(version, [Split.VALIDATION]).only(*_FIELDS)
         own: set[Content] = set()
-        beside = contamination(_read(learnt), _distinct(held_out, own), templates=words)
+        beside = contamination(_read(learnt, tell), _distinct(held_out, own), templates=words)
         report = report.with_held_out(beside, repeated=len(own & seen))
     return replace(report, names=_names_of(report))
 
@@ -176,5 +179,8 @@ def is_quick(version: DatasetVersion) -> bool:
     return rows <= ROWS_WHILE_SOMEBODY_WAITS
 
 
-def _read(rows: QuerySet[Example]) -> Iterator[Example]:
-    return rows.only(*_FIELDS).iterator(chunk_size=_CHUNK)
+def _read(rows: QuerySet[Example], tell: Callable[[int], object] | None) -> Iterator[Example]:
+    for number, row in enumerate(rows.only(*_FIELDS).iterator(chunk_size=_CHUNK), start=1):
+        if tell is not None and number % _CHUNK == 0:
+            tell(number)
+        yield row
