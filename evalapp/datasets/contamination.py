@@ -239,7 +239,7 @@ class _EvaluationIndex:
         """
         prompt, texts = _own_words(row)
         grams = _grams(prompt, CONTAINED_WORDS)
-        known = array("q", (gram for gram in grams if gram in self._prompt))
+        known = array("q", filter(self._prompt.__contains__, grams))
         # A long gram in common holds short ones in common: most rows are done here.
         long_grams: set[Gram] = set()
         if not grams.isdisjoint(self._beginnings):
@@ -247,7 +247,7 @@ class _EvaluationIndex:
         for words in texts:
             if not _grams(words, CONTAINED_WORDS).isdisjoint(self._beginnings):
                 long_grams.update(_long_grams(words))
-        known_long = array("q", (gram for gram in long_grams if gram in self._long))
+        known_long = array("q", filter(self._long.__contains__, long_grams))
         self._frequency.update(known)
         self._frequency.update(known_long)
         exact, near = tuple(self._by_hash.get(row.prompt_hash, ())), tuple(self._near.near(prompt))

@@ -46,12 +46,14 @@ class _SameNumbers:
             for word in set(words):
                 by_word[word].append(position)
         self._by_word = {word: np.array(positions, dtype=np.int64) for word, positions in by_word.items()}
+        rarest_first = sorted(by_word, key=lambda word: (len(by_word[word]), word))
+        self._rank = {word: rank for rank, word in enumerate(rarest_first)}
 
     def near(self, words: Sequence[str]) -> Iterator[tuple[int, float]]:
-        known = {word for word in words if word in self._by_word}
+        known = set(filter(self._rank.__contains__, words))
         if not known:
             return
-        rarest = sorted(known, key=lambda word: (len(self._by_word[word]), word))[:_RAREST]
+        rarest = sorted(known, key=self._rank.__getitem__)[:_RAREST]
         held = np.bincount(
             np.concatenate([self._by_word[word] for word in rarest]), minlength=len(self._lengths)
         )
