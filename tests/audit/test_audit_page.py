@@ -94,7 +94,7 @@ def test_the_page_costs_the_same_for_one_row_and_three(
     for _ in range(count):
         record("run.started", by=owner, project=project)
     browser = client_for(owner)
-    with django_assert_num_queries(8):  # type: ignore[attr-defined]
+    with django_assert_num_queries(7):  # type: ignore[attr-defined]
         browser.get(path(project))
 
 
@@ -164,5 +164,5 @@ def test_names_in_details_cost_the_same_for_one_row_and_three(
         data = {"reviewers": [owner.pk], "candidates": [number + 1], "job": number + 1}
         record("campaign.created", by=owner, project=project, data=data)
     browser = client_for(owner)
-    with django_assert_num_queries(10):  # type: ignore[attr-defined]
+    with django_assert_num_queries(9):  # type: ignore[attr-defined]
         browser.get(path(project))
