@@ -209,7 +209,9 @@ def _initial(stream: Stream) -> dict[str, Any]:
 
 class StreamTokenForm(forms.Form):
     name = forms.CharField(
-        max_length=80, help_text="What will use it, for instance “claims assistant”. You see the token once."
+        label="Token name",
+        max_length=80,
+        help_text="What will use it, for instance “claims assistant”. You see the token once.",
     )
 
 
