@@ -80,13 +80,25 @@ def _alike(first: Sequence[str], second: Sequence[str]) -> float:
     most = longest // WORDS_PER_EDIT
     if not longest or abs(len(first) - len(second)) > most:
         return 0.0
-    if Levenshtein.distance(first, second, score_cutoff=most) > most:
+    distance = Levenshtein.distance(first, second, score_cutoff=most)
+    if distance > most or _has_another_word(first, second, distance):
         return 0.0
     edits = Levenshtein.editops(first, second)
     for edit in edits:
         if edit.tag == "replace" and not _is_spelling(first[edit.src_pos], second[edit.dest_pos]):
             return 0.0
     return 1 - len(edits) / longest
+
+
+def _has_another_word(first: Sequence[str], second: Sequence[str], distance: int) -> bool:
+    """Whether a word is surely replaced by another one, told without the edits, which take longer."""
+    one, two = set(first), set(second)
+    fewer, more = sorted((one - two, two - one), key=len)
+    # Each of `more` needs an edit of its own. Where there is no further one, each of `fewer` shares one of
+    # them: it is replaced.
+    if distance != len(more):
+        return False
+    return any(not any(_is_spelling(word, other) for other in more) for word in fewer)
 
 
 def _numbers(words: Sequence[str]) -> tuple[str, ...]:

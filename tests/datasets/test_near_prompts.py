@@ -3,8 +3,9 @@
 import random
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 
-from evalapp.datasets.near_prompts import LEAST_SIMILARITY, similarity
+from evalapp.datasets.near_prompts import LEAST_SIMILARITY, WORDS_PER_EDIT, similarity
 from tests.datasets.test_contamination import Row, check
 
 PRODUCTS = ("household", "travel", "liability", "motor", "dental", "legal protection", "accident", "pet")
@@ -104,3 +105,45 @@ def test_a_long_question_with_a_word_more_is_found_by_its_sequences() -> None:
     text = " ".join(f"word{number}x" for number in range(90))
     report = check([Row(1, f"{text[:300]} indeed {text[300:]}")], [Row(1, text)])
     assert report.contained or report.near
+
+
+def similarity_by_edits(first: list[str], second: list[str]) -> float:
+    """As it is defined, without what makes it quick."""
+    longest = max(len(first), len(second))
+    edits = Levenshtein.editops(first, second)
+    if len(edits) > longest // WORDS_PER_EDIT:
+        return 0.0
+    for edit in edits:
+        spellings = first[edit.src_pos : edit.src_pos + 1], second[edit.dest_pos : edit.dest_pos + 1]
+        if edit.tag == "replace" and Levenshtein.normalized_similarity(*map("".join, spellings)) < 0.75:
+            return 0.0
+    return 1 - len(edits) / longest
+
+
+def test_the_quick_way_says_what_the_edits_say() -> None:
+    dice = random.Random(3)
+    known = (
+        "cancelled",
+        "canceled",
+        "cancel",
+        "the",
+        "a",
+        "policy",
+        "policies",
+        "flood",
+        "food",
+        "roof",
+        "roofs",
+    )
+    near = 0
+    for _ in range(5_000):
+        first = [dice.choice(known) for _ in range(dice.randint(1, 26))]
+        second = list(first)
+        for _ in range(dice.randint(0, 4)):
+            place = dice.randrange(len(second) + 1)
+            second[place : place + dice.randint(0, 1)] = dice.choices(known, k=dice.randint(0, 1))
+        if second:
+            expected = similarity_by_edits(first, second)
+            assert similarity(first, second) == expected, (first, second)
+            near += expected > 0
+    assert near > 1_000
