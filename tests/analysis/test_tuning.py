@@ -152,6 +152,9 @@ def test_the_tuned_candidate_is_better(
     shown = page(client_for(engineer), campaign.project)
     assert '<h2 id="answer">Yes</h2>' in shown
     assert "People rate “tuned” better than “prompted”, by 1.75 points" in shown
+    Campaign.objects.filter(pk=campaign.pk).update(is_imported=True)
+    imported = page(client_for(engineer), campaign.project)
+    assert "The raters of the imported file rate “tuned” better than “prompted”, by 1.75 points" in imported
     assert "8 items shared by all, 32 reviews by 2 reviewers" in shown
     assert "prompt 2 of the 2 tried on the base" in shown
     assert "ROUGE-L" in shown

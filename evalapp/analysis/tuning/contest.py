@@ -228,11 +228,18 @@ def contest_of(
     return Contest(
         own,
         against,
-        answer_of(own, [(each.row, each.pairs) for each in contested], raters=_raters(comparison)),
+        answer_of(
+            own,
+            [(each.row, each.pairs) for each in contested],
+            raters=_raters(comparison, own.candidate.campaign),
+        ),
     )
 
 
-def _raters(comparison: Comparison) -> str:
+def _raters(comparison: Comparison, campaign: Campaign) -> str:
+    if campaign.is_imported:
+        # Who gave them, people or a program, is not known here.
+        return "The raters of the imported file"
     design = comparison.design
     if design.is_mixed:
         return "People and simulated reviewers"
