@@ -37,10 +37,11 @@ def numbers(version: DatasetVersion, text: str) -> list[int]:
     return list(rows.values_list("row_number", flat=True))
 
 
-@pytest.mark.parametrize("is_indexed", [False, True])
+@pytest.mark.parametrize(("is_indexed", "named"), [(False, 0), (True, 0), (True, 1), (True, 9)])
 def test_rows_that_hold_all_words_are_found(
-    version: DatasetVersion, is_indexed: bool, monkeypatch: pytest.MonkeyPatch
+    version: DatasetVersion, is_indexed: bool, named: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(search, "MOST_NAMED_ROWS", named)
     if is_indexed:
         monkeypatch.setattr(search, "MOST_ROWS_WITHOUT_INDEX", 0)
         index_rows(version)
