@@ -12,7 +12,7 @@ from tests.faults.storm import PATIENCE_SECONDS
 from tests.faults.test_kills import fill
 from tests.installations import Running
 
-ROWS = 12_000
+ROWS = 40_000
 DUPLICATES, ADDRESSES = ROWS // 10, ROWS // 20
 
 
