@@ -100,6 +100,30 @@ def test_parquet_has_a_column_for_each_field(version: DatasetVersion) -> None:
     assert b"secret" not in content_of(version, "parquet")
 
 
+def test_parquet_has_odd_texts_as_they_are(dataset: Dataset, engineer: User) -> None:
+    texts = ["a\u2028b\nc\r\nd\t\x07", '"\\" \\u0041 {"a": [1]}', "\U0001f642\u202ea\u0301", "x" * 300_000,
+             "2026-01-01T00:00:00Z", "12345678901234567890", "true", "null", "NaN", "[]"]  # fmt: skip
+    rows = [
+        ExampleRow(
+            "train",
+            [{"role": "user", "content": f"{number} {text}"}],
+            [text],
+            context=text,
+            metadata={"text": text, "number": 10**15, "nothing": None},
+            pairs=[{"chosen": text, "rejected": "No."}],
+            rated=[{"answer": text, "good": number % 2 == 0}],
+        )
+        for number, text in enumerate(texts)
+    ]
+    version = create_version(dataset=dataset, rows=rows, by=engineer)
+    found = pq.read_table(io.BytesIO(content_of(version, "parquet"))).to_pylist()
+    stored = version.examples.order_by("row_number")
+    for row, example in zip(found, stored, strict=True):
+        for name in ("messages", "references", "context", "pairs", "rated"):
+            assert row[name] == getattr(example, name), name
+        assert json.loads(row["metadata"]) == example.metadata
+
+
 def test_the_folder_is_loaded_by_hugging_face_datasets(version: DatasetVersion, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(content_of(version, "hf"))) as folder:
         assert folder.testzip() is None
