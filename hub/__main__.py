@@ -15,7 +15,8 @@ class Download:
     result_type = HubResult
 
     def work(self, directory: RunDirectory) -> tuple[str, HubReport]:
-        leave_out("sklearn", "torchvision")
+        # Configurations and tokenizers are read, no weights.
+        leave_out("torch", "sklearn")
         from hub.download import download
 
         return download(directory)
@@ -37,7 +38,8 @@ def main(arguments: list[str]) -> int:
     # files of its own outside the run directory.
     os.environ.update(
         {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1",
-        "TOKENIZERS_PARALLELISM": "false", "HF_HOME": str(parsed.run_dir.resolve() / ".hub")}
+        "HF_HOME": str(parsed.run_dir.resolve() / ".hub"), "TOKENIZERS_PARALLELISM": "false",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1"}
     )  # fmt: skip
     return run_in(_program_of(parsed.run_dir), parsed.run_dir, parsed.parent_pipe)
 

@@ -19,7 +19,7 @@ def leave_out_unneeded(spec: bytes) -> None:
     leave_out("sklearn")
     with suppress(RecordError):
         if not may_want_vllm(GenerationSpec.from_json(spec)):
-            leave_out("bitsandbytes", "scipy", "torchvision")
+            leave_out("bitsandbytes", "boto3", "scipy", "torchvision")
 
 
 class Inference:

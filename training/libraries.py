@@ -5,6 +5,6 @@ from run_directory.machine import leave_out
 
 def leave_out_unneeded(spec: bytes) -> None:
     """Call it before torch and its kin. 4-bit weights alone need bitsandbytes."""
-    leave_out("scipy", "sklearn", "torchvision")
+    leave_out("boto3", "scipy", "sklearn", "torchvision")
     if b"qlora" not in spec:
         leave_out("bitsandbytes")

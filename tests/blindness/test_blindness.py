@@ -119,7 +119,7 @@ def test_a_reviewer_is_told_the_same_whoever_wrote_the_answers_and_whatever_peer
         assert (one.status, one.evened()) == (other.status, other.evened()), one.asked
 
 
-@pytest.mark.parametrize("method", ["pairwise", "ranking"])
+@pytest.mark.parametrize("method", ["pairwise", pytest.param("ranking", marks=pytest.mark.verification)])
 def test_checks_of_comparisons_are_found_in_no_answer(
     empty_project: Project, far: None, reviewer: User, other_reviewer: User, method: str
 ) -> None:

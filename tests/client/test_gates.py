@@ -79,7 +79,12 @@ def run_build(folder: Path, campaign: int, **environment: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "evalapp_client.pytest_plugin", "-p", "no:django", "-q"],
         cwd=folder,
-        env={**own, "PYTHONPATH": str(REPOSITORY / "client"), **environment},
+        env={
+            **own,
+            "PYTHONPATH": str(REPOSITORY / "client"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,

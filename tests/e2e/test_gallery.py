@@ -38,14 +38,14 @@ def test_charts_and_components_show_under_the_content_policy(
     assert complaints == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+# Each once; every kind of chart is looked at in both themes by test_charts_seen.
 @pytest.mark.parametrize(
-    ("kind", "mark", "count", "token"),
+    ("kind", "mark", "count", "token", "theme"),
     [
-        ("ratings", "mark-rect", 16, "rating-1"),
-        ("differences", "mark-symbol", 3, "candidate-2"),
-        ("means", "mark-symbol", 2, "candidate-1"),
-        ("agreement", "mark-rect", 4, None),
+        ("ratings", "mark-rect", 16, "rating-1", "light"),
+        ("differences", "mark-symbol", 3, "candidate-2", "dark"),
+        ("means", "mark-symbol", 2, "candidate-1", "light"),
+        ("agreement", "mark-rect", 4, None, "dark"),
     ],
 )
 def test_a_chart_is_drawn_in_the_theme_with_its_words(

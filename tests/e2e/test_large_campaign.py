@@ -36,7 +36,7 @@ def campaign(
     return campaign
 
 
-@pytest.mark.parametrize("name", ["", "severity/"])
+@pytest.mark.parametrize("name", ["", pytest.param("severity/", marks=pytest.mark.verification)])
 def test_a_manager_has_the_figures_computed_by_keyboard(
     name: str,
     campaign: Campaign,

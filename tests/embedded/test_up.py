@@ -210,6 +210,7 @@ def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Runn
         assert "has an installation already" in output
 
 
+@pytest.mark.verification
 def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(installation: Installation):
     killed = Running(installation)
     pids = {name: killed.pid(name) for name in killed.services()}

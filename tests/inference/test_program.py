@@ -50,6 +50,7 @@ def test_a_cancel_is_obeyed_within_a_token_and_keeps_whole_batches(
     assert len(outputs_of(folder)) < TOTAL
 
 
+@pytest.mark.verification
 def test_it_ends_when_standard_input_is_its_parent_and_closes(
     base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_it_ends_when_standard_input_is_its_parent_and_closes(
     assert process.returncode == ExitCode.ABANDONED
 
 
+@pytest.mark.verification
 def test_a_run_that_was_continued_by_hand_with_other_outputs_is_refused(
     base: Path, adapter: Path, generated: tuple[Path, GenerationReport], tmp_path: Path
 ) -> None:
@@ -195,12 +197,13 @@ def test_a_schema_that_no_engine_holds_is_refused_before_anything_starts(
 
 LEFT = (
     "import sys; from inference.__main__ import leave_out_unneeded; leave_out_unneeded({spec!r}); "
-    "print([name for name in ('bitsandbytes', 'scipy', 'sklearn', 'torchvision') if name not in sys.modules])"
+    "asked = 'bitsandbytes', 'boto3', 'scipy', 'sklearn', 'torchvision'; "
+    "print([name for name in asked if name not in sys.modules])"
 )
 
 
 def test_transformers_start_without_libraries_that_only_vllm_uses(base: Path, adapter: Path) -> None:
-    asked = {make_spec(base, adapter).to_json(): [], "{}": ["bitsandbytes", "scipy", "torchvision"]}
+    asked = {make_spec(base, adapter).to_json(): [], "{}": ["bitsandbytes", "boto3", "scipy", "torchvision"]}
     for spec, left in asked.items():
         command = [sys.executable, "-c", LEFT.format(spec=spec.encode())]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -40,7 +40,7 @@ def random_text(generator: random.Random, vocabulary: list[str]) -> str:
     return "".join(word + mark for word, mark in zip(words, marks, strict=True))
 
 
-def thousand_pairs() -> list[tuple[str, list[str]]]:
+def random_pairs() -> list[tuple[str, list[str]]]:
     generator = random.Random(20)
     vocabulary = [random_word(generator) for _ in range(120)] + list(TRICKY)
     pairs = [
@@ -48,14 +48,14 @@ def thousand_pairs() -> list[tuple[str, list[str]]]:
             random_text(generator, vocabulary),
             [random_text(generator, vocabulary) for _ in range(generator.randint(1, 3))],
         )
-        for _ in range(1000)
+        for _ in range(300)
     ]
     return pairs + [(one, [other]) for one in TRICKY for other in TRICKY]
 
 
 @pytest.mark.parametrize("stemmer", [True, False])
-def test_a_thousand_random_and_all_tricky_pairs_equal_rouge_score_to_the_last_bit(stemmer: bool) -> None:
-    pairs = thousand_pairs()
+def test_random_and_all_tricky_pairs_equal_rouge_score_to_the_last_bit(stemmer: bool) -> None:
+    pairs = random_pairs()
     oracle = RougeScorer(list(VARIANTS), use_stemmer=stemmer)
     found = rouge_scores(
         [output for output, _ in pairs],
@@ -155,7 +155,7 @@ def test_another_tokenizer_has_no_oracle_and_says_so() -> None:
 
 
 def test_a_batch_equals_one_by_one() -> None:
-    pairs = thousand_pairs()[:50]
+    pairs = random_pairs()[:50]
     options = RougeOptions()
     batch = rouge_batch([output for output, _ in pairs], [references for _, references in pairs], options)
     assert batch == [rouge(output, references, options) for output, references in pairs]

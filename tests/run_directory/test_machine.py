@@ -34,7 +34,8 @@ def test_a_program_uses_one_gpu_unless_it_is_told_otherwise(given: dict[str, str
 
 LEFT_OUT = (
     "import sys; from training.libraries import leave_out_unneeded; leave_out_unneeded({spec!r}); "
-    "{imports}print([name for name in ('scipy', 'sklearn', 'torchvision', 'bitsandbytes') if {is_there}])"
+    "asked = 'boto3', 'scipy', 'sklearn', 'torchvision', 'bitsandbytes'; "
+    "{imports}print([name for name in asked if {is_there}])"
 )
 
 
