@@ -1,5 +1,6 @@
 """The comparison's numbers, against numbers worked out by hand."""
 
+import re
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from evalapp.stats.differences import paired_difference
 from evalapp.stats.populations import Population
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring
+from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring, tagged
 
 
 def _compared(campaign: Campaign, reviewer_type: str = "all") -> tuple[CampaignScores, Comparison]:
@@ -254,3 +255,24 @@ def test_the_share_of_a_reason_counts_a_group_of_items_once() -> None:
     together = share_of_outputs(grouped, {3, 40}, outputs)
     assert together.value == pytest.approx(alone.value)
     assert together.high > 0.2
+
+
+def test_reasons_stand_beside_one_another_those_of_most_outputs_first(
+    project: Project, manager: User, reviewer: User
+) -> None:
+    campaign = make_campaign(project, [reviewer], rows=2)
+    stiff = tagged(answers(tone=1), tone=["too-formal"])
+    given = {
+        ("formal", 1): stiff,
+        ("formal", 2): stiff,
+        ("plain", 1): tagged(answers(tone=1), tone=["cold"]),
+    }
+    review_all(campaign, reviewer, given)
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/").text
+    section = page[page.index('<section aria-labelledby="reasons">') :].partition("</section>")[0]
+    rows = re.findall(r"<tr>\s*<th.*?</tr>", section, re.DOTALL)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    assert told[0] == "Reason formal plain"
+    assert told[1].startswith("too formal 100% ("), told
+    assert told[1].endswith(") 0%"), told
+    assert told[2].startswith("cold 0% 50% ("), told

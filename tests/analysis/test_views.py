@@ -121,7 +121,7 @@ def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User)
 
     assert re.search(r'metric=words" title="[^"]*"><span class="number">3</span></a>', page)
     assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case
-    assert '<td class="right"><span class="number">3</span></td>' in cases
+    assert '<td class="right" data-label="Words"><span class="number">3</span></td>' in cases
 
 
 def test_who_still_reviews_blind_is_warned_on_every_page_of_results(

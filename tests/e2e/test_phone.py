@@ -112,6 +112,7 @@ def test_every_column_is_in_sight(
         f"monitor/{watched.pk}/incidents/{incident.pk}/": {"Week", "Cause"},
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
         f"data/proposed-rows/{export.pk}/": {"Kind", "Included", "Reason", "Decision"},
+        f"results/{gated.pk}/cases/": {"Candidate", *criteria, "ROUGE-L", "Reviews"},
         f"results/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():

@@ -109,6 +109,13 @@ class CandidateRow:
         return next((cell for cell in self.human if cell.criterion.key == key), None)
 
 
+class ReasonRow(NamedTuple):
+    """A reason, and for each candidate how many outputs got it; None where none did."""
+
+    label: str
+    counts: list[tuple[CandidateRow, TagCount | None]]
+
+
 class Design(NamedTuple):
     """What the numbers rest on. ``groups``: of so many groups of items each is independent of the others, as
     many as items where none has one. ``population``: whose scores means and differences are about (a value
@@ -157,6 +164,19 @@ class Comparison:
     metrics: list[MetricDescription]
     corpus_metrics: list[str]
     rules: list[RuleCheck]
+
+    @property
+    def reasons(self) -> list[ReasonRow]:
+        """The reasons beside one another for all candidates, those of most outputs first."""
+        given = [{tag.tag_id: tag for tag in row.tags} for row in self.rows]
+        labels = {tag_id: tag.label for tags in given for tag_id, tag in tags.items()}
+        total = {tag_id: sum(tags[tag_id].count for tags in given if tag_id in tags) for tag_id in labels}
+        return [
+            ReasonRow(
+                labels[tag_id], [(row, tags.get(tag_id)) for row, tags in zip(self.rows, given, strict=True)]
+            )
+            for tag_id in sorted(labels, key=lambda tag_id: (-total[tag_id], labels[tag_id]))
+        ]
 
     @property
     def trained_on_simulated(self) -> list[CandidateRow]:

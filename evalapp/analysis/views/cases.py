@@ -25,7 +25,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
 
-CASES_PER_PAGE = 50
+CASES_PER_PAGE = 20
 
 
 @require_safe
