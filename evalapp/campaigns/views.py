@@ -103,14 +103,16 @@ def campaign_discard(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _proposal(request: MemberRequest) -> dict[str, Any]:
-    """A link may propose the data and the candidates (``?dataset_version=3&split=test&candidates=4``)."""
+    """A link may propose the data, the candidates, the reviewers and the calibration round
+    (``?dataset_version=3&split=test&candidates=4``).
+    """
     proposed: dict[str, Any] = {
         name: request.GET[name]
-        for name in ("dataset_version", "split", "rubric_version")
+        for name in ("dataset_version", "split", "rubric_version", "overlap", "calibration_items")
         if name in request.GET
     }
-    if "candidates" in request.GET:
-        proposed["candidates"] = [each for each in request.GET.getlist("candidates") if each.isdigit()]
+    for name in {"candidates", "reviewers"} & request.GET.keys():
+        proposed[name] = [each for each in request.GET.getlist(name) if each.isdigit()]
     return proposed
 
 

@@ -19,13 +19,16 @@ from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.incidents import services
 from evalapp.monitoring.incidents.forms import AcceptForm, CloseForm
 from evalapp.monitoring.incidents.models import Incident
-from evalapp.monitoring.incidents.queries import incidents_of, progress_of
+from evalapp.monitoring.incidents.queries import Progress, incidents_of, progress_of
 from evalapp.monitoring.incidents.recovery import recovery_of
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.queries import champion_of
 from evalapp.runs.models import Run
+
+CALIBRATION_ITEMS = 8
+"""That a calibration round is proposed with."""
 
 
 def _incident(request: MemberRequest, stream_id: int, incident_id: int) -> Incident:
@@ -55,6 +58,9 @@ def _render(
         "base_dataset": _base_dataset(incident.stream),
         "trained_part": _trained_part(incident),
         **_links(request, incident, progress.trained),
+        # A reviewer who changed is no reason to train, or to review candidates anew.
+        "asks_for_training": incident.is_open and not progress.is_of_reviewers,
+        "calibration_url": _calibration_url(incident, progress) if progress.is_of_reviewers else "",
         "recovery": recovery_of(incident, followed_criteria(incident.stream)) if incident.is_open else [],
         "problem": problem,
         "form": form or CloseForm(),
@@ -93,6 +99,24 @@ def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVe
         "answers_url": f"{reverse('run_new', args=[slug])}?{answers}",
         "campaign_url": f"{reverse('campaign_new', args=[slug])}?{campaign}",
     }
+
+
+def _calibration_url(incident: Incident, progress: Progress) -> str:
+    """The form of a campaign over the outputs of the week that alerted first, with a calibration round."""
+    campaign = progress.alerts[0].weekly_sample.campaign
+    if campaign is None:
+        return ""
+    people = list(incident.stream.reviewers.order_by("pk").values_list("pk", flat=True))
+    proposed: dict[str, int | str | list[int]] = {
+        "dataset_version": campaign.dataset_version_id,
+        "split": campaign.split,
+        "candidates": incident.stream.candidate_id,
+        "rubric_version": campaign.rubric_version_id,
+        "reviewers": people,
+        "overlap": len(people),
+        "calibration_items": CALIBRATION_ITEMS,
+    }
+    return f"{reverse('campaign_new', args=[incident.stream.project.slug])}?{urlencode(proposed, doseq=True)}"
 
 
 def _acted(request: MemberRequest, incident: Incident, words: str) -> HttpResponse:
