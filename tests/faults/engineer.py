@@ -25,7 +25,7 @@ class Engineer:
         self.rows = rows
         self.jobs: list[int] = []
         self.tried_again = 0
-        self.dataset = ""
+        self.root = f"/api/v1/projects/{filled.project}/"
         self._client = PersistentClient(bind, trouble, Authorization=f"Bearer {filled.token}")
         self._project = f"/api/v1/projects/{filled.project}"
         self._numbers = count(1)
@@ -53,15 +53,15 @@ class Engineer:
         self._client.ask("POST", f"{address}start/", {}, **JSON)
         job = int(self._client.expect(200, "GET", address, **JSON).body["job"]["id"])
         self.jobs.append(job)
-        self.dataset = f"{datasets}{dataset}/"
+        self.root = f"{datasets}{dataset}/"
         return job
 
     def post(self, path: str, body: object, expected: int) -> Any:
-        """What the address below the dataset that was imported last answers."""
-        return self._client.expect(expected, "POST", f"{self.dataset}{path}", body, **JSON).body
+        """What an address of the project answers, or after an import one of the dataset that was imported."""
+        return self._client.expect(expected, "POST", f"{self.root}{path}", body, **JSON).body
 
     def get(self, path: str) -> Any:
-        return self._client.expect(200, "GET", f"{self.dataset}{path}", **JSON).body
+        return self._client.expect(200, "GET", f"{self.root}{path}", **JSON).body
 
     def wait_until(self, job: int, *states: str, seconds: float | None = None) -> None:
         seconds = self._over_seconds if seconds is None else seconds

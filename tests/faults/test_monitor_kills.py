@@ -1,0 +1,68 @@
+"""A worker that dies while it counts events or samples a week: nothing is counted or sampled twice."""
+
+import datetime as dt
+import random
+
+import pytest
+
+from tests.faults.client import Trouble
+from tests.faults.engineer import Engineer
+from tests.faults.filling import Filled
+from tests.faults.kills import WORKER, Killer
+from tests.faults.storm import PATIENCE_SECONDS
+from tests.faults.test_kills import fill
+from tests.faults.watching import OUTPUTS_PER_WEEK
+from tests.installations import Running, eventually
+from tests.monitoring.making import rows_of
+
+EVENTS, IN_A_REQUEST = 40_000, 4_000
+
+
+def counted(engineer: Engineer, stream: int) -> int:
+    found = engineer.get(f"streams/{stream}/daily-metrics/?metric=events")["metrics"]
+    return sum(day["n"] for series in found for day in series["days"])
+
+
+def watching(running: Running, filled: Filled, verb: str) -> int:
+    return int(running.installation.run_module("tests.faults.watching", filled.project, verb))
+
+
+@pytest.mark.verification
+def test_counting_and_sampling_survive_the_death_of_their_worker(running: Running) -> None:
+    filled = fill(running, items=2)
+    stream = watching(running, filled, "make")
+    engineer = Engineer(running.home.bind, filled, Trouble(), rows=0, over_seconds=PATIENCE_SECONDS)
+    killer = Killer(running, random.Random(1))
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    for first in range(1, EVENTS + 1, IN_A_REQUEST):
+        events = rows_of(IN_A_REQUEST, yesterday, first=first)
+        stored = engineer.post(f"streams/{stream}/events/", {"events": events}, 201)
+        assert stored["stored"] == IN_A_REQUEST
+
+    kills = 0
+    while (seen := counted(engineer, stream)) < EVENTS:
+        if seen > 0 and kills < 3:
+            kills += killer.kill(WORKER)
+        eventually(lambda seen=seen: counted(engineer, stream) > seen, PATIENCE_SECONDS, "more is counted")
+    assert kills, "counting was not interrupted"
+    assert counted(engineer, stream) == EVENTS
+
+    watching(running, filled, "end-week")
+    job = eventually(lambda: sampling(engineer), PATIENCE_SECONDS, "the week is sampled")
+    engineer.wait_until(job, "running", "succeeded")
+    assert killer.kill(WORKER)
+    engineer.follow(job)
+    assert engineer.attempts(job) > 1, "sampling was not interrupted"
+    (week,) = engineer.get(f"streams/{stream}/weeks/")["results"]
+    assert (week["population"], week["size"], week["state"]) == (EVENTS, OUTPUTS_PER_WEEK, "open")
+    campaigns = engineer.get("campaigns/")["results"]
+    assert len(campaigns) == 2, "the storm's and the week's"
+    sampled = engineer.get(f"campaigns/{week['campaign']}/")
+    assert sampled["reviews_total"] == OUTPUTS_PER_WEEK * 2
+    engineer.close()
+
+
+def sampling(engineer: Engineer) -> int:
+    """The job that samples the week; 0 before there is one."""
+    jobs = engineer.get("jobs/")["results"]
+    return next((int(each["id"]) for each in jobs if each["title"].startswith("Sample")), 0)
