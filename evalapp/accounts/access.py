@@ -1,7 +1,7 @@
 """How a view is opened: signed in, member of the project, and with the permission it names."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.decorators import login_required
@@ -12,6 +12,7 @@ from evalapp.accounts.models import Membership, Project, Role, User
 from evalapp.accounts.permissions import Permission, allows
 from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.http import answers_problems
+from evalapp.core.joins import JoinedRows
 
 P = ParamSpec("P")
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -26,14 +27,26 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
+_MEMBERSHIP_FROM = """
+FROM evalapp_membership membership JOIN evalapp_project project ON project.id = membership.project_id
+WHERE membership.user_id = %(user)s AND project.slug = %(slug)s
+"""
+
+
+@cache
+def _membership_rows() -> JoinedRows:
+    return JoinedRows(membership=Membership, project=Project)
+
+
 def membership_for(user: Any, slug: str, permission: Permission) -> Membership:
     """The person's membership, or MissingError (not a member: existence is not confirmed), or
     NotAllowedError (a member without the permission).
     """
-    membership = Membership.objects.select_related("project").filter(user=user.pk, project__slug=slug).first()
-    if membership is None:
+    found = _membership_rows().first(_MEMBERSHIP_FROM, {"user": user.pk, "slug": slug})
+    if found is None:
         raise MissingError("There is no such project, or you are not a member of it.")
-    membership.user = user
+    membership: Membership = found[0]
+    membership.project, membership.user = found[1], user
     if not allows(membership.role, permission):
         raise NotAllowedError(
             f"Your role here is {membership.get_role_display().lower()}; it may not {permission.value}. "

@@ -1,6 +1,7 @@
 import datetime as dt
 from collections.abc import Iterable
-from typing import NamedTuple
+from functools import cache
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -11,6 +12,7 @@ from evalapp.accounts.permissions import GRANTABLE, Permission, allows
 from evalapp.accounts.secrets import hash_of
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import MissingError
+from evalapp.core.joins import JoinedRows
 
 # What begins or ends a role.
 _OF_ROLES = ("member.added", "member.role_changed", "member.removed", "member.left")
@@ -113,14 +115,25 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
     return user.api_tokens.filter(unexpired, revoked_at=None).order_by("-id")
 
 
+_LIVE_FROM = """
+FROM evalapp_apitoken token JOIN evalapp_user person ON person.id = token.user_id
+WHERE token.token_hash = %(hash)s AND token.revoked_at IS NULL AND person.is_active
+  AND (token.expires_at IS NULL OR token.expires_at > %(now)s::timestamptz)
+"""
+
+
+@cache
+def _token_rows() -> JoinedRows:
+    return JoinedRows(token=ApiToken, person=User)
+
+
 def person_of_token(secret: str) -> ApiToken | None:
     """The live token (with its active ``user``) that this secret is, or None."""
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    return (
-        ApiToken.objects.select_related("user")
-        .filter(unexpired, token_hash=hash_of(secret), revoked_at=None, user__is_active=True)
-        .first()
-    )
+    found = _token_rows().first(_LIVE_FROM, {"hash": hash_of(secret), "now": timezone.now()})
+    if found is None:
+        return None
+    token, token.user = found
+    return cast(ApiToken, token)
 
 
 def role_at(project: Project, user: User, at: dt.datetime) -> str:

@@ -1,8 +1,12 @@
 """Who changes a stream, and who feeds it: one at a time, and many at once."""
 
+from functools import cache
+
 from django.db import connection
 
-from evalapp.core.errors import ConflictError
+from evalapp.accounts.models import Project
+from evalapp.core.errors import ConflictError, MissingError
+from evalapp.core.joins import JoinedRows
 from evalapp.monitoring.models import Stream
 
 _STREAM_LOCK = 20_004
@@ -28,7 +32,25 @@ def feed_unended(stream: Stream) -> Stream:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
-    return _unended(Stream.objects.get(pk=stream.pk))
+    return _unended(stream_of(stream.project, stream.pk))
+
+
+@cache
+def _stream_rows() -> JoinedRows:
+    return JoinedRows(stream=Stream)
+
+
+def stream_of(project: Project, stream_id: int) -> Stream:
+    """The project's stream with this id, read as every event that comes in reads it. Raises MissingError."""
+    found = _stream_rows().first(
+        "FROM evalapp_stream stream WHERE stream.id = %(stream)s AND stream.project_id = %(project)s",
+        {"stream": stream_id, "project": project.pk},
+    )
+    if found is None:
+        raise MissingError("There is nothing at this URL, or you may not see it.")
+    stream: Stream = found[0]
+    stream.project = project
+    return stream
 
 
 def _unended(stream: Stream) -> Stream:

@@ -10,11 +10,11 @@ from evalapp.api.fields import Body, Fields, List
 from evalapp.api.operations import operation, route
 from evalapp.api.throttling import EventsThrottle
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.core.http import get_or_missing
 from evalapp.monitoring.api.streams import StreamView
 from evalapp.monitoring.events.assessments import take_assessments
 from evalapp.monitoring.events.reading import Refused, events_of_request
 from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.locks import stream_of
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.stream_tokens import scope_of
 
@@ -90,10 +90,7 @@ class FedView(StreamView):
         return scope_of(self.kwargs["stream_id"])
 
     def stream(self, stream_id: int) -> Stream:
-        # What is asked for every event reads no more than it needs.
-        return get_or_missing(
-            Stream.objects.filter(project=self.project).select_related("project"), pk=stream_id
-        )
+        return stream_of(self.project, stream_id)
 
 
 @route("streams/<int:stream_id>/events/", "api_stream_events")
