@@ -157,12 +157,19 @@ def contamination(
 ) -> ContaminationReport:
     """Compare every training row with every evaluation row.
 
-    ``training`` is read once and may be a stream; what is held grows with the evaluation rows.
+    ``training`` is read once and may be a stream; what is held grows with the evaluation rows, and with the
+    training rows that have something in common with one.
     ``templates``: texts that rows are made with and that therefore prove nothing.
     """
     index = _EvaluationIndex(list(evaluation), templates)
-    found = [index.traces(row) for row in training]
-    index.drop_common(len(found))
+    found: list[_Traces] = []
+    training_rows = 0
+    for row in training:
+        training_rows += 1
+        traces = index.traces(row)
+        if traces.are_any:
+            found.append(traces)
+    index.drop_common(training_rows)
     exact: list[Match] = []
     near: list[Match] = []
     contained: list[Match] = []
@@ -179,7 +186,7 @@ def contamination(
                 if place not in worst:
                     worst.add(place)
                     kind.append(index.match(traces.row, place, share))
-    return ContaminationReport(exact, near, contained, shared, len(found), len(index.rows))
+    return ContaminationReport(exact, near, contained, shared, training_rows, len(index.rows))
 
 
 class _Traces(NamedTuple):
@@ -193,6 +200,10 @@ class _Traces(NamedTuple):
     answered: frozenset[int]
     prompt_grams: "array[Gram]"
     long_grams: "array[Gram]"
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self.exact or self.near or self.prompt_grams or self.long_grams)
 
 
 class _EvaluationIndex:
