@@ -38,6 +38,7 @@ from evalapp.webhooks.deliveries import claim_due
 from evalapp.webhooks.models import WebhookDelivery
 from evalapp.webhooks.payloads import body_of
 from tests.at_once import at_once, until_somebody_waits
+from tests.cast import client_of
 from tests.factories import answers, make_candidates, make_webhook
 from tests.monitoring.making import (
     campaign_of,
@@ -94,6 +95,25 @@ def test_three_good_weeks_together_end_it_and_a_relapse_opens_another(
     follow(incident.stream, [2.0])
     again = Incident.objects.get(state="open")
     assert again.opened_in.number == 10 and again.alerts.exists()
+
+
+def test_a_criterion_that_the_rubric_has_lost_is_not_waited_for(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    incident = open_incident(project, reviewer)
+    stream = incident.stream
+    for value in (4.5, 4.5, 4.5):
+        raise_alerts(*evaluated_weeks(stream, [value], key="clarity"))
+    incident.refresh_from_db()
+    assert incident.state == "open", "nothing that alerted can recover: a person closes it"
+    address = f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"
+    assert 'Tone: <span class="soft">no longer in the rubric' in client_of(manager).get(address).text
+    stream.thresholds = {"clarity": 4.0}
+    stream.save(update_fields=["thresholds"])
+    for value in (2.0, 4.5, 4.5, 4.5):
+        raise_alerts(*evaluated_weeks(stream, [value], key="clarity"))
+    incident.refresh_from_db()
+    assert incident.state == "recovered"
 
 
 def test_what_turns_to_the_worse_meanwhile_joins_it(

@@ -15,11 +15,14 @@ from evalapp.webhooks.models import WebhookEvent
 
 
 class CriterionRecovery(NamedTuple):
-    """A criterion that alerted; ``found`` is None while too few weeks are evaluated since."""
+    """A criterion that alerted; ``found`` is None while too few weeks are evaluated since. ``is_gone``: the
+    latest week was not reviewed by it any more, because the stream has another rubric.
+    """
 
     name: str
     is_rate: bool
     found: Recovery | None
+    is_gone: bool
 
 
 def recovery_of(incident: Incident, followed: Iterable[CriterionTrend]) -> list[CriterionRecovery]:
@@ -40,14 +43,18 @@ def recovery_of(incident: Incident, followed: Iterable[CriterionTrend]) -> list[
             name,
             key in trends and trends[key].is_rate,
             trends[key].recovery(after=number) if key in trends else None,
+            bool(trends) and key not in trends,
         )
         for key, (name, number) in last.items()
     ]
 
 
 def end_if_recovered(incident: Incident, week: WeeklySample, followed: Iterable[CriterionTrend]) -> None:
-    """Close it and tell, where every criterion that alerted has recovered with this week."""
-    if not all(each.found is not None and each.found.is_back for each in recovery_of(incident, followed)):
+    """Close it and tell, where every criterion that alerted and is still reviewed has recovered with this
+    week.
+    """
+    waited_for = [each for each in recovery_of(incident, followed) if not each.is_gone]
+    if not waited_for or not all(each.found is not None and each.found.is_back for each in waited_for):
         return
     incident.state, incident.closed_at = IncidentState.RECOVERED, timezone.now()
     incident.save(update_fields=["state", "closed_at"])
