@@ -131,11 +131,11 @@ def beside(criteria: Sequence[Criterion], means: Sequence[float | None]) -> Iter
 
 
 @register.filter
-def shared_reason(rows: Sequence[Any]) -> str:
-    """Why every row of a table is undefined, where it is one reason, so that it is said
-    once; "" otherwise.
+def shared_reason(rows: Sequence[Any], column: str = "") -> str:
+    """Why every row of a table is undefined, or every measure of a column of it, where it is one reason, so
+    that it is said once; "" otherwise.
     """
-    reasons = {row.reason for row in rows}
+    reasons = {(getattr(row, column) if column else row).reason for row in rows}
     return reasons.pop() if len(reasons) == 1 else ""
 
 

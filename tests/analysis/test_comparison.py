@@ -89,7 +89,7 @@ def test_a_metric_ranks_candidates_from_four_on_and_says_why_not_before(
         page = client_of(manager).get(
             f"/projects/{project.slug}/results/{campaign.pk}/can-i-trust-it/?metric=words"
         )
-        assert ("Fewer than 4 candidates" in page.text) == bool(reason)
+        assert ("undefined, fewer than 4 candidates" in page.text) == bool(reason)
         assert "Pairs ranked alike" in page.text
 
 
