@@ -20,7 +20,12 @@ SHADOW = "each => getComputedStyle(each).backgroundImage"
 
 
 def test_no_row_is_cut_and_the_header_follows(
-    page: Page, project: Project, manager: User, live_server: Any, sign_in: Callable[[User], object]
+    page: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
 ) -> None:
     version = make_version(project, rows=50)
     sign_in(manager)
@@ -38,7 +43,10 @@ def test_no_row_is_cut_and_the_header_follows(
 
     # A table that is too wide is scrolled sideways, by keyboard too, and still not cut.
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{live_server.url}/projects/{project.slug}/data/{version.dataset_id}/")
+    campaign = make_segmented(project, [reviewer])
+    review_all(campaign, reviewer, {})
+    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/who-is-better/")
+    box = page.locator(".table-wrap").first
     expect(box).to_have_attribute("tabindex", "0")
     assert box.evaluate(
         "each => each.scrollWidth > each.clientWidth && each.scrollHeight === each.clientHeight"
