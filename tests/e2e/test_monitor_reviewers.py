@@ -27,7 +27,7 @@ def test_a_harsher_reviewer_leads_to_a_calibration_and_not_to_training(
     page.goto(f"{live_server.url}/projects/{project.slug}/")
     page.get_by_role("link", name="Support chat: Tone got worse").click()
     incident = page.url
-    expect(page.get_by_text("nothing is to be trained")).to_be_visible()
+    expect(page.get_by_text("do not retrain")).to_be_visible()
     expect(page.get_by_role("heading", name="Cause One reviewer")).to_be_visible()
     expect(page.get_by_role("heading", name="Training")).to_have_count(0)
 
