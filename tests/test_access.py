@@ -188,9 +188,20 @@ def _is_offered(route: Route, method: str, stage: Stage) -> bool:
     return False
 
 
+def _roles_asked(route: Route, needed: Permission, every: bool) -> list[str]:
+    """Beside the owner. An engineer and a manager who may do the same take turns, because pages take long."""
+    may = [role for role in (ENGINEER, MANAGER) if role in EXPECTED_ROLES[needed]]
+    if len(may) == 1 or every:
+        return [REVIEWER, ENGINEER, MANAGER]
+    return [REVIEWER, (ENGINEER, MANAGER)[PROJECT_ROUTES.index(route) % 2]]
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.verification)])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("route", PROJECT_ROUTES, ids=_identity)
-def test_a_project_page_opens_for_its_roles_alone(route: Route, method: str, stage: Stage) -> None:
+def test_a_project_page_opens_for_its_roles_alone(
+    route: Route, method: str, every: bool, stage: Stage
+) -> None:
     kwargs = kwargs_of(route.name, list(route.kwargs), stage.world)
     access = ACCESS[route.name]
     needed = access.read if method == "GET" else access.write
@@ -200,7 +211,8 @@ def test_a_project_page_opens_for_its_roles_alone(route: Route, method: str, sta
     assert _ask(stage, route, method, None, kwargs) == (401 if route.pattern.startswith("api/") else 302)
     assert _ask(stage, route, method, stage.people["stranger"], kwargs) == 404
     told = {
-        role: _ask(stage, route, method, stage.people[role], kwargs) for role in (REVIEWER, ENGINEER, MANAGER)
+        role: _ask(stage, route, method, stage.people[role], kwargs)
+        for role in _roles_asked(route, needed, every)
     }
     for role, status in {**told, OWNER: _owner_is_told(stage, route, method)}.items():
         if role in EXPECTED_ROLES[needed]:
