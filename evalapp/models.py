@@ -42,10 +42,10 @@ from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.llm_judges.models import LLMJudge, LLMScore
-from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.daily.models import DailyAlert, DailyMetric
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
-from evalapp.monitoring.incidents.models import Incident, IncidentNotice
+from evalapp.monitoring.incidents.models import Incident, Notice
 from evalapp.monitoring.models import (
     Alert,
     SampledOutput,
@@ -111,6 +111,7 @@ __all__ = [
     "CorpusMetric",
     "Correction",
     "Criterion",
+    "DailyAlert",
     "DailyMetric",
     "Dataset",
     "DatasetDraft",
@@ -140,7 +141,6 @@ __all__ = [
     "HealthCheck",
     "HubDownload",
     "Incident",
-    "IncidentNotice",
     "Invitation",
     "Item",
     "ItemOutput",
@@ -157,6 +157,7 @@ __all__ = [
     "MetricResult",
     "Model",
     "ModelVersion",
+    "Notice",
     "OneTimeLink",
     "Output",
     "Preference",

@@ -46,10 +46,10 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.daily.models import DailyAlert, DailyMetric
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
-from evalapp.monitoring.incidents.models import Incident, IncidentNotice
+from evalapp.monitoring.incidents.models import Incident, Notice
 from evalapp.monitoring.models import (
     Alert,
     SampledOutput,
@@ -442,6 +442,17 @@ def _monitoring(world: SimpleNamespace) -> None:
     Assessment.objects.create(key=key, **facts)
     WaitingAssessment.objects.create(external_id="a-2", **facts)
     DailyMetric.objects.create(stream=world.stream, day=now.date(), metric="events", n=1, total=1, squares=1)
+    DailyAlert.objects.create(
+        stream=world.stream,
+        metric="words",
+        label="Words",
+        day=now.date(),
+        last_day=now.date(),
+        value=9,
+        limit=5,
+        message="Words: 9.00 on average of 40 outputs.",
+        notice=Notice.objects.create(stream=world.stream, kind="daily"),
+    )
     SampledOutput.objects.create(weekly_sample=week, key=key, output=world.output, inclusion_probability=1)
     WeeklyMetric.objects.create(
         weekly_sample=week,
@@ -453,7 +464,7 @@ def _monitoring(world: SimpleNamespace) -> None:
         signature="mean",
     )
     world.incident = Incident.objects.create(stream=world.stream, opened_in=week)
-    IncidentNotice.objects.create(incident=world.incident, kind="opened", week=week)
+    Notice.objects.create(stream=world.stream, incident=world.incident, kind="opened", week=week)
     Alert.objects.create(
         incident=world.incident,
         stream=world.stream,

@@ -24,9 +24,16 @@ hypothesis_settings.register_profile("any_speed", deadline=None, suppress_health
 hypothesis_settings.load_profile("any_speed")
 
 
+# Of a connection to a database that is there, on a machine that is busy with other things.
+PATIENCE_SECONDS = 120
+
+
 def pytest_configure() -> None:
     keep_apart()
     take_no_time()
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options["connect_timeout"] = PATIENCE_SECONDS
+    options["pool"] |= {"timeout": PATIENCE_SECONDS, "reconnect_timeout": PATIENCE_SECONDS}
 
 
 def pytest_collection() -> None:

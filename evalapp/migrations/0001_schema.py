@@ -1570,6 +1570,7 @@ class Migration(migrations.Migration):
                 ('follows_champion', models.BooleanField(db_default=True, default=True)),
                 ('key_figures', models.JSONField(blank=True, default=dict)),
                 ('sampling', models.CharField(choices=[('proportional', 'Every output as likely'), ('risk', 'Strata with more material errors up to three times as likely')], default='proportional', max_length=12)),
+                ('daily_thresholds', models.JSONField(blank=True, default=dict)),
             ],
         ),
         migrations.CreateModel(
@@ -2720,7 +2721,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised', 'incident.opened', 'incident.closed', 'champion.changed']), ('events__len__gte', 1)), name='webhook_known_events'),
+            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised', 'incident.opened', 'incident.closed', 'daily_alert.raised', 'daily_alert.ended', 'champion.changed']), ('events__len__gte', 1)), name='webhook_known_events'),
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
@@ -3003,15 +3004,16 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='IncidentNotice',
+            name='Notice',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('opened', 'Incident opened'), ('worse', 'More alerts'), ('reminder', 'Nobody has acknowledged it'), ('ended', 'Incident ended')], max_length=8)),
+                ('kind', models.CharField(choices=[('opened', 'Incident opened'), ('worse', 'More alerts'), ('reminder', 'Nobody has acknowledged it'), ('ended', 'Incident ended'), ('daily', 'Daily metrics past their thresholds')], max_length=8)),
                 ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('off', 'Not set up')], default='waiting', max_length=7)),
                 ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
                 ('mail_note', models.CharField(blank=True, max_length=300)),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='evalapp.incident')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='evalapp.stream')),
+                ('incident', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='evalapp.incident')),
                 ('week', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.weeklysample')),
             ],
         ),
@@ -3037,7 +3039,36 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'closed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='incident_closed_has_reason'),
         ),
         migrations.AddIndex(
-            model_name='incidentnotice',
-            index=models.Index(condition=models.Q(('mail_state__in', ['waiting', 'sending'])), fields=['mail_state'], name='incident_mail_due'),
+            model_name='notice',
+            index=models.Index(condition=models.Q(('mail_state__in', ['waiting', 'sending'])), fields=['mail_state'], name='notice_mail_due'),
+        ),
+        migrations.CreateModel(
+            name='DailyAlert',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('metric', models.CharField(max_length=80)),
+                ('label', models.CharField(max_length=100)),
+                ('day', models.DateField()),
+                ('last_day', models.DateField()),
+                ('value', models.FloatField()),
+                ('limit', models.FloatField()),
+                ('message', models.CharField(max_length=400)),
+                ('ended_on', models.DateField(blank=True, null=True)),
+                ('notice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='daily_alerts', to='evalapp.notice')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='daily_alerts', to='evalapp.stream')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='notice',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('incident__isnull', True), ('kind', 'daily')), models.Q(models.Q(('kind', 'daily'), _negated=True), ('incident__isnull', False)), _connector='OR'), name='notice_of_incident_or_daily'),
+        ),
+        migrations.AddConstraint(
+            model_name='dailyalert',
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_on__isnull', True)), fields=('stream', 'metric'), name='daily_alert_one_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='dailyalert',
+            constraint=models.CheckConstraint(condition=models.Q(('last_day__gte', models.F('day'))), name='daily_alert_order'),
         ),
     ])]

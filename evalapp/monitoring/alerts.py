@@ -7,10 +7,10 @@ from django.urls import reverse
 
 from evalapp.core.number_format import as_percent, as_text
 from evalapp.monitoring.causes import ASKED_FOR_WEEKS, CAUSE_FIELDS, tell_cause
-from evalapp.monitoring.incidents.mail import notify
 from evalapp.monitoring.incidents.models import Incident, IncidentState, NoticeKind
 from evalapp.monitoring.incidents.recovery import end_if_recovered
 from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.mail import notify
 from evalapp.monitoring.models import Alert, AlertKind, Cause, WeeklySample
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.monitoring.trends import CriterionTrend

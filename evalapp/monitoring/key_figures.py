@@ -41,10 +41,12 @@ class KeyFigure:
 
     @property
     def state(self) -> str:
-        """*alert* where people's metric is past its threshold or drifts; *watch* where it does and the last
-        week alone is back, or where the metric of all outputs left its limits on the last day; *unknown*
-        where neither is tested; else *fine*.
+        """*alert* where people's metric is past its threshold or drifts, or the metric of all outputs is past
+        its own; *watch* where people's is and the last week alone is back, or where the metric of all outputs
+        left its limits on the last day; *unknown* where neither is tested; else *fine*.
         """
+        if self.all_outputs is not None and self.all_outputs.alert is not None:
+            return ALERT
         if self.people is not None and (self.people.is_past_threshold or self.people.is_drifting):
             return WATCH if self.people.is_week_back else ALERT
         if self.all_outputs is not None and self.all_outputs.is_outside:

@@ -27,7 +27,8 @@ class Stream(BaseModel):
     ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by
     ``seed``, stratified by ``stratify_by`` where there is one, in proportion or by risk (``sampling``), and
     go to the people of ``reviewers``, ``overlap`` to each. ``thresholds``: criterion's key → the mean (the
-    rate, for ``error_criterion``) past which it alerts. ``error_criterion`` is the key of the question that
+    rate, for ``error_criterion``) past which it alerts; ``daily_thresholds``: the same of daily metrics (see
+    `evalapp.monitoring.daily.thresholds`). ``error_criterion`` is the key of the question that
     finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was sampled, so that it is
     reviewed, exported and walked through like any other. ``key_figures``: role → {"criterion": key,
     "metric": name of a daily metric}. ``follows_champion``: who becomes the project's champion is
@@ -50,6 +51,7 @@ class Stream(BaseModel):
     seed = models.BigIntegerField()
     error_criterion = models.CharField(max_length=40, blank=True)
     thresholds = models.JSONField(default=dict, blank=True)
+    daily_thresholds = models.JSONField(default=dict, blank=True)
     baseline_weeks = models.PositiveSmallIntegerField(default=12)
     next_sample_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)

@@ -7,7 +7,7 @@ from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Project
 from evalapp.monitoring.daily.counting import EVENTS
-from evalapp.monitoring.daily.models import ALL, DailyMetric
+from evalapp.monitoring.daily.models import ALL, DailyAlert, DailyMetric
 from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.incidents.models import Incident, IncidentState
 from evalapp.monitoring.models import (
@@ -21,7 +21,9 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 
 def streams_of(project: Project) -> QuerySet[Stream]:
-    """The project's streams with ``event_count``, ``last_event_at``, ``week_count`` and ``has_incident``."""
+    """The project's streams with ``event_count``, ``last_event_at``, ``week_count``, ``has_incident`` and
+    ``has_daily_alert``.
+    """
     events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
     days = DailyMetric.objects.filter(stream=OuterRef("pk"), metric=EVENTS, stratum=ALL).order_by()
     counted = days.values("stream").annotate(n=Sum("n")).values("n")
@@ -38,6 +40,7 @@ def streams_of(project: Project) -> QuerySet[Stream]:
             last_event_at=Subquery(newest),
             week_count=Count("weekly_samples", filter=Q(weekly_samples__state=WeeklySampleState.EVALUATED)),
             has_incident=Exists(incidents),
+            has_daily_alert=Exists(DailyAlert.objects.filter(stream=OuterRef("pk"), ended_on=None)),
         )
     )
 

@@ -18,6 +18,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.services import create_dataset
+from evalapp.monitoring.daily.thresholds import checked_daily_thresholds
 from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
 from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
@@ -47,7 +48,7 @@ class StreamPlan:
 
     ``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
     ``error_criterion`` the highest rate (0 to 1). ``key_figures``: as of a Stream; None: the usual ones of
-    the rubric.
+    the rubric. ``daily_thresholds``: daily metric → {"least", "highest"}; None: as they are.
     """
 
     name: str
@@ -64,6 +65,7 @@ class StreamPlan:
     baseline_weeks: int = 12
     follows_champion: bool = True
     key_figures: Mapping[str, Mapping[str, str]] | None = None
+    daily_thresholds: Mapping[str, Mapping[str, float | None]] | None = None
     seed: int | None = None
 
 
@@ -121,7 +123,9 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
 
 def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
     criteria = list(plan.rubric_version.criteria.all())
+    given = plan.daily_thresholds
     return {
+        **({} if given is None else {"daily_thresholds": checked_daily_thresholds(given)}),
         "name": name,
         "description": plan.description.strip(),
         "rubric_version": plan.rubric_version,
@@ -155,6 +159,7 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
         "rubric_version": plan.rubric_version.pk,
         "reviewers": sorted(person.pk for person in plan.reviewers),
         "thresholds": dict(plan.thresholds),
+        "daily_thresholds": stream.daily_thresholds,
         "error_criterion": plan.error_criterion,
         "next_sample_at": plan.next_sample_at.isoformat(),
         "seed": stream.seed,

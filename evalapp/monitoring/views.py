@@ -154,6 +154,7 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
             .prefetch_related("alerts__cause_reviewer")[:INCIDENTS_SHOWN]
         ),
         "metric_lines": lines,
+        "daily_alerts": [each.alert for each in lines if each.alert is not None],
         "first_lines": first_lines,
         "more_lines": [each for each in lines if each not in first_lines],
         "key_figures": key_figures,

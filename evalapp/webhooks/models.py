@@ -17,6 +17,8 @@ class WebhookEvent(models.TextChoices):
     ALERT_RAISED = "alert.raised", "An alert is raised"
     INCIDENT_OPENED = "incident.opened", "An incident is opened"
     INCIDENT_CLOSED = "incident.closed", "An incident has recovered or is closed"
+    DAILY_ALERT_RAISED = "daily_alert.raised", "A daily metric is past its threshold"
+    DAILY_ALERT_ENDED = "daily_alert.ended", "A daily metric is back within its threshold"
     CHAMPION_CHANGED = "champion.changed", "Another model version is the champion"
 
 

@@ -15,7 +15,7 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.queries import answers_of
 from evalapp.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
 
-TOLD_AS_IT_WAS = ("alert", "incident", "champion")
+TOLD_AS_IT_WAS = ("alert", "incident", "daily_alert", "champion")
 """What is told with the facts of its own moment, as they may change before it is sent."""
 
 

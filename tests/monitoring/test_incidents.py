@@ -22,8 +22,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.evaluation import evaluate_due_weeks
-from evalapp.monitoring.incidents.mail import LOST, MOST_REMINDERS, remind, send_due_mail
-from evalapp.monitoring.incidents.models import Incident, IncidentNotice, MailState
+from evalapp.monitoring.incidents.models import Incident, MailState, Notice
 from evalapp.monitoring.incidents.queries import progress_of
 from evalapp.monitoring.incidents.services import (
     accept_training_data,
@@ -31,6 +30,7 @@ from evalapp.monitoring.incidents.services import (
     close_incident,
     prepare_second_review,
 )
+from evalapp.monitoring.mail import LOST, MOST_REMINDERS, remind, send_due_mail
 from evalapp.monitoring.models import WEEK, Alert, Stream, WeeklyMetric
 from evalapp.registry.services import set_alias
 from evalapp.runs.models import Run
@@ -154,12 +154,12 @@ def test_who_does_not_acknowledge_it_is_reminded_once_a_week(
     acknowledge(incident=incident, by=manager)
     with pytest.raises(ConflictError, match="acknowledged already"):
         acknowledge(incident=incident, by=manager)
-    IncidentNotice.objects.update(created_at=now - 10 * WEEK)
+    Notice.objects.update(created_at=now - 10 * WEEK)
     assert remind(now + 3 * WEEK) == 0
     Incident.objects.update(acknowledged_at=None)
     for _ in range(MOST_REMINDERS + 2):
         remind(now + 3 * WEEK)
-        IncidentNotice.objects.update(created_at=now - 10 * WEEK)
+        Notice.objects.update(created_at=now - 10 * WEEK)
     assert incident.notices.filter(kind="reminder").count() == MOST_REMINDERS
 
 
@@ -301,7 +301,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
     assert message.message()["To"] == "undisclosed-recipients:;"
     assert f"https://evalapp.example{page}" in message.body
     assert "Cause: cannot tell. There are too few reviewed weeks before it." in message.body
-    notice = IncidentNotice.objects.get()
+    notice = Notice.objects.get()
     assert (notice.mail_state, notice.mail_note) == (
         MailState.SENT,
         "Sent to 2 members who can decide in the project.",
@@ -313,7 +313,7 @@ def test_without_a_mail_server_it_is_said(project: Project, reviewer: User) -> N
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
-    notice = IncidentNotice.objects.get()
+    notice = Notice.objects.get()
     assert (notice.mail_state, send_due_mail(), mail.outbox) == (MailState.OFF, 0, [])
     assert "EVALAPP_EMAIL_URL" in notice.mail_note
 
@@ -332,7 +332,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_given_up(
     monkeypatch.setattr(EmailBackend, "send_messages", away)
     for _ in range(6):
         assert send_due_mail() == 0
-    notice = IncidentNotice.objects.get()
+    notice = Notice.objects.get()
     assert (notice.mail_state, notice.mail_attempts, notice.mail_note) == (
         MailState.FAILED,
         5,
@@ -365,7 +365,7 @@ def test_a_mail_whose_worker_dies_is_sent_by_the_next(
         assert begun.wait(30)
         monkeypatch.setattr(EmailBackend, "send_messages", sends)
         assert send_due_mail() == 0, "it is being sent"
-        assert IncidentNotice.objects.get().mail_state == MailState.SENDING
+        assert Notice.objects.get().mail_state == MailState.SENDING
         with connection.cursor() as database:
             # What the server sees of a worker that is killed.
             database.execute("SELECT pg_terminate_backend(%s, 10000)", workers)
@@ -373,7 +373,7 @@ def test_a_mail_whose_worker_dies_is_sent_by_the_next(
         goes_on.set()
         assert isinstance(dying.result()[0], DatabaseError)
     assert len(mail.outbox) == 1
-    notice = IncidentNotice.objects.get()
+    notice = Notice.objects.get()
     assert (notice.mail_state, notice.mail_attempts) == (MailState.SENT, 2)
 
 
@@ -384,9 +384,9 @@ def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
-    IncidentNotice.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
+    Notice.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
     assert send_due_mail() == 0
-    notice = IncidentNotice.objects.get()
+    notice = Notice.objects.get()
     assert (notice.mail_state, notice.mail_note, mail.outbox) == (MailState.FAILED, LOST, [])
 
 

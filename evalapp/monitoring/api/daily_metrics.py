@@ -7,11 +7,11 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, List, Number, Query, Text, Whole
+from evalapp.api.fields import Body, List, Number, Query, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
 from evalapp.monitoring.api.streams import StreamView
-from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC, LONGEST_STRATUM
+from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC, LONGEST_STRATUM, DailyAlert
 from evalapp.monitoring.daily.sending import GivenDay, take_daily_metrics
 from evalapp.monitoring.daily.series import DAYS, Day, series_of
 
@@ -82,6 +82,26 @@ class DailyMetricsBody(Body):
 
 class TakenDaysSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New, or in place of what was sent before.")
+
+
+class DailyAlertSerializer(ReadOnlySerializer):
+    """A daily metric past its threshold from ``day`` to ``last_day``, whose ``value`` and ``message`` it has;
+    ``ended_on``: the first day that was back.
+    """
+
+    class Meta:
+        model = DailyAlert
+        fields = (
+            "id", "metric", "label", "day", "last_day", "value", "limit", "message", "ended_on", "created_at",
+        )  # fmt: skip
+
+
+@route("streams/<int:stream_id>/daily-alerts/", "api_daily_alerts")
+class StreamDailyAlerts(StreamView):
+    @operation("List daily alerts", result=DailyAlertSerializer, paged=True)
+    def get(self, stream_id: int) -> object:
+        """Daily metrics that went past the thresholds of the stream, newest first."""
+        return self.page(self.stream(stream_id).daily_alerts.all())
 
 
 @route("streams/<int:stream_id>/daily-metrics/", "api_daily_metrics")

@@ -8,7 +8,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, Id, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
-from evalapp.monitoring.incidents.models import LONGEST_REASON, Incident, IncidentNotice, IncidentState
+from evalapp.monitoring.incidents.models import LONGEST_REASON, Incident, IncidentState, Notice
 from evalapp.monitoring.incidents.queries import incidents_of, progress_of
 from evalapp.monitoring.incidents.services import (
     accept_training_data,
@@ -23,7 +23,7 @@ class NoticeSerializer(ReadOnlySerializer):
     """An e-mail to those who decide, and what became of it."""
 
     class Meta:
-        model = IncidentNotice
+        model = Notice
         fields = ("id", "kind", "mail_state", "mail_note", "created_at")
 
 

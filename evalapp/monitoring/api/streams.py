@@ -47,7 +47,7 @@ from evalapp.webhooks.views import site_of
 
 _PLANNED = (
     "name", "description", "outputs_per_week", "overlap", "stratify_by", "sampling", "error_criterion",
-    "thresholds",
+    "thresholds", "daily_thresholds",
     "baseline_weeks", "next_sample_at", "follows_champion", "key_figures", "seed",
 )  # fmt: skip
 
@@ -55,6 +55,13 @@ _PLANNED = (
 class KeyFigureSerializer(serializers.Serializer[Any]):
     criterion = serializers.CharField(allow_blank=True)
     metric = serializers.CharField(allow_blank=True)
+
+
+class DailyThresholdSerializer(serializers.Serializer[Any]):
+    """What a daily mean (of yes or no: share, 0 to 1) must not be under, and not over; null: any."""
+
+    least = serializers.FloatField(required=False, allow_null=True, default=None)
+    highest = serializers.FloatField(required=False, allow_null=True, default=None)
 
 
 class StreamSerializer(ReadOnlySerializer):
@@ -67,6 +74,7 @@ class StreamSerializer(ReadOnlySerializer):
     candidate = serializers.IntegerField(source="candidate_id")
     events = serializers.SerializerMethodField()
     thresholds = serializers.DictField(child=serializers.FloatField())
+    daily_thresholds = serializers.DictField(child=DailyThresholdSerializer())
     key_figures = serializers.DictField(child=KeyFigureSerializer())
     created_by = CreatedByField()
 
@@ -74,8 +82,8 @@ class StreamSerializer(ReadOnlySerializer):
         model = Stream
         fields = (
             "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_per_week",
-            "overlap", "stratify_by", "sampling", "seed", "error_criterion", "thresholds", "baseline_weeks",
-            "next_sample_at",
+            "overlap", "stratify_by", "sampling", "seed", "error_criterion", "thresholds",
+            "daily_thresholds", "baseline_weeks", "next_sample_at",
             "follows_champion", "key_figures", "paused_at",
             "ended_at", "events", "created_by", "created_at",
         )  # fmt: skip
@@ -88,6 +96,11 @@ class StreamSerializer(ReadOnlySerializer):
 class KeyFigureBody(Body):
     criterion = Text(max_length=40, allow_blank=True, default="", help_text="A criterion's key.")
     metric = Text(max_length=LONGEST_METRIC, allow_blank=True, default="", help_text="Of all outputs.")
+
+
+class DailyThresholdBody(Body):
+    least = Number(required=False, default=None, allow_null=True)
+    highest = Number(required=False, default=None, allow_null=True)
 
 
 class StreamBody(Body):
@@ -105,6 +118,11 @@ class StreamBody(Body):
     )
     error_criterion = Text(max_length=40, allow_blank=True, default="")
     thresholds = serializers.DictField(child=Number(), default=dict)
+    daily_thresholds = serializers.DictField(
+        child=DailyThresholdBody(),
+        default=dict,
+        help_text="By daily metric: a day whose mean is under the least or over the highest alerts.",
+    )
     baseline_weeks = Whole(default=12, min_value=8, max_value=52)
     next_sample_at = serializers.DateTimeField(help_text="The end of the first week that is sampled.")
     key_figures = serializers.DictField(

@@ -6,14 +6,15 @@ from typing import Any
 
 from evalapp.charts.chart import Chart, finished
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.daily.series import Day, Series
+from evalapp.monitoring.daily.series import Day, DayState, Series
 
 _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
 
 
 def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
-    """Days across; a day with fewer than 30 values is hollow, one outside its limits is a diamond, the limits
-    are a band. ``deployed``: on which day which version began to serve; a line with its label.
+    """Days across; a day with fewer than 30 values is hollow, one outside its limits or past the threshold is
+    a diamond, the limits are a band, the thresholds lines. ``deployed``: on which day which version began to
+    serve; a line with its label.
     """
     import altair as alt
 
@@ -27,13 +28,13 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
         y=alt.Y("low:Q", title=title), y2="high:Q"
     )
     line = base.mark_line(strokeWidth=1.5, color=_MEAN, aria=False).encode(y=y)
-    outside = "datum.state === 'outside limits'"
+    outside = f"datum.state === '{DayState.OUTSIDE}' || datum.state === '{DayState.PAST}'"
     points = base.mark_point(filled=False, strokeWidth=1.5, opacity=1).encode(
         y=y,
         shape=alt.condition(outside, alt.value("diamond"), alt.value("circle")),
         size=alt.condition(outside, alt.value(130), alt.value(40)),
         stroke=alt.condition(outside, alt.value(_OUTSIDE), alt.value(_MEAN)),
-        fill=alt.when("datum.state === 'not tested'")
+        fill=alt.when(f"datum.state === '{DayState.NOT_TESTED}'")
         .then(alt.value("var(--surface)"))
         .when(outside)
         .then(alt.value(_OUTSIDE))
@@ -45,7 +46,7 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
             alt.Tooltip("state:N", title="State"),
         ],
     )
-    layers = [band, line, points]
+    layers = [band, *_threshold_lines(series), line, points]
     if deployed:
         marks = [{"day": day.isoformat(), "version": label} for day, label in deployed]
         starts = alt.Chart(alt.InlineData(values=marks)).encode(x=axis)
@@ -63,6 +64,16 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
     return finished(drawing, says=_says(series, deployed), columns=columns, rows=cells)
 
 
+def _threshold_lines(series: Series) -> list[Any]:
+    import altair as alt
+
+    values = [{"value": each} for each in series.threshold if each is not None]
+    if not values:
+        return []
+    lines = alt.Chart(alt.InlineData(values=values)).mark_rule(strokeDash=[6, 4], color=_OUTSIDE, aria=False)
+    return [lines.encode(y="value:Q")]
+
+
 def written(series: Series, value: float | None) -> str:
     """A value of the metric as people read it."""
     if series.is_count and value is not None:
@@ -72,7 +83,6 @@ def written(series: Series, value: float | None) -> str:
 
 def _row(series: Series, each: Day) -> dict[str, Any]:
     limits = each.limits
-    state = "not tested" if limits is None else "outside limits" if each.is_outside else "inside limits"
     return {
         "day": each.day.isoformat(),
         "value": series.value_of(each.sums),
@@ -80,7 +90,7 @@ def _row(series: Series, each: Day) -> dict[str, Any]:
         "low": limits.low if limits else None,
         "high": limits.high if limits else None,
         "limits": f"{written(series, limits.low)} to {written(series, limits.high)}" if limits else "–",
-        "state": state,
+        "state": series.state_of(each),
     }
 
 
@@ -93,6 +103,9 @@ def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
     if last is not first:
         words += f", {written(series, series.value_of(first.sums))} on {_date(first)}"
     outside = [_date(each) for each in known if each.is_outside]
+    for value, words_of in zip(series.threshold, ("least", "highest"), strict=True):
+        if value is not None:
+            words += f"; threshold: {words_of} {written(series, value)}"
     if outside:
         words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
     if deployed:

@@ -69,7 +69,7 @@ def count_batch(stream: Stream) -> int:
     if settled is None:
         return 0
     with transaction.atomic():
-        if not _alone(stream):
+        if not counts_alone(stream):
             return 0
         marks = Stream.objects.filter(pk=stream.pk).values_list("counted_events", "counted_assessments")
         so_far = Progress(*marks.get())
@@ -112,7 +112,8 @@ def _newest(stream: Stream) -> Progress:
     return Progress(events or 0, assessments or 0)
 
 
-def _alone(stream: Stream) -> bool:
+def counts_alone(stream: Stream) -> bool:
+    """Whether nobody else counts the stream's events, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s::integer)", [_COUNTING_LOCK, stream.pk])
         return bool(cursor.fetchone()[0])

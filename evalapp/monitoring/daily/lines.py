@@ -6,19 +6,31 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from evalapp.monitoring.daily.charts import written
-from evalapp.monitoring.daily.series import BASELINE_DAYS, Series, series_of
+from evalapp.monitoring.daily.models import DailyAlert
+from evalapp.monitoring.daily.series import BASELINE_DAYS, DayState, Series, series_of
 from evalapp.monitoring.models import Stream
 
 WEEK = 7
 
 
 class MetricLine(NamedTuple):
-    """A metric as the table of a stream tells it: the last week against the four before."""
+    """A metric as the table of a stream tells it: the last week against the four before; ``alert``: that it
+    is past its threshold.
+    """
 
     series: Series
     last_week: str
     before: str
     n: int
+    alert: DailyAlert | None
+
+    @property
+    def state(self) -> DayState | None:
+        """Of its last day; None where it has none, as a count."""
+        last = self.series.last
+        if last is None or self.series.is_count:
+            return None
+        return DayState.PAST if self.alert is not None else self.series.state_of(last)
 
     @property
     def is_outside(self) -> bool:
@@ -34,6 +46,7 @@ class MetricLine(NamedTuple):
 def metric_lines(stream: Stream) -> list[MetricLine]:
     """Every metric of the last five weeks; none where nothing has come in."""
     today = timezone.now().date()
+    alerts = {each.metric: each for each in stream.daily_alerts.filter(ended_on=None)}
     lines = []
     for each in series_of(stream, since=today - dt.timedelta(days=WEEK + BASELINE_DAYS), until=today):
         week = each.over(WEEK, until=today)
@@ -41,5 +54,5 @@ def metric_lines(stream: Stream) -> list[MetricLine]:
         last_week, earlier = (
             written(each, each.value_of(sums)) if sums.n else "–" for sums in (week, before)
         )
-        lines.append(MetricLine(each, last_week, earlier, week.n))
+        lines.append(MetricLine(each, last_week, earlier, week.n, alerts.get(each.metric)))
     return lines

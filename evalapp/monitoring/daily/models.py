@@ -2,12 +2,14 @@
 
 from django.db import models
 
+from evalapp.core.models import BaseModel
 from evalapp.monitoring.models import Stream
 
 ALL = ""
 """The stratum of the rows that count every event."""
 LONGEST_METRIC = 80
 LONGEST_STRATUM = 100
+LONGEST_LABEL = 100
 
 
 class DailyMetric(models.Model):
@@ -39,3 +41,38 @@ class DailyMetric(models.Model):
     @property
     def mean(self) -> float | None:
         return self.total / self.n if self.n else None
+
+
+class DailyAlert(BaseModel):
+    """A daily metric past its threshold: from ``day`` on, last on ``last_day`` with ``value``, whose
+    ``message`` tells it; until ``ended_on``, the first day that was back. ``label`` is what people call the
+    metric; ``notice`` the e-mail that told it. A metric has one that has not ended.
+    """
+
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="daily_alerts")
+    metric = models.CharField(max_length=LONGEST_METRIC)
+    label = models.CharField(max_length=LONGEST_LABEL)
+    day = models.DateField()
+    last_day = models.DateField()
+    value = models.FloatField()
+    limit = models.FloatField()
+    message = models.CharField(max_length=400)
+    ended_on = models.DateField(null=True, blank=True)
+    notice = models.ForeignKey(
+        "Notice", null=True, blank=True, on_delete=models.SET_NULL, related_name="daily_alerts"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "metric"],
+                condition=models.Q(ended_on__isnull=True),
+                name="daily_alert_one_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(last_day__gte=models.F("day")), name="daily_alert_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.message

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from evalapp.monitoring.daily.counting import ASSESSED, EVENTS, OTHER
 from evalapp.monitoring.daily.models import ALL, DailyMetric
 from evalapp.monitoring.daily.sending import SENT
 from evalapp.monitoring.daily.sums import Sums, sums_of
+from evalapp.monitoring.daily.thresholds import NO_THRESHOLD, Threshold, thresholds_of
 from evalapp.monitoring.models import Stream
 
 DAYS = 84
@@ -25,6 +27,13 @@ LIMIT = 3.0
 # Median absolute deviations in a standard deviation of normal values.
 _NORMAL = 1.4826
 _SHARES = ("rule:",)
+
+
+class DayState(StrEnum):
+    PAST = "past threshold"
+    OUTSIDE = "outside limits"
+    INSIDE = "inside limits"
+    NOT_TESTED = "not tested"
 
 
 class Limits(NamedTuple):
@@ -51,13 +60,15 @@ class Day:
 @dataclass(frozen=True)
 class Series:
     """A metric of a stream. ``label`` is what people call it; ``is_share``: its values are 0 or 1;
-    ``is_count``: what is told of a day is how many, not a mean.
+    ``is_count``: what is told of a day is how many, not a mean. ``threshold``: of the project, for all
+    outputs.
     """
 
     metric: str
     label: str
     is_share: bool
     days: Sequence[Day]
+    threshold: Threshold = NO_THRESHOLD
 
     @property
     def is_count(self) -> bool:
@@ -66,6 +77,14 @@ class Series:
     def value_of(self, sums: Sums) -> float | None:
         """What is told of the sums: the mean, of a count how many."""
         return sums.total if self.is_count else sums.mean
+
+    def state_of(self, day: Day) -> DayState:
+        """Past the threshold, which people set, before the limits, which the days before set."""
+        if day.sums.n >= FEWEST_VALUES and self.threshold.passed_by(day.sums.mean or 0.0) is not None:
+            return DayState.PAST
+        if day.limits is None:
+            return DayState.NOT_TESTED
+        return DayState.OUTSIDE if day.is_outside else DayState.INSIDE
 
     @property
     def last(self) -> Day | None:
@@ -98,9 +117,9 @@ def series_of(
     by_metric: dict[str, list[DailyMetric]] = defaultdict(list)
     for row in rows.order_by("day"):
         by_metric[row.metric].append(row)
-    labels = labels_of(stream, by_metric)
+    labels, thresholds = labels_of(stream, by_metric), thresholds_of(stream)
     return [
-        Series(name, labels[name], _is_share(found), _days(found, since))
+        Series(name, labels[name], _is_share(found), _days(found, since), thresholds.get(name, NO_THRESHOLD))
         for name, found in sorted(by_metric.items(), key=lambda pair: _place(pair[0]))
     ]
 

@@ -3,21 +3,25 @@
 import datetime as dt
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_safe
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError
-from evalapp.core.http import get_or_missing
+from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.monitoring.daily.charts import daily_chart, written
 from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.forms import ThresholdForm
 from evalapp.monitoring.daily.models import ALL
 from evalapp.monitoring.daily.series import DAYS, labels_of, series_of
+from evalapp.monitoring.daily.thresholds import set_daily_threshold
 from evalapp.monitoring.deployments.queries import starts_of
 from evalapp.monitoring.events.models import Assessment
 from evalapp.monitoring.queries import streams_of
@@ -26,10 +30,10 @@ EVENTS_ON_PAGE = 20
 DAYS_IN_TABLE = 14
 
 
-@require_safe
-@project_view(Permission.VIEW_ANALYSIS)
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.VIEW_ANALYSIS, post=Permission.EDIT_CAMPAIGNS)
 def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """One metric by day: the one in the URL, else the number of events."""
+    """One metric by day: the one in the URL, else the number of events. A POST sets its threshold."""
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
     names = list(stream.daily_metrics.filter(stratum=ALL).values_list("metric", flat=True).distinct())
     metric = request.GET.get("metric") or (EVENTS if EVENTS in names else "")
@@ -43,6 +47,14 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
     found = series_of(stream, since=since, until=today, metrics=[metric], stratum=stratum) if metric else []
     series = found[0] if found else None
     labels = labels_of(stream, names)
+    form = None
+    if series and not series.is_count and not stream.ended_at:
+        form = ThresholdForm(request.POST or None, series=series)
+        if form.is_valid():
+            with RefusalsOn(form):
+                set_daily_threshold(stream=stream, metric=metric, threshold=form.threshold(), by=request.user)
+                messages.success(request, f"The threshold of {series.label} is saved.")
+                return redirect(f"{request.path}?{urlencode({'metric': metric})}")
     context: dict[str, Any] = {
         "stream": stream,
         "metric": metric,
@@ -50,16 +62,23 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
         "metrics": [(name, labels[name]) for name in sorted(names, key=lambda name: labels[name])],
         "strata": known_strata,
         "series": series,
+        "form": form,
+        "alert": stream.daily_alerts.filter(metric=metric, ended_on=None).select_related("notice").first(),
         "chart": daily_chart(series, starts_of(stream, since=since)) if series else None,
         "days": [
-            (each, written(series, series.value_of(each.sums)), written(series, each.sums.quantile(0.95)))
+            (
+                each,
+                written(series, series.value_of(each.sums)),
+                written(series, each.sums.quantile(0.95)),
+                series.state_of(each),
+            )
             for each in list(reversed(series.days))[:DAYS_IN_TABLE]
         ]
         if series
         else [],
         "waiting": stream.event_keys.filter(pk__gt=stream.counted_events).exists(),
     }
-    return render(request, "monitoring/daily.html", context)
+    return render(request, "monitoring/daily.html", context, status=status_of(form) if form else 200)
 
 
 @require_safe

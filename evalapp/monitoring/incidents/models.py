@@ -89,14 +89,19 @@ class NoticeKind(models.TextChoices):
     WORSE = "worse", "More alerts"
     REMINDER = "reminder", "Nobody has acknowledged it"
     ENDED = "ended", "Incident ended"
+    DAILY = "daily", "Daily metrics past their thresholds"
 
 
-class IncidentNotice(BaseModel):
-    """One e-mail of an incident to those who decide in the project. ``week``: whose alerts it tells.
-    ``mail_state``: what became of it; ``mail_note``: to how many it went, or why not.
+class Notice(BaseModel):
+    """One e-mail of a stream to those who decide in the project: of an incident, or of daily alerts.
+    ``week``: whose alerts it tells. ``mail_state``: what became of it; ``mail_note``: to how many it went, or
+    why not.
     """
 
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notices")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="notices")
+    incident = models.ForeignKey(
+        Incident, null=True, blank=True, on_delete=models.CASCADE, related_name="notices"
+    )
     kind = models.CharField(max_length=8, choices=NoticeKind.choices)
     week = models.ForeignKey(WeeklySample, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     mail_state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.WAITING)
@@ -107,10 +112,17 @@ class IncidentNotice(BaseModel):
         indexes = [
             models.Index(
                 fields=["mail_state"],
-                name="incident_mail_due",
+                name="notice_mail_due",
                 condition=models.Q(mail_state__in=[MailState.WAITING, MailState.SENDING]),
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind=NoticeKind.DAILY, incident__isnull=True)
+                | (~models.Q(kind=NoticeKind.DAILY) & models.Q(incident__isnull=False)),
+                name="notice_of_incident_or_daily",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.incident_id}"
+        return f"{self.get_kind_display()}: {self.stream_id}"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from evalapp.audit.services import record
-from evalapp.monitoring.incidents.mail import notify
 from evalapp.monitoring.incidents.models import Incident, IncidentState, NoticeKind
 from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.mail import notify
 from evalapp.monitoring.models import WeeklySample
 from evalapp.monitoring.trends import CriterionTrend, Recovery
 from evalapp.webhooks.models import WebhookEvent

@@ -1,4 +1,6 @@
-"""The e-mails of an incident to those who decide: when it opens, gets worse, waits, and ends; each once."""
+"""The e-mails of a stream to those who decide, each once: when an incident opens, gets worse, waits and ends,
+and when daily metrics go past their thresholds.
+"""
 
 import datetime as dt
 import logging
@@ -16,12 +18,12 @@ from evalapp.accounts.models import User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.monitoring.incidents.models import (
     Incident,
-    IncidentNotice,
     IncidentState,
     MailState,
+    Notice,
     NoticeKind,
 )
-from evalapp.monitoring.models import WEEK, Alert, WeeklySample
+from evalapp.monitoring.models import WEEK, Alert, Stream, WeeklySample
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +36,23 @@ _GOING = (MailState.WAITING, MailState.SENDING)
 _MAIL_LOCK = 20003
 
 
-def notify(incident: Incident, kind: NoticeKind, week: WeeklySample | None = None) -> IncidentNotice:
+def notify(incident: Incident, kind: NoticeKind, week: WeeklySample | None = None) -> Notice:
     """Write the e-mail with the caller's transaction; it goes out afterwards."""
+    return _written(incident.stream, kind=kind, incident=incident, week=week)
+
+
+def notify_daily(stream: Stream) -> Notice:
+    """As `notify`, of the daily alerts that the caller then refers to it."""
+    return _written(stream, kind=NoticeKind.DAILY)
+
+
+def _written(stream: Stream, **of: object) -> Notice:
     is_configured = bool(settings.SENDS_MAIL)
-    return IncidentNotice.objects.create(
-        incident=incident,
-        kind=kind,
-        week=week,
+    return Notice.objects.create(
+        stream=stream,
         mail_state=MailState.WAITING if is_configured else MailState.OFF,
         mail_note="" if is_configured else NO_MAIL,
+        **of,
     )
 
 
@@ -78,14 +88,14 @@ def send_due_mail() -> int:
     One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker
     died while it sent: it may arrive twice, and is never lost without a word.
     """
-    going = IncidentNotice.objects.filter(mail_state__in=_GOING).select_related(
-        "incident__stream__project", "incident__opened_in", "week"
+    going = Notice.objects.filter(mail_state__in=_GOING).select_related(
+        "stream__project", "incident__opened_in", "incident__stream", "week"
     )
     return sum(_claim(notice) and _send_once(notice) for notice in going.order_by("pk")[:100])
 
 
 @transaction.atomic
-def _claim(notice: IncidentNotice) -> bool:
+def _claim(notice: Notice) -> bool:
     """Count an attempt, unless another worker is at it or has been since the notice was read.
 
     The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it
@@ -102,34 +112,34 @@ def _claim(notice: IncidentNotice) -> bool:
 
 
 @transaction.atomic
-def _send_once(notice: IncidentNotice) -> bool:
+def _send_once(notice: Notice) -> bool:
     _locked(notice, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
     # Another may have taken it for lost before the lock was ours.
     return _as_read(notice).exists() and _send(notice)
 
 
-def _locked(notice: IncidentNotice, statement: str) -> bool:
+def _locked(notice: Notice, statement: str) -> bool:
     with connection.cursor() as database:
         database.execute(statement, [_MAIL_LOCK, notice.pk % 2**31])
         return bool(database.fetchone()[0])
 
 
-def _as_read(notice: IncidentNotice) -> QuerySet[IncidentNotice]:
-    return IncidentNotice.objects.filter(
+def _as_read(notice: Notice) -> QuerySet[Notice]:
+    return Notice.objects.filter(
         pk=notice.pk, mail_state=notice.mail_state, mail_attempts=notice.mail_attempts
     )
 
 
-def _send(notice: IncidentNotice) -> bool:
-    incident, stream = notice.incident, notice.incident.stream
-    people = _deciders(incident)
+def _send(notice: Notice) -> bool:
+    stream = notice.stream
+    people = _deciders(stream)
     if not people:
         _note(notice, MailState.FAILED, "No member who can decide in this project has an active account.")
         return False
-    link = stream.site + reverse("incident_detail", args=[stream.project.slug, stream.pk, incident.pk])
+    words, path = _contents(notice)
     message = EmailMessage(
         subject=f"{stream.project}: {_subject(notice)}"[:200],
-        body="\n\n".join([*_paragraphs(notice), f"Timeline and next steps: {link}\n"]),
+        body=f"{words}{stream.site}{path}\n",
         # Nobody sees the others' URLs.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.
@@ -138,7 +148,7 @@ def _send(notice: IncidentNotice) -> bool:
     try:
         message.send()
     except (OSError, smtplib.SMTPException) as error:
-        logger.warning("The e-mail of incident %s is not sent: %s", incident.pk, error)
+        logger.warning("The e-mail %s of stream %s is not sent: %s", notice.pk, stream.pk, error)
         is_last = notice.mail_attempts >= MOST_ATTEMPTS
         _note(notice, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
         return False
@@ -151,18 +161,31 @@ def _send(notice: IncidentNotice) -> bool:
     return True
 
 
-def _subject(notice: IncidentNotice) -> str:
+def _contents(notice: Notice) -> tuple[str, str]:
+    """What it says before its link, and the path of the link."""
+    slug = notice.stream.project.slug
+    if notice.incident is None:
+        words = "\n\n".join(notice.daily_alerts.order_by("pk").values_list("message", flat=True))
+        return f"{words}\n\nDaily metrics: ", reverse("stream_detail", args=[slug, notice.stream.pk])
+    words = "\n\n".join(_paragraphs(notice, notice.incident))
+    path = reverse("incident_detail", args=[slug, notice.stream.pk, notice.incident.pk])
+    return f"{words}\n\nTimeline and next steps: ", path
+
+
+def _subject(notice: Notice) -> str:
     incident = notice.incident
+    if incident is None:
+        names = ", ".join(notice.daily_alerts.order_by("pk").values_list("label", flat=True))
+        return f"{names} of {notice.stream} past the threshold"
     if notice.kind == NoticeKind.ENDED:
         return f"{incident.stream} has recovered"
-    names = ", ".join(dict.fromkeys(alert.criterion_name for alert in _alerts(notice)))
+    names = ", ".join(dict.fromkeys(alert.criterion_name for alert in _alerts(notice, incident)))
     if notice.kind == NoticeKind.REMINDER:
         return f"{names} of {incident.stream}: nobody has acknowledged the incident"
     return f"{names} of {incident.stream} got worse"
 
 
-def _paragraphs(notice: IncidentNotice) -> Iterator[str]:
-    incident = notice.incident
+def _paragraphs(notice: Notice, incident: Incident) -> Iterator[str]:
     if notice.kind == NoticeKind.ENDED:
         yield (
             f"{incident.stream} has recovered: the last three weeks of each criterion that alerted are back."
@@ -172,23 +195,23 @@ def _paragraphs(notice: IncidentNotice) -> Iterator[str]:
         yield f"Nobody has acknowledged the incident since {incident.opened_in} yet."
     elif notice.kind == NoticeKind.WORSE:
         yield f"The incident since {incident.opened_in} has got worse."
-    for alert in _alerts(notice):
+    for alert in _alerts(notice, incident):
         yield f"{alert.message}\nCause: {alert.get_cause_display().lower()}. {alert.cause_reason}"
 
 
-def _alerts(notice: IncidentNotice) -> QuerySet[Alert]:
+def _alerts(notice: Notice, incident: Incident) -> QuerySet[Alert]:
     """Those of its week, or where it has none, of the incident."""
-    alerts = notice.incident.alerts.order_by("pk")
+    alerts = incident.alerts.order_by("pk")
     return alerts if notice.week_id is None else alerts.filter(weekly_sample=notice.week_id)
 
 
-def _note(notice: IncidentNotice, state: MailState, note: str) -> None:
+def _note(notice: Notice, state: MailState, note: str) -> None:
     """Write down what came of the attempt, unless it was taken for lost and another has been made."""
     _as_read(notice).update(mail_state=state, mail_note=note)
 
 
-def _deciders(incident: Incident) -> Sequence[User]:
+def _deciders(stream: Stream) -> Sequence[User]:
     roles = [role for role, permissions in PERMISSIONS.items() if Permission.DECIDE in permissions]
-    members = incident.stream.project.memberships.filter(role__in=roles).values("user")
+    members = stream.project.memberships.filter(role__in=roles).values("user")
     people = User.objects.filter(pk__in=members, is_active=True, is_simulated=False).exclude(email="")
     return list(people.order_by("pk"))

@@ -1,0 +1,76 @@
+"""The values of a daily metric past which it alerts, as people of the project set them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.core.errors import InvalidError
+from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.models import LONGEST_METRIC
+from evalapp.monitoring.locks import lock_unended
+from evalapp.monitoring.models import Stream
+
+MOST_THRESHOLDS = 50
+
+
+class Threshold(NamedTuple):
+    """The least and the highest daily mean (of yes or no: share, 0 to 1) that are fine; None: any."""
+
+    least: float | None = None
+    highest: float | None = None
+
+    def passed_by(self, value: float) -> float | None:
+        """Which of the two the value went past."""
+        if self.least is not None and value < self.least:
+            return self.least
+        return self.highest if self.highest is not None and value > self.highest else None
+
+
+NO_THRESHOLD = Threshold()
+
+
+def thresholds_of(stream: Stream) -> dict[str, Threshold]:
+    """By the metric's name."""
+    return {metric: Threshold(**values) for metric, values in stream.daily_thresholds.items()}
+
+
+def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """As a stream holds them: metric → {"least", "highest"}, without what is None. Raises InvalidError, of
+    the field ``daily_thresholds``, for a metric that has no mean, and for limits that no value can keep.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for metric, values in given.items():
+        limits = {name: float(values[name]) for name in Threshold._fields if values.get(name) is not None}
+        if not all(map(math.isfinite, limits.values())):
+            raise _invalid(f"The thresholds of “{metric[:40]}” are no numbers.")
+        if len(limits) == len(Threshold._fields) and limits["least"] > limits["highest"]:
+            raise _invalid(f"The least value of “{metric[:40]}” must not be over the highest.")
+        if not metric or metric == EVENTS or len(metric) > LONGEST_METRIC:
+            raise _invalid(f"“{metric[:40]}” is no daily metric with a mean.")
+        if limits:
+            found[metric] = limits
+    if len(found) > MOST_THRESHOLDS:
+        raise _invalid(f"A stream has thresholds of at most {MOST_THRESHOLDS} daily metrics.")
+    return found
+
+
+@transaction.atomic
+def set_daily_threshold(*, stream: Stream, metric: str, threshold: Threshold, by: User | None) -> None:
+    """Alert where a day's mean of the metric goes past it; of two None: never. Raises as
+    `checked_daily_thresholds`, and ConflictError once the stream has ended.
+    """
+    locked = lock_unended(stream)
+    locked.daily_thresholds = checked_daily_thresholds(
+        {**locked.daily_thresholds, metric: threshold._asdict()}
+    )
+    locked.save(update_fields=["daily_thresholds"])
+    data = {"metric": metric, **locked.daily_thresholds.get(metric, {})}
+    record("stream.daily_threshold_set", by=by, obj=stream, project=stream.project, data=data)
+
+
+def _invalid(message: str) -> InvalidError:
+    return InvalidError(message, field="daily_thresholds")
