@@ -110,7 +110,7 @@ def test_several_metrics_of_a_day_are_one_mail(stream: Stream, manager: User) ->
     assert raise_daily_alerts() == 2
     send_due_mail()
     (message,) = mail.outbox
-    assert "under the threshold of 50" in message.body and "over the threshold of 10%" in message.body
+    assert "under the threshold of 50." in message.body and "over the threshold of 10%" in message.body
 
 
 def test_an_alert_ends_with_its_threshold_and_with_its_stream(stream: Stream, manager: User) -> None:
@@ -131,7 +131,7 @@ def test_a_manager_sets_a_threshold_where_the_metric_is_seen(
     address = f"/projects/{project.slug}/monitor/{stream.pk}/daily-metrics/?metric={UNSUPPORTED}"
     client = client_of(manager)
     page = client.get(address).content.decode()
-    assert "Alert over (%)" in page and 'value="10.0"' in page
+    assert "Alert over (%)" in page and 'value="10"' in page
     assert client.post(address, {"least": "", "highest": "12,5 %"}).status_code == 400
     refused = client.post(address, {"least": "30", "highest": "20"})
     assert refused.status_code == 400 and "must not be over the highest" in refused.content.decode()
@@ -144,7 +144,7 @@ def test_a_manager_sets_a_threshold_where_the_metric_is_seen(
     page = client.get(address).content.decode()
     assert "14% of 100 outputs" in page and "Past threshold" in page
     page = client.get(f"/projects/{project.slug}/monitor/{stream.pk}/").content.decode()
-    assert "Unsupported numbers</a> is past its threshold" in page
+    assert "over the threshold of 12.5%" in page and "Unsupported numbers by day</a>" in page
     assert "Daily alert" in client.get(f"/projects/{project.slug}/monitor/").content.decode()
 
     reader = client_of(engineer)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from evalapp.core.number_format import as_text
-from evalapp.monitoring.daily.charts import written
+from evalapp.monitoring.daily.charts import limit_written, written
 from evalapp.monitoring.daily.counting import counts_alone
 from evalapp.monitoring.daily.models import DailyAlert
 from evalapp.monitoring.daily.series import FEWEST_VALUES, Day, Series, series_of
@@ -103,7 +103,7 @@ def _message(series: Series, day: Day, value: float, limit: float) -> str:
     side = "under" if value < limit else "over"
     return (
         f"{series.label}: {written(series, value)} {of} {as_text(day.sums.n)} outputs on"
-        f" {day.day.day} {day.day:%B}, {side} the threshold of {written(series, limit)}."
+        f" {day.day.day} {day.day:%B}, {side} the threshold of {limit_written(series, limit)}."
     )
 
 

@@ -81,6 +81,11 @@ def written(series: Series, value: float | None) -> str:
     return as_percent(value) if series.is_share else as_text(value, digits=2)
 
 
+def limit_written(series: Series, value: float) -> str:
+    """A threshold as it was set, not rounded."""
+    return f"{round(value * 100, 6):g}%" if series.is_share else f"{value:,.10g}"
+
+
 def _row(series: Series, each: Day) -> dict[str, Any]:
     limits = each.limits
     return {
@@ -103,9 +108,9 @@ def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
     if last is not first:
         words += f", {written(series, series.value_of(first.sums))} on {_date(first)}"
     outside = [_date(each) for each in known if each.is_outside]
-    for value, words_of in zip(series.threshold, ("least", "highest"), strict=True):
+    for value, side in zip(series.threshold, ("under", "over"), strict=True):
         if value is not None:
-            words += f"; threshold: {words_of} {written(series, value)}"
+            words += f"; alerts {side} {limit_written(series, value)}"
     if outside:
         words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
     if deployed:

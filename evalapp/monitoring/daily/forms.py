@@ -23,7 +23,7 @@ class ThresholdForm(forms.Form):
             if series.is_share:
                 field.label = f"{field.label} (%)"
             if value is not None:
-                self.initial[name] = round(value * self._scale, 6)
+                self.initial[name] = f"{round(value * self._scale, 6):g}"
 
     def threshold(self) -> Threshold:
         values = {name: self.cleaned_data[name] for name in Threshold._fields}
