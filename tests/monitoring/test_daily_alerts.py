@@ -19,6 +19,7 @@ from evalapp.monitoring.services import end_stream
 from evalapp.webhooks.models import WebhookDelivery, WebhookEndpoint
 from evalapp.webhooks.payloads import body_of
 from tests.api.conftest import problem_in, program_of
+from tests.at_once import at_once
 from tests.cast import client_of
 from tests.monitoring.making import make_stream
 
@@ -111,6 +112,13 @@ def test_several_metrics_of_a_day_are_one_mail(stream: Stream, manager: User) ->
     send_due_mail()
     (message,) = mail.outbox
     assert "under the threshold of 50." in message.body and "over the threshold of 10%" in message.body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_look_at_once_tell_it_once(stream: Stream) -> None:
+    day_of(stream, 1, 0.2)
+    assert sorted(at_once(3, lambda _: raise_daily_alerts())) == [0, 0, 1]
+    assert Notice.objects.count() == 1
 
 
 def test_an_alert_ends_with_its_threshold_and_with_its_stream(stream: Stream, manager: User) -> None:
