@@ -86,7 +86,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "evalapp.core.cache.ValkeyCache",
         "LOCATION": ENVIRONMENT.redis_url,
         "KEY_PREFIX": "evalapp",
     }

@@ -1,6 +1,7 @@
 """Limits that all web processes share: requests a minute, and wrong tokens from one address."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.core.cache import cache
@@ -73,10 +74,10 @@ class WrongTokens:
 
 def count_up(key: str, *, seconds: float) -> int:
     """One more; the count vanishes ``seconds`` after its first."""
+    # Most often there is a count already.
+    with suppress(ValueError):
+        return int(cache.incr(key))
     if cache.add(key, 1, int(seconds)):
         return 1
-    try:
-        return int(cache.incr(key))
-    except ValueError:  # it vanished between the two
-        cache.set(key, 1, int(seconds))
-        return 1
+    # Somebody else was first just now.
+    return int(cache.incr(key))
