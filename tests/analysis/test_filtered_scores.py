@@ -267,7 +267,7 @@ def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, mana
     assert by_name["Total"].difference.difference.value == pytest.approx(difference / 4)
     assert by_name["Total"].is_total
     page = client_of(manager).get(f"{address(campaign)}who-is-better/").text
-    assert "Won" in page and "Tied" in page
+    assert "Won–tied–lost" in page and "10–0–2" in page
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/differences/"
     told = program_of(manager).get(path).json()["results"]
     assert [row["criterion"] for row in told if row["is_total"]] == ["total"]
