@@ -8,8 +8,8 @@ from tests.installations import Running, eventually, temporary_installation
 
 pytestmark = pytest.mark.verification
 
-# On two idle cores it ends within 20 minutes; other work on the machine may double that.
-PATIENCE_SECONDS = 3000
+# On two idle cores it ends within 20 minutes; beside other work it takes longer, and it must end.
+PATIENCE_SECONDS = 4 * 3600
 
 FIGURES = """
 import json
