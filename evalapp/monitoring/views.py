@@ -29,6 +29,7 @@ from evalapp.monitoring.forms import EventsForm, StreamForm, StreamTokenForm
 from evalapp.monitoring.incidents.queries import incidents_of
 from evalapp.monitoring.key_figures import key_figures_of
 from evalapp.monitoring.models import Stream, WeeklyMetric, WeeklySampleState
+from evalapp.monitoring.otlp.refused import refused_spans
 from evalapp.monitoring.queries import (
     followed_criteria,
     streams_of,
@@ -239,6 +240,7 @@ def _render_import(
         "secret": secret,
         "tokens": tokens_of_stream(stream),
         "address": f"{site_of(request)}/api/v1",
+        "refused": refused_spans(stream),
     }
     return render(request, "monitoring/import.html", context, status=status)
 

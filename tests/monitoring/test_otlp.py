@@ -24,6 +24,7 @@ from evalapp.monitoring.models import Stream
 from evalapp.monitoring.otlp.requests import unpacked
 from evalapp.monitoring.services import end_stream
 from tests.api.conftest import Program, program_of
+from tests.cast import client_of
 from tests.monitoring.making import make_stream
 from tests.monitoring.spans import Instrumented, answer, as_json, attributes_of, text_message
 
@@ -149,7 +150,7 @@ def test_the_real_exporter_sends_to_the_server(
 
 
 def test_what_is_no_model_call_or_has_no_messages_is_told(
-    program: Program, stream: Stream, app: Instrumented
+    program: Program, stream: Stream, app: Instrumented, engineer: User
 ) -> None:
     with app.tracer.start_as_current_span("GET /chat"):
         with app.tracer.start_as_current_span("agent", attributes={"gen_ai.operation.name": "invoke_agent"}):
@@ -168,6 +169,9 @@ def test_what_is_no_model_call_or_has_no_messages_is_told(
     assert stream.events.get().text == "Yes."
     answered = send(program, stream, json.dumps(as_json(app.request())).encode(), "application/json").json()
     assert answered == {"partialSuccess": {"rejectedSpans": "5", "errorMessage": message}}
+    # The exporter does not show it; the page on which somebody sets it up does.
+    page = client_of(engineer).get(f"/projects/{stream.project.slug}/monitor/{stream.pk}/import/").text
+    assert "Refused spans</dt><dd>5, " in page and "There is no role “pirate”" in page
 
 
 def test_steps_of_an_agent_that_the_next_call_repeats_are_part_of_it(

@@ -19,6 +19,7 @@ from evalapp.api.throttling import EventsThrottle
 from evalapp.core.errors import InvalidError, TooLargeError
 from evalapp.core.http import get_or_missing, number_of
 from evalapp.monitoring.models import Stream
+from evalapp.monitoring.otlp.refused import note_refused_spans
 from evalapp.monitoring.otlp.requests import (
     JSON,
     PROTOBUF,
@@ -106,6 +107,8 @@ class OtlpTraces(ApiView):
         if not isinstance(request, ExportTraceServiceRequest):
             request = ExportTraceServiceRequest()
         taken = take_spans(stream=stream, request=request)
+        if taken.rejected:
+            note_refused_spans(stream, taken.rejected, taken.message)
         answer = answer_of(taken.rejected, taken.message)
         if self._is_protobuf():
             return HttpResponse(answer.SerializeToString(), content_type=PROTOBUF)
