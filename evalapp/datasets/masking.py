@@ -128,10 +128,8 @@ def masked_row(
     changes = {text: masks.masked(text) for text in texts}
     own_id = next(iter(id_columns(row.metadata)), None)
     name = row.metadata.get(own_id) if own_id is not None else None
-    named_by = [text for text in (row.group_key, name) if isinstance(text, str) and text]
-    if all(text == masked for text, masked in changes.items()) and all(
-        pseudonym(text) == text for text in named_by
-    ):
+    pseudonyms = {text: pseudonym(text) for text in (row.group_key, name) if isinstance(text, str) and text}
+    if all(text == masked for each in (changes, pseudonyms) for text, masked in each.items()):
         return MaskedRow(row, masks.originals)
 
     def mask(text: str) -> str:
