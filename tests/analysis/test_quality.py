@@ -319,7 +319,7 @@ def test_items_taken_and_left_again_are_listed(
     for _ in range(8):
         next(walk(campaign, reviewer))
         Assignment.objects.filter(campaign=campaign, state=AssignmentState.IN_PROGRESS).update(
-            lease_expires_at=timezone.now() - timedelta(minutes=1)
+            lease_expires_at=timezone.now() - timedelta(hours=1)
         )
         return_lapsed_assignments(campaign=campaign)
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")

@@ -74,7 +74,7 @@ def test_a_token_that_ended_opens_nothing(owner: User) -> None:
     made = create_api_token(user=owner, name="Nightly", by=owner)
     program = Program(made.secret)
     assert program.get("me/").status_code == 200
-    ApiToken.objects.filter(pk=made.token.pk).update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    ApiToken.objects.filter(pk=made.token.pk).update(expires_at=timezone.now() - dt.timedelta(hours=1))
     assert program.get("me/").status_code == 401
     ApiToken.objects.filter(pk=made.token.pk).update(expires_at=timezone.now() + dt.timedelta(hours=1))
     assert program.get("me/").status_code == 200

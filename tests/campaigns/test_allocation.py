@@ -50,7 +50,7 @@ def walk(campaign, user):
 
 def lapse(**lookup):
     Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, **lookup).update(
-        lease_expires_at=timezone.now() - timedelta(minutes=1)
+        lease_expires_at=timezone.now() - timedelta(hours=1)
     )
 
 

@@ -129,7 +129,7 @@ def test_after_the_deadline_nothing_is_handed_out_until_it_is_moved(
 ) -> None:
     campaign = make_open_campaign(project, [reviewer], rows=3, candidates=1, overlap=1)
     shown = next_for(campaign, reviewer)
-    Campaign.objects.update(deadline=timezone.now() - timedelta(minutes=1))
+    Campaign.objects.update(deadline=timezone.now() - timedelta(hours=1))
     assert next_for(campaign, reviewer).reason == NoWorkReason.DEADLINE_PASSED
     # What is on the screen is still taken.
     fill(campaign, reviewer, shown)

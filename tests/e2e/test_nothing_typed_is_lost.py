@@ -213,7 +213,7 @@ def test_a_session_that_expired(desk: Desk, context: BrowserContext) -> None:
 
 def end_the_lease(desk: Desk) -> None:
     held = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, reviewer=desk.person)
-    held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    held.update(lease_expires_at=timezone.now() - timedelta(hours=1))
     return_lapsed_assignments(campaign=desk.campaign)
 
 

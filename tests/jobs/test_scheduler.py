@@ -44,7 +44,7 @@ def test_a_lost_job_is_found_without_a_message(
         title="Silent",
         state=JobState.RUNNING,
         attempt=1,
-        lease_expires_at=timezone.now() - timedelta(seconds=1),
+        lease_expires_at=timezone.now() - timedelta(hours=1),
     )
     clock.apply_entry(clock.schedule["reap-lost-jobs"])
     job.refresh_from_db()

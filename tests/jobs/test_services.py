@@ -37,7 +37,7 @@ def make_job(project: Project, by: User, **fields: object) -> Job:
 
 
 def expire(job: Job) -> None:
-    Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(hours=1))
 
 
 def test_the_message_is_published_on_commit_and_the_write_audited(

@@ -132,7 +132,7 @@ def test_a_late_writer_is_fenced(job: Job) -> None:
     """The first attempt stalls, is reaped and taken over; what it then writes is refused."""
 
     def stalled(work: Work) -> dict[str, str]:
-        Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+        Job.objects.filter(pk=job.pk).update(lease_expires_at=timezone.now() - timedelta(hours=1))
         reap_lost_jobs()
         carry_out(job.pk, lambda second: {"by": "second"}, task=TASK)
         with pytest.raises(LeaseLost), transaction.atomic():

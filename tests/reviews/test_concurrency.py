@@ -125,7 +125,7 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
             if chance.random() < 0.2:
                 # Whoever holds it now: time passes for anybody.
                 Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
-                    lease_expires_at=timezone.now() - timedelta(seconds=1)
+                    lease_expires_at=timezone.now() - timedelta(hours=1)
                 )
             if chance.random() < 0.1:
                 continue
@@ -139,7 +139,7 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
     assert [result for result in results if isinstance(result, Exception)] == []
     # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
     Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).update(
-        lease_expires_at=timezone.now() - timedelta(seconds=1)
+        lease_expires_at=timezone.now() - timedelta(hours=1)
     )
     return_lapsed_assignments()
     for person in people:
@@ -307,7 +307,7 @@ def _rate(campaign, person, chance):
         return_lapsed_assignments()
     elif chance.random() < 0.1:
         Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
-            lease_expires_at=timezone.now() - timedelta(seconds=1)
+            lease_expires_at=timezone.now() - timedelta(hours=1)
         )
     else:
         with suppress(ConflictError):
@@ -361,7 +361,7 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
     # Nothing is stuck: what a quota left half-way goes on once it is raised.
     Campaign.objects.update(quota=None)
     Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).update(
-        lease_expires_at=timezone.now() - timedelta(seconds=1)
+        lease_expires_at=timezone.now() - timedelta(hours=1)
     )
     return_lapsed_assignments()
     for _ in range(2):

@@ -81,7 +81,7 @@ def work(campaign: Campaign, user: User, seed: int) -> Account:
             continue
         if chance.random() < ENDED_LEASES:
             Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
-                lease_expires_at=timezone.now() - timedelta(seconds=1)
+                lease_expires_at=timezone.now() - timedelta(hours=1)
             )
             if chance.random() < 0.5:
                 return_lapsed_assignments(campaign=campaign)

@@ -114,7 +114,7 @@ def test_helpers_share_the_parts_and_a_lost_leader_is_replaced_by_another_machin
     assert run.outputs.count() == 0, "answers are taken in all together"
     leader.send_signal(signal.SIGKILL)
     leader.wait()
-    Job.objects.filter(pk=run.job_id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    Job.objects.filter(pk=run.job_id).update(lease_expires_at=timezone.now() - timedelta(hours=1))
     reap_lost_jobs()
     assert start(["-c", LEADER, str(run.job_id)], third.home, python, **third.variables).wait(60) == 0
 

@@ -40,7 +40,7 @@ def again(delivery) -> WebhookDelivery:
 
 def make_due(delivery) -> None:
     WebhookDelivery.objects.filter(pk=delivery.pk).update(
-        next_attempt_at=timezone.now() - dt.timedelta(seconds=1)
+        next_attempt_at=timezone.now() - dt.timedelta(hours=1)
     )
 
 

@@ -126,7 +126,7 @@ def judge_all_at_once(campaign, people):
 
 def lapse(**lookup):
     held = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, **lookup)
-    held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    held.update(lease_expires_at=timezone.now() - timedelta(hours=1))
 
 
 def test_of_two_who_rule_at_once_one_does_and_the_other_is_told(disputed, manager, owner) -> None:
