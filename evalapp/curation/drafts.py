@@ -230,6 +230,9 @@ def _proposed(
         row = with_changes(example_row(example), changes)
         changes |= masked_fields(row, finding.spans, changes, rules_of(draft.base.dataset.project))
     elif finding.proposal == Proposal.CHANGE:
+        # It knows nothing of what was changed before, which may have been masked.
+        if any(changes.get(field, value) != value for field, value in finding.changes.items()):
+            return None
         changes |= finding.changes
     if changes and example.conversation is not None and not _can_be(example, changes):
         return None

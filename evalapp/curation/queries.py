@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast
 
 from evalapp.accounts.models import Project
 from evalapp.core.word_changes import WordChanges, word_changes
@@ -19,7 +20,7 @@ _EXCERPT = 200
 
 
 class KindSummary(NamedTuple):
-    """Findings of one kind: all, those that were kept, and those whose row the open draft edits.
+    """Findings of one kind: all, those that were kept, and those that the open draft settles.
     ``unchecked`` says why the kind was not looked for.
     """
 
@@ -66,10 +67,8 @@ def kinds_of(check: HealthCheck) -> list[KindSummary]:
     kept = Counter(check.findings.filter(is_kept=True).values_list("kind", flat=True))
     drafted: Counter[str] = Counter()
     if draft is not None:
-        rows = draft.edits.values("example")
-        drafted = Counter(
-            check.findings.filter(is_kept=False, example__in=rows).values_list("kind", flat=True)
-        )
+        settled = check.findings.filter(_settled_in(draft), is_kept=False)
+        drafted = Counter(settled.values_list("kind", flat=True))
     proposals: dict[str, set[str]] = {}
     for kind, proposal in check.findings.values_list("kind", "proposal").distinct():
         proposals.setdefault(kind, set()).add(proposal)
@@ -95,14 +94,30 @@ def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[
     if kind:
         found = found.filter(kind=kind)
     draft = open_draft_of(check.version)
-    edited = draft.edits.values("example") if draft is not None else RowEdit.objects.none().values("example")
+    settled = Q(pk__in=[]) if draft is None else _settled_in(draft)
     if show == "kept":
         return found.filter(is_kept=True)
     if show == "drafted":
-        return found.filter(is_kept=False, example__in=edited)
+        return found.filter(settled, is_kept=False)
     if show == "open":
-        return found.filter(is_kept=False).exclude(example__in=edited, example__isnull=False)
+        return found.filter(~settled, is_kept=False)
     return found
+
+
+def _settled_in(draft: DatasetDraft) -> Q:
+    """Findings whose row goes, was edited by hand, or was changed as they propose. A change for another
+    finding settles nothing: a row that is masked still has its broken answer.
+    """
+    edits = draft.edits.filter(example=OuterRef("example"))
+    of_any = edits.filter(
+        Q(operation__in=[Operation.DROP, Operation.MERGE]) | Q(kind="") | Q(kind=OuterRef("kind"))
+    )
+    masked = edits.annotate(words=Cast("changes", TextField())).filter(words__contains="⟨")
+    return (
+        Q(Exists(of_any))
+        | Q(Exists(edits.filter(changes__contains=OuterRef("changes"))), proposal=Proposal.CHANGE)
+        | Q(Exists(masked), proposal=Proposal.MASK)
+    )
 
 
 class Piece(NamedTuple):
@@ -133,8 +148,8 @@ def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[Show
     numbers = {number for finding in findings for number in finding.other_rows[:1]}
     others = {each.row_number: each for each in check.version.examples.filter(row_number__in=numbers)}
     draft = open_draft_of(check.version)
-    rows = [finding.example_id for finding in findings if finding.example_id]
-    edited = set(draft.edits.filter(example__in=rows).values_list("example", flat=True)) if draft else set()
+    shown = check.findings.filter(pk__in=[finding.pk for finding in findings])
+    settled = set(shown.filter(_settled_in(draft)).values_list("pk", flat=True)) if draft else set()
     return [
         ShownFinding(
             finding=finding,
@@ -143,7 +158,7 @@ def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[Show
             other=(other := others.get(next(iter(finding.other_rows), 0))),
             differences=_differences(finding.example, other) if finding.example and other else [],
             changes=changed_texts(finding.example, finding.changes) if finding.example else [],
-            is_drafted=finding.example_id in edited,
+            is_drafted=finding.pk in settled,
         )
         for finding in findings
     ]

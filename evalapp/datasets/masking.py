@@ -1,5 +1,6 @@
 """Personal data in a row replaced by placeholders such as ⟨NAME 1⟩. Pure."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ Originals = dict[str, list[str]]
 
 _NAME = "NAME"
 _FEWEST_LETTERS = 3
+_ESCAPES = re.compile(r"(?<!\\)(?:\\u[0-9a-fA-F]{4})+")
 _PLACEHOLDER = re.compile(r"⟨([A-Z][A-Z ]*) (\d{1,6})⟩")
 
 
@@ -123,9 +125,12 @@ def masked_row(
     and what names it in its metadata, become their ``pseudonym``: the same for the same text in every row, so
     that groups stay groups and rows can be told apart.
     """
-    texts = dict.fromkeys(_texts_of(row))
-    masks = Masks(((text, personal_spans(text, rules)) for text in texts), known)
-    changes = {text: masks.masked(text) for text in texts}
+    plain = {text: _unescaped(text) for text in _texts_of(row)}
+    masks = Masks(((text, personal_spans(text, rules)) for text in plain.values()), known)
+    masked_texts = {text: masks.masked(text) for text in plain.values()}
+    changes = {
+        text: text if masked_texts[read] == read else masked_texts[read] for text, read in plain.items()
+    }
     own_id = next(iter(id_columns(row.metadata)), None)
     name = row.metadata.get(own_id) if own_id is not None else None
     pseudonyms = {text: pseudonym(text) for text in (row.group_key, name) if isinstance(text, str) and text}
@@ -181,6 +186,17 @@ def _texts_of(row: ExampleRow) -> Iterator[str]:
     for value in (row.metadata, row.pairs, row.rated, row.provenance.get("imported")):
         yield from every_text(value)
     yield from every_text(row.conversation, is_form=True)
+
+
+def _unescaped(text: str) -> str:
+    """The text with letters in place of JSON's escapes of them, in which tools often answer."""
+    return _ESCAPES.sub(_letters_of, text) if "\\u" in text else text
+
+
+def _letters_of(match: re.Match[str]) -> str:
+    letters = str(json.loads(f'"{match[0]}"'))
+    # Escapes that JSON needs stay, and halves of a letter.
+    return letters if letters.isprintable() and not any(map(str.isascii, letters)) else match[0]
 
 
 def _people(names: Sequence[str]) -> re.Pattern[str] | None:

@@ -153,6 +153,9 @@ def _set(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
 
 def _reason(verdict: Verdict, mix: InputMix) -> str:
     words = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
+    if verdict.perhaps:
+        people = User.objects.filter(pk__in=list(verdict.perhaps)).order_by("pk")
+        words += f" It may have been {' or '.join(map(str, people))}."
     if mix.far:
         words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
     if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.told_in is not None:

@@ -43,7 +43,7 @@ class KeyFigure:
     def state(self) -> str:
         """*alert* where people's metric is past its threshold or drifts, or the metric of all outputs is past
         its own; *watch* where people's is and the last week alone is back, or where the metric of all outputs
-        left its limits on the last day; *unknown* where neither is tested; else *fine*.
+        left its limits on the last day; *unknown* without a figure by people; else *fine*.
         """
         if self.all_outputs is not None and self.all_outputs.alert is not None:
             return ALERT
@@ -51,8 +51,10 @@ class KeyFigure:
             return WATCH if self.people.is_week_back else ALERT
         if self.all_outputs is not None and self.all_outputs.is_outside:
             return WATCH
-        is_tested = self.people is not None and self.people.is_enough
-        return FINE if is_tested or (self.all_outputs and self.all_outputs.is_tested) else UNKNOWN
+        if self.people is None:
+            return UNKNOWN
+        is_tested = self.people.is_enough or (self.all_outputs is not None and self.all_outputs.is_tested)
+        return FINE if is_tested else UNKNOWN
 
 
 def key_figures_of(

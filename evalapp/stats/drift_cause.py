@@ -37,16 +37,18 @@ class Cause(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """``cause`` with the ``evidence`` of the window that tells it (of the longest one where none does; None
-    where there is none), and why in ``reason``. ``reviewer``: who, of one reviewer. ``also``: causes that the
-    same window shows beside it, or that it cannot be told from. ``told_in``: after so many weeks of a window
-    a change of the model as large as ``evidence.adjusted`` is told in four of five cases, if anchors are as
-    many as they were; None where that is later than the longest window, or without anchors.
+    where there is none), and why in ``reason``. ``reviewer``: who, of one reviewer; ``perhaps``: two of whom
+    one moved, where it is not told which. ``also``: causes that the same window shows beside it, or that it
+    cannot be told from. ``told_in``: after so many weeks of a window a change of the model as large as
+    ``evidence.adjusted`` is told in four of five cases, if anchors are as many as they were; None where that
+    is later than the longest window, or without anchors.
     """
 
     cause: Cause
     evidence: Evidence | None
     reason: str
     reviewer: Hashable | None = None
+    perhaps: tuple[Hashable, ...] = ()
     also: tuple[Cause, ...] = ()
     told_in: int | None = None
 
@@ -101,7 +103,7 @@ def _rank(said: tuple[float, Verdict]) -> tuple[bool, float]:
 
 def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
     """What a window says, and with which p."""
-    p, reviewer, unclear = _one_reviewer(evidence, alpha)
+    p, reviewer, unclear, perhaps = _one_reviewer(evidence, alpha)
     cause, reason = Cause.CANNOT_TELL, unclear
     also: tuple[Cause, ...] = ()
     if evidence.model.is_shown(alpha):
@@ -125,31 +127,34 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
         evidence=evidence,
         reason=reason,
         reviewer=reviewer if cause is Cause.ONE_REVIEWER or Cause.ONE_REVIEWER in also else None,
+        perhaps=perhaps if cause is Cause.CANNOT_TELL else (),
         also=also,
         told_in=weeks_to_tell(evidence, alpha),
     )
 
 
-def _one_reviewer(evidence: Evidence, alpha: float) -> tuple[float, Hashable | None, str]:
-    """Who alone moved, with the p of that; or why somebody moved and it is not told who."""
+def _one_reviewer(
+    evidence: Evidence, alpha: float
+) -> tuple[float, Hashable | None, str, tuple[Hashable, ...]]:
+    """Who alone moved, with the p of that; or why somebody moved and it is not told who, and of which two."""
     if any(each.tested is None for each in evidence.apart.values()):
-        return 1.0, None, ""
+        return 1.0, None, "", ()
     apart = [each.p for each in evidence.apart.values()]
     # Of two reviewers there is one distance; of more Bonferroni's correction.
     p = min(1.0, (len(apart) if len(apart) > 2 else 1) * min(apart, default=1.0))
     if p >= alpha:
-        return p, None, ""
+        return p, None, "", ()
     has_anchors = evidence.together.tested is not None
     misfit = evidence.fit.misfit_of_one(has_anchors=has_anchors)
     best, second, *_ = sorted(misfit, key=misfit.__getitem__)
     others = evidence.fit.told(evidence.fit.weights(reviewers=evidence.fit.others(best)))
     if has_anchors and others is not None and others.p < alpha:
         if others.value * evidence.reviewers[best].value > 0:
-            return p, None, ""
-        return p, None, "more than one reviewer moved, and not the same way"
+            return p, None, "", ()
+        return p, None, "more than one reviewer moved, and not the same way", ()
     if misfit[second] - misfit[best] < APART:
-        return p, None, f"reviewers moved apart, and it may have been {best} or {second}"
-    return p, best, ""
+        return p, None, "reviewers moved apart, and it is not clear which of them", (best, second)
+    return p, best, "", ()
 
 
 def _is_mix(evidence: Evidence, alpha: float) -> bool:

@@ -16,8 +16,9 @@ from evalapp.curation.drafts import (
     edit_rows,
     open_draft,
 )
+from evalapp.curation.models import Finding
 from evalapp.curation.publishing import start_publishing
-from evalapp.curation.queries import history_of
+from evalapp.curation.queries import findings_of, history_of, kinds_of
 from evalapp.curation.tasks import publish_draft
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.models import DatasetVersion, Example
@@ -253,6 +254,24 @@ def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: U
     assert changes["references.0"] == "Dear Ms ⟨NAME 1⟩, ⟨NAME 2⟩ of ours pays."
     assert changes["messages.0"].startswith("My name is ⟨NAME 1⟩")
     assert draft.edits.get(example__row_number=3).operation == "drop"
+
+
+def test_a_row_that_is_masked_still_has_its_broken_answer(version_of: Make, engineer: User) -> None:
+    asked = "My name is Anna Schmidt, mail anna@mail.example.org. Who pays?"
+    version = version_of([row(asked, "As an AI language model, I cannot help with that."), MESSY[0]])
+    check = checked(version, engineer)
+    draft = open_draft(base=version, by=engineer)
+
+    def open_of(kind: str) -> list[Finding]:
+        return list(findings_of(check, kind, "open"))
+
+    apply_proposals(draft=draft, findings=open_of("personal_data"), by=engineer)
+    assert (open_of("personal_data"), len(open_of("broken_answer"))) == ([], 1)
+    summary = {each.kind: each for each in kinds_of(check)}["broken_answer"]
+    assert (summary.open, summary.drafted) == (1, 0)
+    assert apply_proposals(draft=draft, findings=open_of("broken_answer"), by=engineer) == (1, 0)
+    assert (open_of("personal_data"), open_of("broken_answer")) == ([], [])
+    assert published(draft, engineer).counts == {"train": 1}
 
 
 def test_a_person_has_one_placeholder_in_the_whole_row(version_of: Make, engineer: User) -> None:

@@ -1,6 +1,7 @@
 """A project that masks personal data: what is stored has placeholders; who may see it sees the originals."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,20 @@ def test_a_group_has_its_code_whatever_else_stands_in_the_row(
 def test_a_row_that_has_nothing_to_mask_is_as_it_was(version: DatasetVersion) -> None:
     assert example_row(version.examples.get(row_number=2)).provenance == {}
     assert VaultEntry.objects.count() == 1
+
+
+def test_what_a_tool_answers_in_escapes_is_masked_too(
+    masking: Project, dataset: Dataset, engineer: User
+) -> None:
+    """As Python's json writes them by default."""
+    dataset.project.refresh_from_db()
+    told = json.dumps({"patient": "Herr Jürgen Müller", "mail": "jürgen@exämple.de", "note": '"\\u0022"'})
+    row = replace(OTHER, messages=[{"role": "user", "content": f"The tool says {told}"}])
+    example = create_version(dataset=dataset, rows=[row], by=engineer).examples.get()
+    text = example.messages[0]["content"]
+    assert "NAME 1" in text and "EMAIL 1" in text
+    assert not any(part in text for part in ("ller", "rgen", "mple"))
+    assert json.loads(text.removeprefix("The tool says ")).keys() == {"patient", "mail", "note"}
 
 
 def test_an_owner_sees_the_originals_and_the_audit_tells(version: DatasetVersion, owner: User) -> None:

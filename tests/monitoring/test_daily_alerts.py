@@ -168,7 +168,12 @@ def test_a_program_sets_thresholds_and_reads_alerts(stream: Stream, manager: Use
         UNSUPPORTED: {"least": None, "highest": 0.3}, "words": {"least": 20, "highest": None},
     }  # fmt: skip
     assert program.patch(address, {"description": "x"}).json()["daily_thresholds"]["words"]["least"] == 20
-    for wrong in ({"events": {"least": 1}}, {"words": {"least": 2, "highest": 1}}, {"words": {"most": 1}}):
+    for wrong in (
+        {"events": {"least": 1}},
+        {"words": {"least": 2, "highest": 1}},
+        {"words": {"most": 1}},
+        {"thumb": {"least": 1}},
+    ):
         problem_in(program.patch(address, {"daily_thresholds": wrong}), 400)
     day_of(stream, 1, 0.4)
     raise_daily_alerts()

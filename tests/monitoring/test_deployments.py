@@ -141,6 +141,14 @@ def test_a_roll_back_gives_the_traffic_and_the_title_back(
     versions[1].refresh_from_db()
     assert (versions[0].alias, versions[1].alias) == ("champion", "")
     assert stream.deployments.count() == 3
+    # A second one goes further back, and never forward to what was rolled back.
+    with pytest.raises(ConflictError, match="nothing to go back to"):
+        roll_back(stream=stream, reason="Once more.", by=manager)
+    for version in versions[1:]:
+        record_deployment(stream=stream, version=version, by=manager)
+    assert running(stream) == {"v3": 1}
+    assert roll_back(stream=stream, reason="Slow.", by=manager).version == versions[1]
+    assert roll_back(stream=stream, reason="Wrong again.", by=manager).version == versions[0]
 
 
 def test_a_program_records_ends_and_rolls_back(

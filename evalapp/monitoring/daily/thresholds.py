@@ -9,12 +9,15 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
-from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.counting import ASSESSED, COMPUTED
 from evalapp.monitoring.daily.models import LONGEST_METRIC
+from evalapp.monitoring.daily.sending import SENT
 from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import Stream
 
 MOST_THRESHOLDS = 50
+# What users said, what the project's rules say, what the application computed.
+_OTHERS = (ASSESSED, "rule:", SENT)
 
 
 class Threshold(NamedTuple):
@@ -49,8 +52,11 @@ def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str
             raise _invalid(f"The thresholds of “{metric[:40]}” are no numbers.")
         if len(limits) == len(Threshold._fields) and limits["least"] > limits["highest"]:
             raise _invalid(f"The least value of “{metric[:40]}” must not be over the highest.")
-        if not metric or metric == EVENTS or len(metric) > LONGEST_METRIC:
-            raise _invalid(f"“{metric[:40]}” is no daily metric with a mean.")
+        if not (metric in COMPUTED or metric.startswith(_OTHERS)) or len(metric) > LONGEST_METRIC:
+            raise _invalid(
+                f"“{metric[:40]}” is no daily metric with a mean: {', '.join(COMPUTED)}, or a name that"
+                f" begins with {', '.join(_OTHERS)}, as in “assessed:thumb”."
+            )
         if limits:
             found[metric] = limits
     if len(found) > MOST_THRESHOLDS:

@@ -113,9 +113,9 @@ def end_deployment(
 
 @transaction.atomic
 def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
-    """Give all traffic back to the version that served before the newest one; where the stream follows the
-    champion, it becomes the champion again. Raises InvalidError without a reason, ConflictError where none
-    served before.
+    """Give all traffic back to the version that served before the newest one, and to none that was rolled
+    back itself; where the stream follows the champion, it becomes the champion again. Raises InvalidError
+    without a reason, ConflictError where none served before.
     """
     # As a promotion does: first the project, then its streams.
     Project.objects.select_for_update().get(pk=stream.project_id)
@@ -125,10 +125,8 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
         raise InvalidError(
             f"Give the reason for the roll back, in 1 to {LONGEST_NOTE} characters.", field="reason"
         )
-    history = list(stream.deployments.select_related("version").order_by("-started_at", "-pk"))
-    newest = history[0] if history else None
-    earlier = next((each for each in history[1:] if newest and each.version_id != newest.version_id), None)
-    if newest is None or earlier is None:
+    earlier = _before_newest(stream)
+    if earlier is None:
         raise ConflictError(f"No other version served “{stream}” before. There is nothing to go back to.")
     deployment = record_deployment(
         stream=stream,
@@ -142,6 +140,20 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
     if stream.follows_champion and earlier.version.alias != ModelAlias.CHAMPION:
         set_alias(version=earlier.version, alias=ModelAlias.CHAMPION, by=by)
     return deployment
+
+
+def _before_newest(stream: Stream) -> Deployment | None:
+    """The deployment that a roll back goes back to. A roll back takes what it went back from out of the
+    history, so that a second one goes further back and never forward.
+    """
+    standing: list[Deployment] = []
+    for each in stream.deployments.select_related("version").order_by("started_at", "pk"):
+        if each.origin == DeploymentOrigin.ROLL_BACK:
+            while standing and standing[-1].version_id != each.version_id:
+                standing.pop()
+        if not standing or standing[-1].version_id != each.version_id:
+            standing.append(each)
+    return standing[-2] if len(standing) > 1 else None
 
 
 def _checked(field: str, text: str, longest: int) -> str:
