@@ -128,8 +128,10 @@ def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
             row = with_changes(example_row(example), edit.changes if edit else {})
             if edit is not None and masks and "⟨" in str(edit.changes):
                 row = with_entry(row, example)
+            # An answer that was corrected here does not come back with a copy of it.
+            before = list(map(normalised, example.references))
             for answer in added.get(example.row_number, ()):
-                if normalised(answer) not in map(normalised, row.references):
+                if normalised(answer) not in [*before, *map(normalised, row.references)]:
                     row = with_changes(row, {f"references.{len(row.references)}": answer})
             yield row
 

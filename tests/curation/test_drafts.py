@@ -256,6 +256,15 @@ def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: U
     assert draft.edits.get(example__row_number=3).operation == "drop"
 
 
+def test_a_corrected_answer_does_not_come_back_with_a_copy(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    draft = open_draft(base=version, by=engineer)
+    merges = [Edit(number, "merge", into_row=2) for number in (3, 4)]
+    edit_rows(draft=draft, edits=[Edit(2, "change", {"references.0": "Yes."}), *merges], by=engineer)
+    rows = {each.row_key: each for each in published(draft, engineer).examples.all()}
+    assert rows[2].references == ["Yes."]
+
+
 def test_a_row_that_is_masked_still_has_its_broken_answer(version_of: Make, engineer: User) -> None:
     asked = "My name is Anna Schmidt, mail anna@mail.example.org. Who pays?"
     version = version_of([row(asked, "As an AI language model, I cannot help with that."), MESSY[0]])

@@ -138,7 +138,7 @@ def _label(name: str, rule: str | None) -> str:
     if name.startswith(ASSESSED):
         return name.removeprefix(ASSESSED).replace("_", " ").capitalize()
     if name.startswith(SENT):
-        return name.removeprefix(SENT)
+        return f"{name.removeprefix(SENT)} (sent)"
     if name in METRICS:
         return METRICS[name].label
     return f"Rule: {rule}" if rule else "Rule that was deleted" if name.startswith(_SHARES) else name
