@@ -65,7 +65,9 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
     print(verdict.explanation)
     if not verdict.is_release or verdict.version is None:
         return NOT_YET if verdict.verdict == "not_yet" else NO
-    if options.share < 1 or options.check:
+    # Run again after it was delivered, it takes no traffic away.
+    is_delivered = _serves_all(client.deployments(options.stream), verdict.version)
+    if (options.share < 1 or options.check) and not is_delivered:
         client.deploy(options.stream, verdict.version, share=options.share, note=options.note)
         print(f"{verdict.candidate} serves {options.share:.0%} of stream {options.stream}.")
         if not _passes(options.check, verdict):
@@ -73,7 +75,7 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
     promotion = client.promote(verdict, options.note)
     print(f"{verdict.candidate} is the champion (decision {promotion.decision}).")
     # A stream that follows the champion is served by it already.
-    if not _serves_all(client.deployments(options.stream), verdict.version):
+    if not (is_delivered or _serves_all(client.deployments(options.stream), verdict.version)):
         client.deploy(options.stream, verdict.version, note=options.note)
     print(f"{verdict.candidate} serves all of stream {options.stream}.")
     return DELIVERED

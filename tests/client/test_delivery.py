@@ -181,10 +181,11 @@ class TestScript:
     ) -> None:
         campaign = reviewed()
         served_by_old(stream, manager)
-        done = run_script(
+        asked = (
             live_server.url, secret, project, "--campaign", str(campaign), "--stream", str(stream.pk),
             "--share", "0.1", "--check", CHECK.format(code=0), "--note", "Build 481",
         )  # fmt: skip
+        done = run_script(*asked)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.splitlines()[-3:] == [
             f"v1 Gated serves 10% of stream {stream.pk}.",
@@ -195,6 +196,9 @@ class TestScript:
         shares = list(stream.deployments.order_by("pk").values_list("version__label", "share"))
         assert shares == [("old Gated", 1.0), ("old Gated", 0.9), ("v1 Gated", 0.1), ("v1 Gated", 1.0)]
         assert secret not in done.stdout + done.stderr
+        # Once more, it takes no traffic away and promotes nothing anew.
+        assert run_script(*asked).returncode == 0
+        assert stream.deployments.count() == len(shares) and Decision.objects.count() == 1
 
     def test_a_check_that_fails_rolls_back(
         self,
