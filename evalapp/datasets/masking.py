@@ -125,16 +125,14 @@ def masked_row(
     and what names it in its metadata, become their ``pseudonym``: the same for the same text in every row, so
     that groups stay groups and rows can be told apart.
     """
-    plain = {text: _unescaped(text) for text in _texts_of(row)}
-    masks = Masks(((text, personal_spans(text, rules)) for text in plain.values()), known)
-    masked_texts = {text: masks.masked(text) for text in plain.values()}
-    changes = {
-        text: text if masked_texts[read] == read else masked_texts[read] for text, read in plain.items()
-    }
+    read = {text: _unescaped(text) for text in _texts_of(row)}
+    masks = Masks(((text, personal_spans(text, rules)) for text in read.values()), known)
+    masked = {text: masks.masked(text) for text in read.values()}
+    changes = {text: masked[plain] if masked[plain] != plain else text for text, plain in read.items()}
     own_id = next(iter(id_columns(row.metadata)), None)
     name = row.metadata.get(own_id) if own_id is not None else None
     pseudonyms = {text: pseudonym(text) for text in (row.group_key, name) if isinstance(text, str) and text}
-    if all(text == masked for each in (changes, pseudonyms) for text, masked in each.items()):
+    if all(before == after for each in (changes, pseudonyms) for before, after in each.items()):
         return MaskedRow(row, masks.originals)
 
     def mask(text: str) -> str:
@@ -157,7 +155,7 @@ def masked_row(
         messages, answer = text_form(conversation)
         if answer is not None and row.references[:1] == [before.answer]:
             references[0] = answer
-    masked = replace(
+    changed = replace(
         row,
         messages=messages,
         references=references,
@@ -176,7 +174,7 @@ def masked_row(
         rated=with_every_text(row.rated, mask),
         conversation=conversation,
     )
-    return MaskedRow(masked, masks.originals)
+    return MaskedRow(changed, masks.originals)
 
 
 def _texts_of(row: ExampleRow) -> Iterator[str]:

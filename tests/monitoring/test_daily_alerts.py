@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -29,8 +30,8 @@ UNSUPPORTED = "unsupported_numbers"
 
 
 @pytest.fixture
-def stream(project: Project, reviewer: User, manager: User, settings: object) -> Stream:
-    settings.SENDS_MAIL = True  # type: ignore[attr-defined]  # pytest-django's settings
+def stream(project: Project, reviewer: User, manager: User, settings: Any) -> Stream:
+    settings.SENDS_MAIL = True
     made = make_stream(project, [reviewer])
     set_daily_threshold(stream=made, metric=UNSUPPORTED, threshold=Threshold(highest=0.1), by=manager)
     made.refresh_from_db()
