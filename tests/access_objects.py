@@ -46,18 +46,6 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent, JobState
-from evalapp.monitoring.daily.models import DailyAlert, DailyMetric
-from evalapp.monitoring.deployments.models import Deployment
-from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
-from evalapp.monitoring.incidents.models import Incident, Notice
-from evalapp.monitoring.models import (
-    Alert,
-    SampledOutput,
-    Stream,
-    StreamReviewer,
-    WeeklyMetric,
-    WeeklySample,
-)
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import MachinePrice, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
@@ -81,6 +69,7 @@ from evalapp.runs.models import (
 from evalapp.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from tests.access_models import add_models
 from tests.access_pairs import add_pairs
+from tests.access_streams import add_streams
 from tests.kept_cast import again
 
 DIGEST = "0" * 64
@@ -99,7 +88,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
     _results(world)
     _webhooks(world)
     _ratings(world)
-    _monitoring(world)
+    add_streams(world)
     return world
 
 
@@ -397,84 +386,6 @@ def _gate(world: SimpleNamespace) -> None:
         reviews='{"review":1,"revision":1,"counts":true}',
         reviews_digest=DIGEST,
         evaluated_at=timezone.now(),
-    )
-
-
-def _monitoring(world: SimpleNamespace) -> None:
-    now = timezone.now()
-    world.stream = Stream.objects.create(
-        project=world.project,
-        name="Support chat",
-        dataset=world.dataset,
-        candidate=world.model_version,
-        rubric_version=world.rubric_version,
-        outputs_per_week=50,
-        seed=1,
-        next_sample_at=now + dt.timedelta(days=7),
-        site="http://testserver",
-    )
-    StreamReviewer.objects.create(stream=world.stream, user=world.user)
-    week = WeeklySample.objects.create(
-        stream=world.stream,
-        number=1,
-        begins_at=now - dt.timedelta(days=7),
-        ends_at=now,
-        state="evaluated",
-        evaluated_at=now,
-        campaign=world.campaign,
-        population=1,
-        size=1,
-    )
-    key = EventKey.objects.create(
-        stream=world.stream, external_id="a-1", happened_at=now, content_hash=DIGEST
-    )
-    ProductionEvent.objects.create(
-        key=key,
-        stream=world.stream,
-        messages=[{"role": "user", "content": "May I?"}],
-        text="Yes.",
-        happened_at=now,
-    )
-    world.deployment = Deployment.objects.create(
-        stream=world.stream, version=world.model_version, served_as="v1", started_at=now, origin="recorded"
-    )
-    facts = {"stream": world.stream, "name": "thumb", "value": 1, "happened_at": now, "digest": DIGEST}
-    Assessment.objects.create(key=key, **facts)
-    WaitingAssessment.objects.create(external_id="a-2", **facts)
-    DailyMetric.objects.create(stream=world.stream, day=now.date(), metric="events", n=1, total=1, squares=1)
-    DailyAlert.objects.create(
-        stream=world.stream,
-        metric="words",
-        label="Words",
-        day=now.date(),
-        last_day=now.date(),
-        value=9,
-        limit=5,
-        message="Words: 9.00 on average of 40 outputs.",
-        notice=Notice.objects.create(stream=world.stream, kind="daily"),
-    )
-    SampledOutput.objects.create(weekly_sample=week, key=key, output=world.output, inclusion_probability=1)
-    WeeklyMetric.objects.create(
-        weekly_sample=week,
-        criterion_key="tone",
-        criterion_name="Tone",
-        value=3,
-        reviews=30,
-        items=30,
-        signature="mean",
-    )
-    world.incident = Incident.objects.create(stream=world.stream, opened_in=week)
-    Notice.objects.create(stream=world.stream, incident=world.incident, kind="opened", week=week)
-    Alert.objects.create(
-        incident=world.incident,
-        stream=world.stream,
-        weekly_sample=week,
-        criterion_key="tone",
-        criterion_name="Tone",
-        kind="threshold",
-        value=3,
-        limit=4,
-        message="Tone is under 4.",
     )
 
 
