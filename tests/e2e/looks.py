@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 Look = tuple[str, int]
 LOOKS: list[Look] = [("light", 1280), ("dark", 390)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# What the second look can change on a page whose frame was looked at in both: colours, sizes, what scrolls.
+# What the second look can change on a page: colours, sizes, what scrolls.
 RULES_OF_A_LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 # Of what axe answers the violations alone: the rest is long.
 _RUN_AXE = "async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations"
@@ -25,7 +25,11 @@ def show(page: Page, *, theme: str, width: int) -> None:
 
 
 def findings(
-    page: Page, address: str, *, looks: Sequence[Look] = LOOKS, second: list[str] = RULES
+    page: Page,
+    address: str,
+    *,
+    looks: Sequence[Look] = LOOKS,
+    second: list[str] = RULES_OF_A_LOOK,
 ) -> list[str]:
     """What is wrong with a page in these looks: what axe finds, and whether it must be scrolled sideways.
     ``second``: the rules that are run in the second look.

@@ -40,7 +40,7 @@ from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
-from tests.e2e.looks import LOOKS, RULES_OF_A_LOOK, findings
+from tests.e2e.looks import LOOKS, RULES, findings
 from tests.factories import (
     answers,
     corrected,
@@ -232,7 +232,7 @@ def looking(page: Page, base: str, *, both: bool) -> LookAt:
 
     def look_at(address: str) -> list[str]:
         if both:
-            return findings(page, base + address, second=RULES_OF_A_LOOK)
+            return findings(page, base + address)
         return findings(page, base + address, looks=next(turns))
 
     return look_at
@@ -323,11 +323,11 @@ def test_axe_finds_nothing_for_those_who_run_it(
     owner.save(update_fields=["is_superuser", "password"])
     base = live_server.url
     look_at = looking(page, base, both=both)
-    found = findings(page, f"{base}/accounts/login/")
+    found = findings(page, f"{base}/accounts/login/", second=RULES)
     found += look_at(reverse("account_reset_password"))
     sign_in(owner)
     # The frame of all pages.
-    found += findings(page, f"{base}/projects/{filled.slug}/")
+    found += findings(page, f"{base}/projects/{filled.slug}/", second=RULES)
     addresses, found_there = pages_from(
         page, look_at, ["/projects/", f"/projects/{filled.slug}/", "/reviews/"]
     )
