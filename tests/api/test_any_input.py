@@ -24,7 +24,7 @@ from tests.cast import make_project, make_user
 
 ProgramFor = Callable[[User | None], Program]
 
-EXAMPLES, MANY_EXAMPLES = 2, 20
+EXAMPLES, MANY_EXAMPLES = 1, 20
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 ROUTES = {
     "/api/v1/" + PLACE.sub(r"{\1}", str(pattern.pattern)): (pattern.name, PLACE.findall(str(pattern.pattern)))

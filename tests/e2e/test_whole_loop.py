@@ -17,7 +17,7 @@ from tests.e2e.whole_loop.people import PATIENCE_MS, three_people
 from tests.installations import Running, temporary_installation
 from tests.run_directory.tiny import make_base
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.verification]
 
 PLAIN, CASH, BONDS = (
     "A plain answer. Call us on Monday.",

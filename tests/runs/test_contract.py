@@ -25,6 +25,7 @@ from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of
 
 
+@pytest.mark.verification
 def test_a_tiny_model_is_trained_and_then_answers_beside_its_base_and_a_prompt(
     project: Project, engineer: User, version: DatasetVersion, model_folders: Path, tmp_path: Path, settings
 ) -> None:

@@ -48,6 +48,7 @@ def text_of(row: ShownRow, part: str) -> list[str]:
     ]
 
 
+@pytest.mark.verification
 def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
     base: Path, trained: tuple[Path, TrainingReport], tmp_path: Path
 ) -> None:
