@@ -153,13 +153,18 @@ class ContaminationReport:
 
 
 def contamination(
-    training: Iterable[HasPrompt], evaluation: Iterable[HasPrompt], *, templates: Sequence[str] = ()
+    training: Iterable[HasPrompt],
+    evaluation: Iterable[HasPrompt],
+    *,
+    templates: Sequence[str] = (),
+    unread: int = 0,
 ) -> ContaminationReport:
     """Compare every training row with every evaluation row.
 
     ``training`` is read once and may be a stream; what is held grows with the evaluation rows, and with the
     training rows that have something in common with one.
-    ``templates``: texts that rows are made with and that therefore prove nothing.
+    ``templates``: texts that rows are made with and that therefore prove nothing. ``unread``: training rows
+    beside these that have no prompt of the evaluation; what many rows share is a share of them, too.
     """
     index = _EvaluationIndex(list(evaluation), templates)
     found: list[_Traces] = []
@@ -169,7 +174,7 @@ def contamination(
         traces = index.traces(row)
         if traces.are_any:
             found.append(traces)
-    index.drop_common(training_rows)
+    index.drop_common(training_rows + unread)
     exact: list[Match] = []
     near: list[Match] = []
     contained: list[Match] = []
@@ -187,6 +192,11 @@ def contamination(
                     worst.add(place)
                     kind.append(index.match(traces.row, place, share))
     return ContaminationReport(exact, near, contained, shared, training_rows, len(index.rows))
+
+
+def common_above(rows: int) -> float:
+    """What more of so many rows have is common to them, and proves nothing."""
+    return max(COMMON_AT_LEAST, COMMON_SHARE * rows)
 
 
 class _Traces(NamedTuple):
@@ -223,7 +233,7 @@ class _EvaluationIndex:
         self._frequency: Counter[Gram] = Counter()
         for position, row in enumerate(rows):
             self._by_hash[row.prompt_hash].append(position)
-            prompt, texts = _own_words(row)
+            prompt, texts = own_words(row)
             grams = _grams(prompt, CONTAINED_WORDS)
             long_grams = {gram for words in (prompt, *texts) for gram in _long_grams(words)}
             for gram in grams:
@@ -248,7 +258,7 @@ class _EvaluationIndex:
         """Which evaluation rows have this prompt, or nearly so, and which of the row's grams the evaluation
         knows.
         """
-        prompt, texts = _own_words(row)
+        prompt, texts = own_words(row)
         grams = _grams(prompt, CONTAINED_WORDS)
         known = array("q", filter(self._prompt.__contains__, grams))
         # A long gram in common holds short ones in common: most rows are done here.
@@ -288,7 +298,7 @@ class _EvaluationIndex:
 
     def drop_common(self, training_rows: int) -> None:
         """Forget the grams that too many rows share; call once all rows have been seen."""
-        self._limit = max(COMMON_AT_LEAST, COMMON_SHARE * (training_rows + len(self.rows)))
+        self._limit = common_above(training_rows + len(self.rows))
         for grams in (self._prompt, self._long):
             for gram in [gram for gram in grams if self._frequency[gram] > self._limit]:
                 del grams[gram]
@@ -317,7 +327,7 @@ class _EvaluationIndex:
         return sorted({position for gram in grams for position in self._long.get(gram, ())})
 
 
-def _own_words(row: HasPrompt) -> tuple[list[str], list[list[str]]]:
+def own_words(row: HasPrompt) -> tuple[list[str], list[list[str]]]:
     """The words of the prompt without system messages, and of each answer that is learned
     from or expected.
     """

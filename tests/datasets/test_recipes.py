@@ -17,6 +17,7 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.datasets.tasks import write_version_by_recipe
 from evalapp.jobs.models import Job
+from evalapp.runs.contamination.contamination_guard import compared_with_evaluation
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.cast import client_of
@@ -98,6 +99,27 @@ def test_a_later_source_replaces_and_held_out_prompts_stay_out(claims: Dataset, 
     assert (base.rows, base.taken, base.left_out) == (6, 4, {"replaced": 2})
     assert (other.rows, other.taken, other.left_out) == (3, 2, {"held_out": 1})
     assert found.counts == {"train": 4, "validation": 1, "test": 1}
+
+
+def test_a_short_prompt_that_many_rows_have_stays_as_the_contamination_check_has_it(
+    project: Project, engineer: User
+) -> None:
+    """Only the row that has the held-out answer, too, is a leak; and so is a short prompt that few have."""
+    many = [row("Summarise this", f"Summary {number}.") for number in range(12)]
+    base = made(project, engineer, "Summaries", [*many, row("Summarise this", "The held-out one.", "test"),
+                row("Which excess?", "100 euros.", "test")])  # fmt: skip
+    more = made(project, engineer, "More", [row("Summarise this", "The held-out one."),
+                row("Summarise this", "Another."), row("Which excess?", "200 euros.")])  # fmt: skip
+    alone = mixture(base, Source(base.pk))
+    assert alone.accounts[0].left_out == {} and alone.counts["train"] == 12
+    found = mixture(base, Source(more.pk), Source(base.pk))
+    assert found.counts == {"train": 15}
+    found = mixture(base, Source(base.pk), Source(more.pk))
+    assert [each.left_out for each in found.accounts] == [{}, {"held_out": 2}]
+    recipe = create_recipe(
+        dataset=base, name="Both", settings=RecipeSettings((Source(base.pk), Source(more.pk)), 1), by=engineer
+    )
+    assert not compared_with_evaluation(written(recipe, engineer)).is_refused
 
 
 def test_filters_limits_and_shares(claims: Dataset, engineer: User) -> None:

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from evalapp.core.errors import InvalidError
+from evalapp.datasets.contamination import CONTAINED_WORDS, common_above, contamination, own_words
 from evalapp.datasets.field_filter import text_of_field, with_fields
 from evalapp.datasets.models import FROM_DRAFT, Dataset, DatasetVersion, Example, Split, VersionState
 from evalapp.datasets.recipes.settings import ALL, NEWEST, RecipeSettings, Source
@@ -70,26 +71,28 @@ class _Row(NamedTuple):
 
 
 class _Taken:
-    """Rows by their prompts, and by their keys where they are of the recipe's own dataset."""
+    """Rows by their prompts, and by their keys where they are of the recipe's own dataset; by all that they
+    have where the prompt is a ``common`` one, such as "Summarise this": another row with it is another task.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, common: Collection[bytes], rows: Iterable[_Row] = ()) -> None:
+        self._common = common
         self._prompts: set[bytes] = set()
         self._keys: set[int] = set()
-
-    @classmethod
-    def of(cls, rows: Iterable[_Row]) -> "_Taken":
-        found = cls()
-        found.add(rows)
-        return found
+        self._contents: set[str] = set()
+        self.add(rows)
 
     def add(self, rows: Iterable[_Row]) -> None:
         for row in rows:
-            self._prompts.add(row.prompt)
+            if row.prompt in self._common:
+                self._contents.add(row.content)
+            else:
+                self._prompts.add(row.prompt)
             if row.key is not None:
                 self._keys.add(row.key)
 
     def has(self, row: _Row) -> bool:
-        return row.prompt in self._prompts or row.key in self._keys
+        return row.prompt in self._prompts or row.key in self._keys or row.content in self._contents
 
 
 def resolved(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]:
@@ -122,8 +125,8 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
     """
     base = sources[0].version
     assert base is not None
-    held_out = _Taken.of(_read(base.examples.filter(split__in=_HELD_OUT), sources[0], dataset))
-    chosen = _chosen(dataset, settings, sources, held_out, limits=[None] * len(sources))
+    held_out, common = _held_out(dataset, sources, base), _common_prompts(sources)
+    chosen = _chosen(dataset, settings, sources, held_out, common, limits=[None] * len(sources))
     if settings.sources[0].share is not None:
         most = min(
             (len(rows) / source.share for (rows, _), source in zip(chosen, settings.sources, strict=True)
@@ -131,8 +134,8 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
             default=0.0,
         )  # fmt: skip
         limits = [int(most * (source.share or 0) + 1e-9) for source in settings.sources]
-        chosen = _chosen(dataset, settings, sources, held_out, limits)
-    trained = _Taken.of(row for rows, _ in chosen[1:] for row in rows)
+        chosen = _chosen(dataset, settings, sources, held_out, common, limits=limits)
+    trained = _Taken(common, (row for rows, _ in chosen[1:] for row in rows))
     ids, counts, accounts = [], Counter[str](), []
     for number, (each, (training, left_out)) in enumerate(zip(sources, chosen, strict=True)):
         rows = training
@@ -156,24 +159,83 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
     return Mixture(ids, accounts, dict(counts))
 
 
+class _HeldOut(NamedTuple):
+    """What must not be trained on: ``contents`` of rows by their hashes, and ``keys`` of rows of the recipe's
+    own dataset.
+    """
+
+    contents: set[str]
+    keys: set[int | None]
+
+
+def _held_out(dataset: Dataset, sources: Sequence[ResolvedSource], base: DatasetVersion) -> _HeldOut:
+    """Rows that the base holds out, whatever their prompts are by now, and those with a prompt of such a row
+    where the contamination check would refuse it: a short one that many rows have is no match by itself.
+    """
+    evaluation = base.examples.filter(split__in=_HELD_OUT)
+    is_own = sources[0].dataset.pk == dataset.pk
+    keys = evaluation.exclude(row_key=None).values_list("row_key", flat=True) if is_own else ()
+    total, alike = 0, dict[str, Example]()
+    for each in sources:
+        rows = _matching(_training_rows(each), each.source)
+        total += rows.count()
+        has_prompt = rows.filter(prompt_hash__in=evaluation.values("prompt_hash"))
+        alike |= {row.content_hash: row for row in has_prompt.iterator(_READ_AT_ONCE)}
+    if not alike:
+        return _HeldOut(set(), set(keys))
+    numbered = list(alike.values())
+    for number, row in enumerate(numbered):
+        # Numbers of several versions repeat.
+        row.row_number = number
+    asked = evaluation.filter(prompt_hash__in={row.prompt_hash for row in numbered})
+    refused = contamination(numbered, asked, unread=total - len(numbered)).refused_rows
+    return _HeldOut({numbered[number].content_hash for number in refused}, set(keys))
+
+
+def _common_prompts(sources: Sequence[ResolvedSource]) -> set[bytes]:
+    """Hashes of the short prompts that many of the rows have."""
+    training = [_matching(_training_rows(each), each.source) for each in sources]
+    most = common_above(sum(rows.count() for rows in training))
+    # What more rows than that have together, one of the sources has its part of.
+    often = {
+        prompt
+        for rows in training
+        for prompt in rows.values("prompt_hash")
+        .annotate(rows=Count("pk"))
+        .filter(rows__gt=int(most / len(training)))
+        .values_list("prompt_hash", flat=True)
+        .order_by()
+    }
+    common = set()
+    for prompt in often:
+        same = [rows.filter(prompt_hash=prompt) for rows in training]
+        if sum(rows.count() for rows in same) > most:
+            example = next(row for rows in same if (row := rows.first()) is not None)
+            if len(own_words(example)[0]) < CONTAINED_WORDS:
+                common.add(bytes.fromhex(prompt))
+    return common
+
+
 def _chosen(
     dataset: Dataset,
     settings: RecipeSettings,
     sources: Sequence[ResolvedSource],
-    held_out: "_Taken",
+    held_out: "_HeldOut",
+    common: Collection[bytes],
+    *,
     limits: Sequence[int | None],
 ) -> list[tuple[list[_Row], Counter[str]]]:
     """The training rows that each source gives, and how many it leaves out by reason; ``limits`` come of the
     shares.
     """
-    taken = _Taken()
+    taken = _Taken(common)
     found = []
     for each, limit in zip(reversed(sources), reversed(limits), strict=True):
         left_out: Counter[str] = Counter()
         training = _training_rows(each)
         total, rows = training.count(), []
         for row in _read(_matching(training, each.source), each, dataset):
-            if held_out.has(row):
+            if row.content in held_out.contents or row.key in held_out.keys:
                 left_out["held_out"] += 1
             elif taken.has(row):
                 left_out["replaced"] += 1
