@@ -11,7 +11,7 @@ from evalapp.audit.services import record
 from evalapp.conversations.text import every_text, with_every_text
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.curation.health.rows import in_chunks
-from evalapp.curation.kinds import Proposal
+from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
 from evalapp.datasets.masking import masked_fields
 from evalapp.datasets.models import DatasetVersion, Example
@@ -113,7 +113,17 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> list[R
             continue
         known[example.pk] = _stored(draft, example, edit, before, by)
         stored.append(known[example.pk])
+    _keep_copies(draft, [edit.row_number for edit in edits if edit.operation == Operation.DROP])
     return stored
+
+
+def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> None:
+    """Rows that were dropped because these are the same stay after all."""
+    copies = Finding.objects.filter(
+        health_check__version=draft.base, kind=FindingKind.EXACT_DUPLICATE, other_rows__0__in=dropped
+    )
+    edits = draft.edits.filter(operation=Operation.DROP, kind=FindingKind.EXACT_DUPLICATE)
+    edits.filter(example__in=copies.values("example")).delete()
 
 
 def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit | None, by: User) -> RowEdit:
@@ -170,6 +180,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
     draft = locked_draft(draft)
     done = left = 0
     merged: set[int] = set()
+    dropped = _dropped_rows(draft)
     for batch in in_chunks(findings, _AT_ONCE):
         examples = Example.objects.in_bulk([each.example_id for each in batch if each.example_id])
         known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples)}
@@ -177,7 +188,8 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
         for finding in batch:
             example = examples.get(finding.example_id or 0)
             before = edits.get(finding.example_id or 0) or known.get(finding.example_id or 0)
-            edit = None if example is None else _proposed(draft, example, finding, before, by)
+            is_last = finding.kind == FindingKind.EXACT_DUPLICATE and finding.other_rows[0] in dropped
+            edit = None if example is None or is_last else _proposed(draft, example, finding, before, by)
             if edit is None:
                 left += 1
             else:
@@ -185,7 +197,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
                 done += 1
         merged |= {edit.example_id for edit in edits.values() if edit.operation == Operation.MERGE}
         put_edits(edits.values())
-    gone = set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
+    gone = _dropped_rows(draft)
     into = draft.edits.filter(operation=Operation.MERGE).values_list("example", "into_row")
     unmerged = {example for example, target in into if target in gone}
     draft.edits.filter(example__in=unmerged).delete()
@@ -194,6 +206,10 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
         "dataset.proposals_applied", by=by, obj=draft, project=draft.base.dataset.project, data={"rows": done}
     )
     return Applied(done, left)
+
+
+def _dropped_rows(draft: DatasetDraft) -> set[int]:
+    return set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
 
 
 def put_edits(edits: Iterable[RowEdit]) -> None:

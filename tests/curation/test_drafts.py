@@ -320,6 +320,36 @@ def test_a_row_that_repeats_one_which_goes_is_left_to_a_person(version_of: Make,
     assert published(draft, engineer).counts == {"train": 2}
 
 
+def test_a_finding_whose_other_row_is_dropped_is_settled(version_of: Make, engineer: User) -> None:
+    check = checked(version := version_of(MESSY), engineer)
+    conflict = check.findings.get(kind="conflict")
+    assert (conflict.example and conflict.example.row_number, conflict.other_rows) == (5, [1])
+    draft = open_draft(base=version, by=engineer)
+    for edit in (Edit(1, "drop"), Edit(1, "merge", into_row=4)):
+        assert conflict in findings_of(check, "conflict", "open")
+        edit_rows(draft=draft, edits=[edit], by=engineer)
+        assert conflict in findings_of(check, "conflict", "drafted")
+        assert not findings_of(check, "conflict", "open")
+        edit_rows(draft=draft, edits=[Edit(1, RESTORE)], by=engineer)
+
+
+@pytest.mark.parametrize("applied_first", [False, True])
+def test_of_a_row_and_its_copy_one_stays(version_of: Make, engineer: User, applied_first: bool) -> None:
+    check = checked(version := version_of(MESSY), engineer)
+    copies = check.findings.filter(kind="exact_duplicate")
+    assert [each.other_rows for each in copies] == [[2]]
+    draft = open_draft(base=version, by=engineer)
+    if applied_first:
+        assert apply_proposals(draft=draft, findings=copies, by=engineer) == (1, 0)
+    edit_rows(draft=draft, edits=[Edit(2, "drop", reason="not ours")], by=engineer)
+    if not applied_first:
+        assert apply_proposals(draft=draft, findings=copies, by=engineer) == (0, 1)
+    assert [edit.example.row_number for edit in draft.edits.all()] == [2]
+    assert not findings_of(check, "exact_duplicate", "open")
+    edit_rows(draft=draft, edits=[Edit(3, "drop", reason="nor this")], by=engineer)
+    assert draft.edits.count() == 2
+
+
 def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer: User) -> None:
     version = version_of(MESSY)
     address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/"
