@@ -1,5 +1,6 @@
 """A person's texts found in what is stored, however they are written, and replaced. Pure."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -13,18 +14,22 @@ ERASED = "⟨ERASED⟩"
 
 _PLACEHOLDERS = rf"⟨[A-Z][A-Z ]* \d{{1,6}}⟩|{ERASED}"
 
+# An escaped end of a line reads like a letter.
+_BEGINNING = r"(?:(?<!\w)|(?<=\\[nrt]))"
+_BLANK = r"(?:\s|\\[nrt]|\\u00a0)"
+
 
 class Person:
     """Somebody by the ``texts`` that identify them. Capitals do not count; a text stands alone, not inside a
     longer word; between its words is any white space, and of one with digits there may be white space
-    anywhere.
+    anywhere. Letters and white space may be written as JSON escapes them, in which tools often answer.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
         forms = {form for text in texts for form in (_normal(text, "NFC"), _normal(text, "NFD")) if form}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         any_of = "|".join(map(_pattern, longest_first))
-        self._pattern = re.compile(rf"(?:{_PLACEHOLDERS})|((?<!\w)(?:{any_of})(?!\w))", re.IGNORECASE)
+        self._pattern = re.compile(rf"(?:{_PLACEHOLDERS})|({_BEGINNING}(?:{any_of})(?!\w))", re.IGNORECASE)
 
     def is_in(self, text: str) -> bool:
         return any(match[1] for match in self._pattern.finditer(text))
@@ -91,8 +96,17 @@ def _normal(text: str, form: Any) -> str:
 
 def _pattern(text: str) -> str:
     if any(character.isdigit() for character in text):
-        return r"\s*".join(re.escape(character) for character in text if not character.isspace())
-    return r"\s+".join(map(re.escape, text.split()))
+        return f"{_BLANK}*".join(_letter(character) for character in text if not character.isspace())
+    return f"{_BLANK}+".join("".join(map(_letter, word)) for word in text.split())
+
+
+def _letter(character: str) -> str:
+    """The character as it is, or as JSON escapes it."""
+    if character.isascii() and character.isalnum():
+        return character
+    escaped = (json.dumps(each)[1:-1] for each in (character.lower(), character.upper()))
+    forms = [character, *escaped]
+    return f"(?:{'|'.join(map(re.escape, dict.fromkeys(forms)))})"
 
 
 def _free_name(taken: dict[str, Any], name: str) -> str:

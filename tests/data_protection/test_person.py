@@ -1,5 +1,6 @@
 """A person's texts are found however they are written, and nothing else."""
 
+import json
 import unicodedata
 
 import pytest
@@ -17,6 +18,9 @@ TEXTS = ["Zoë Ng", "Ng", "zoe@example.org", "+44 20 7946 0958", "DE893704004405
         "Zoë\n\tNg",
         "Zoë\u00a0Ng",
         unicodedata.normalize("NFD", "Zoë Ng"),
+        r"Zo\u00eb Ng",
+        r"ZO\u00CB\u00a0NG",
+        r"Zo\u00eb\nNg",
         "Zoe@Example.org",
         "+442079460958",
         "+44 207946 0958",
@@ -27,6 +31,13 @@ def test_each_way_of_writing_is_found(text: str) -> None:
     person = Person(TEXTS)
     assert person.is_in(f"Dear {text}, yes.")
     assert person.erased(f"Dear {text}, yes.") == f"Dear {ERASED}, yes."
+
+
+def test_a_name_after_an_escaped_end_of_line_is_found() -> None:
+    answer = json.dumps({"text": "Dear\nZoë Ng,\tNg and\r\nŁucja 😀", "other": "Zo"})
+    assert json.loads(Person([*TEXTS, "łucja 😀"]).erased(answer)) == {
+        "text": f"Dear\n{ERASED},\t{ERASED} and\r\n{ERASED}", "other": "Zo",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["Ngo", "Zoë", "anzoe@example.org", "+44 20 7946 09581", "⟨NAME 1⟩"])
