@@ -113,7 +113,13 @@ SELECT now.row_number, before.row_number, coalesce(now.split, ''), coalesce(befo
        now.pairs IS DISTINCT FROM before.pairs OR now.rated IS DISTINCT FROM before.rated,
        now.conversation IS DISTINCT FROM before.conversation
 FROM now FULL JOIN before USING (row_key)
-WHERE now.content_hash IS DISTINCT FROM before.content_hash
+WHERE now.content_hash IS DISTINCT FROM before.content_hash OR %(are_erased)s AND (
+    now.messages, now."references", now.label, now.context, now.metadata, now.group_key, now.pairs, now.rated,
+    now.conversation
+) IS DISTINCT FROM (
+    before.messages, before."references", before.label, before.context, before.metadata, before.group_key,
+    before.pairs, before.rated, before.conversation
+)
 ORDER BY now.row_number NULLS LAST, before.row_number
 """
 _STATISTICS = """
@@ -131,9 +137,12 @@ def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
     """
     if version.dataset_id != against.dataset_id or version.pk == against.pk:
         raise InvalidError("Choose another version of the same dataset to compare with.", field="against")
+    # A row from which a person was erased has its old hash and other texts.
+    are_erased = version.erased_rows + against.erased_rows > 0
+    parameters = {"version": version.pk, "against": against.pk, "are_erased": are_erased}
     with connection.cursor() as cursor:
-        cursor.execute(_DIFF, {"version": version.pk, "against": against.pk})
-        changes = [_change(*row) for row in cursor.fetchall()]
+        cursor.execute(_DIFF, parameters)
+        changes = [change for row in cursor.fetchall() if (change := _change(*row)) is not None]
     left = sum(each.number is not None for each in changes)
     return VersionDiff(
         version=version,
@@ -172,10 +181,15 @@ def training_changes(version: DatasetVersion, against: DatasetVersion) -> Traini
         return TrainingChanges(*(cursor.fetchone() or (0, 0, 0, 0)))
 
 
-def _change(number: int | None, was: int | None, split: str, old_split: str, *differs: bool) -> RowChange:
+def _change(
+    number: int | None, was: int | None, split: str, old_split: str, *differs: bool
+) -> RowChange | None:
+    """None where the hashes alone differ: one is from before a person was erased from the row."""
     if number is None or was is None:
         return RowChange(Change.ADDED if was is None else Change.REMOVED, number, was, split, old_split, [])
     fields = [name for name, is_other in zip(FIELDS, differs, strict=True) if is_other]
+    if not fields and split == old_split:
+        return None
     return RowChange(Change.CHANGED if fields else Change.MOVED, number, was, split, old_split, fields)
 
 

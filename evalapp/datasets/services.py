@@ -133,7 +133,8 @@ def create_version(
     copied = _copied(version, rows, from_file=from_file, is_first=last == 0)
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
-    same = dataset.versions.filter(content_hash=copied.content_hash).first()
+    # A version from which a person was erased has its old hash and other rows.
+    same = dataset.versions.filter(content_hash=copied.content_hash, erased_rows=0).first()
     if same is not None and not may_repeat:
         raise SameContentError(same)
     if last:

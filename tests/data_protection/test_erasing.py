@@ -13,9 +13,11 @@ from evalapp.data_protection.models import Erasure
 from evalapp.data_protection.person import ERASED
 from evalapp.data_protection.services import start_erasing
 from evalapp.data_protection.tasks import erase_person
+from evalapp.datasets.diff import diff_of
 from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.rows import example_row
 from evalapp.datasets.search import searched as rows_with
-from evalapp.datasets.services import create_version
+from evalapp.datasets.services import SameContentError, create_version
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import retry_job
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
@@ -90,6 +92,27 @@ def test_a_row_keeps_its_place_and_its_hashes(world: SimpleNamespace) -> None:
     world.version.refresh_from_db()
     assert world.version.content_hash == version_hash
     assert world.version.erased_rows == 1
+
+
+def test_versions_are_compared_by_their_texts_of_now(world: SimpleNamespace) -> None:
+    """An erased row keeps its hash: it is still the same row, and the file as it was is another version."""
+    erased(world.project, world.owner)
+    rows = [example_row(each) for each in world.version.examples.order_by("row_number")]
+    world.version.refresh_from_db()
+    again = create_version(dataset=world.version.dataset, rows=rows[::-1], by=world.engineer)
+    assert diff_of(again, world.version).counts == {
+        "added": 0, "removed": 0, "changed": 0, "moved": 0, "unchanged": len(rows),
+    }  # fmt: skip
+
+
+def test_a_file_from_before_can_be_imported_again(world: SimpleNamespace) -> None:
+    erased(world.project, world.owner)
+    world.version.refresh_from_db()
+    imported = create_version(dataset=world.version.dataset, rows=ROWS, by=world.engineer)
+    assert imported.content_hash == world.version.content_hash
+    assert diff_of(imported, world.version).counts["changed"] == 1
+    with pytest.raises(SameContentError, match="exactly these"):
+        create_version(dataset=world.version.dataset, rows=ROWS, by=world.engineer)
 
 
 def test_the_rows_are_found_by_their_words_of_now(world: SimpleNamespace) -> None:
