@@ -48,7 +48,7 @@ class KindSummarySerializer(serializers.Serializer[Any]):
     drafted = serializers.IntegerField()
     kept = serializers.IntegerField()
     unchecked = serializers.CharField(
-        allow_blank=True, help_text="Why the kind was not looked for; empty where it was."
+        allow_blank=True, help_text="Why the kind was not looked for, or not wholly; empty where it was."
     )
 
 

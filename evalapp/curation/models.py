@@ -11,7 +11,7 @@ class HealthCheck(BaseModel):
     """What was looked for in a version, once: a check that is repeated takes the place of the one before.
 
     ``counts``: findings by kind, once ``checked_at`` is set. ``unchecked``: kinds that could not be looked
-    for, with the reason in one sentence.
+    for, or not wholly, with the reason in one sentence.
     """
 
     version = models.OneToOneField(DatasetVersion, on_delete=models.CASCADE, related_name="health_check")

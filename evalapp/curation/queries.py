@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 
 from evalapp.accounts.models import Project
@@ -17,11 +17,12 @@ from evalapp.datasets.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.rows import example_row
 
 _EXCERPT = 200
+_OF_TWO_ROWS = (FindingKind.EXACT_DUPLICATE, FindingKind.NEAR_DUPLICATE, FindingKind.CONFLICT)
 
 
 class KindSummary(NamedTuple):
     """Findings of one kind: all, those that were kept, and those that the open draft settles.
-    ``unchecked`` says why the kind was not looked for.
+    ``unchecked`` says why the kind was not looked for, or not wholly.
     """
 
     kind: FindingKind
@@ -105,16 +106,21 @@ def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[
 
 
 def _settled_in(draft: DatasetDraft) -> Q:
-    """Findings whose row goes, was edited by hand, or was changed as they propose. A change for another
-    finding settles nothing: a row that is masked still has its broken answer.
+    """Findings whose row goes, was edited by hand, or was changed as they propose; of repetitions and
+    conflicts also those whose other row goes. A change for another finding settles nothing: a row that is
+    masked still has its broken answer.
     """
     edits = draft.edits.filter(example=OuterRef("example"))
     of_any = edits.filter(
         Q(operation__in=[Operation.DROP, Operation.MERGE]) | Q(kind="") | Q(kind=OuterRef("kind"))
     )
     masked = edits.annotate(words=Cast("changes", TextField())).filter(words__contains="⟨")
+    others = draft.edits.annotate(first=Cast(OuterRef("other_rows__0"), IntegerField()))
+    others = others.filter(example__row_number=F("first"))
     return (
         Q(Exists(of_any))
+        | Q(Exists(others.filter(operation=Operation.DROP)), kind__in=_OF_TWO_ROWS)
+        | Q(Exists(others.filter(operation=Operation.MERGE)), kind=FindingKind.CONFLICT)
         | Q(Exists(edits.filter(changes__contains=OuterRef("changes"))), proposal=Proposal.CHANGE)
         | Q(Exists(masked), proposal=Proposal.MASK)
     )

@@ -45,6 +45,29 @@ def test_each_kind_is_found_with_its_rows(version_of: Make, engineer: User) -> N
     assert "Schmidt" not in personal.evidence
 
 
+def test_rows_in_two_languages_are_told_that_the_language_was_not_checked(
+    version_of: Make, engineer: User
+) -> None:
+    english = (
+        "Your appointment with the doctor was moved to the afternoon of the following Tuesday, number {}."
+    )
+    german = "Ihr Termin beim Arzt wurde auf den Nachmittag des folgenden Dienstags verschoben, Nummer {}."
+    rows = [row(f"Question {number}?", (german if number % 3 == 0 else english).format(number))
+            for number in range(30)]  # fmt: skip
+    check = checked(version := version_of(rows), engineer)
+    assert not rows_of(check, "broken_answer")
+    said = (
+        "the language of answers was not checked, because no language has 80% of them"
+        " (67% in en and 33% in de)."
+    )
+    assert check.unchecked["broken_answer"] == said
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/"
+    assert said in client_of(engineer).get(f"{address}health/").text
+    assert said[1:] in client_of(engineer).get(f"{address}card/").text
+    mixed = checked(version_of([*rows[1:3] * 10, rows[0]]), engineer)
+    assert "broken_answer" not in mixed.unchecked and rows_of(mixed, "broken_answer") == [21]
+
+
 def test_a_check_that_is_repeated_takes_the_place_of_the_one_before(version_of: Make, engineer: User) -> None:
     version = version_of(MESSY)
     first = set(checked(version, engineer).findings.values_list("kind", "example"))

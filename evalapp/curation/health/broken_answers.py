@@ -97,6 +97,12 @@ class BrokenAnswerDetector:
         self._note_end(row, answer)
         self._languages.read(row.number, answer)
 
+    @property
+    def unchecked(self) -> str:
+        """What was not looked for in the rows read, in one sentence; "" where all was."""
+        why = self._languages.unchecked
+        return f"the language of answers was not checked, because {why}." if why else ""
+
     def found(self, fetch: Fetch) -> Iterator[Found]:
         yield from self._found
         yield from self._without_answer()

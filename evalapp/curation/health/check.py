@@ -51,22 +51,25 @@ def check_health(work: Work) -> dict[str, Any]:
         )
     version = check.version
     total = sum(version.counts.values())
-    found = list(_of_rows(version, work, total))
+    answers = BrokenAnswerDetector()
+    found = list(_of_rows(version, answers, work, total))
     learnt = version.counts.get(Split.TRAIN, 0)
     found += leakage(version, tell=lambda rows: work.progress(rows, learnt, "Looking for leakage"))
     for kind, read in _READ_FROM_TABLES:
         work.progress(total, total, f"Looking for {kind.label.lower()}")
         found += read(version)
     work.progress(total, total, "Writing the findings")
-    counts = _store(check, _merged(found), work, _unchecked(version))
+    counts = _store(check, _merged(found), work, _unchecked(version, answers))
     work.enter("Indexing rows for search")
     index_rows(version)
     return {"dataset_version": version.pk, "findings": sum(counts.values())}
 
 
-def _of_rows(version: DatasetVersion, work: Work, total: int) -> Iterator[Found]:
+def _of_rows(
+    version: DatasetVersion, answers: BrokenAnswerDetector, work: Work, total: int
+) -> Iterator[Found]:
     detectors: Sequence[Detector] = (
-        DuplicateDetector(), PersonalDataDetector(rules_of(version.dataset.project)), BrokenAnswerDetector(),
+        DuplicateDetector(), PersonalDataDetector(rules_of(version.dataset.project)), answers,
         LabelIssueDetector(),
     )  # fmt: skip
     rows = Example.objects.filter(version=version).order_by("row_number").values(*COLUMNS)
@@ -114,14 +117,16 @@ def _joined(first: Found, second: Found) -> Found:
     )
 
 
-def _unchecked(version: DatasetVersion) -> dict[str, str]:
+def _unchecked(version: DatasetVersion, answers: BrokenAnswerDetector) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if answers.unchecked:
+        found[FindingKind.BROKEN_ANSWER] = answers.unchecked
     labels = Example.objects.filter(version=version).exclude(label="")
-    few = labels[:FEWEST_ROWS].count() < FEWEST_ROWS
-    if few:
-        return {FindingKind.LABEL_ISSUE: f"not checked, because fewer than {FEWEST_ROWS} rows have a label."}
-    if labels.values("label").distinct()[:2].count() < 2:
-        return {FindingKind.LABEL_ISSUE: "not checked, because all rows have the same label."}
-    return {}
+    if labels[:FEWEST_ROWS].count() < FEWEST_ROWS:
+        found[FindingKind.LABEL_ISSUE] = f"not checked, because fewer than {FEWEST_ROWS} rows have a label."
+    elif labels.values("label").distinct()[:2].count() < 2:
+        found[FindingKind.LABEL_ISSUE] = "not checked, because all rows have the same label."
+    return found
 
 
 @transaction.atomic

@@ -44,13 +44,21 @@ class UnusualLanguages:
                 frequent = self._words[self._usual].most_common(_FREQUENT)
                 self._usual_words = frozenset(word for word, _ in frequent)
 
+    @property
+    def unchecked(self) -> str:
+        """Why no language is usual; "" where one is, or no text says enough."""
+        total = self._languages.total()
+        common = self._languages.most_common(2)
+        if not total or common[0][1] >= USUAL_SHARE * total:
+            return ""
+        shares = " and ".join(f"{count / total:.0%} in {language}" for language, count in common)
+        return f"no language has {USUAL_SHARE:.0%} of them ({shares})"
+
     def unusual(self) -> Iterator[tuple[str, list[int]]]:
         """Each language with its texts, where `USUAL_SHARE` of all texts are in another."""
-        if not self._languages:
+        if not self._languages or self.unchecked:
             return
-        usual, count = self._languages.most_common(1)[0]
-        if count < USUAL_SHARE * self._languages.total():
-            return
+        usual = self._languages.most_common(1)[0][0]
         for language, numbers in self._by_language.items():
             if language != usual:
                 yield language, numbers
