@@ -15,6 +15,7 @@ from evalapp.datasets.columns import COLUMNS, read_csv, read_mapped_json
 from evalapp.datasets.formats import ParsedRow, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion, Split
 from evalapp.datasets.options import ImportOptions
+from evalapp.datasets.row_ids import repeated_ids
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import Vault
@@ -33,6 +34,7 @@ MOST_COUNTED_BYTES = 2 * 2**20
 # Parquet may hold any number of equal rows in a few bytes.
 MOST_COUNTED_ROWS = 50_000
 SAMPLE_ROWS = 3
+_READ_AT_ONCE = 5_000
 SAMPLE_LENGTH = 60
 
 
@@ -79,12 +81,14 @@ def _first_fields(stream: BinaryIO, options: ImportOptions) -> Iterator[dict[str
 
 class Preview(NamedTuple):
     """``readings``: the first rows. ``counts``: how many good rows each split gets, and ``bad`` how many rows
-    cannot be used; None of a file of more than `MOST_COUNTED_BYTES` or `MOST_COUNTED_ROWS`.
+    cannot be used; None of a file of more than `MOST_COUNTED_BYTES` or `MOST_COUNTED_ROWS`. ``repeated``: a
+    note of ids that rows repeat, or "".
     """
 
     readings: list[ParsedRow]
     counts: dict[str, int] | None = None
     bad: int = 0
+    repeated: str = ""
 
     @property
     def lacks_test(self) -> bool:
@@ -113,7 +117,8 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
     if len(found) == most:
         return Preview(first)
     counts = Counter(each.row.split for each in found if each.row is not None)
-    return Preview(first, dict(counts), len(found) - counts.total())
+    repeated = repeated_ids(each.row.metadata for each in found if each.row is not None)
+    return Preview(first, dict(counts), len(found) - counts.total(), repeated)
 
 
 def _as_stored(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
@@ -212,6 +217,9 @@ def import_rows(work: Work) -> dict[str, Any]:
     stored_path(dataset_import.stored_name).unlink(missing_ok=True)
     if check.bad_rows:
         work.log(f"{check.bad_rows:,} rows were left out because they cannot be used.", level="warning")
+    ids = version.examples.order_by("row_number").values_list("metadata", flat=True)
+    if note := repeated_ids(ids.iterator(_READ_AT_ONCE)):
+        work.log(note, level="warning")
     return _result(version)
 
 

@@ -1,6 +1,7 @@
 """The metadata field in which rows have ids of their own, so that nobody needs to rely on their order."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from django.db.models import Count, QuerySet
 from django.db.models.fields.json import KeyTextTransform
@@ -34,6 +35,30 @@ def row_ids_of(examples: QuerySet[Example]) -> RowIds:
     distinct = [found[f"distinct_{n}"] for n in range(len(names))]
     most = max(distinct)
     return RowIds(names[distinct.index(most)], is_unique=most == found["rows"])
+
+
+def repeated_ids(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A note for people where rows repeat the id of an earlier one, "" where none does. ``rows``: the
+    metadata of each; they are called by what the first is called by.
+    """
+    field, seen, repeated = "", set[int](), 0
+    for place, metadata in enumerate(rows):
+        if place == 0:
+            field = next(iter(id_columns(metadata)), "")
+        if not field:
+            return ""
+        value = metadata.get(field)
+        if value in (None, ""):
+            continue
+        repeated += hash(str(value)) in seen
+        seen.add(hash(str(value)))
+    if not repeated:
+        return ""
+    have = "1 row has" if repeated == 1 else f"{repeated:,} rows have"
+    return (
+        f"{have} the “{field}” of an earlier row. All are imported, and in a later file such rows are told"
+        " apart by their order."
+    )
 
 
 def item_field_of(examples: QuerySet[Example], wanted: str, *, of: object) -> str:

@@ -11,8 +11,11 @@ from django.db import connection
 from evalapp.datasets.models import DatasetVersion
 from evalapp.imports.mapping import id_columns
 
+# Of the first rows some may have lost their names.
+_LOOKED_AT = 100
 # Rows of the same content are matched first, then those that are the same but for their split, then those of
-# one name; where several may be, the first with the first. Texts are read of rows alone that differ.
+# one name, then those of one prompt where either has no name; where several may be, the first with the first.
+# Texts are read of rows alone that differ.
 _ASSIGN = """
 WITH earlier AS (
     SELECT DISTINCT ON (x.row_key) x.id
@@ -38,6 +41,7 @@ same AS (
 bodies AS (
     SELECT x.id, x.version_id = %(version)s AS is_now, x.row_number, x.version_id,
            coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name,
+           prompt_hash, coalesce(metadata ->> %(field)s, '') <> '' AS is_named,
            md5(concat_ws(' ', messages, "references", label, context, metadata, group_key, pairs, rated,
                          conversation))
                AS body
@@ -57,12 +61,23 @@ others AS (
     SELECT *, row_number() OVER (PARTITION BY is_now, name ORDER BY version_id DESC, row_number) AS place
     FROM bodies WHERE id NOT IN (SELECT now FROM moved UNION ALL SELECT before FROM moved)
 ),
+named AS (
+    SELECT n.id AS now, b.id AS before FROM (SELECT * FROM others WHERE is_now) n
+    JOIN (SELECT * FROM others WHERE NOT is_now) b USING (name, place)
+),
+left_over AS (
+    SELECT *, row_number() OVER (PARTITION BY is_now, prompt_hash
+                                 ORDER BY is_named = is_now, version_id DESC, row_number) AS turn
+    FROM others WHERE id NOT IN (SELECT now FROM named UNION ALL SELECT before FROM named)
+),
 matched AS (
     SELECT now, before FROM same WHERE now IS NOT NULL AND before IS NOT NULL
     UNION ALL SELECT now, before FROM moved
+    UNION ALL SELECT now, before FROM named
     UNION ALL
-    SELECT n.id, b.id FROM (SELECT * FROM others WHERE is_now) n
-    JOIN (SELECT * FROM others WHERE NOT is_now) b USING (name, place)
+    SELECT n.id, b.id FROM (SELECT * FROM left_over WHERE is_now) n
+    JOIN (SELECT * FROM left_over WHERE NOT is_now) b USING (prompt_hash, turn)
+    WHERE NOT (n.is_named AND b.is_named)
 ),
 keyed AS (
     SELECT x.id, coalesce(b.row_key, %(last)s + row_number() OVER (PARTITION BY b.row_key IS NULL
@@ -85,8 +100,8 @@ WHERE v.dataset_id = %(dataset)s
 
 def assign_row_keys(version: DatasetVersion) -> None:
     """Give the rows of an unfinished version that have none their keys: a row is an earlier one of the
-    dataset that has the same name, by a metadata field that is called like an id in both, or without one the
-    same prompt; of several, those of the same content first. Other rows get new keys.
+    dataset that has the same name, by a metadata field that is called like an id in both, or where either
+    has none the same prompt; of several, those of the same content first. Other rows get new keys.
 
     Call inside the transaction that writes the version, with its dataset locked.
     """
@@ -105,12 +120,18 @@ def assign_row_keys(version: DatasetVersion) -> None:
 
 
 def _naming_field(version: DatasetVersion) -> str:
-    """The field by which the first rows of the version and of the one before it are named; "" without one."""
+    """The field by which rows of the version and of the one before it are named; "" without one."""
     before = version.dataset.versions.filter(number__lt=version.number).order_by("-number").first()
     if before is None:
         return ""
-    first, other = (
-        id_columns(each.examples.order_by("row_number").values_list("metadata", flat=True)[:1].get())
+    fields, others = (
+        {
+            name
+            for metadata in each.examples.order_by("row_number").values_list("metadata", flat=True)[
+                :_LOOKED_AT
+            ]
+            for name in metadata
+        }
         for each in (version, before)
     )
-    return next((name for name in first if name in other), "")
+    return next(iter(id_columns(fields & others)), "")

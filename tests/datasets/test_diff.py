@@ -88,6 +88,24 @@ def test_rows_with_a_name_are_the_same_with_another_prompt(dataset: Dataset) -> 
     ]
 
 
+def test_a_row_whose_name_is_gone_is_matched_by_its_prompt(dataset: Dataset) -> None:
+    named = [row(f"Is {what} covered?", metadata={"id": what}) for what in ("hail", "theft", "fire", "rent")]
+    first = make(dataset, named)
+    second = make(
+        dataset,
+        [replace(named[0], metadata={}), row("Is a stolen bicycle covered?", metadata={"id": "theft"}),
+         replace(named[2], metadata={"id": ""}, references=["No."]),
+         row("Is rent covered?", "Never.", metadata={"id": "lease"})],
+    )  # fmt: skip
+    found = diff_of(second, first)
+    assert [(each.change, each.was, each.fields) for each in found.changes] == [
+        ("changed", 1, ["metadata"]), ("changed", 2, ["prompt"]), ("changed", 3, ["references", "metadata"]),
+        ("added", None, []), ("removed", 4, []),
+    ]  # fmt: skip
+    third = make(dataset, [*named[:3], replace(named[3], references=["Later."])])
+    assert [each.was for each in diff_of(third, second).changes] == [1, 2, 3, None, 4]
+
+
 def test_repeated_prompts_are_matched_in_their_order(dataset: Dataset) -> None:
     first = make(dataset, [row("Same?", "One."), row("Same?", "Two.")])
     second = make(dataset, [row("Same?", "One."), row("Same?", "Two."), row("Same?", "Three.")])

@@ -52,6 +52,19 @@ def test_a_thousand_rows_become_a_version(dataset: Dataset, engineer: User, uplo
     assert list(uploads.iterdir()) == []
 
 
+def test_ids_that_rows_repeat_are_told_before_and_after(dataset: Dataset, engineer: User) -> None:
+    rows = jsonl(*(question(number, metadata={"id": f"P-{number // 2}"}) for number in range(5)))
+    record = receive_upload(dataset=dataset, upload=upload(rows), by=engineer)
+    told = "2 rows have the “id” of an earlier row."
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/imports/{record.pk}/"
+    assert told in client_of(engineer).get(address).text
+    received, job = carried_out(dataset, engineer, rows)
+    assert received.version is not None and received.version.counts == {"train": 5}
+    assert any(event.text.startswith(told) for event in job.events.all())
+    single = receive_upload(dataset=dataset, upload=upload(questions(range(3))), by=engineer)
+    assert preview(single, ImportOptions(**single.options)).repeated == ""
+
+
 def test_a_bad_row_stops_everything_and_all_errors_are_listed(dataset: Dataset, engineer: User) -> None:
     content = (
         questions(range(3))
