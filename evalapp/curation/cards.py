@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db.models import Count
+from django.db.models import Case, Count, F, TextField, Value, When
 
 from evalapp.curation.drafts import DraftCounts, counts_of
 from evalapp.curation.kinds import FindingKind
@@ -15,19 +15,23 @@ from evalapp.datasets.recipes.queries import account_of
 from evalapp.registry.models import ModelVersion
 
 _MODELS_SHOWN = 20
+_REASONS_SHOWN = 50
 BY_HAND = "edited by hand"
 
 
 class EditReason(NamedTuple):
-    """``rows`` of the base that a draft did the same to, for the same reason: a kind of finding, or ""."""
+    """``rows`` of the base that a draft did the same to, for the same reason: a ``kind`` of finding, or what
+    somebody wrote.
+    """
 
     operation: str
     kind: str
+    reason: str
     rows: int
 
     @property
     def said(self) -> str:
-        return FindingKind(self.kind).label if self.kind else BY_HAND
+        return FindingKind(self.kind).label if self.kind else self.reason or BY_HAND
 
     @property
     def done(self) -> str:
@@ -67,5 +71,9 @@ def card_of(version: DatasetVersion) -> VersionCard:
 
 
 def _reasons(draft: DatasetDraft) -> list[EditReason]:
-    counted = draft.edits.order_by("operation", "kind").values_list("operation", "kind")
-    return [EditReason(*each) for each in counted.annotate(rows=Count("pk"))]
+    """The most frequent first. Of a finding the kind tells more than its evidence, which is another for each
+    row.
+    """
+    written = Case(When(kind="", then=F("reason")), default=Value(""), output_field=TextField())
+    counted = draft.edits.values_list("operation", "kind", written).annotate(rows=Count("pk"))
+    return [EditReason(*each) for each in counted.order_by("-rows", "operation", "kind")[:_REASONS_SHOWN]]

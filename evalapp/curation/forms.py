@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 
+from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.curation.bulk_edits import BulkAction, BulkEdit, BulkField
 from evalapp.curation.models import RowEdit
 from evalapp.datasets.models import Example, Split
@@ -48,6 +49,7 @@ class RowForm(forms.Form):
     revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, example: Example, edit: RowEdit | None) -> None:
+        self._example = example
         before = example_row(example)
         row = with_changes(before, edit.changes) if edit is not None else before
         names = [f"messages.{number}" for number in range(len(row.messages))]
@@ -69,6 +71,22 @@ class RowForm(forms.Form):
         self.fields["label"] = forms.CharField(label="Label", required=False, max_length=200)
         self.fields["split"] = forms.ChoiceField(label="Split", choices=Split.choices)
         self.order_fields([*names, "label", "split", "reason", "revision"])
+
+    def beside(self, edit: RowEdit | None) -> "RowForm":
+        """What was typed, to be saved over another edit of the row."""
+        now = RowForm(example=self._example, edit=edit)
+        typed = {name: self.data[name] for name in self.fields if name in self.data}
+        revision = edit.revision if edit is not None else 0
+        form = RowForm({**now.shown, **typed, "revision": revision}, example=self._example, edit=edit)
+        form.full_clean()
+        return form
+
+    def differences(self) -> list[tuple[str, WordChanges]]:
+        """What saving would change in the row as the draft has it: field, and the texts word by word."""
+        return [
+            (str(self.fields[name].label), word_changes(self.shown[name], text))
+            for name, text in self.changes().items()
+        ]
 
     def changes(self) -> dict[str, Any]:
         """The fields whose text is another now, as the browser sends line ends."""

@@ -247,3 +247,22 @@ def history_of(example: Example) -> QuerySet[RowEdit]:
         .select_related("draft__version__dataset", "example__version__dataset", "edited_by")
         .order_by("-draft__version__number", "pk")
     )
+
+
+class Correction(NamedTuple):
+    """``version``: the first that has the row with what the ``review`` (id) made of it."""
+
+    version: DatasetVersion
+    review: int
+
+
+def corrections_of(example: Example) -> list[Correction]:
+    """The reviews that versions of the dataset took the row from, by an export or a recipe; latest first."""
+    reviewed = Example.objects.filter(
+        version__dataset=example.version.dataset_id, row_key=example.row_key, provenance__review__gt=0
+    )
+    found: dict[int, Correction] = {}
+    for each in reviewed.select_related("version__dataset").order_by("version__number"):
+        review = each.provenance["review"]
+        found.setdefault(review, Correction(each.version, review))
+    return list(found.values())[::-1]

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError
-from evalapp.core.http import RefusalsOn, get_or_missing, number_of
+from evalapp.core.http import RefusalsOn, get_or_missing, number_of, show_problem
 from evalapp.curation import drafts, queries, services
 from evalapp.curation.bulk_edits import apply_bulk_edit, preview
 from evalapp.curation.cards import card_of
-from evalapp.curation.drafts import RESTORE, Edit
+from evalapp.curation.drafts import RESTORE, Edit, EditConflictError
 from evalapp.curation.forms import LONGEST_NOTE, BulkEditForm, RowForm
 from evalapp.curation.kinds import ABOUT, FindingKind
 from evalapp.curation.models import DatasetDraft, DraftState, HealthCheck, Operation
@@ -212,11 +212,19 @@ def dataset_row_edit(request: MemberRequest, dataset_id: int, number: int, row_n
     draft = queries.open_draft_of(version)
     edit = draft.edits.filter(example=example).first() if draft is not None else None
     form = RowForm(request.POST if request.method == "POST" else None, example=example, edit=edit)
+    conflict = None
     if form.is_valid():
         with RefusalsOn(form):
-            _save_row(request, version, example, form)
-            return redirect(request.path)
+            try:
+                _save_row(request, version, example, form)
+            except EditConflictError as error:
+                edit, form = error.edit, form.beside(error.edit)
+                show_problem(form, error)
+                conflict = form.differences()
+            else:
+                return redirect(request.path)
     context = {
+        "conflict": conflict,
         "version": version,
         "dataset": version.dataset,
         "example": example,
@@ -258,7 +266,13 @@ def dataset_row_history(
     version = _version(request, dataset_id, number)
     example = get_or_missing(version.examples.select_related("version"), row_number=row_number)
     edits = queries.shown_edits(queries.history_of(example)[:100])
-    context = {"version": version, "dataset": version.dataset, "example": example, "rows": edits}
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "example": example,
+        "rows": edits,
+        "corrections": queries.corrections_of(example),
+    }
     return render(request, "curation/row_history.html", context)
 
 

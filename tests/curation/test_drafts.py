@@ -1,11 +1,13 @@
 """Edits in a draft, and the version that comes of them."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
 from evalapp.accounts.models import User
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.curation.cards import card_of
 from evalapp.curation.drafts import (
     RESTORE,
     Edit,
@@ -18,7 +20,7 @@ from evalapp.curation.drafts import (
 )
 from evalapp.curation.models import Finding
 from evalapp.curation.publishing import start_publishing
-from evalapp.curation.queries import findings_of, history_of, kinds_of
+from evalapp.curation.queries import corrections_of, findings_of, history_of, kinds_of
 from evalapp.curation.tasks import publish_draft
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.models import DatasetVersion, Example
@@ -102,6 +104,29 @@ def test_the_history_of_a_row_tells_who_changed_what_and_why(version_of: Make, e
     told = browser.get(f"{address}1/history/").text
     assert "<del>4,000</del> <ins>3,000</ins>" in told and "now Yes, up to 4,000 euros." in told
     assert "Nobody edited this row." in browser.get(f"{address}2/history/").text
+
+
+def test_the_card_tells_why_rows_were_edited_by_hand(version_of: Make, engineer: User) -> None:
+    draft = open_draft(base=version_of(MESSY[:5]), by=engineer)
+    edits = [Edit(number, "drop", reason="Not ours") for number in (1, 3)]
+    edit_rows(draft=draft, edits=[*edits, Edit(2, "change", {"label": "theft"})], by=engineer)
+    reasons = [(each.done, each.said, each.rows) for each in card_of(published(draft, engineer)).reasons]
+    assert reasons == [("Dropped", "Not ours", 2), ("Changed", "edited by hand", 1)]
+
+
+def test_the_history_names_the_review_that_a_version_took_the_row_from(
+    version_of: Make, engineer: User
+) -> None:
+    version = version_of(MESSY[:2])
+    corrected = replace(
+        MESSY[0], references=["Yes, up to 4,000 euros."], provenance={"export": 3, "review": 7}
+    )
+    later = create_version(dataset=version.dataset, rows=[corrected, MESSY[1]], by=engineer)
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v2/rows/"
+    told = client_of(engineer).get(f"{address}1/history/").text
+    assert "Nobody edited this row." not in told and "/data/lineage/7/" in told
+    assert [(each.version, each.review) for each in corrections_of(example(later, 1))] == [(later, 7)]
+    assert "Nobody edited this row." in client_of(engineer).get(f"{address}2/history/").text
 
 
 def test_a_merged_row_gives_its_answer_to_the_one_that_stays(version_of: Make, engineer: User) -> None:
@@ -363,6 +388,14 @@ def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer
     assert "Saved in the draft." in page.text
     late = browser.post(f"{address}v1/rows/6/edit/", {**values, "references.0": "Mine", "action": "save"})
     assert late.status_code == 400 and "changed meanwhile" in late.text and "Mine" in late.text
+    assert "what saving makes of it" in late.text and "<del>We do.</del> <ins>Mine</ins>" in late.text
+    again = {name: late.context["form"][name].value() for name in values}
+    saved = browser.post(f"{address}v1/rows/6/edit/", {**again, "action": "save"}, follow=True)
+    assert "Saved in the draft." in saved.text and version.drafts.get().edits.get().changes == {
+        "references.0": "Mine"
+    }
+    again = {**again, "references.0": "We do.", "revision": 2, "action": "save"}
+    browser.post(f"{address}v1/rows/6/edit/", again)
     draft = version.drafts.get()
     assert f"{address}drafts/{draft.pk}/" in browser.get(address).text
     shown = browser.get(f"{address}drafts/{draft.pk}/").text
