@@ -167,7 +167,7 @@ def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:
     is_other = target is not None and target != edit.row_number
     if not is_other or not draft.base.examples.filter(row_number=target or 0, split=split).exists():
         raise InvalidError(
-            f"Row {edit.row_number:,} is merged into another row of its split: say which in into_row.",
+            f"Row {edit.row_number:,} can only be merged into another row of its split.",
             field="into_row",
         )
 

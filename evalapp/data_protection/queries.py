@@ -1,12 +1,40 @@
 """Reads of erasures."""
 
+from typing import NamedTuple
+
 from django.db.models import QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.data_protection.models import Erasure
+from evalapp.datasets.models import DatasetVersion
+from evalapp.registry.models import ModelVersion
 
 
 def erasures_of(project: Project) -> QuerySet[Erasure]:
     """The latest first, with their jobs and people."""
     erasures = Erasure.objects.filter(project=project).order_by("-pk")
     return erasures.select_related("project", "job__created_by", "created_by", "confirmed_by")
+
+
+class Named(NamedTuple):
+    """What a receipt names by its ``id``, as it is called now; "" where it was deleted."""
+
+    id: int
+    name: str
+
+
+def named_versions(erasure: Erasure) -> list[Named]:
+    """The dataset versions that held the person."""
+    ids = erasure.remaining.get("versions", [])
+    return _named(ids, DatasetVersion.objects.filter(pk__in=ids).select_related("dataset"))
+
+
+def named_models(erasure: Erasure) -> list[Named]:
+    """The models that were trained on them."""
+    ids = erasure.remaining.get("models", [])
+    return _named(ids, ModelVersion.objects.filter(pk__in=ids))
+
+
+def _named(ids: list[int], found: QuerySet[DatasetVersion] | QuerySet[ModelVersion]) -> list[Named]:
+    names = {each.pk: each.label if isinstance(each, ModelVersion) else str(each) for each in found}
+    return [Named(pk, names.get(pk, "")) for pk in ids]

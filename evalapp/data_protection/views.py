@@ -49,6 +49,8 @@ def erasure(request: MemberRequest, erasure_id: int) -> HttpResponse:
         "erasure": found,
         "job": found.job if not found.is_over else None,
         "counts": found.counts_by_place,
+        "versions": queries.named_versions(found),
+        "models": queries.named_models(found),
         "form": form,
     }
     return render(request, "data_protection/erasure.html", context, status=400 if form.errors else 200)

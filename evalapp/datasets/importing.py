@@ -180,8 +180,9 @@ class _Check:
 def _refusal(check: _Check) -> InvalidError:
     row, problem, _ = check.problems.kept[0]
     where = "" if problem.field == "row" else f", {problem.field}"
+    s = "" if check.rows_read == 1 else "s"
     return InvalidError(
-        f"{check.bad_rows:,} of {check.rows_read:,} rows cannot be used, so nothing was imported. "
+        f"{check.bad_rows:,} of {check.rows_read:,} row{s} cannot be used, so nothing was imported. "
         f"The first is row {row:,}{where}: {problem.problem} {problem.fix} "
         "Fix the file, or import it without these rows.",
         code="invalid_rows",
@@ -216,7 +217,8 @@ def import_rows(work: Work) -> dict[str, Any]:
         raise
     stored_path(dataset_import.stored_name).unlink(missing_ok=True)
     if check.bad_rows:
-        work.log(f"{check.bad_rows:,} rows were left out because they cannot be used.", level="warning")
+        were = "1 row was" if check.bad_rows == 1 else f"{check.bad_rows:,} rows were"
+        work.log(f"{were} left out because they cannot be used.", level="warning")
     ids = version.examples.order_by("row_number").values_list("metadata", flat=True)
     if note := repeated_ids(ids.iterator(_READ_AT_ONCE)):
         work.log(note, level="warning")

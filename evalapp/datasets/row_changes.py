@@ -6,6 +6,7 @@ Names: ``messages.N``, ``references.N`` (one more than there are adds one), ``re
 (``conversation/tools/0/description``); N counts from 0.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -47,11 +48,23 @@ def checked_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
     changed = with_changes(row, changes)
     problems = row_problems(changed)
     if problems:
+        first = f"{_called(changed, problems[0].field)}: {problems[0].problem} {problems[0].fix}".strip()
         raise InvalidError(
-            f"The row cannot be changed like this: {problems[0]}",
-            fields={each.field: [f"{each.problem} {each.fix}"] for each in problems},
+            f"The row cannot be changed like this: {first}",
+            fields={_name_of(each.field): [f"{each.problem} {each.fix}"] for each in problems},
         )
     return changed
+
+
+def _name_of(place: str) -> str:
+    """The name here of a field that `row_problems` names: there they count from 1, as people do."""
+    name = re.sub(r"\[(\d+)\]", lambda match: f".{int(match[1]) - 1}", place)
+    return name.removesuffix(".content")
+
+
+def _called(row: ExampleRow, place: str) -> str:
+    name = _name_of(place)
+    return field_label(row, name) if name in text_fields(row) else place
 
 
 def text_at(row: ExampleRow, name: str) -> str:

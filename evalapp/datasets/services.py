@@ -48,8 +48,9 @@ class SameContentError(ConflictError):
     code = "same_content"
 
     def __init__(self, version: DatasetVersion) -> None:
+        rows = sum(version.counts.values())
         super().__init__(
-            f"{version} already has exactly these {sum(version.counts.values()):,} rows "
+            f"{version} already has exactly {'this row' if rows == 1 else f'these {rows:,} rows'} "
             f"(content {version.content_hash[:12]}), so no new version was created. Use that version."
         )
         self.version = version

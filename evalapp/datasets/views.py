@@ -201,10 +201,14 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         for value, label in Split.choices
         if version.counts.get(value)
     ]
+    is_narrowed = form.is_valid() and bool(
+        form.cleaned_data["where"] or request.GET.get("search", "").strip()
+    )
     context = {
         "version": version,
         "dataset": version.dataset,
         "page": page,
+        "hits": found.count() if is_narrowed else None,
         "split": split,
         "total": total,
         "filters": filters,

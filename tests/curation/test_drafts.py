@@ -159,13 +159,21 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(version_of: Make, engin
         (Edit(2, "change", {"references": "text"}), "cannot be changed like this"),
         (Edit(2, "change", {"split": "none"}), "cannot be changed like this"),
         (Edit(2, "change", {"metadata.x": float("nan")}), "cannot be changed like this"),
-        (Edit(2, "merge"), "which in into_row"),
-        (Edit(2, "merge", into_row=2), "which in into_row"),
-        (Edit(2, "merge", into_row=99), "which in into_row"),
+        (Edit(2, "merge"), "another row of its split"),
+        (Edit(2, "merge", into_row=2), "another row of its split"),
+        (Edit(2, "merge", into_row=99), "another row of its split"),
     ):  # fmt: skip
         with pytest.raises(InvalidError, match=said):
             edit_rows(draft=draft, edits=[good, bad], by=engineer)
     assert not draft.edits.exists()
+    for changes, name, said in (
+        ({"references.0": " "}, "references.0", "like this: Reference: "),
+        ({"references.1": " "}, "references.1", "like this: Reference 2: "),
+        ({"messages.0": " "}, "messages.0", "like this: Prompt: "),
+    ):
+        with pytest.raises(InvalidError, match=said) as caught:
+            edit_rows(draft=draft, edits=[Edit(2, "change", changes)], by=engineer)
+        assert list(caught.value.fields) == [name]
     with pytest.raises(ConflictError, match="changes nothing"):
         published(draft, engineer)
 

@@ -39,7 +39,8 @@ def test_each_kind_is_found_with_its_rows(version_of: Make, engineer: User) -> N
     }  # fmt: skip
     assert "fewer than 50 rows" in check.unchecked["label_issue"]
     leak = check.findings.get(kind="leakage")
-    assert "evaluation row 9" in leak.evidence and leak.other_rows == [9]
+    assert leak.evidence == "Row 10 has nearly the same prompt as evaluation row 9."
+    assert leak.other_rows == [9]
     personal = check.findings.get(kind="personal_data")
     assert {span["type"] for span in personal.spans} == {"NAME", "EMAIL"}
     assert "Schmidt" not in personal.evidence

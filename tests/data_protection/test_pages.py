@@ -35,7 +35,7 @@ def test_an_owner_searches_confirms_and_reads_the_receipt(world: SimpleNamespace
     erase_person(erasure.job.pk)
     receipt = owner.get(answer.url).text
     assert "Receipt of erasure" in receipt and "Backups made before" in receipt and "Request 7" in receipt
-    assert hash_of(world.project, NAME) in receipt
+    assert hash_of(world.project, NAME) in receipt and ">Letters v1</a>" in receipt
     # What a page holds of the person may only be what they typed themselves.
     assert not any(mark in receipt.casefold() for mark in MARKS)
     version = owner.get(f"/projects/{world.project.slug}/data/{world.version.dataset_id}/v1/card/").text

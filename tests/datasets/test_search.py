@@ -77,6 +77,8 @@ def test_a_search_is_kept_from_split_to_split(version: DatasetVersion, engineer:
     page = browser.get(address, {"search": "hail", "split": "validation"}).text
     assert "Is theft covered?" in page and "Is hail on the roof" not in page
     assert 'href="?split=&amp;search=hail"' in page
+    assert "1 row has all of this." in page
+    assert "have all of this" not in browser.get(address).text
     assert "No row has all of this." in browser.get(address, {"search": "snow"}).text
 
 

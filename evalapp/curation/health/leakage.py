@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from evalapp.curation.health.rows import Found
 from evalapp.curation.kinds import FindingKind, Proposal
-from evalapp.datasets.contamination import ContaminationReport, Match
+from evalapp.datasets.contamination import CONTAINED_WORDS, ContaminationReport, Match
 from evalapp.datasets.models import DatasetVersion
 from evalapp.runs.contamination.contamination_guard import compared_with_evaluation
 
@@ -15,9 +15,9 @@ def leakage(version: DatasetVersion, *, tell: Callable[[int], object]) -> Iterat
     report = compared_with_evaluation(version, tell=tell)
     matches: defaultdict[int, list[tuple[str, Match]]] = defaultdict(list)
     for how, found in (
-        ("The same prompt as", report.exact),
-        ("Nearly the same prompt as", report.near),
-        ("Half or more of the 8-word sequences of", report.contained),
+        ("has the same prompt as {}.", report.exact),
+        ("has nearly the same prompt as {}.", report.near),
+        (f"repeats {{}} (half or more of its {CONTAINED_WORDS}-word sequences).", report.contained),
     ):
         for match in found:
             matches[match.training_row].append((how, match))
@@ -26,7 +26,7 @@ def leakage(version: DatasetVersion, *, tell: Callable[[int], object]) -> Iterat
         yield Found(
             FindingKind.LEAKAGE,
             row,
-            f"{how} {_evaluation_row(match, report, version)}.",
+            f"Row {row:,} {how.format(_evaluation_row(match, report, version))}",
             Proposal.DROP,
             score=match.share,
             others=[each.evaluation_row for _, each in matches[row] if each.evaluation_version == version.pk],

@@ -87,8 +87,9 @@ def source_choices(project: Project) -> list[Any]:
         of = [(f"{dataset.pk}:{NEWEST}", f"{dataset.name}: newest version (v{versions[0].number} now)")]
         of.append((f"{dataset.pk}:{ALL}", f"{dataset.name}: all versions"))
         of += [
-            (f"{dataset.pk}:{each.number}", f"{each}, {sum(each.counts.values()):,} rows")
+            (f"{dataset.pk}:{each.number}", f"{each}, {rows:,} row{'' if rows == 1 else 's'}")
             for each in versions[:_VERSIONS_OFFERED]
+            for rows in [sum(each.counts.values())]
         ]
         choices.append((dataset.name, of))
     return choices

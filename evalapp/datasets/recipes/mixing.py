@@ -19,8 +19,8 @@ LEFT_OUT = {
     "filter": "another value of the field, or not from reviews",
     "held_out": "prompt held out in the base",
     "replaced": "replaced by a later source",
-    "cap": "over the limit",
-    "share": "over the share",
+    "cap": "over its limit of rows",
+    "share": "over its share",
 }
 """Why a row is left out, in the order in which it is asked; each row has one reason."""
 
