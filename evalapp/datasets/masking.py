@@ -10,6 +10,7 @@ from evalapp.conversations.text import every_text, text_form, with_every_text
 from evalapp.datasets.row_changes import text_at, text_fields
 from evalapp.datasets.rows import LONGEST_SHORT_TEXT, ExampleRow
 from evalapp.imports.mapping import id_columns
+from evalapp.privacy.known_people import KnownPeople
 from evalapp.privacy.personal_data import PersonalSpan, personal_spans
 from evalapp.privacy.rules import MaskingRules
 
@@ -17,7 +18,6 @@ Originals = dict[str, list[str]]
 """What placeholders stand for: one person's name may be written in several ways, the first met first."""
 
 _NAME = "NAME"
-_FEWEST_LETTERS = 3
 _ESCAPES = re.compile(r"(?<!\\)(?:\\u[0-9a-fA-F]{4})+")
 _PLACEHOLDER = re.compile(r"⟨([A-Z][A-Z ]*) (\d{1,6})⟩")
 
@@ -65,7 +65,7 @@ class Masks:
             for span in spans
             if span.type == _NAME
         ]
-        self._people = _people(names)
+        self._people = KnownPeople(names, self._spans)
 
     def masked(self, text: str) -> str:
         """The text, which must be one of those that the masks were made for, with placeholders."""
@@ -77,8 +77,7 @@ class Masks:
 
     def replaced(self, text: str) -> list[tuple[int, int, str]]:
         """Where placeholders take the place of what stands there: start, end, placeholder; in order."""
-        named = self._people.finditer(text) if self._people is not None else ()
-        others = [PersonalSpan(*match.span(), _NAME) for match in named]
+        others = list(self._people.spans(text))
         return [
             (start, stop, self._placeholder(kind, text[start:stop]))
             for start, stop, kind in _with_others(self._spans.get(text, ()), others)
@@ -86,6 +85,8 @@ class Masks:
 
     def _placeholder(self, kind: str, original: str) -> str:
         key = kind, _key(kind, original)
+        if kind == _NAME and key not in self._placeholders:
+            key = kind, self._people.surnames.get(key[1], key[1])
         placeholder = self._placeholders.get(key)
         if placeholder is None:
             self._last[kind] = self._last.get(kind, 0) + 1
@@ -197,14 +198,6 @@ def _letters_of(match: re.Match[str]) -> str:
     return letters if letters.isprintable() and not any(map(str.isascii, letters)) else match[0]
 
 
-def _people(names: Sequence[str]) -> re.Pattern[str] | None:
-    """Finds the people of these names by their last words."""
-    last = {name.split()[-1] for name in names if name.split()}
-    words = sorted((word for word in last if len(word) >= _FEWEST_LETTERS), key=len, reverse=True)
-    any_of = "|".join(map(re.escape, words))
-    return re.compile(rf"(?<!\w)(?:{any_of})(?!\w)") if words else None
-
-
 def _key(kind: str, original: str) -> str:
     """Names that share their last word are one person's; of other data white space and signs do not count."""
     if kind == _NAME:
@@ -213,10 +206,9 @@ def _key(kind: str, original: str) -> str:
 
 
 def _with_others(spans: Sequence[PersonalSpan], others: Sequence[PersonalSpan]) -> list[PersonalSpan]:
-    """Both in order, without what overlaps one of the first."""
-    free = [
-        other
-        for other in others
-        if not any(other.start < each.end and each.start < other.end for each in spans)
-    ]
-    return sorted([*spans, *free])
+    """Both in order, without what overlaps an earlier one."""
+    taken: list[PersonalSpan] = []
+    for span in [*spans, *others]:
+        if not any(span.start < each.end and each.start < span.end for each in taken):
+            taken.append(span)
+    return sorted(taken)

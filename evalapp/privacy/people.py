@@ -13,7 +13,10 @@ from evalapp.privacy.names import FIRST_NAMES
 from evalapp.privacy.spans import PersonalSpan, holds_any, word_set
 
 _LETTER = r"[^\W\d_]"
-_CAPITAL = "[A-ZÀ-ÖØ-ÞŠŽ]"
+_CAPITALS = "".join(chr(code) for code in range(0xC0, 0x530) if chr(code).isupper())
+_CAPITAL = f"[A-Z{_CAPITALS}]"
+# Of scripts without capitals: Hebrew, Arabic, Devanagari, kana, Chinese characters, Hangul.
+_CASELESS = "[\u05d0-\u05ea\u0620-\u064a\u0904-\u0939\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 NAME = rf"{_CAPITAL}{_LETTER}*(?:['’-](?!s\b){_LETTER}+){{0,4}}"
 """A capitalised word, for other patterns."""
 
@@ -21,13 +24,22 @@ _CAPITALISED = re.compile(rf"{_CAPITAL}{_LETTER}*")
 _PARTICLES = r"(?:van|von|vom|zu|de|del|der|den|di|da|la|le|al|bin)"
 # Names do not go on in the next line.
 _PEOPLE = (
-    rf"(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}{NAME}"
-    rf"(?:[ \t]{{1,4}}(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}{NAME}){{0,2}}"
+    rf"(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}(?:[dl]['’])?{NAME}"
+    rf"(?:[ \t]{{1,4}}(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}(?:[dl]['’])?{NAME}){{0,2}}"
 )
 _TITLES = word_set("Mr Mrs Ms Miss Mx Dr Prof Herr Herrn Frau Madame Monsieur Señor Señora Signor Signora")
 _TITLED = re.compile(
     r"\b(?P<title>Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Madame|Monsieur|Señora?|Signora?)\.?\s+"
-    rf"(?:(?:Dr|Prof)\.?\s+)*(?P<name>(?!(?:Dr|Prof)\b){_PEOPLE})"
+    rf"(?:(?:Dr|Prof)\.?\s+)*(?P<name>(?!(?:Dr|Prof)\b){_PEOPLE}|{_CASELESS}+(?:[ \t]{_CASELESS}+){{0,2}})"
+)
+# A text in capitals may go on in capitals, so that the name is one word, or two after a common first name.
+# MR and MS without a dot are magnetic resonance and an illness as well.
+_CAPITAL_TITLES = word_set("MR MRS MS MISS DR PROF HERR HERRN FRAU MADAME MONSIEUR")
+_CAPITAL_NAME = rf"{_CAPITAL}{{2,}}(?:['’-]{_CAPITAL}{{2,}}){{0,2}}(?!{_LETTER})"
+_TITLED_IN_CAPITALS = re.compile(
+    r"\b(?P<title>M[RS]\.|MRS\.?|MISS|DR\.?|PROF\.?|HERRN?|FRAU|MADAME|MONSIEUR)[ \t]{1,4}"
+    rf"(?:(?:DR|PROF)\.?[ \t]{{1,4}}){{0,2}}(?P<name>(?:(?:{'|'.join(sorted(map(str.upper, FIRST_NAMES)))})"
+    rf"[ \t]{{1,4}})?(?:D['’])?{_CAPITAL_NAME})"
 )
 _BRANDS = word_set("Martens Oetker Pepper Scholl Hauschka Best Bronner")
 _GREETINGS = word_set("Dear Hi Hello Hey Hallo Liebe Lieber Bonjour Hola")
@@ -102,7 +114,7 @@ def people(text: str, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
     """Names in a text whose words with a capital are ``capitalised``."""
     for pattern in _patterns(text, capitalised):
         for match in pattern.finditer(text):
-            if not _is_no_name(match["name"]) and not _is_brand(match):
+            if not is_no_name(match["name"]) and not _is_brand(match):
                 yield PersonalSpan(*match.span("name"), "NAME")
     if not FIRST_NAMES.isdisjoint(capitalised):
         for word in _CAPITALISED.finditer(text):
@@ -123,14 +135,29 @@ def _patterns(text: str, capitalised: AbstractSet[str]) -> Iterator[re.Pattern[s
         yield _LABELLED
     if not _TITLES.isdisjoint(capitalised):
         yield _TITLED
+    if not _CAPITAL_TITLES.isdisjoint(capitalised):
+        yield _TITLED_IN_CAPITALS
     if not _GREETINGS.isdisjoint(capitalised):
         yield _GREETED
     if "\n" in text and holds_any(text, _SIGNED_PARTS):
         yield _SIGNED
 
 
-def _is_no_name(name: str) -> bool:
-    words = name.split()
+def is_capitalised(word: str) -> bool:
+    return re.fullmatch(NAME, word) is not None
+
+
+def is_of_institution(text: str, start: int, end: int) -> bool:
+    """Whether what stands there is a part of the name of an institution or a street."""
+    return (
+        _OF_INSTITUTION.match(text, end) is not None
+        or _AFTER_INSTITUTION.search(text, max(0, start - _LONGEST_INSTITUTION), start) is not None
+    )
+
+
+def is_no_name(name: str) -> bool:
+    """Whether words with a capital in the place of a name are none."""
+    words = [word.capitalize() if word.isupper() else word for word in name.split()]
     return (
         words[0] in _NO_NAMES or words[-1] in _NO_NAMES or words[-1].casefold().endswith(_ENDINGS_OF_GROUPS)
     )
@@ -146,11 +173,7 @@ def _full_name(text: str, start: int) -> Iterator[PersonalSpan]:
     if match is None or match["second"] in _NO_NAMES:
         return
     end = match.end()
-    if (
-        _IS_INSTITUTION.fullmatch(match["second"].rpartition("-")[2])
-        or _OF_INSTITUTION.match(text, end)
-        or _AFTER_INSTITUTION.search(text, max(0, start - _LONGEST_INSTITUTION), start)
-    ):
+    if _IS_INSTITUTION.fullmatch(match["second"].rpartition("-")[2]) or is_of_institution(text, start, end):
         return
     if match["second"] in FIRST_NAMES:
         third = _THIRD_NAME.match(text, end)
