@@ -145,6 +145,7 @@ class ImportForm(forms.Form):
         shares = {split: values.get(f"share_{split}") or 0.0 for split in Split.values}
         seed = values.get("seed")
         return ImportOptions(
+            encoding=self.start.encoding,
             file_format=self.start.file_format,
             delimiter=values.get("delimiter", self.start.delimiter),
             mapping={column: values[f"column_{number}"] for number, column in enumerate(self.start.mapping)},

@@ -9,6 +9,7 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.audit.services import record as audit
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.imports.encodings import written_as_utf8
 from evalapp.imports.files import kept_upload, open_stored, remove_old_uploads, stored_path
 from evalapp.imports.mapping import FileLayout
 from evalapp.imports.models import FileImport
@@ -30,13 +31,15 @@ def receive(
     """Keep an uploaded file, whole, until its import is started or discarded.
 
     ``look`` gets its name and its content, and gives the further fields of the row. Raises InvalidError
-    where it raises FileProblemError.
+    where it raises FileProblemError. A file in Windows-1252 is kept in UTF-8, and its ``options`` say so.
     """
     remove_old_uploads(_named)
     name = (upload.name or "upload")[:200]
     with kept_upload(upload) as stored_name:
+        encoding = written_as_utf8(stored_path(stored_name))
         with open_stored(stored_name) as stream:
-            fields = look(name, stream)
+            fields = dict(look(name, stream))
+        fields["options"] = {**fields["options"], "encoding": encoding}
         with transaction.atomic():
             record = model._default_manager.create(
                 file_name=name,

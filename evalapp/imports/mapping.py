@@ -11,11 +11,14 @@ _ENDS_LIKE_AN_ID = re.compile(r".*([_\-. ](id|key|number|no|nr|ref|reference)|Id
 
 @dataclass(frozen=True)
 class FileLayout:
-    """How to read a file. ``mapping``: column or field → use, where the names are the team's own."""
+    """How to read a file. ``mapping``: column or field → use, where the names are the team's own.
+    ``encoding``: which it was in, where that was not UTF-8; the stored file is.
+    """
 
     file_format: str = ""
     delimiter: str = ","
     mapping: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         # Kept as pairs, because the database does not keep the order of an object's fields.

@@ -52,6 +52,32 @@ def test_a_thousand_rows_become_a_version(dataset: Dataset, engineer: User, uplo
     assert list(uploads.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("rows.jsonl", '{"prompt": "Übernimmt die Kasse das für 5 €?", "completion": "“Nein”, größtenteils."}\n'),
+    ("rows.csv", "prompt;reference\nÜbernimmt die Kasse das für 5 €?;“Nein”, größtenteils.\n"),
+])  # fmt: skip
+def test_a_file_as_a_spreadsheet_saves_it_is_read(
+    dataset: Dataset, engineer: User, name: str, text: str
+) -> None:
+    record = receive_upload(dataset=dataset, upload=upload(text.encode("cp1252"), name), by=engineer)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/imports/{record.pk}/"
+    page = client_of(engineer).get(address).text
+    assert "is read as Windows-1252" in page and "Übernimmt die Kasse das für 5 €?" in page
+    received, _ = carried_out(dataset, engineer, text.encode("cp1252"), name)
+    assert received.version is not None and received.version.examples.get().references == [
+        "“Nein”, größtenteils."
+    ]
+    record = receive_upload(dataset=dataset, upload=upload(text.encode(), name), by=engineer)
+    assert record.options["encoding"] == ""
+
+
+def test_a_damaged_file_is_not_taken_for_another_encoding(dataset: Dataset, engineer: User) -> None:
+    damaged = questions(range(2)) + '{"prompt": "Größe'.encode() + b'\xe9?", "completion": "Ja"}\n'
+    record = receive_upload(dataset=dataset, upload=upload(damaged), by=engineer)
+    assert record.options["encoding"] == ""
+    assert "0xE9" in str(preview(record, ImportOptions(**record.options)).readings[2].problems)
+
+
 def test_ids_that_rows_repeat_are_told_before_and_after(dataset: Dataset, engineer: User) -> None:
     rows = jsonl(*(question(number, metadata={"id": f"P-{number // 2}"}) for number in range(5)))
     record = receive_upload(dataset=dataset, upload=upload(rows), by=engineer)
