@@ -44,7 +44,7 @@ class UploadForm(forms.Form):
     file = ImportFileField(
         help_text="JSONL or one JSON list (messages as OpenAI, Anthropic or Hugging Face write them, prompt"
         " and completion, Alpaca, ShareGPT, pairs, or fields of your own names), Parquet with the same"
-        " fields, or CSV with a header row; UTF-8.",
+        " fields, the zip that a version is exported as, or CSV with a header row.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
     )
 

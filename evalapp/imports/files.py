@@ -17,7 +17,11 @@ from evalapp.imports.problems import FileProblemError
 
 JSONL, CSV = "jsonl", "csv"
 PARQUET_SIGNATURE = b"PAR1"
-ENDINGS = {".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".parquet": JSONL, ".csv": CSV, ".tsv": CSV}
+ZIP_SIGNATURE = b"PK\x03\x04"
+ENDINGS = {
+    ".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".parquet": JSONL, ".zip": JSONL, ".csv": CSV,
+    ".tsv": CSV,
+}  # fmt: skip
 ACCEPTED = ", ".join(ENDINGS)
 HEAD_BYTES = 4096
 DAYS_UPLOADS_ARE_KEPT = 7
@@ -27,7 +31,7 @@ DAYS_NAMELESS_FILES_ARE_KEPT = 1
 
 _SIGNATURES = {
     b"\x1f\x8b": "is compressed (gzip). Unpack it and upload what is inside",
-    b"PK\x03\x04": "is a zip file or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8)",
+    ZIP_SIGNATURE: "is a zip file or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8)",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook. Save the sheet as CSV (UTF-8)",
     b"BZh": "is compressed (bzip2). Unpack it and upload what is inside",
     b"\xfd7zXZ": "is compressed (xz). Unpack it and upload what is inside",
@@ -39,8 +43,8 @@ _SIGNATURES = {
 
 
 def format_by_name(name: str) -> str:
-    """``jsonl`` (JSON, and Parquet, whose rows are the same objects) or ``csv``, by the file's ending; raises
-    FileProblemError for any other.
+    """``jsonl`` (JSON, and Parquet, also in a zip, whose rows are the same objects) or ``csv``, by the file's
+    ending; raises FileProblemError for any other.
     """
     ending = Path(name.lower()).suffix
     if ending not in ENDINGS:
@@ -56,6 +60,8 @@ def recognise(name: str, head: bytes) -> str:
     Raises FileProblemError saying what the file is instead, and what to do.
     """
     named = format_by_name(name)
+    if name.lower().endswith(".zip") and head.startswith(ZIP_SIGNATURE):
+        return named
     for signature, what in _SIGNATURES.items():
         if head.startswith(signature):
             raise FileProblemError(f"The file {what}.")

@@ -1,5 +1,5 @@
 """Objects of files as a stream: JSON, one a line or the members of one list that is the whole file, or the
-rows of Parquet. Pure.
+rows of Parquet, also of several files in a zip. Pure.
 """
 
 import json
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from evalapp.core.strict_json import MOST_DIGITS, JsonProblemError, strict_decoder
-from evalapp.imports.files import PARQUET_SIGNATURE
-from evalapp.imports.parquet import parquet_objects
+from evalapp.imports.files import PARQUET_SIGNATURE, ZIP_SIGNATURE
+from evalapp.imports.parquet import parquet_objects, zipped_objects
 from evalapp.imports.problems import FieldProblem, FileProblemError
 
 LARGEST_ROW_BYTES = 4 * 2**20
@@ -42,8 +42,12 @@ def json_objects(
     Raises FileProblemError where a list ends before it does. The stream is one that can be sought in.
     """
     begin = stream.tell()
-    if stream.read(len(PARQUET_SIGNATURE)) == PARQUET_SIGNATURE:
+    signature = stream.read(len(PARQUET_SIGNATURE))
+    if signature == PARQUET_SIGNATURE:
         yield from parquet_objects(stream, most_fields=MOST_FIELDS, read=read)
+        return
+    if signature == ZIP_SIGNATURE:
+        yield from zipped_objects(stream, most_fields=MOST_FIELDS, read=read)
         return
     stream.seek(begin)
     is_list = starts_list(stream.read(_HEAD_BYTES))

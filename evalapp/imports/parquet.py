@@ -3,9 +3,10 @@
 import datetime as dt
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,6 +66,32 @@ def parquet_objects(
         if read is not None:
             columns = (metadata.row_group(group).column(n) for n in range(metadata.num_columns))
             read(sum(column.total_compressed_size for column in columns))
+
+
+def zipped_objects(
+    stream: BinaryIO, *, most_fields: int, read: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, dict[str, Any] | FieldProblem]]:
+    """The same of all Parquet files of a zip that is not compressed, as a dataset is exported, in their
+    order. Raises FileProblemError for any other zip.
+    """
+    number = 0
+    try:
+        with zipfile.ZipFile(stream) as folder:
+            files = [each for each in folder.infolist() if each.filename.endswith(".parquet")]
+            # Parquet is read back and forth, for which a compressed file would be unpacked again and again.
+            if not files or any(each.compress_type != zipfile.ZIP_STORED for each in files):
+                raise FileProblemError(
+                    "The zip is none that a dataset was exported as. Unpack it and upload what is inside."
+                )
+            for each in files:
+                with folder.open(each) as file:
+                    for _, found in parquet_objects(cast(BinaryIO, file), most_fields=most_fields, read=read):
+                        number += 1
+                        yield number, found
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise FileProblemError(
+            "The zip is damaged, incomplete or locked. Upload the whole file again."
+        ) from error
 
 
 def _object(row: dict[str, Any], texts: set[str]) -> dict[str, Any] | FieldProblem:

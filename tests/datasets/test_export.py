@@ -83,7 +83,9 @@ def hashes(version: DatasetVersion) -> list[str]:
     return sorted(version.examples.exclude(split="test").values_list("content_hash", flat=True))
 
 
-@pytest.mark.parametrize(("file_format", "name"), [("jsonl", "rows.jsonl"), ("parquet", "rows.parquet")])
+@pytest.mark.parametrize(
+    ("file_format", "name"), [("jsonl", "rows.jsonl"), ("parquet", "rows.parquet"), ("hf", "rows.zip")]
+)
 def test_what_is_exported_is_imported_as_the_same_rows(
     version: DatasetVersion, project: Project, engineer: User, uploads: Path, file_format: str, name: str
 ) -> None:
@@ -161,6 +163,28 @@ def test_csv_of_questions_and_answers_is_imported_as_the_same_rows(
     version = create_version(dataset=dataset, rows=rows, by=engineer)
     again = imported(project, "rows.csv", content_of(version, "csv"), engineer)
     assert hashes(again) == hashes(version)
+
+
+def test_another_zip_is_refused_with_what_to_do(dataset: Dataset, engineer: User, uploads: Path) -> None:
+    def zipped(name: str, kind: int) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", kind) as folder:
+            folder.writestr(name, parquet(pa.table({"prompt": ["Who?"], "completion": ["We."]})))
+        return content.getvalue()
+
+    for content, said in (
+        (zipped("notes.txt", zipfile.ZIP_STORED), "Unpack it"),
+        (zipped("rows.parquet", zipfile.ZIP_DEFLATED), "Unpack it"),
+        (zipped("rows.parquet", zipfile.ZIP_STORED)[:-40], "damaged"),
+    ):
+        with pytest.raises(InvalidError, match=said):
+            receive_upload(dataset=dataset, upload=SimpleUploadedFile("rows.zip", content), by=engineer)
+    record = receive_upload(
+        dataset=dataset,
+        upload=SimpleUploadedFile("rows.zip", zipped("rows.parquet", zipfile.ZIP_STORED)),
+        by=engineer,
+    )
+    assert record.options["file_format"] == "jsonl"
 
 
 def test_csv_is_refused_where_it_would_lose_something(version: DatasetVersion) -> None:
