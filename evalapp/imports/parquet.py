@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import math
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -17,6 +18,7 @@ LARGEST_ROW_GROUP = 2**30
 # Few, because a text that a file holds once may stand in each of them.
 _BATCH = 100
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
+_NO_ZIP = (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, struct.error)
 _JSON_TEXT = {b"evalapp": b"json"}
 
 
@@ -88,7 +90,7 @@ def zipped_objects(
                     for _, found in parquet_objects(cast(BinaryIO, file), most_fields=most_fields, read=read):
                         number += 1
                         yield number, found
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _NO_ZIP as error:
         raise FileProblemError(
             "The zip is damaged, incomplete or locked. Upload the whole file again."
         ) from error
