@@ -46,6 +46,18 @@ def test_each_kind_is_found_with_its_rows(version_of: Make, engineer: User) -> N
     assert "Schmidt" not in personal.evidence
 
 
+def test_a_leak_of_parts_is_told_in_one_sentence(version_of: Make, engineer: User) -> None:
+    asked = "which papers does the clinic need before a planned stay of more than three days in the summer"
+    rows = [row(f"{asked} and who signs them for a child under the age of six?", "The parents."),
+            row(f"Please tell me {asked}", "All of them.", split="test")]  # fmt: skip
+    check = checked(version := version_of(rows), engineer)
+    said = "Row 1 repeats evaluation row 2 (half or more of its 8-word sequences)."
+    assert check.findings.get(kind="leakage").evidence == said
+    draft = open_draft(base=version_of([rows[0]]), by=engineer)
+    address = f"/projects/{version.dataset.project.slug}/data/{draft.base.dataset_id}/drafts/{draft.pk}/"
+    assert "1 row = 1 unchanged" in client_of(engineer).get(address).text
+
+
 def test_rows_in_two_languages_are_told_that_the_language_was_not_checked(
     version_of: Make, engineer: User
 ) -> None:
