@@ -78,9 +78,9 @@ def replay_weeks(work: Work) -> dict[str, Any]:
             _send(stream, story, examples)
         while count_batch(stream):
             pass
-        _deploy(stream, story, good, formal)
         for number in range(1, WEEKS + 1):
             work.progress(done, len(STORIES) * WEEKS, f"Week {number} of {stream}")
+            _deploy(stream, story, number, good, formal)
             _play(stream, story, number, {each.key: each for each in examples})
             done += 1
         stream.refresh_from_db()
@@ -156,25 +156,25 @@ def _send(stream: Stream, story: Story, examples: Sequence[DemoExample]) -> None
     take_events(stream=stream, rows=events_of_request(rows))
 
 
-def _deploy(stream: Stream, story: Story, good: ModelVersion, formal: ModelVersion) -> None:
-    if stream.deployments.exists():
-        return
-    begin = stream.next_sample_at - WEEK
+def _deploy(stream: Stream, story: Story, week: int, good: ModelVersion, formal: ModelVersion) -> None:
+    """Record who serves from this week on, where that changes, and is not recorded yet."""
     plan = [(good, "summaries-v2", 1, "")]
     if story.model_changes:
         plan += [
             (formal, "summaries-v3", CHANGE, "A new system prompt"),
             (good, "summaries-v2", BACK, "Rolled back: tone and personalization fell"),
         ]
-    for version, served_as, number, note in plan:
-        record_deployment(
-            stream=stream,
-            version=version,
-            served_as=served_as,
-            started_at=begin + (number - 1) * WEEK,
-            note=note,
-            by=None,
-        )
+    for version, served_as, number, note in plan[stream.deployments.count() :]:
+        if number == week:
+            stream.refresh_from_db()
+            record_deployment(
+                stream=stream,
+                version=version,
+                served_as=served_as,
+                started_at=stream.next_sample_at - WEEK,
+                note=note,
+                by=None,
+            )
 
 
 def _play(stream: Stream, story: Story, number: int, examples: Mapping[str, DemoExample]) -> None:

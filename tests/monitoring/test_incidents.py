@@ -21,6 +21,7 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.incidents.models import Incident, MailState, Notice
 from evalapp.monitoring.incidents.queries import progress_of
@@ -182,6 +183,20 @@ def test_a_person_decides_what_is_trained_on_and_closes_it_for_a_reason(
     for service in (acknowledge, accept_training_data, prepare_second_review):
         with pytest.raises(ConflictError, match="is over"):
             service(incident=incident, by=manager)
+
+
+def test_only_a_deployment_after_it_opened_mends_it(project: Project, reviewer: User, manager: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = evaluated_weeks(stream, [3.0])
+    before, after = make_candidates(project, ["before", "after"])
+    record_deployment(
+        stream=stream, version=before, started_at=week.ends_at + dt.timedelta(days=1), by=manager
+    )
+    raise_alerts(week)
+    incident = Incident.objects.select_related("stream__project", "opened_in").get()
+    assert not progress_of(incident).deployments
+    record_deployment(stream=stream, version=after, by=manager)
+    assert [each.version for each in progress_of(incident).deployments] == [after]
 
 
 def test_a_second_review_asks_what_nothing_was_trained_on(

@@ -29,7 +29,7 @@ class Progress:
     """What has been done about an incident, each step in its order. ``cause``: the one that is told of its
     alerts, else *cannot tell*. ``trainings`` on the accepted data; ``candidates`` that answered the second
     review, ``campaigns`` in which people read it, and what was decided there; ``deployments`` of the stream
-    since it opened.
+    that were recorded since it opened.
     """
 
     alerts: Sequence[Alert]
@@ -77,7 +77,9 @@ def progress_of(incident: Incident) -> Progress:
         generations = list(Run.objects.filter(**of_rows).select_related("job").order_by("pk"))
         campaigns = list(Campaign.objects.filter(**of_rows).order_by("pk"))
     decisions = Decision.objects.filter(campaign__in=campaigns).select_related("candidate", "decided_by")
-    deployments = incident.stream.deployments.filter(started_at__gte=incident.opened_in.ends_at)
+    deployments = incident.stream.deployments.filter(
+        created_at__gte=incident.created_at, started_at__gte=incident.opened_in.ends_at
+    )
     if incident.closed_at is not None:
         deployments = deployments.filter(started_at__lte=incident.closed_at)
     return Progress(
