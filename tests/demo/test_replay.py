@@ -56,7 +56,10 @@ def test_the_weeks_of_a_file_are_played_as_production_does(
     alert = stream.alerts.order_by("pk")[0]
     assert (alert.criterion_key, alert.weekly_sample.number) == ("tone", WORSE_FROM)
     assert f"    ALERT {alert.message}" in lines
-    assert "model" in set(stream.alerts.values_list("cause", flat=True))
+    told = next(
+        line for line in lines if line.startswith(f"    CAUSE of Tone since week {WORSE_FROM}: Model. ")
+    )
+    assert told.endswith(stream.alerts.get(criterion_key="tone", kind=alert.kind).cause_reason)
     assert lines[-1] == f"See /projects/{stream.project.slug}/monitor/{stream.pk}/"
 
 

@@ -1,6 +1,7 @@
 """`manage.py replay FILE`: what monitoring would have told of past weeks."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from evalapp.accounts.models import Role, User
 from evalapp.core.errors import ProblemError
 from evalapp.core.number_format import as_percent, as_text
 from evalapp.demo.replay import MOST_WEEKS, open_replay, play_weeks, read_events
-from evalapp.monitoring.models import WeeklyMetric, WeeklySample
+from evalapp.monitoring.models import Cause, WeeklyMetric, WeeklySample
 
 
 class Command(BaseCommand):
@@ -58,7 +59,17 @@ class Command(BaseCommand):
 def _told(week: WeeklySample) -> str:
     metrics = [_metric(each) for each in week.metrics.order_by("pk")]
     alerts = [f"\n    ALERT {each.message}" for each in week.alerts.order_by("pk")]
-    return f"Week {week.number}: {', '.join(metrics) or week.note}{''.join(alerts)}"
+    return f"Week {week.number}: {', '.join(metrics) or week.note}{''.join(alerts)}{''.join(_causes(week))}"
+
+
+def _causes(week: WeeklySample) -> Iterator[str]:
+    """Of the week's alerts, and of earlier ones that could not be told so far."""
+    for alert in (
+        week.stream.alerts.filter(told_week=week.number).select_related("weekly_sample").order_by("pk")
+    ):
+        if alert.weekly_sample_id == week.pk or alert.cause != Cause.CANNOT_TELL:
+            since = f"{alert.criterion_name} since {alert.weekly_sample}"
+            yield f"\n    CAUSE of {since}: {alert.get_cause_display()}. {alert.cause_reason}"
 
 
 def _metric(metric: WeeklyMetric) -> str:
