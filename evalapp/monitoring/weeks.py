@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from evalapp.accounts.models import User
+from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
@@ -34,7 +35,7 @@ from evalapp.monitoring.anchors import anchors_of, anchors_wanted
 from evalapp.monitoring.daily.models import LONGEST_STRATUM
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.rows import rows_of_events
-from evalapp.monitoring.locks import lock_unended
+from evalapp.monitoring.locks import lock_stream, lock_unended
 from evalapp.monitoring.models import (
     WEEK,
     SampledOutput,
@@ -198,7 +199,11 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
     week = WeeklySample.objects.select_related(*_OF_WEEK).get(pk=work.job.params["weekly_sample"])
     work.enter("Drawing")
     with transaction.atomic():
-        # Whoever ends the stream waits for the week that is being sampled, or it is not sampled any more.
+        # Whoever feeds or ends the stream waits for the week that is being sampled, or comes before it: so
+        # each event is in its population, or is told that the week is sampled already.
+        # As a promotion does: first the project, then its streams.
+        lock_members([week.stream.project_id])
+        lock_stream(week.stream)
         locked = WeeklySample.objects.select_for_update(no_key=True).get(pk=week.pk)
         drawn = _drawn(week) if locked.state == WeeklySampleState.DUE else locked.size
         work.fence()

@@ -232,6 +232,34 @@ def test_a_week_that_is_being_drawn_when_the_stream_ends_is_drawn_whole_or_not_a
     assert (drawn.state, drawn.size, drawn.job.state) == (WeeklySampleState.OPEN, 3, JobState.SUCCEEDED)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_comes_while_a_week_is_drawn_is_in_its_population_or_told_late(
+    project: Project, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_stream(project, [reviewer])
+    in_week = timezone.now() - dt.timedelta(days=2)
+    send(stream, rows_of(3, in_week))
+    open_due_weeks()
+    is_drawing = Event()
+
+    def slow_draw(*args: Any, **options: Any) -> Any:
+        is_drawing.set()
+        until_somebody_waits()
+        return draw_sample(*args, **options)
+
+    monkeypatch.setattr(weeks, "draw_sample", slow_draw)
+
+    def work(number: int) -> Any:
+        if number == 0:
+            return carry_out(stream.weekly_samples.get())
+        is_drawing.wait(20)
+        return send(stream, rows_of(2, in_week, first=10))
+
+    drawn, taken = at_once(2, work)
+
+    assert (drawn.population, taken.stored, taken.not_reviewed) == (3, 2, 2)
+
+
 def test_a_stratified_draw_takes_from_each_stratum_and_says_how_likely() -> None:
     population = [Candidate(n, f"out-{n:03}", "rare" if n < 4 else "usual") for n in range(100)]
     drawn = draw_sample(population, 10, seed=3, week=1)
