@@ -144,17 +144,17 @@ def _languages(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _set(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
-    who = verdict.reviewer
-    reviewer = User.objects.filter(pk=who).first() if isinstance(who, int) else None
-    alert.cause, alert.cause_reviewer = _CAUSES[verdict.cause], reviewer
-    alert.cause_reason = _reason(verdict, mix)[:300]
-    alert.evidence = list(_evidence(verdict.evidence, reviewer, verdict)) if verdict.evidence else []
+    who = verdict.perhaps if verdict.reviewer is None else (verdict.reviewer,)
+    people = list(User.objects.filter(pk__in=[each for each in who if isinstance(each, int)]).order_by("pk"))
+    alert.cause = _CAUSES[verdict.cause]
+    alert.cause_reviewer = None if verdict.perhaps or not people else people[0]
+    alert.cause_reason = _reason(verdict, mix, people)[:300]
+    alert.evidence = list(_evidence(verdict.evidence, people)) if verdict.evidence else []
 
 
-def _reason(verdict: Verdict, mix: InputMix) -> str:
+def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
     words = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
-    if verdict.perhaps:
-        people = User.objects.filter(pk__in=list(verdict.perhaps)).order_by("pk")
+    if verdict.perhaps and people:
         words += f" It may have been {' or '.join(map(str, people))}."
     if mix.far:
         words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
@@ -163,18 +163,18 @@ def _reason(verdict: Verdict, mix: InputMix) -> str:
     return words
 
 
-def _evidence(evidence: Evidence, reviewer: User | None, verdict: Verdict) -> Iterator[dict[str, object]]:
-    named = [
-        ("Scores of new outputs", evidence.raw),
-        ("The same, strata and reviewers taken in", evidence.adjusted),
-        ("Scores of anchors, all reviewers", evidence.together),
-    ]
-    if reviewer is not None and verdict.reviewer in evidence.reviewers:
-        named.append((f"{reviewer}, on the same outputs", evidence.reviewers[verdict.reviewer]))
-        named.append((f"{reviewer}, against the other reviewers", evidence.apart[verdict.reviewer]))
-    named += [("What is left for the model", evidence.model), ("By the shares of strata", evidence.mix)]
-    for name, change in named:
-        yield _told(name, change)
+def _evidence(evidence: Evidence, people: Sequence[User]) -> Iterator[dict[str, object]]:
+    """``people``: who moved, or who may have."""
+    yield _told("Scores of new outputs", evidence.raw)
+    yield _told("The same, strata and reviewers taken in", evidence.adjusted)
+    yield _told("Scores of anchors, all reviewers", evidence.together)
+    for person in people:
+        if person.pk in evidence.reviewers:
+            of = {"reviewer": person.pk}
+            yield _told(f"{person}, on the same outputs", evidence.reviewers[person.pk]) | of
+            yield _told(f"{person}, against the other reviewers", evidence.apart[person.pk]) | of
+    yield _told("What is left for the model", evidence.model)
+    yield _told("By the shares of strata", evidence.mix)
 
 
 def _told(name: str, change: Change) -> dict[str, object]:

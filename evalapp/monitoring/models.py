@@ -278,7 +278,8 @@ class Alert(BaseModel):
     """A criterion that turned to the worse in a week; once of a kind in an incident.
 
     ``cause`` with its ``cause_reason``, and who, of one reviewer; ``evidence``: [{"name", "value", "low",
-    "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`). It is asked again with each
+    "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`), with "reviewer" of who moved
+    or may have. It is asked again with each
     later week until one is told; ``told_week``: the number of the last week that was asked.
     ``value`` is the smoothed mean or rate, ``limit`` what it went past.
     """

@@ -90,6 +90,26 @@ def test_a_harsher_reviewer_is_named_and_nothing_is_trained(
     assert "Retrain on the corrections" not in page.text
 
 
+def test_of_weeks_drawn_together_two_who_part_lead_to_calibration(
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    watched = watch(empty_project, [reviewer, other_reviewer])
+    stream = watched.stream
+    weeks = [carry_out(week) for week in stream.weekly_samples.order_by("number")]
+    assert {week.anchors for week in weeks} == {0}, "nobody has reviewed any of it before"
+    review_weeks(watched, range(1, WEEKS + 1), of_model=nobody, of_reviewers=first_harsher, seed=5)
+    incident = stream.incidents.get()
+    progress = progress_of(incident)
+    assert progress.cause == "cannot_tell" and progress.is_perhaps_of_reviewers
+    said = [each["name"] for each in progress.alerts[-1].evidence]
+    for person in watched.people:
+        assert f"{person}, against the other reviewers" in said
+    page = client_of(manager).get(
+        f"/projects/{empty_project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"
+    )
+    assert "not clear which" in page.text and "New campaign with calibration" in page.text
+
+
 def test_reviewers_are_shown_nothing_of_what_an_anchor_is(watched: Watched) -> None:
     week = carry_out(watched.stream.weekly_samples.get(number=ALIKE + 1))
     assert week.anchors == 3

@@ -53,6 +53,12 @@ class Progress:
         return self.cause in (Cause.ONE_REVIEWER, Cause.ALL_REVIEWERS)
 
     @property
+    def is_perhaps_of_reviewers(self) -> bool:
+        """They moved apart, and it cannot be told who."""
+        named = (each for alert in self.alerts for each in alert.evidence if "reviewer" in each)
+        return self.cause == Cause.CANNOT_TELL and next(named, None) is not None
+
+    @property
     def trained(self) -> list[ModelVersion]:
         return [each.produced for each in self.trainings if each.produced is not None]
 

@@ -60,7 +60,7 @@ def _render(
         **_links(request, incident, progress.trained),
         # A reviewer who changed is no reason to train, or to review candidates anew.
         "asks_for_training": incident.is_open and not progress.is_of_reviewers,
-        "calibration_url": _calibration_url(incident, progress) if progress.is_of_reviewers else "",
+        "calibration_url": _calibration_url(incident, progress),
         "recovery": recovery_of(incident, followed_criteria(incident.stream)) if incident.is_open else [],
         "problem": problem,
         "form": form or CloseForm(),
@@ -102,9 +102,11 @@ def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVe
 
 
 def _calibration_url(incident: Incident, progress: Progress) -> str:
-    """The form of a campaign over the outputs of the week that alerted first, with a calibration round."""
-    campaign = progress.alerts[0].weekly_sample.campaign
-    if campaign is None:
+    """The form of a campaign over the outputs of the week that alerted first, with a calibration round; empty
+    where reviewers are not the cause.
+    """
+    campaign = progress.alerts[0].weekly_sample.campaign if progress.alerts else None
+    if campaign is None or not (progress.is_of_reviewers or progress.is_perhaps_of_reviewers):
         return ""
     people = list(incident.stream.reviewers.order_by("pk").values_list("pk", flat=True))
     proposed: dict[str, int | str | list[int]] = {
