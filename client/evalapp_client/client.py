@@ -97,7 +97,8 @@ class Client:
 
     def promote(self, verdict: Verdict, note: str = "") -> Promotion:
         """Sign the gate's “release”, which makes the candidate the project's champion; streams that follow
-        the champion are served by it from then on. EvalappError where the verdict is another, ApiError where
+        the champion are served by it from then on. One that somebody has signed already, and that is in
+        force, is returned as it is. EvalappError where the verdict is another, ApiError where
         the token's person may not decide, or started the candidate's training.
         """
         return promote(self._connection, verdict, note)

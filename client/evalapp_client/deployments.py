@@ -6,7 +6,7 @@ from typing import Any
 
 from evalapp_client.connection import AwayError, Connection
 from evalapp_client.errors import ConflictError, EvalappError
-from evalapp_client.gates import Verdict
+from evalapp_client.gates import RELEASE, Verdict
 
 ROLL_BACK = "roll_back"
 _SMALLEST = 1e-9
@@ -89,9 +89,26 @@ def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
         "evaluation": verdict.evaluation,
         "note": note,
     }
-    # The same decision once more is the one that stands.
-    answer = connection.ask("POST", "decisions/", body)
+    try:
+        # The same decision once more is the one that stands.
+        answer = connection.ask("POST", "decisions/", body)
+    except ConflictError:
+        signed = _signed_release(connection, verdict.evaluation, verdict.version)
+        if signed is None:
+            raise
+        answer = signed
     return Promotion(int(answer["id"]), int(answer["candidate"]), str(answer["seal"]))
+
+
+def _signed_release(connection: Connection, evaluation: int, version: int) -> Mapping[str, Any] | None:
+    """The newest decision on the evaluation, where it is a release that is in force, whoever signed it."""
+    decisions = connection.ask("GET", "decisions/?limit=100")["results"]
+    newest = next((each for each in decisions if each["evaluation"] == evaluation), None)
+    if newest is None or newest["verdict"] != RELEASE:
+        return None
+    models = connection.ask("GET", "models/?limit=100")["results"]
+    champion = next((each["id"] for each in models if each["alias"] == "champion"), None)
+    return newest if champion == version else None
 
 
 def roll_back(connection: Connection, stream: int, reason: str) -> Deployment:

@@ -6,7 +6,8 @@
 2. The candidate serves a share of the stream's traffic; the others keep the rest.
 3. The check runs, with the candidate's label as its last argument. Where it fails, the version that served
    before gets all traffic back, with the reason.
-4. The evaluation is signed: the candidate is the champion, and serves all of the stream's traffic.
+4. The evaluation is signed, if nobody has signed it: the candidate is the champion, and serves all of the
+   stream's traffic. Where the server refuses that, the traffic goes back as after a failed check.
 
 Without --check and with --share 1 steps 2 and 3 are left out. The build server routes the traffic itself;
 this records what it does, so that outputs, alerts and decisions stand beside the right version. EVALAPP_URL,
@@ -23,9 +24,10 @@ import shlex
 import subprocess
 import sys
 
-from evalapp_client import Client, Deployment, EvalappError, Verdict
+from evalapp_client import ApiError, Client, Deployment, EvalappError, Verdict
 
 DELIVERED, NO, WRONG, NOT_YET, ROLLED_BACK, FAILED = 0, 1, 2, 3, 4, 5
+LONGEST_REASON = 500
 
 
 def main() -> int:
@@ -67,12 +69,18 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
         return NOT_YET if verdict.verdict == "not_yet" else NO
     # Run again after it was delivered, it takes no traffic away.
     is_delivered = _serves_all(client.deployments(options.stream), verdict.version)
-    if (options.share < 1 or options.check) and not is_delivered:
+    tries_first = (options.share < 1 or options.check) and not is_delivered
+    if tries_first:
         client.deploy(options.stream, verdict.version, share=options.share, note=options.note)
         print(f"{verdict.candidate} serves {options.share:.0%} of stream {options.stream}.")
         if not _passes(options.check, verdict):
-            return _back(client, options)
-    promotion = client.promote(verdict, options.note)
+            return _back(client, options, f"The check “{options.check}” failed.")
+    try:
+        promotion = client.promote(verdict, options.note)
+    except ApiError as refused:
+        if not tries_first:
+            raise
+        return _back(client, options, f"It is not promoted: {refused.message}")
     print(f"{verdict.candidate} is the champion (decision {promotion.decision}).")
     # A stream that follows the champion is served by it already.
     if not (is_delivered or _serves_all(client.deployments(options.stream), verdict.version)):
@@ -85,9 +93,9 @@ def _passes(check: str, verdict: Verdict) -> bool:
     return not check or subprocess.run([*shlex.split(check), verdict.candidate], check=False).returncode == 0
 
 
-def _back(client: Client, options: argparse.Namespace) -> int:
-    back = client.roll_back(options.stream, f"The check “{options.check}” failed. {options.note}".strip())
-    print(f"The check failed; {back.served_as} serves all of stream {options.stream} again.")
+def _back(client: Client, options: argparse.Namespace, why: str) -> int:
+    back = client.roll_back(options.stream, f"{why} {options.note}"[:LONGEST_REASON].strip())
+    print(f"{why} {back.served_as} serves all of stream {options.stream} again.")
     return ROLLED_BACK
 
 

@@ -13,7 +13,10 @@ from evalapp_client.connection import Patience
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
 from evalapp.decisions.models import Decision
+from evalapp.decisions.services import decide
 from evalapp.env import REPOSITORY
+from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.models import CampaignGate
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.models import Stream
@@ -220,6 +223,49 @@ class TestScript:
         assert not Decision.objects.exists()
         newest = stream.deployments.latest("pk")
         assert newest.origin == "roll_back" and newest.note.endswith("failed. Build 481")
+
+    @pytest.mark.parametrize(
+        ("verdict", "code", "words"),
+        [
+            ("release", 0, "v1 Gated serves all of stream"),
+            ("not_yet", 4, "old Gated serves all of stream"),
+        ],
+    )
+    def test_what_somebody_signed_by_hand_stands(
+        self,
+        live_server: Any,
+        project: Project,
+        secret: str,
+        stream: Stream,
+        manager: User,
+        owner: User,
+        reviewed: Callable[..., int],
+        verdict: str,
+        code: int,
+        words: str,
+    ) -> None:
+        campaign = reviewed()
+        Stream.objects.update(follows_champion=False)
+        served_by_old(stream, manager)
+        campaign_gate = CampaignGate.objects.get(campaign=campaign)
+        new = version_of("v1 Gated")
+        evaluation = evaluate_gate(campaign_gate=campaign_gate, candidate=new, by=None).evaluation
+        decide(
+            campaign=campaign_gate.campaign,
+            candidate=new,
+            verdict=verdict,
+            note="Read by hand.",
+            by=owner,
+            evaluation=evaluation,
+        )
+        done = run_script(
+            live_server.url, secret, project, "--campaign", str(campaign), "--stream", str(stream.pk),
+            "--share", "0.1", "--note", "Build 481",
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        assert words in done.stdout.splitlines()[-1]
+        assert serving(stream) == {"v1 Gated" if code == 0 else "old Gated": 1.0}
+        assert Decision.objects.count() == 1
 
     def test_a_gate_that_says_no_changes_nothing(
         self, live_server: Any, project: Project, secret: str, stream: Stream, reviewed: Callable[..., int]
