@@ -13,7 +13,7 @@ from typing import Any, Self
 from evalapp_client.connection import Connection
 from evalapp_client.errors import ApiError, EvalappError
 from evalapp_client.outbox import ASSESSMENTS, EVENTS, MOST_IN_A_BATCH, Item, Kind, Outbox, WhenFull
-from evalapp_client.taken import Refused, TakenAssessments, TakenEvents, refused_in
+from evalapp_client.taken import Refused, TakenAssessments, TakenEvents, id_of, refused_in
 
 AT_EXIT_SECONDS = 5.0
 Value = bool | float | str
@@ -151,7 +151,7 @@ class Stream:
                 # The only one of a request is refused as the whole of it.
                 if len(rows) == 1 or len(batch) > 1 or error.status not in (400, 409):
                     raise
-                refused.append(Refused(start + 1, str(batch[0].get("id", "")), [error.message]))
+                refused.append(Refused(start + 1, id_of(batch[0]), [error.message]))
                 continue
             for name in sums:
                 sums[name] += int(answer.get(name, 0))

@@ -41,10 +41,11 @@ def refused_in(
 ) -> list[Refused]:
     """``before``: how many were sent in earlier requests."""
     return [
-        Refused(before + int(each["number"]), _id_of(sent[int(each["number"]) - 1]), list(each["problems"]))
+        Refused(before + int(each["number"]), id_of(sent[int(each["number"]) - 1]), list(each["problems"]))
         for each in answer.get("refused", ())
     ]
 
 
-def _id_of(sent: Mapping[str, Any]) -> str:
+def id_of(sent: Mapping[str, Any]) -> str:
+    """The event's."""
     return str(sent.get("id", sent.get("event", "")))

@@ -31,7 +31,7 @@ def read_json(content: bytes, *, any_text: bool = False, most_digits: int = MOST
     except RecursionError as error:
         raise _too_deep() from error
     except JsonProblemError as error:
-        raise InvalidError(f"The body is not usable JSON. {error}", code="invalid_json") from error
+        raise InvalidError(str(error), code="invalid_json") from error
     if problem := next(_problems(value, "", 1, any_text=any_text), ""):
         raise _refused(problem)
     return value

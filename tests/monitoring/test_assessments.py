@@ -11,6 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.monitoring.events.assessments import TakenAssessments, match_waiting, take_assessments
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import Stream
+from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.monitoring.making import make_stream, rows_of, send
 
@@ -103,6 +104,21 @@ def test_every_problem_is_told_and_the_others_are_stored(stream: Stream) -> None
         strict=True,
     ):
         assert words in problem
+
+
+def test_the_only_one_of_a_request_is_refused_as_an_event_is(
+    project: Project, stream: Stream, engineer: User
+) -> None:
+    program, address = program_of(engineer), f"projects/{project.slug}/streams/{stream.pk}/assessments/"
+    refused = problem_in(program.post(address, {"assessments": [thumb("out-1", [1])]}), 400)
+    assert "no number" in refused["message"] and set(refused["fields"]) == {"assessments.0.value"}
+    too_large = program.ask("POST", address, '{"assessments": [{"event": "out-1", "name": "x", "value": 1e309}]}')
+    assert problem_in(too_large, 400)["message"] == (
+        "The number 1e309 is too large to be kept. Write it as text, in quotes."
+    )
+    assert not stream.assessments.exists()
+    both = program.post(address, {"assessments": [thumb("out-1", [1]), thumb("out-2")]})
+    assert (both.status_code, both.json()["stored"]) == (201, 1)
 
 
 def test_they_and_their_events_are_never_changed(stream: Stream) -> None:

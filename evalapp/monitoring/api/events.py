@@ -1,5 +1,6 @@
 """What an application sends: events as it runs, and assessments whenever they come."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -10,13 +11,16 @@ from evalapp.api.fields import Body, Fields, List
 from evalapp.api.operations import operation, route
 from evalapp.api.throttling import EventsThrottle
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.rows import LONGEST_TEXT
+from evalapp.imports.problems import FieldProblem
 from evalapp.monitoring.api.streams import StreamView
 from evalapp.monitoring.events.assessments import take_assessments
-from evalapp.monitoring.events.reading import Refused, events_of_request
+from evalapp.monitoring.events.reading import events_of_request
 from evalapp.monitoring.events.storage import take_events
 from evalapp.monitoring.locks import stream_of
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.stream_tokens import scope_of
+from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 MOST_IN_A_REQUEST = 5_000
 MOST_BYTES = 32 * 2**20
@@ -29,7 +33,8 @@ class EventsBody(Body):
         max_length=MOST_IN_A_REQUEST,
         help_text=(
             "Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model”, “time”, “fields” "
-            "by which a sample can be stratified, and “assessments”, values by name."
+            "by which a sample can be stratified, and “assessments”, values by name. An output has at most"
+            f" {LONGEST_ANSWER:,} characters, a message or context {LONGEST_TEXT:,}."
         ),
     )
 
@@ -105,7 +110,7 @@ class StreamEvents(FedView):
         rows = self.body()["events"]
         taken = take_events(stream=stream, rows=events_of_request(rows))
         if len(rows) == 1 and taken.refused:
-            raise _error_of(taken.refused[0])
+            raise _error_of("events", taken.refused[0].problems, taken.refused[0].hashes)
         return taken
 
 
@@ -114,18 +119,25 @@ class StreamAssessments(FedView):
     @operation("Send assessments", body=AssessmentsBody, result=TakenAssessmentsSerializer, status=201)
     def post(self, stream_id: int) -> object:
         """What was learned of events: a thumb, an edit, a latency, a cost, a label. They are added, never
-        changed. One of an event that has not come waits a day for it.
+        changed. One of an event that has not come waits a day for it. Sound ones are stored, the others are
+        told in ``refused``; the only one of a request is refused with 400.
         """
         stream = self.stream(stream_id)
-        return take_assessments(stream=stream, rows=self.body()["assessments"])
+        rows = self.body()["assessments"]
+        taken = take_assessments(stream=stream, rows=rows)
+        if len(rows) == 1 and taken.refused:
+            raise _error_of("assessments", taken.refused[0].problems)
+        return taken
 
 
-def _error_of(refused: Refused) -> ConflictError | InvalidError:
+def _error_of(
+    what: str, problems: Sequence[FieldProblem], hashes: tuple[str, str] | None = None
+) -> ConflictError | InvalidError:
+    """Why the only one of a request is refused."""
     fields: dict[str, list[str]] = {}
-    for each in refused.problems:
-        fields.setdefault(f"events.0.{each.field}", []).append(f"{each.problem} {each.fix}".strip())
-    if refused.hashes is None:
-        return InvalidError(str(refused.problems[0]), fields=fields)
-    stored, sent = refused.hashes
-    message = f"{refused.problems[0].problem} Stored: {stored}. Sent: {sent}."
-    return ConflictError(message, fields=fields)
+    for each in problems:
+        fields.setdefault(f"{what}.0.{each.field}", []).append(f"{each.problem} {each.fix}".strip())
+    if hashes is None:
+        return InvalidError(str(problems[0]), fields=fields)
+    stored, sent = hashes
+    return ConflictError(f"{problems[0].problem} Stored: {stored}. Sent: {sent}.", fields=fields)
