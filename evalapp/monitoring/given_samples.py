@@ -3,7 +3,7 @@ its own warehouse, and sends what it drew with how likely each was.
 """
 
 import datetime as dt
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from evalapp.monitoring.events.reading import events_of_request
 from evalapp.monitoring.events.storage import take_events
 from evalapp.monitoring.models import Stream, WeeklySample
 from evalapp.monitoring.weeks import DrawnEvents, review_sample, week_to_fill
+from evalapp.stats.sample_allocation import are_possible
 
 
 class GivenOutput(NamedTuple):
@@ -40,7 +41,8 @@ def take_sample(
     ``sizes``: stratum → outputs of the week.
 
     Raises InvalidError naming what cannot stay: an event that is not sound, not of the week or sampled
-    before, a stratum without a size or with more outputs than it has. ConflictError as `week_to_fill`.
+    before, a stratum without a size, with more outputs than it has or with other probabilities than its
+    size allows. ConflictError as `week_to_fill`.
     """
     week = week_to_fill(stream, ends_at)
     _require_sizes(sizes, given)
@@ -80,16 +82,23 @@ def take_sample(
 
 
 def _require_sizes(sizes: Mapping[str, int], given: Sequence[GivenOutput]) -> None:
-    drawn = Counter(each.stratum for each in given)
+    drawn: dict[str, list[float]] = defaultdict(list)
     problems = {}
     for number, each in enumerate(given):
         if each.stratum not in sizes:
             problems[f"outputs.{number}.stratum"] = [f"“{each.stratum}” is not among the strata."]
         elif not 0 < each.probability <= 1:
             problems[f"outputs.{number}.probability"] = ["A probability is above 0 and at most 1."]
-    for stratum, outputs in drawn.items():
-        if stratum in sizes and outputs > sizes[stratum]:
-            problems[f"strata.{stratum}"] = [f"{outputs:,} outputs were drawn of {sizes[stratum]:,}."]
+        else:
+            drawn[each.stratum].append(each.probability)
+    for stratum, likely in drawn.items():
+        size = sizes[stratum]
+        if len(likely) > size:
+            problems[f"strata.{stratum}"] = [f"{len(likely):,} outputs were drawn of {size:,}."]
+        elif not are_possible(likely, size):
+            stands_for = round(sum(1 / each for each in likely))
+            told = f"By their probabilities the outputs of “{stratum}” stand for {stands_for:,}, and it has"
+            problems[f"strata.{stratum}"] = [f"{told} {size:,}. Send the probability of each."]
     if len({str(each.event.get("id")) for each in given}) < len(given):
         problems["outputs"] = ["An id is given twice. Keep one of them."]
     if problems:

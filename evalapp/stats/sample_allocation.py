@@ -7,7 +7,7 @@ are exact.
 """
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -28,6 +28,8 @@ from evalapp.stats.weighted import (
 
 #: The largest inclusion probability over the smallest.
 MOST_RATIO = 3.0
+#: A smaller chance is no chance.
+IMPOSSIBLE = 1e-6
 # So many outputs of a stratum's variance come from all strata.
 _BORROWED = 2.0
 
@@ -261,3 +263,17 @@ class _Strata:
             gain = self.parts(self.reviewed + taken) - self.parts(self.reviewed + taken + 1)
             taken[int(np.argmax(np.where(allowed, gain, -np.inf)))] += 1
         return taken
+
+
+def are_possible(probabilities: Sequence[float], outputs: int) -> bool:
+    """Whether draws with these inclusion probabilities (above 0) can be of a stratum with so many outputs.
+
+    The draws stand for Σ 1/p outputs (Horvitz and Thompson 1952), so of ``outputs`` there are on average
+    ``outputs`` × draws / Σ 1/p. So many draws, or so few, have a chance under `IMPOSSIBLE` (a Poisson tail; a
+    draw of fixed size spreads less) only where the probabilities are of something else.
+    """
+    from scipy.stats import poisson
+
+    draws = len(probabilities)
+    expected = outputs * draws / sum(1 / each for each in probabilities)
+    return bool(min(poisson.cdf(draws, expected), poisson.sf(draws - 1, expected)) >= IMPOSSIBLE)

@@ -112,7 +112,9 @@ def test_the_only_one_of_a_request_is_refused_as_an_event_is(
     program, address = program_of(engineer), f"projects/{project.slug}/streams/{stream.pk}/assessments/"
     refused = problem_in(program.post(address, {"assessments": [thumb("out-1", [1])]}), 400)
     assert "no number" in refused["message"] and set(refused["fields"]) == {"assessments.0.value"}
-    too_large = program.ask("POST", address, '{"assessments": [{"event": "out-1", "name": "x", "value": 1e309}]}')
+    too_large = program.ask(
+        "POST", address, '{"assessments": [{"event": "out-1", "name": "x", "value": 1e309}]}'
+    )
     assert problem_in(too_large, 400)["message"] == (
         "The number 1e309 is too large to be kept. Write it as text, in quotes."
     )

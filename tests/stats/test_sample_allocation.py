@@ -1,14 +1,18 @@
 """Who is drawn how likely, and where the next reviews tell most."""
 
+import math
+
 import numpy as np
 import pytest
 
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.sample_allocation import (
+    IMPOSSIBLE,
     MOST_RATIO,
     NextReviews,
     Scheme,
     allocate,
+    are_possible,
     next_reviews,
 )
 from evalapp.stats.weighted import Drawn, SampleDesign, weighted_score, weighted_share
@@ -128,3 +132,35 @@ def test_so_many_further_reviews_narrow_it_as_foretold(is_share: bool) -> None:
         foretold.append(found.then)
         became.append(estimate.measure.half_width)
     assert np.mean(foretold) == pytest.approx(np.mean(became), rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "outputs", "possible"),
+    [
+        ([0.01] * 10, 1_000, True),
+        ([0.01] * 10, 100, False),
+        ([0.01] * 10, 20_000, False),
+        ([0.5], 1, True),
+        ([1.0] * 5, 5, True),
+        ([0.02] * 5 + [0.01] * 5, 750, True),
+        ([1e-9] * 10, 90_000_000, False),
+    ],
+)
+def test_probabilities_of_another_size_are_told(
+    probabilities: list[float], outputs: int, possible: bool
+) -> None:
+    assert are_possible(probabilities, outputs) is possible
+    # The same by the terms of Poisson's distribution.
+    draws = len(probabilities)
+    expected = outputs * draws / sum(1 / each for each in probabilities)
+    below = sum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(draws))
+    at = math.exp(draws * math.log(expected) - expected - math.lgamma(draws + 1))
+    assert (min(below + at, 1 - below) >= IMPOSSIBLE) is possible
+
+
+def test_independent_draws_are_always_possible() -> None:
+    generator = np.random.default_rng(1)
+    for _ in range(500):
+        likely = generator.choice([0.01, 0.03], size=2_000)
+        taken = likely[generator.random(2_000) < likely]
+        assert are_possible(taken.tolist(), 2_000)

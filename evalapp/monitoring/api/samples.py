@@ -40,6 +40,7 @@ class StreamSamples(StreamView):
         """For an application with more outputs than it wants to send: it draws a week's sample in its own
         warehouse and sends that alone, with each output's probability. The estimates are the same. The week
         is the stream's next one, or one that was empty; 409 where it was sampled.
+        Probabilities that cannot be of a stratum of the size that is stated are refused (400).
         """
         stream = self.stream(stream_id)
         values = self.body()
