@@ -1,5 +1,7 @@
 """The weekly chart of a criterion: each week's metric with its interval, the smoothed line, the limits."""
 
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,11 +27,19 @@ LINES = {
 }
 
 
-def weekly_chart(followed: CriterionTrend) -> Chart:
+def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
     """Weeks across; a week with fewer than 30 reviews is sampled hollow and moves no line, an alarm
-    is a diamond.
+    is a diamond. ``deployed``: on which day which version began to serve; a line with its label in the week
+    of that day.
     """
     rows = _rows(followed)
+    weeks = [each.weekly_sample for each in followed.metrics]
+    marks = [
+        {"week": week.number, "version": label}
+        for day, label in deployed
+        for week in weeks
+        if week.begins_at.date() <= day < week.ends_at.date()
+    ]
     columns = [
         "Week",
         "Ended",
@@ -40,12 +50,12 @@ def weekly_chart(followed: CriterionTrend) -> Chart:
         "Limit",
         "State",
     ]
-    says = _says(followed, rows)
-    spec = {**_spec(followed, rows), "description": says}
+    says = _says(followed, rows, marks)
+    spec = {**_spec(followed, rows, marks), "description": says}
     return Chart(spec, columns, [_cells(followed, row) for row in rows], says)
 
 
-def _says(followed: CriterionTrend, rows: list[dict[str, Any]]) -> str:
+def _says(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict[str, Any]]) -> str:
     """From where to where it went, and how far the smoothed line is from what it is held against."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
@@ -58,6 +68,8 @@ def _says(followed: CriterionTrend, rows: list[dict[str, Any]]) -> str:
         words += f"; smoothed {_number(followed, last['smoothed'])}"
     if followed.threshold is not None:
         words += f", against a threshold of {_number(followed, followed.threshold)}"
+    if marks:
+        words += f"; deployed: {', '.join('{version} in week {week}'.format(**each) for each in marks)}"
     return f"{words}."
 
 
@@ -99,7 +111,7 @@ def _number(followed: CriterionTrend, value: float | None) -> str:
     return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 
-def _spec(followed: CriterionTrend, rows: list[dict[str, Any]]) -> Spec:
+def _spec(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict[str, Any]]) -> Spec:
     # Imported here: pages without a chart do not pay for it.
     import altair as alt
 
@@ -129,10 +141,22 @@ def _spec(followed: CriterionTrend, rows: list[dict[str, Any]]) -> Spec:
             alt.Tooltip("state:N", title="State"),
         ],
     )  # fmt: skip
-    drawing = alt.layer(reach, *_lines(alt, followed, rows, title), points)
+    starts = deployment_marks(alt, marks, _weeks(alt)) if marks else []
+    drawing = alt.layer(reach, *_lines(alt, followed, rows, title), points, *starts)
     spec: Spec = drawing.properties(width="container", height=220).to_dict(validate=False)
     spec.pop("config", None)
     return spec
+
+
+def deployment_marks(alt: Any, marks: Sequence[Mapping[str, Any]], across: Any) -> list[Any]:
+    """A line with its label where each ``version`` began to serve."""
+    starts = alt.Chart(alt.InlineData(values=marks)).encode(x=across)
+    return [
+        starts.mark_rule(strokeDash=[2, 2], color="var(--ink-soft)", aria=False),
+        starts.mark_text(
+            align="left", baseline="top", dx=4, y=0, fontSize=12, color="var(--ink)", aria=False
+        ).encode(text="version:N"),
+    ]
 
 
 def _weeks(alt: Any) -> Any:

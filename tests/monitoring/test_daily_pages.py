@@ -1,6 +1,7 @@
 """The pages of daily metrics and events, as somebody reads them."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.utils import timezone
@@ -74,6 +75,21 @@ def test_somebody_goes_from_the_stream_to_a_metric_to_a_day_to_its_events(
     events = client.get(f"{start}events/?day={at - DAY:%Y-%m-%d}").text
     assert "cannot help with that" in events and "edit “You may.”" in events and "out-1 " not in events
     assert "out-40" in client.get(f"{start}events/").text
+    link = f"events/?day={at - DAY:%Y-%m-%d}&amp;metric=refusal"
+    assert link in page
+    of_metric = client.get(start + link.replace("&amp;", "&")).text
+    assert re.search(r'<p class="small">Refusal .*1', of_metric), "what the metric says of it"
+    assert "Refusal" not in events
+
+
+def test_the_day_that_is_not_over_is_not_in_the_chart(
+    project: Project, stream: Stream, manager: User
+) -> None:
+    steady_days(stream, [20.0] * 10 + [3.0])
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/daily-metrics/?metric=words")
+    yesterday = timezone.now().date() - DAY
+    assert f"20.00 on {yesterday.day} {yesterday:%B}" in page.text and "3.00 on" not in page.text
+    assert "Today (UTC) is not over" in page.text and "so far" in page.text
 
 
 @pytest.mark.parametrize(

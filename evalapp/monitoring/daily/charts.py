@@ -6,6 +6,7 @@ from typing import Any
 
 from evalapp.charts.chart import Chart, finished
 from evalapp.core.number_format import as_percent, as_text
+from evalapp.monitoring.charts import deployment_marks
 from evalapp.monitoring.daily.series import Day, DayState, Series
 
 _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
@@ -49,13 +50,7 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
     layers = [band, *_threshold_lines(series), line, points]
     if deployed:
         marks = [{"day": day.isoformat(), "version": label} for day, label in deployed]
-        starts = alt.Chart(alt.InlineData(values=marks)).encode(x=axis)
-        layers += [
-            starts.mark_rule(strokeDash=[2, 2], color="var(--ink-soft)", aria=False),
-            starts.mark_text(
-                align="left", baseline="top", dx=4, y=0, fontSize=12, color="var(--ink)", aria=False
-            ).encode(text="version:N"),
-        ]
+        layers += deployment_marks(alt, marks, axis)
     drawing = alt.layer(*layers).properties(width="container", height=240)
     columns = ["Day", title, "Outputs", "Limits", "State"]
     cells = [

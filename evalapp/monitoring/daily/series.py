@@ -4,7 +4,7 @@ import datetime as dt
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
@@ -91,6 +91,10 @@ class Series:
         """The latest day that is tested, else the latest."""
         tested = [each for each in self.days if each.limits is not None] or self.days
         return tested[-1] if tested else None
+
+    def before(self, day: dt.date) -> "Series":
+        """Without this day and those after it, for a day that is not over."""
+        return replace(self, days=[each for each in self.days if each.day < day])
 
     def over(self, days: int, *, until: dt.date) -> Sums:
         """All values of the ``days`` days that end with ``until``."""

@@ -1,6 +1,7 @@
 """What all outputs of a stream amount to by day, and the events of a day."""
 
 import datetime as dt
+from itertools import repeat
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.http import RefusalsOn, get_or_missing, status_of
 from evalapp.core.paging import keyset_page
 from evalapp.monitoring.daily.charts import daily_chart, written
-from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.counting import ASSESSED, EVENTS, values_of
 from evalapp.monitoring.daily.forms import ThresholdForm
 from evalapp.monitoring.daily.models import ALL
 from evalapp.monitoring.daily.series import DAYS, labels_of, series_of
@@ -62,9 +63,10 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
         "metrics": [(name, labels[name]) for name in sorted(names, key=lambda name: labels[name])],
         "strata": known_strata,
         "series": series,
+        "today": today,
         "form": form,
         "alert": stream.daily_alerts.filter(metric=metric, ended_on=None).select_related("notice").first(),
-        "chart": daily_chart(series, starts_of(stream, since=since)) if series else None,
+        "chart": daily_chart(series.before(today), starts_of(stream, since=since)) if series else None,
         "days": [
             (
                 each,
@@ -84,7 +86,9 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """The stream's events, newest first; of a day where the URL names one."""
+    """The stream's events, newest first; of a day where the URL names one, with the value of a metric
+    where it names that.
+    """
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
     events = stream.events.select_related("key")
     day = _day(request.GET.get("day", ""))
@@ -95,11 +99,18 @@ def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
     assessed: dict[int, list[Assessment]] = {}
     for each in Assessment.objects.filter(key__in=[event.key_id for event in page.rows]).order_by("pk"):
         assessed.setdefault(each.key_id, []).append(each)
+    metric = request.GET.get("metric", "")
+    # What was assessed is shown with each event anyway.
+    values = values_of(stream, page.rows) if metric and not metric.startswith(ASSESSED) else repeat({})
     context = {
         "stream": stream,
         "day": day,
+        "label": labels_of(stream, [metric])[metric],
         "page": page,
-        "events": [(event, assessed.get(event.key_id, [])) for event in page.rows],
+        "events": [
+            (event, assessed.get(event.key_id, []), found.get(metric))
+            for event, found in zip(page.rows, values, strict=False)
+        ],
     }
     return render(request, "monitoring/events.html", context)
 
