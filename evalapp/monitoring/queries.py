@@ -45,6 +45,13 @@ def streams_of(project: Project) -> QuerySet[Stream]:
     )
 
 
+def alerting_streams(project: Project) -> list[Stream]:
+    """Those with an open incident or a daily alert that goes on."""
+    incidents = Incident.objects.filter(stream=OuterRef("pk"), state=IncidentState.OPEN)
+    alerts = DailyAlert.objects.filter(stream=OuterRef("pk"), ended_on=None)
+    return list(project.streams.filter(Exists(incidents) | Exists(alerts)).order_by("name"))
+
+
 def weeks_of(stream: Stream) -> QuerySet[WeeklySample]:
     """Newest first, with the progress of each week's campaign as ``campaign``."""
     return stream.weekly_samples.select_related("campaign", "job", "stream").order_by("-number")

@@ -21,7 +21,7 @@ from evalapp.imports.problems import ImportProblemsError
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.daily.lines import metric_lines
-from evalapp.monitoring.deployments.queries import serving
+from evalapp.monitoring.deployments.queries import serving, starts_of
 from evalapp.monitoring.evaluation import more_reviews
 from evalapp.monitoring.events.reading import events_of_file
 from evalapp.monitoring.events.storage import import_events
@@ -132,10 +132,14 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
         (metric.weekly_sample_id, metric.criterion_key): metric
         for metric in WeeklyMetric.objects.filter(weekly_sample__in=evaluated)
     }
+    first = min(
+        (metric.weekly_sample.begins_at for each in followed for metric in each.metrics), default=None
+    )
+    deployed = starts_of(stream, since=first.date()) if first is not None else []
     context: dict[str, Any] = {
         "stream": stream,
         "followed": [
-            {"of": each, "chart": weekly_chart(each), "id": f"weekly-{each.last.criterion_key}"}
+            {"of": each, "chart": weekly_chart(each, deployed), "id": f"weekly-{each.last.criterion_key}"}
             for each in followed
         ],
         "weeks": [

@@ -1,5 +1,6 @@
 """Streams on pages: created, fed, read, and decided on; what is wrong is told beside its field."""
 
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -16,12 +17,14 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.monitoring.alerts import raise_alerts
-from evalapp.monitoring.incidents.services import acknowledge
+from evalapp.monitoring.deployments.services import record_deployment
+from evalapp.monitoring.incidents.services import accept_training_data, acknowledge, close_incident
 from evalapp.monitoring.models import WEEK, Stream
 from tests.cast import client_of
-from tests.factories import YES_NO, make_rubric
+from tests.factories import YES_NO, make_candidates, make_rubric
 from tests.form_addresses import run_form
 from tests.monitoring.making import (
+    campaign_of,
     evaluated_weeks,
     make_feedback,
     make_stream,
@@ -185,6 +188,41 @@ def test_an_incident_is_in_the_inbox_until_somebody_looks_after_it(
     assert f'<a href="{page}">' in browser.get(f"/projects/{project.slug}/").text
     acknowledge(incident=incident, by=manager)
     assert inbox_of(project) == []
+    home = browser.get(f"/projects/{project.slug}/").text
+    assert "An incident or alert is open in production" in home and f"monitor/{stream.pk}/" in home
+    close_incident(incident=incident, reason="A holiday.", by=manager)
+    assert "An incident or alert is open" not in browser.get(f"/projects/{project.slug}/").text
+
+
+def test_an_incidents_steps_say_when_and_by_whom(
+    project: Project, browser: Client, reviewer: User, manager: User
+) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
+    (week,) = evaluated_weeks(stream, [2.0])
+    raise_alerts(week)
+    incident = stream.incidents.get()
+    acknowledge(incident=incident, by=manager)
+    make_feedback(stream, campaign_of(week))
+    accept_training_data(incident=incident, by=manager)
+    (version,) = make_candidates(project, ["again"])
+    record_deployment(stream=stream, version=version, by=manager)
+    close_incident(incident=incident, reason="A holiday.", by=manager)
+    page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"))
+    at = rf"\d+ \w+ {timezone.now():%Y}, \d\d:\d\d"
+    for step in ("Acknowledged", "Accepted", "again serves since", "Ended"):
+        assert re.search(rf"{step} {at} by {manager}", page), step
+    assert re.search(rf"Opened {at}", page)
+
+
+def test_weekly_charts_mark_deployments(project: Project, browser: Client, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer])
+    weeks = evaluated_weeks(stream, [4.5, 4.4, 4.5])
+    (version,) = make_candidates(project, ["again"])
+    record_deployment(
+        stream=stream, version=version, started_at=weeks[1].begins_at + dt.timedelta(days=2), by=None
+    )
+    page = browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
+    assert "deployed: again in week 2." in page
 
 
 def test_an_ended_stream_says_so_and_offers_no_work(

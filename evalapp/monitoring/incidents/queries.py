@@ -73,15 +73,15 @@ def progress_of(incident: Incident) -> Progress:
                 dataset_version=incident.training_data_id,
                 created_at__gte=incident.created_at,
             )
-            .select_related("job", "produced")
+            .select_related("job", "produced", "created_by")
             .order_by("pk")
         )
     generations: list[Run] = []
     campaigns: list[Campaign] = []
     if incident.second_review_id is not None:
         of_rows = {"dataset_version": incident.second_review_id}
-        generations = list(Run.objects.filter(**of_rows).select_related("job").order_by("pk"))
-        campaigns = list(Campaign.objects.filter(**of_rows).order_by("pk"))
+        generations = list(Run.objects.filter(**of_rows).select_related("job", "created_by").order_by("pk"))
+        campaigns = list(Campaign.objects.filter(**of_rows).select_related("created_by").order_by("pk"))
     decisions = Decision.objects.filter(campaign__in=campaigns).select_related("candidate", "decided_by")
     deployments = incident.stream.deployments.filter(
         created_at__gte=incident.created_at, started_at__gte=incident.opened_in.ends_at

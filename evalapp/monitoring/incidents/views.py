@@ -12,6 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.audit.models import AuditEvent
+from evalapp.audit.queries import events_of
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.datasets.models import Split
@@ -57,6 +59,8 @@ def _render(
         "feedback": next(iter(feedback_for(incident)), None) if incident.is_open else None,
         "base_dataset": _base_dataset(incident.stream),
         "trained_part": _trained_part(incident),
+        "accepted": _last_write(incident, "incident.training_data_accepted"),
+        "prepared": _last_write(incident, "incident.second_review_prepared"),
         **_links(request, incident, progress.trained),
         # A reviewer who changed is no reason to train, or to review candidates anew.
         "asks_for_training": incident.is_open and not progress.is_of_reviewers,
@@ -73,6 +77,12 @@ def _base_dataset(stream: Stream) -> int:
     trained = Run.objects.filter(project=stream.project_id, produced__alias=ModelAlias.CHAMPION)
     found = trained.order_by("-pk").values_list("dataset_version__dataset", flat=True).first()
     return found or stream.dataset_id
+
+
+def _last_write(incident: Incident, action: str) -> AuditEvent | None:
+    """When it was done last, and by whom."""
+    writes = events_of(object_type="incident", object_id=incident.pk, action=action)
+    return writes.order_by("-pk").first()
 
 
 def _trained_part(incident: Incident) -> str:

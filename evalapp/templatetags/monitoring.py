@@ -1,0 +1,8 @@
+"""What the project's home says of its streams."""
+
+from django import template
+
+from evalapp.monitoring.queries import alerting_streams
+
+register = template.Library()
+register.simple_tag(alerting_streams)
