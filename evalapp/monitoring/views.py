@@ -1,6 +1,6 @@
 """A project's streams: plans, weeks, and what came of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -36,6 +36,7 @@ from evalapp.monitoring.queries import (
     weeks_of,
 )
 from evalapp.monitoring.stream_tokens import create_stream_token, tokens_of_stream
+from evalapp.monitoring.trends import CriterionTrend
 from evalapp.monitoring.weeks import sample_now
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.views import site_of
@@ -43,6 +44,8 @@ from evalapp.webhooks.views import site_of
 WEEKS_SHOWN = 8
 MOST_LINES = 6
 """Metrics of all outputs; of more, those that matter now are shown first."""
+MOST_CHARTS = 3
+"""Weekly charts; of more, those of the key figures and of what got worse are shown first."""
 INCIDENTS_SHOWN = 10
 SAMPLES_ON_PAGE = 50
 
@@ -50,7 +53,10 @@ SAMPLES_ON_PAGE = 50
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def stream_list(request: MemberRequest) -> HttpResponse:
+    project = request.project
+    demonstrations = project.demonstrations.filter(finished_at=None)
     context = {
+        "is_being_made": project.is_demonstration and demonstrations.exists(),
         "page": keyset_page(streams_of(request.project), request),
         "has_rubric": usable_rubrics(request.project).exists(),
     }
@@ -132,16 +138,20 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
         (metric.weekly_sample_id, metric.criterion_key): metric
         for metric in WeeklyMetric.objects.filter(weekly_sample__in=evaluated)
     }
-    first = min(
-        (metric.weekly_sample.begins_at for each in followed for metric in each.metrics), default=None
-    )
-    deployed = starts_of(stream, since=first.date()) if first is not None else []
+    charts = _charts(stream, followed)
+    of_figures = [each.people for each in key_figures]
+    first_charts = [
+        each
+        for each in charts
+        if each["of"] in of_figures or each["of"].is_past_threshold or each["of"].is_drifting
+    ]
+    if len(charts) <= MOST_CHARTS or not first_charts:
+        first_charts = charts[:MOST_CHARTS]
     context: dict[str, Any] = {
         "stream": stream,
-        "followed": [
-            {"of": each, "chart": weekly_chart(each, deployed), "id": f"weekly-{each.last.criterion_key}"}
-            for each in followed
-        ],
+        "followed": followed,
+        "first_charts": first_charts,
+        "more_charts": [each for each in charts if each not in first_charts],
         "weeks": [
             {
                 "week": week,
@@ -171,6 +181,16 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
         "problem": problem,
     }
     return render(request, "monitoring/detail.html", context, status=problem.status if problem else 200)
+
+
+def _charts(stream: Stream, followed: Sequence[CriterionTrend]) -> list[dict[str, Any]]:
+    """The weekly chart of each criterion, with the deployments since its first week."""
+    begins = [metric.weekly_sample.begins_at.date() for each in followed for metric in each.metrics]
+    deployed = starts_of(stream, since=min(begins)) if begins else []
+    return [
+        {"of": each, "chart": weekly_chart(each, deployed), "id": f"weekly-{each.last.criterion_key}"}
+        for each in followed
+    ]
 
 
 @require_safe

@@ -16,10 +16,11 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.inbox_entries import InboxEntry
+from evalapp.demo.models import Demonstration, Track
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.incidents.services import accept_training_data, acknowledge, close_incident
-from evalapp.monitoring.models import WEEK, Stream
+from evalapp.monitoring.models import WEEK, Stream, WeeklyMetric
 from tests.cast import client_of
 from tests.factories import YES_NO, make_candidates, make_rubric
 from tests.form_addresses import run_form
@@ -212,6 +213,36 @@ def test_an_incidents_steps_say_when_and_by_whom(
     for step in ("Acknowledged", "Accepted", "again serves since", "Ended"):
         assert re.search(rf"{step} {at} by {manager}", page), step
     assert re.search(rf"Opened {at}", page)
+
+
+def test_a_demonstration_that_is_being_made_says_so(project: Project, browser: Client) -> None:
+    Project.objects.update(is_demonstration=True)
+    made = Demonstration.objects.create(project=project, track=Track.RECORDED)
+    address = f"/projects/{project.slug}/monitor/"
+    assert "The demonstration is still being made" in browser.get(address).text
+    made.finished_at = timezone.now()
+    made.save()
+    assert "No streams yet" in browser.get(address).text
+
+
+def test_of_many_criteria_and_weeks_those_that_matter_come_first(
+    project: Project, browser: Client, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer])
+    Stream.objects.update(thresholds={"style": 4.0})
+    for week in evaluated_weeks(stream, [4.5] * 5):
+        for key in ("style", "length", "order", "layout"):
+            WeeklyMetric.objects.create(
+                weekly_sample=week, criterion_key=key, criterion_name=key.capitalize(), value=3.0,
+                low=2.8, high=3.2, error=0.1, reviews=40, items=40, signature="weighted-mean",
+            )  # fmt: skip
+    page = browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
+    shown, folded = page.split("more criteria</summary>")
+    assert 'aria-label="Style"' in shown and 'aria-label="Layout"' not in shown
+    folded, weeks = folded.split('id="weeks"')
+    assert 'aria-label="Layout"' in folded
+    newest, earlier = weeks.split("Earlier weeks</summary>")
+    assert (newest.count("/weeks/"), earlier.count("/weeks/")) == (6, 4), "a row and its link"
 
 
 def test_weekly_charts_mark_deployments(project: Project, browser: Client, reviewer: User) -> None:
