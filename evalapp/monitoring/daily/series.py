@@ -92,9 +92,10 @@ class Series:
         tested = [each for each in self.days if each.limits is not None] or self.days
         return tested[-1] if tested else None
 
-    def before(self, day: dt.date) -> "Series":
-        """Without this day and those after it, for a day that is not over."""
-        return replace(self, days=[each for each in self.days if each.day < day])
+    def of_whole_days(self, today: dt.date) -> "Series":
+        """Without today, which is not over, where there is an earlier day."""
+        whole = [each for each in self.days if each.day < today]
+        return replace(self, days=whole or self.days)
 
     def over(self, days: int, *, until: dt.date) -> Sums:
         """All values of the ``days`` days that end with ``until``."""

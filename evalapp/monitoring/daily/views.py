@@ -66,7 +66,7 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
         "today": today,
         "form": form,
         "alert": stream.daily_alerts.filter(metric=metric, ended_on=None).select_related("notice").first(),
-        "chart": daily_chart(series.before(today), starts_of(stream, since=since)) if series else None,
+        "chart": daily_chart(series.of_whole_days(today), starts_of(stream, since=since)) if series else None,
         "days": [
             (
                 each,
