@@ -39,7 +39,8 @@ def findings(
         show(page, theme=theme, width=width)
         # A chart is drawn anew in the other look; to open the page again is the state that can be waited for.
         if not is_open or page.locator(".chart-drawing").count():
-            page.goto(address)
+            answer = page.goto(address)
+            assert answer is None or answer.status < 500, address
             page.wait_for_function(_SETTLED)
             page.evaluate(Axe().axe_script)
             is_open = True

@@ -132,6 +132,7 @@ def evaluated_weeks(
                 closed_at=ends_at + WEEK,
             ),
         )
+        week.campaign.candidates.create(model_version=stream.candidate, position=1)
         its_error = 0.12 if error is None else error[number - first - 1]
         WeeklyMetric.objects.create(
             weekly_sample=week,
