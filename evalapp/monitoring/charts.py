@@ -1,7 +1,7 @@
 """The weekly chart of a criterion: each week's metric with its interval, the smoothed line, the limits."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,13 +29,13 @@ LINES = {
 
 def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
     """Weeks across; a week with fewer than 30 reviews is sampled hollow and moves no line, an alarm
-    is a diamond. ``deployed``: on which day which version began to serve; a line with its label in the week
-    of that day.
+    is a diamond. ``deployed``: on which day which version began to serve; a numbered line in the week of
+    that day.
     """
     rows = _rows(followed)
     weeks = [each.weekly_sample for each in followed.metrics]
-    marks = [
-        {"week": week.number, "version": label}
+    starts = [
+        (week.number, label)
         for day, label in deployed
         for week in weeks
         if week.begins_at.date() <= day < week.ends_at.date()
@@ -50,12 +50,12 @@ def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str
         "Limit",
         "State",
     ]
-    says = _says(followed, rows, marks)
-    spec = {**_spec(followed, rows, marks), "description": says}
+    says = _says(followed, rows, starts)
+    spec = {**_spec(followed, rows, starts), "description": says}
     return Chart(spec, columns, [_cells(followed, row) for row in rows], says)
 
 
-def _says(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict[str, Any]]) -> str:
+def _says(followed: CriterionTrend, rows: list[dict[str, Any]], starts: list[tuple[int, str]]) -> str:
     """From where to where it went, and how far the smoothed line is from what it is held against."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
@@ -68,9 +68,13 @@ def _says(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict
         words += f"; smoothed {_number(followed, last['smoothed'])}"
     if followed.threshold is not None:
         words += f", against a threshold of {_number(followed, followed.threshold)}"
-    if marks:
-        words += f"; deployed: {', '.join('{version} in week {week}'.format(**each) for each in marks)}"
-    return f"{words}."
+    return f"{words}{deployments_said([(f'in week {week}', label) for week, label in starts])}."
+
+
+def deployments_said(starts: Sequence[tuple[str, str]]) -> str:
+    """The end of a sentence that tells which number is whose: when, label; "" without one."""
+    words = [f"({number}) {label} {when}" for number, (when, label) in enumerate(starts, start=1)]
+    return f"; deployed: {', '.join(words)}" if words else ""
 
 
 def _rows(followed: CriterionTrend) -> list[dict[str, Any]]:
@@ -111,7 +115,7 @@ def _number(followed: CriterionTrend, value: float | None) -> str:
     return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 
-def _spec(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict[str, Any]]) -> Spec:
+def _spec(followed: CriterionTrend, rows: list[dict[str, Any]], deployed: list[tuple[int, str]]) -> Spec:
     # Imported here: pages without a chart do not pay for it.
     import altair as alt
 
@@ -141,21 +145,29 @@ def _spec(followed: CriterionTrend, rows: list[dict[str, Any]], marks: list[dict
             alt.Tooltip("state:N", title="State"),
         ],
     )  # fmt: skip
-    starts = deployment_marks(alt, marks, _weeks(alt)) if marks else []
+    starts = deployment_marks(alt, "week", [week for week, _ in deployed], _weeks(alt))
     drawing = alt.layer(reach, *_lines(alt, followed, rows, title), points, *starts)
     spec: Spec = drawing.properties(width="container", height=220).to_dict(validate=False)
     spec.pop("config", None)
     return spec
 
 
-def deployment_marks(alt: Any, marks: Sequence[Mapping[str, Any]], across: Any) -> list[Any]:
-    """A line with its label where each ``version`` began to serve."""
+def deployment_marks(alt: Any, name: str, places: Sequence[int | str], across: Any) -> list[Any]:
+    """A line at each of the ``places`` on the axis of this name, with the numbers of those that began to
+    serve there.
+    """
+    numbers: dict[int | str, str] = {}
+    for number, place in enumerate(places, start=1):
+        numbers[place] = f"{numbers[place]}, {number}" if place in numbers else str(number)
+    if not numbers:
+        return []
+    marks = [{name: place, "deployment": said} for place, said in numbers.items()]
     starts = alt.Chart(alt.InlineData(values=marks)).encode(x=across)
     return [
         starts.mark_rule(strokeDash=[2, 2], color="var(--ink-soft)", aria=False),
         starts.mark_text(
-            align="left", baseline="top", dx=4, y=0, fontSize=12, color="var(--ink)", aria=False
-        ).encode(text="version:N"),
+            align="left", baseline="top", dx=3, y=0, fontSize=12, color="var(--ink)", aria=False
+        ).encode(text="deployment:N"),
     ]
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
@@ -164,7 +165,10 @@ def test_every_chart_of_the_pages_can_be_read(
     stream = make_stream(project, [reviewer], thresholds={"tone": 3.6}, baseline_weeks=8)
     evaluated_weeks(stream, [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3])
     evaluated_weeks(stream, [4.9], reviews=12)
-    evaluated_weeks(stream, [3.4, 3.2, 3.1])
+    weeks = evaluated_weeks(stream, [3.4, 3.2, 3.1])
+    for week, candidate in zip(weeks, campaign.candidates.select_related("model_version"), strict=False):
+        version = candidate.model_version
+        record_deployment(stream=stream, version=version, started_at=week.begins_at, by=None)
     show(page, theme=theme, width=width)
     sign_in(manager)
     seen = []

@@ -182,7 +182,7 @@ def test_somebody_records_one_sees_it_on_the_chart_and_rolls_back(
     assert refused.status_code == 409 and "serves 100%" in refused.text
     send(stream, rows_of(2, timezone.now()))
     count_everywhere()
-    assert "deployed: v1 on" in client.get(f"{start}monitor/{stream.pk}/daily-metrics/").text
+    assert "deployed: (1) v1 on" in client.get(f"{start}monitor/{stream.pk}/daily-metrics/").text
     page = client.get(f"{start}monitor/{stream.pk}/roll-back/").text
     assert "“v1” served before it" in page
     done = client.post(f"{start}monitor/{stream.pk}/roll-back/", {"reason": "Wrong."}, follow=True)

@@ -253,7 +253,7 @@ def test_weekly_charts_mark_deployments(project: Project, browser: Client, revie
         stream=stream, version=version, started_at=weeks[1].begins_at + dt.timedelta(days=2), by=None
     )
     page = browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/").text
-    assert "deployed: again in week 2." in page
+    assert "deployed: (1) again in week 2." in page
 
 
 def test_an_ended_stream_says_so_and_offers_no_work(

@@ -6,7 +6,7 @@ from typing import Any
 
 from evalapp.charts.chart import Chart, finished
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.charts import deployment_marks
+from evalapp.monitoring.charts import deployment_marks, deployments_said
 from evalapp.monitoring.daily.series import Day, DayState, Series
 
 _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
@@ -15,7 +15,7 @@ _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
 def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
     """Days across; a day with fewer than 30 values is hollow, one outside its limits or past the threshold is
     a diamond, the limits are a band, the thresholds lines. ``deployed``: on which day which version began to
-    serve; a line with its label.
+    serve; a numbered line.
     """
     import altair as alt
 
@@ -48,9 +48,7 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
         ],
     )
     layers = [band, *_threshold_lines(series), line, points]
-    if deployed:
-        marks = [{"day": day.isoformat(), "version": label} for day, label in deployed]
-        layers += deployment_marks(alt, marks, axis)
+    layers += deployment_marks(alt, "day", [day.isoformat() for day, _ in deployed], axis)
     drawing = alt.layer(*layers).properties(width="container", height=240)
     columns = ["Day", title, "Outputs", "Limits", "State"]
     cells = [
@@ -108,9 +106,7 @@ def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
             words += f"; alerts {side} {limit_written(series, value)}"
     if outside:
         words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
-    if deployed:
-        words += f"; deployed: {', '.join(f'{label} on {day.day} {day:%B}' for day, label in deployed)}"
-    return f"{words}."
+    return f"{words}{deployments_said([(f'on {day.day} {day:%B}', label) for day, label in deployed])}."
 
 
 def _date(each: Day) -> str:
