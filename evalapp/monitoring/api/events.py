@@ -120,7 +120,7 @@ class StreamAssessments(FedView):
     def post(self, stream_id: int) -> object:
         """What was learned of events: a thumb, an edit, a latency, a cost, a label. They are added, never
         changed. One of an event that has not come waits a day for it. Sound ones are stored, the others are
-        told in ``refused``; the only one of a request is refused with 400.
+        listed in ``refused``; a request with a single, faulty one gets 400.
         """
         stream = self.stream(stream_id)
         rows = self.body()["assessments"]
