@@ -51,7 +51,7 @@ def test_a_pair_is_judged_by_keyboard_alone_and_the_next_is_there(desk_of):
     page.keyboard.type("Says what to do.")
     press(page, "Escape", "Control+Enter")
     say(page, "Saved")
-    assert page.url != first
+    expect(page).not_to_have_url(first)
     review = Review.objects.get()
     assert (review.preference.choice, review.comment) == ("b", "Says what to do.")
     assert 0 < review.seconds_active < 120
