@@ -233,6 +233,10 @@ class RowEditSerializer(ReadOnlySerializer):
 
 class EditsSerializer(serializers.Serializer[Any]):
     edits = RowEditSerializer(many=True)
+    kept_copies = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Rows that were dropped as duplicates of a row dropped now, and stay in its place.",
+    )
 
 
 class ProposalsBody(Body):
@@ -303,7 +307,7 @@ class DraftRows(DraftView):
         """
         edits = [Edit(**edit) for edit in self.body()["edits"]]
         draft = self.draft(dataset_id, draft_id)
-        return {"edits": drafts.edit_rows(draft=draft, edits=edits, by=self.person)}
+        return drafts.edit_rows(draft=draft, edits=edits, by=self.person)._asdict()
 
 
 @route(f"{_DRAFT}proposals/", "api_dataset_draft_proposals")

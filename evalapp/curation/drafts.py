@@ -67,6 +67,30 @@ class DraftCounts(NamedTuple):
         return self.kept + self.changed + self.moved
 
 
+class Edited(NamedTuple):
+    """``edits`` as they are now, of rows that are not restored. ``kept_copies``: rows that the draft had
+    dropped as duplicates of a row that it drops now, and that stay in its place.
+    """
+
+    edits: list[RowEdit]
+    kept_copies: list[int]
+
+    @property
+    def message(self) -> str:
+        """A sentence on the copies that stay; empty without any."""
+        if not self.kept_copies:
+            return ""
+        rows = ", ".join(f"{number:,}" for number in self.kept_copies[:10])
+        more = len(self.kept_copies) - 10
+        if more > 0:
+            rows += f" and {more:,} more"
+        return (
+            f" A duplicate with the same content stays: row {rows}. Drop it too if the content is bad."
+            if len(self.kept_copies) == 1
+            else f" Duplicates with the same content stay: rows {rows}. Drop them too if the content is bad."
+        )
+
+
 class Applied(NamedTuple):
     """How many findings were carried out, and how many a person must decide on."""
 
@@ -86,8 +110,8 @@ def open_draft(*, base: DatasetVersion, by: User | None) -> DatasetDraft:
 
 
 @transaction.atomic
-def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> list[RowEdit]:
-    """Store edits, all of them or none; what they are now, of rows that are not restored.
+def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> Edited:
+    """Store edits, all of them or none.
 
     Raises InvalidError for a row that the version does not have, or values that it cannot have;
     EditConflictError where another person came first; ConflictError for a draft that is not open.
@@ -113,17 +137,22 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> list[R
             continue
         known[example.pk] = _stored(draft, example, edit, before, by)
         stored.append(known[example.pk])
-    _keep_copies(draft, [edit.row_number for edit in edits if edit.operation == Operation.DROP])
-    return stored
+    dropped = [edit.row_number for edit in edits if edit.operation == Operation.DROP]
+    return Edited(stored, _keep_copies(draft, dropped))
 
 
-def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> None:
-    """Rows that were dropped because these are the same stay after all."""
-    copies = Finding.objects.filter(
+def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> list[int]:
+    """Take back the drop of one duplicate of each of these rows, the first; their row numbers."""
+    duplicates = Finding.objects.filter(
         health_check__version=draft.base, kind=FindingKind.EXACT_DUPLICATE, other_rows__0__in=dropped
     )
-    edits = draft.edits.filter(operation=Operation.DROP, kind=FindingKind.EXACT_DUPLICATE)
-    edits.filter(example__in=copies.values("example")).delete()
+    row_of = {finding.example_id: finding.other_rows[0] for finding in duplicates}
+    edits = draft.edits.filter(
+        operation=Operation.DROP, kind=FindingKind.EXACT_DUPLICATE, example__in=row_of
+    ).select_related("example")
+    first = {row_of[edit.example_id]: edit for edit in edits.order_by("-example__row_number")}
+    draft.edits.filter(pk__in=[edit.pk for edit in first.values()]).delete()
+    return sorted(edit.example.row_number for edit in first.values())
 
 
 def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit | None, by: User) -> RowEdit:

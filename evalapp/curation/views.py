@@ -112,8 +112,8 @@ def _act_on_findings(request: MemberRequest, check: HealthCheck, kind: str) -> N
             for finding in found
             if finding.example is not None
         ]
-        drafts.edit_rows(draft=draft, edits=edits, by=request.user)
-        messages.success(request, f"{_rows(len(edits))} dropped in the draft.")
+        edited = drafts.edit_rows(draft=draft, edits=edits, by=request.user)
+        messages.success(request, f"{_rows(len(edits))} dropped in the draft.{edited.message}")
         return
     applied = drafts.apply_proposals(draft=draft, findings=found.order_by("pk").iterator(), by=request.user)
     needs = "needs" if applied.left == 1 else "need"
@@ -245,9 +245,9 @@ def _save_row(request: MemberRequest, version: DatasetVersion, example: Example,
     operation = {"drop": Operation.DROP, "restore": RESTORE}.get(action or "", Operation.CHANGE)
     edit = Edit(example.row_number, operation, changes, reason=reason, revision=form.cleaned_data["revision"])
     draft = drafts.open_draft(base=version, by=request.user)
-    drafts.edit_rows(draft=draft, edits=[edit], by=request.user)
+    edited = drafts.edit_rows(draft=draft, edits=[edit], by=request.user)
     words = {"drop": "The draft drops the row.", "restore": "The draft leaves the row as it is."}
-    messages.success(request, words.get(action or "", "Saved in the draft."))
+    messages.success(request, words.get(action or "", "Saved in the draft.") + edited.message)
 
 
 @require_POST

@@ -374,13 +374,24 @@ def test_of_a_row_and_its_copy_one_stays(version_of: Make, engineer: User, appli
     draft = open_draft(base=version, by=engineer)
     if applied_first:
         assert apply_proposals(draft=draft, findings=copies, by=engineer) == (1, 0)
-    edit_rows(draft=draft, edits=[Edit(2, "drop", reason="not ours")], by=engineer)
+    edited = edit_rows(draft=draft, edits=[Edit(2, "drop", reason="not ours")], by=engineer)
+    assert edited.kept_copies == ([3] if applied_first else [])
+    assert ("stays: row 3." in edited.message) is applied_first
     if not applied_first:
         assert apply_proposals(draft=draft, findings=copies, by=engineer) == (0, 1)
     assert [edit.example.row_number for edit in draft.edits.all()] == [2]
     assert not findings_of(check, "exact_duplicate", "open")
     edit_rows(draft=draft, edits=[Edit(3, "drop", reason="nor this")], by=engineer)
     assert draft.edits.count() == 2
+
+
+def test_of_several_copies_one_takes_the_place_of_the_row(version_of: Make, engineer: User) -> None:
+    copies = [MESSY[1]] * 3
+    check = checked(version := version_of(copies), engineer)
+    draft = open_draft(base=version, by=engineer)
+    assert apply_proposals(draft=draft, findings=check.findings.all(), by=engineer).done == 2
+    assert edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer).kept_copies == [2]
+    assert [edit.example.row_number for edit in draft.edits.order_by("example__row_number")] == [1, 3]
 
 
 def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer: User) -> None:
