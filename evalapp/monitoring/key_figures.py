@@ -9,10 +9,11 @@ from typing import Any
 from evalapp.core.errors import InvalidError
 from evalapp.metrics.registry import METRICS
 from evalapp.monitoring.daily.counting import ASSESSED, COMPUTED, EVENTS
-from evalapp.monitoring.daily.lines import MetricLine
+from evalapp.monitoring.daily.lines import MetricLine, metric_lines_of_streams
 from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC
 from evalapp.monitoring.daily.series import labels_of
 from evalapp.monitoring.models import KeyFigureRole, Stream
+from evalapp.monitoring.queries import followed_criteria_of_streams
 from evalapp.monitoring.trends import CriterionTrend
 from evalapp.rubrics.models import Criterion
 
@@ -72,6 +73,14 @@ def key_figures_of(
         )
         for role in KeyFigureRole
     ]
+
+
+def key_figures_of_streams(streams: Sequence[Stream]) -> list[tuple[Stream, list[KeyFigure]]]:
+    """Each stream with its own."""
+    metrics = {each.get("metric", "") for stream in streams for each in stream.key_figures.values()}
+    followed = followed_criteria_of_streams(streams)
+    lines = metric_lines_of_streams(streams, metrics)
+    return [(stream, key_figures_of(stream, followed[stream.pk], lines[stream.pk])) for stream in streams]
 
 
 def usual_key_figures(criteria: Sequence[Criterion], error_criterion: str) -> dict[str, dict[str, str]]:

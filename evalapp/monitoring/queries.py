@@ -1,8 +1,9 @@
 """Reads of streams."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Project
@@ -21,9 +22,7 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 
 def streams_of(project: Project) -> QuerySet[Stream]:
-    """The project's streams with ``event_count``, ``last_event_at``, ``week_count``, ``has_incident`` and
-    ``has_daily_alert``.
-    """
+    """With ``event_count``, ``last_event_at``, ``has_incident`` and ``has_daily_alert``."""
     events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
     days = DailyMetric.objects.filter(stream=OuterRef("pk"), metric=EVENTS, stratum=ALL).order_by()
     counted = days.values("stream").annotate(n=Sum("n")).values("n")
@@ -35,10 +34,10 @@ def streams_of(project: Project) -> QuerySet[Stream]:
     return (
         Stream.objects.filter(project=project)
         .select_related("project", "rubric_version__rubric", "dataset", "candidate", "created_by")
+        .prefetch_related("project__rule_checks")
         .annotate(
             event_count=Coalesce(Subquery(counted), 0) + Coalesce(Subquery(uncounted), 0),
             last_event_at=Subquery(newest),
-            week_count=Count("weekly_samples", filter=Q(weekly_samples__state=WeeklySampleState.EVALUATED)),
             has_incident=Exists(incidents),
             has_daily_alert=Exists(DailyAlert.objects.filter(stream=OuterRef("pk"), ended_on=None)),
         )
@@ -66,13 +65,33 @@ def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> l
     """Every criterion that the latest evaluated week (up to one, where it is given) has a metric of, with its
     series.
     """
-    metrics = WeeklyMetric.objects.filter(
-        weekly_sample__stream=stream, weekly_sample__state=WeeklySampleState.EVALUATED
-    ).select_related("weekly_sample")
+    metrics = _evaluated([stream])
     if up_to is not None:
         metrics = metrics.filter(weekly_sample__number__lte=up_to.number)
+    return _followed(stream, metrics)
+
+
+def followed_criteria_of_streams(streams: Sequence[Stream]) -> dict[int, list[CriterionTrend]]:
+    """As `followed_criteria`, by the streams' ids."""
+    metrics: dict[int, list[WeeklyMetric]] = {stream.pk: [] for stream in streams}
+    for metric in _evaluated(streams):
+        metrics[metric.weekly_sample.stream_id].append(metric)
+    return {stream.pk: _followed(stream, metrics[stream.pk]) for stream in streams}
+
+
+def _evaluated(streams: Sequence[Stream]) -> QuerySet[WeeklyMetric]:
+    return (
+        WeeklyMetric.objects.filter(
+            weekly_sample__stream__in=streams, weekly_sample__state=WeeklySampleState.EVALUATED
+        )
+        .select_related("weekly_sample")
+        .order_by("weekly_sample__number", "pk")
+    )
+
+
+def _followed(stream: Stream, metrics: Iterable[WeeklyMetric]) -> list[CriterionTrend]:
     series: dict[str, list[WeeklyMetric]] = defaultdict(list)
-    for metric in metrics.order_by("weekly_sample__number", "pk"):
+    for metric in metrics:
         series[metric.criterion_key].append(metric)
     last = max((found[-1].weekly_sample.number for found in series.values()), default=0)
     return [

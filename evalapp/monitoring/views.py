@@ -27,8 +27,8 @@ from evalapp.monitoring.events.reading import events_of_file
 from evalapp.monitoring.events.storage import import_events
 from evalapp.monitoring.forms import EventsForm, StreamForm, StreamTokenForm
 from evalapp.monitoring.incidents.queries import incidents_of
-from evalapp.monitoring.key_figures import key_figures_of
-from evalapp.monitoring.models import Stream, WeeklyMetric, WeeklySampleState
+from evalapp.monitoring.key_figures import key_figures_of, key_figures_of_streams
+from evalapp.monitoring.models import KeyFigureRole, Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.otlp.refused import refused_spans
 from evalapp.monitoring.queries import (
     followed_criteria,
@@ -41,6 +41,7 @@ from evalapp.monitoring.weeks import sample_now
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.views import site_of
 
+STREAMS_ON_PAGE = 10
 WEEKS_SHOWN = 8
 MOST_LINES = 6
 """Metrics of all outputs; of more, those that matter now are shown first."""
@@ -55,9 +56,12 @@ SAMPLES_ON_PAGE = 50
 def stream_list(request: MemberRequest) -> HttpResponse:
     project = request.project
     demonstrations = project.demonstrations.filter(finished_at=None)
+    page = keyset_page(streams_of(project), request, size=STREAMS_ON_PAGE)
     context = {
         "is_being_made": project.is_demonstration and demonstrations.exists(),
-        "page": keyset_page(streams_of(request.project), request),
+        "page": page,
+        "rows": key_figures_of_streams(page.rows),
+        "roles": KeyFigureRole,
         "has_rubric": usable_rubrics(request.project).exists(),
     }
     return render(request, "monitoring/list.html", context)

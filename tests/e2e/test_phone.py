@@ -96,6 +96,7 @@ def test_every_column_is_in_sight(
     sign_in(manager)
     criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
     scales = {name for name, kind in criteria.items() if kind == "scale"}
+    key_figures = {"Satisfaction", "Relevance", "Hallucination"}
     incident = watched.incidents.get()
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
@@ -107,7 +108,7 @@ def test_every_column_is_in_sight(
         f"results/{gated.pk}/adjudication/": {"Differences", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Estimate", "Reason"},
         f"campaigns/{gated.pk}/flags/": {"Item", "Problem", "Flagged"},
-        "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
+        "monitor/": {"State", *key_figures, "Events", "Last event", "Next sample"},
         f"monitor/{watched.pk}/": {"State", "Sampled", "Tone", "Campaign"},
         f"monitor/{watched.pk}/incidents/{incident.pk}/": {"Week", "Cause"},
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},

@@ -50,6 +50,20 @@ def test_the_state_is_told_by_people_first_and_then_by_all_outputs(
     assert f"{week:.1f}"[:3] in first and "all outputs: " in first
 
 
+def test_monitor_shows_those_of_every_stream(
+    project: Project, stream: Stream, reviewer: User, manager: User
+) -> None:
+    evaluated_weeks(stream, [3.5])
+    steady_days(stream, [0.8, 0.81] * 10, metric="assessed:thumb")
+    make_stream(project, [reviewer], name="Letters")
+    rows = client_of(manager).get(f"/projects/{project.slug}/monitor/").text.partition("<tbody>")[2]
+    letters, watched = (" ".join(part.split()) for part in rows.split("<tr data-href")[1:])
+    assert "Letters" in letters and letters.count("–") == 3 and "Alert" not in letters
+    satisfaction = watched.partition('data-label="Satisfaction"')[2].partition("</td>")[0]
+    assert "3.5" in satisfaction and ">Alert<" in satisfaction
+    assert ">Alert<" not in watched.partition('data-label="Relevance"')[2]
+
+
 def test_a_week_that_is_back_is_watched_until_the_smoothed_line_follows(
     stream: Stream, manager: User
 ) -> None:

@@ -1,13 +1,14 @@
 """The metrics of a stream as one table tells them: the last week against the four weeks before."""
 
 import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from evalapp.monitoring.daily.charts import written
 from evalapp.monitoring.daily.models import DailyAlert
-from evalapp.monitoring.daily.series import BASELINE_DAYS, DayState, Series, series_of
+from evalapp.monitoring.daily.series import BASELINE_DAYS, DayState, Series, series_of_streams
 from evalapp.monitoring.models import Stream
 
 WEEK = 7
@@ -45,10 +46,25 @@ class MetricLine(NamedTuple):
 
 def metric_lines(stream: Stream) -> list[MetricLine]:
     """Every metric of the last five weeks; none where nothing has come in."""
+    return metric_lines_of_streams([stream])[stream.pk]
+
+
+def metric_lines_of_streams(
+    streams: Sequence[Stream], metrics: Collection[str] | None = None
+) -> dict[int, list[MetricLine]]:
+    """As `metric_lines`, by the streams' ids; all metrics, or those named."""
     today = timezone.now().date()
-    alerts = {each.metric: each for each in stream.daily_alerts.filter(ended_on=None)}
+    alerts: dict[int, dict[str, DailyAlert]] = {stream.pk: {} for stream in streams}
+    for alert in DailyAlert.objects.filter(stream__in=streams, ended_on=None):
+        alerts[alert.stream_id][alert.metric] = alert
+    since = today - dt.timedelta(days=WEEK + BASELINE_DAYS)
+    found = series_of_streams(streams, since=since, until=today, metrics=metrics)
+    return {stream: _lines(series, alerts[stream], today) for stream, series in found.items()}
+
+
+def _lines(found: Iterable[Series], alerts: Mapping[str, DailyAlert], today: dt.date) -> list[MetricLine]:
     lines = []
-    for each in series_of(stream, since=today - dt.timedelta(days=WEEK + BASELINE_DAYS), until=today):
+    for each in found:
         week = each.over(WEEK, until=today)
         before = each.over(BASELINE_DAYS, until=today - dt.timedelta(days=WEEK))
         last_week, earlier = (

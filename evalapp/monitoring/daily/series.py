@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
@@ -115,13 +115,29 @@ def series_of(
     stratum: str = ALL,
 ) -> list[Series]:
     """The stream's metrics from ``since`` to ``until``, in the order of the pages; all, or those named."""
+    return series_of_streams([stream], since=since, until=until, metrics=metrics, stratum=stratum)[stream.pk]
+
+
+def series_of_streams(
+    streams: Sequence[Stream],
+    *,
+    since: dt.date,
+    until: dt.date,
+    metrics: Collection[str] | None = None,
+    stratum: str = ALL,
+) -> dict[int, list[Series]]:
+    """As `series_of`, by the streams' ids."""
     first = since - dt.timedelta(days=BASELINE_DAYS)
-    rows = stream.daily_metrics.filter(stratum=stratum, day__gte=first, day__lte=until)
+    rows = DailyMetric.objects.filter(stream__in=streams, stratum=stratum, day__gte=first, day__lte=until)
     if metrics is not None:
         rows = rows.filter(metric__in=metrics)
-    by_metric: dict[str, list[DailyMetric]] = defaultdict(list)
+    found: dict[int, dict[str, list[DailyMetric]]] = {stream.pk: defaultdict(list) for stream in streams}
     for row in rows.order_by("day"):
-        by_metric[row.metric].append(row)
+        found[row.stream_id][row.metric].append(row)
+    return {stream.pk: _series(stream, found[stream.pk], since) for stream in streams}
+
+
+def _series(stream: Stream, by_metric: Mapping[str, list[DailyMetric]], since: dt.date) -> list[Series]:
     labels, thresholds = labels_of(stream, by_metric), thresholds_of(stream)
     return [
         Series(name, labels[name], _is_share(found), _days(found, since), thresholds.get(name, NO_THRESHOLD))
