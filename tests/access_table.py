@@ -77,6 +77,7 @@ ACCESS: dict[str, Access] = {
     "dataset_new": both(P.EDIT_DATA),
     "dataset_detail": both(P.VIEW_DATA),
     "dataset_version": both(P.VIEW_DATA),
+    "dataset_version_delete": both(P.EDIT_DATA),
     "dataset_upload": both(P.EDIT_DATA),
     "dataset_import": Access(P.VIEW_DATA, P.EDIT_DATA),
     "dataset_import_errors": both(P.VIEW_DATA),

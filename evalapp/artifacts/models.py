@@ -86,7 +86,7 @@ class DatasetPush(BaseModel):
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="dataset_pushes")
-    version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="pushes")
+    version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="pushes")
     hub = models.CharField(max_length=200)
     repository = models.CharField(max_length=100)
     is_private = models.BooleanField(default=True)
@@ -97,6 +97,8 @@ class DatasetPush(BaseModel):
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
+        verbose_name = "push to a hub"
+        verbose_name_plural = "pushes to a hub"
         indexes = [models.Index(fields=["version", "-id"], name="dataset_push_latest")]
         constraints = [
             models.CheckConstraint(

@@ -78,7 +78,7 @@ class DatasetDraft(BaseModel):
     note = models.TextField(blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     version = models.OneToOneField(
-        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="published_draft"
+        DatasetVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="published_draft"
     )
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 

@@ -37,6 +37,7 @@ FROM_DRAFT = "draft"
 class VersionState(models.TextChoices):
     IMPORTING = "importing", "Importing"
     READY = "ready", "Ready"
+    DELETED = "deleted", "Deleted"
 
 
 class DatasetVersion(BaseModel):
@@ -44,7 +45,7 @@ class DatasetVersion(BaseModel):
 
     A version appears whole: it is ready when its transaction commits. ``content_hash`` covers every
     row in order; ``counts`` is rows per split. ``erased_rows`` held data of people who were erased since:
-    their texts changed, and all hashes are those before.
+    their texts changed, and all hashes are those before. A deleted version has no rows, and nothing lists it.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.queries import versions_of
 from evalapp.imports.mapping import id_columns
 
 # Of the first rows some may have lost their names.
@@ -121,7 +122,7 @@ def assign_row_keys(version: DatasetVersion) -> None:
 
 def _naming_field(version: DatasetVersion) -> str:
     """The field by which rows of the version and of the one before it are named; "" without one."""
-    before = version.dataset.versions.filter(number__lt=version.number).order_by("-number").first()
+    before = versions_of(version.dataset).filter(number__lt=version.number).order_by("-number").first()
     if before is None:
         return ""
     fields, others = (

@@ -135,7 +135,8 @@ def create_version(
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
     # A version from which a person was erased has its old hash and other rows.
-    same = dataset.versions.filter(content_hash=copied.content_hash, erased_rows=0).first()
+    ready = dataset.versions.filter(state=VersionState.READY)
+    same = ready.filter(content_hash=copied.content_hash, erased_rows=0).first()
     if same is not None and not may_repeat:
         raise SameContentError(same)
     if last:

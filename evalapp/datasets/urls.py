@@ -22,6 +22,7 @@ urlpatterns = [
     path(_IMPORT, views.dataset_import, name="dataset_import"),
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),
+    path(f"{_VERSION}delete/", views.dataset_version_delete, name="dataset_version_delete"),
     path(f"{_VERSION}files/", views.dataset_files, name="dataset_files"),
     path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
     path(

@@ -19,12 +19,13 @@ from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
+from evalapp.datasets.deletion import VersionInUseError, delete_version
 from evalapp.datasets.diff import Change, diff_of, shown_changes
 from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals, losses_of
 from evalapp.datasets.field_filter import with_fields
 from evalapp.datasets.forms import DatasetForm, ImportForm, RowsForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
-from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split, VersionState
 from evalapp.datasets.search import is_large, searched
 from evalapp.datasets.vault import ENTRY, look_up
 from evalapp.imports import flow
@@ -81,6 +82,7 @@ def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     versions = queries.versions_of(dataset).prefetch_related("drafts")
     page = keyset_page(versions, request, order=("-number",))
     context = {"dataset": dataset, "page": page, "imports": queries.open_imports(dataset)[:20]}
+    context["deleted"] = dataset.versions.filter(state=VersionState.DELETED).order_by("number")
     context["recipes"] = dataset.recipes.select_related("created_by").order_by("name")
     return render(request, "datasets/dataset_detail.html", context)
 
@@ -316,6 +318,19 @@ def dataset_export(request: MemberRequest, dataset_id: int, number: int) -> Http
     """The version's rows as a file (``?format=``), of one split or of all but the held-out one."""
     version = _version(request, dataset_id, number)
     return download(*exported(version, request.GET.get("format", ""), request.GET.get("split", "")))
+
+
+@require_POST
+@project_view(Permission.EDIT_DATA)
+def dataset_version_delete(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    try:
+        delete_version(version=version, by=request.user)
+    except VersionInUseError as error:
+        messages.error(request, str(error))
+        return redirect("dataset_version", request.project.slug, dataset_id, number)
+    messages.success(request, f"{version} was deleted.")
+    return redirect("dataset_detail", request.project.slug, dataset_id)
 
 
 def _dataset(request: MemberRequest, dataset_id: int) -> Dataset:

@@ -116,13 +116,14 @@ class Ledger(BaseModel):
     so the split is development data from then on.
     """
 
-    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="ledgers")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="ledgers")
     split = models.CharField(max_length=10, choices=Split.choices)
     alpha = models.FloatField()
     challengers = models.PositiveSmallIntegerField()
     spent_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "false-release budget"
         constraints = [models.UniqueConstraint(fields=["dataset_version", "split"], name="ledger_of_split")]
 
     def __str__(self) -> str:

@@ -451,7 +451,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('importing', 'Importing'), ('ready', 'Ready')], default='importing', max_length=10)),
+                ('state', models.CharField(choices=[('importing', 'Importing'), ('ready', 'Ready'), ('deleted', 'Deleted')], default='importing', max_length=10)),
                 ('content_hash', models.CharField(blank=True, max_length=64)),
                 ('counts', models.JSONField(default=dict)),
                 ('skipped_rows', models.PositiveIntegerField(default=0)),
@@ -761,8 +761,11 @@ class Migration(migrations.Migration):
                 ('alpha', models.FloatField()),
                 ('challengers', models.PositiveSmallIntegerField()),
                 ('spent_at', models.DateTimeField(blank=True, null=True)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ledgers', to='evalapp.datasetversion')),
+                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledgers', to='evalapp.datasetversion')),
             ],
+            options={
+                'verbose_name': 'false-release budget',
+            },
         ),
         migrations.CreateModel(
             name='LLMJudge',
@@ -2797,7 +2800,7 @@ class Migration(migrations.Migration):
                 ('note', models.TextField(blank=True)),
                 ('base', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.datasetversion')),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='published_draft', to='evalapp.datasetversion')),
+                ('version', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='published_draft', to='evalapp.datasetversion')),
             ],
         ),
         migrations.CreateModel(
@@ -2953,9 +2956,11 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_push', to='evalapp.job')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_pushes', to='evalapp.project')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pushes', to='evalapp.datasetversion')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pushes', to='evalapp.datasetversion')),
             ],
             options={
+                'verbose_name': 'push to a hub',
+                'verbose_name_plural': 'pushes to a hub',
                 'indexes': [models.Index(fields=['version', '-id'], name='dataset_push_latest')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('splits', []), _negated=True), models.Q(('splits__contains', ['test']), _negated=True)), name='dataset_push_holds_out_test')],
             },

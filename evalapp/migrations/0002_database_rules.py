@@ -74,18 +74,20 @@ CREATE TRIGGER user_former_member_stays BEFORE UPDATE ON evalapp_user FOR EACH R
     EXECUTE FUNCTION evalapp_refuse_change();
 """
 
-# A ready dataset version keeps its content: its own columns, and no row is added to it.
+# A ready dataset version keeps its content: its own columns, and no row is added to it. It can be deleted: its
+# rows go, and it says so for good.
 DATASET_VERSION_IMMUTABLE = """
 CREATE TRIGGER dataset_version_immutable BEFORE UPDATE ON evalapp_datasetversion FOR EACH ROW
-    WHEN (OLD.state = 'ready' AND (OLD.state, OLD.dataset_id, OLD.number, OLD.content_hash, OLD.counts,
-        OLD.skipped_rows, OLD.is_simulated) IS DISTINCT FROM (NEW.state, NEW.dataset_id, NEW.number,
-        NEW.content_hash, NEW.counts, NEW.skipped_rows, NEW.is_simulated))
+    WHEN (OLD.state IN ('ready', 'deleted') AND (NEW.state NOT IN (OLD.state, 'deleted')
+        OR (OLD.dataset_id, OLD.number, OLD.content_hash, OLD.counts, OLD.skipped_rows, OLD.is_simulated)
+        IS DISTINCT FROM (NEW.dataset_id, NEW.number, NEW.content_hash, NEW.counts, NEW.skipped_rows,
+        NEW.is_simulated)))
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE FUNCTION evalapp_refuse_rows_of_ready_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM (SELECT DISTINCT version_id FROM added) AS versions
                JOIN evalapp_datasetversion AS version ON version.id = versions.version_id
-               WHERE version.state = 'ready') THEN
+               WHERE version.state <> 'importing') THEN
         RAISE EXCEPTION 'a ready dataset version takes no more rows' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;

@@ -30,6 +30,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import ColumnRole
+from evalapp.datasets.deletion import delete_version
 from evalapp.datasets.diff import FIELDS, Change, RowChange, VersionDiff, diff_of
 from evalapp.datasets.field_filter import LONGEST_FILTER, read_fields, with_fields
 from evalapp.datasets.formats import Layout, reading_of
@@ -312,6 +313,14 @@ class VersionDetail(DatasetView):
     def get(self, dataset_id: int, number: int) -> object:
         """Counts by split and the content's hash."""
         return self.version(dataset_id, number)
+
+    @operation("Delete a version", status=204)
+    def delete(self, dataset_id: int, number: int) -> object:
+        """Deletes its rows, health check and drafts. 409 where a run, campaign, gate, push to a hub or later
+        version uses it. Its number is not used again.
+        """
+        delete_version(version=self.version(dataset_id, number), by=self.person)
+        return Response(status=204)
 
 
 @route("datasets/<int:dataset_id>/versions/<int:number>/examples/", "api_examples")

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
+from evalapp.datasets.queries import versions_of
 from evalapp.datasets.recipes.mixing import LEFT_OUT, Mixture, SourceAccount, mixed, resolved
 from evalapp.datasets.recipes.settings import RecipeSettings
 
@@ -52,7 +53,7 @@ def preview_of(dataset: Dataset, settings: RecipeSettings) -> Mixture | None:
     """
     settings.check()
     sources = resolved(dataset, settings)
-    versions = [[each.version] if each.version else each.dataset.versions.all() for each in sources]
+    versions = [[each.version] if each.version else versions_of(each.dataset) for each in sources]
     if sum(sum(one.counts.values()) for found in versions for one in found) > MOST_ROWS_OF_PREVIEW:
         return None
     return mixed(dataset, settings, sources)

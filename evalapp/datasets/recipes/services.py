@@ -10,6 +10,7 @@ from evalapp.core.errors import ConflictError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
+from evalapp.datasets.queries import versions_of
 from evalapp.datasets.recipes.mixing import ResolvedSource, mixed, resolved, rows_of_mixture
 from evalapp.datasets.recipes.settings import RecipeSettings
 from evalapp.datasets.services import create_version
@@ -127,9 +128,7 @@ def write_by_recipe(work: Work) -> dict[str, Any]:
 
 
 def _any(sources: list[ResolvedSource], flag: str) -> bool:
-    versions = [
-        [each.version] if each.version is not None else each.dataset.versions.all() for each in sources
-    ]
+    versions = [[each.version] if each.version is not None else versions_of(each.dataset) for each in sources]
     return any(getattr(version, flag) for found in versions for version in found)
 
 
