@@ -35,7 +35,9 @@ class About(NamedTuple):
 
 
 ABOUT: dict[str, About] = {
-    FindingKind.LEAKAGE: About("Training rows whose prompt also evaluates: scores on it would be too good."),
+    FindingKind.LEAKAGE: About(
+        "Training rows whose prompt is also an evaluation row: scores on it would be too high."
+    ),
     FindingKind.EXACT_DUPLICATE: About(
         "Rows that repeat an earlier row of the split, capitals, punctuation and spaces aside."
     ),
@@ -44,16 +46,20 @@ ABOUT: dict[str, About] = {
     ),
     FindingKind.CONFLICT: About("Rows with the prompt of an earlier row and another answer to it."),
     FindingKind.PERSONAL_DATA: About(
-        "E-mail addresses, phone numbers, account and card numbers, names and more. What no rule finds"
-        " stays: read a sample."
+        "E-mail addresses, phone numbers, account and card numbers, names and more. The rules miss some of"
+        " it: read a sample."
     ),
     FindingKind.BROKEN_ANSWER: About(
         "Answers that are empty, cut off, refusals, in another language, badly encoded, repetitive, or far"
         " longer or shorter than the rest."
     ),
-    FindingKind.LABEL_ISSUE: About("Labels that a classifier trained on the other rows would not give."),
-    FindingKind.REVIEWED_LOW: About(
-        "Rows whose reference reviewers scored low or corrected, in any campaign."
+    FindingKind.LABEL_ISSUE: About(
+        "Labels that differ from those of a classifier trained on the other rows."
     ),
-    FindingKind.COVERAGE: About("Kinds of rows that production has more often than the training data."),
+    FindingKind.REVIEWED_LOW: About(
+        "Rows whose reference answer was scored low or corrected by reviewers, in any campaign."
+    ),
+    FindingKind.COVERAGE: About(
+        "Kinds of rows that are more frequent in production than in the training data."
+    ),
 }

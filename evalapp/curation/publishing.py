@@ -38,8 +38,8 @@ def start_publishing(*, draft: DatasetDraft, note: str, by: User) -> Job:
         raise ConflictError("The draft changes nothing yet. Edit or drop a row first.")
     if draft.base.dataset.project.needs_second_person and draft.edits.filter(edited_by=by).exists():
         raise ConflictError(
-            "In this project somebody else than who edited its rows publishes a draft. Ask a member who may"
-            " change data, and who edited none of these rows."
+            "In this project, nobody publishes a draft in which they edited rows. Ask a member who may"
+            " change data and edited none of these rows."
         )
     _merged_answers(draft)
     draft.note = note.strip()
@@ -78,7 +78,8 @@ def _publishable(work: Work) -> DatasetDraft:
         raise ConflictError("The draft was discarded. There is nothing to publish.")
     if draft.state == DraftState.OPEN and work.job.params["edits"] != _edits_mark(draft):
         raise ConflictError(
-            "The draft was edited after this was started. Look at its edits, and create the version there."
+            "The draft was edited after you started this. Open the draft, check its edits and create the"
+            " version again."
         )
     return draft
 

@@ -46,7 +46,7 @@ def keep_rows(*, check: HealthCheck, findings: Collection[int], is_kept: bool, b
     chosen = Finding.objects.filter(health_check=check, pk__in=findings)
     if chosen.count() != len(set(findings)):
         raise InvalidError(
-            "Some of these findings are gone: the version was checked again. Open the page anew and choose"
+            "Some of these findings are gone: the version was checked again. Reload the page and choose"
             " again."
         )
     changed = chosen.exclude(is_kept=is_kept).update(is_kept=is_kept, kept_by=by if is_kept else None)

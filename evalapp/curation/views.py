@@ -158,7 +158,7 @@ def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> Htt
 class PublishForm(forms.Form):
     note = forms.CharField(
         max_length=LONGEST_NOTE, required=False, label="Note",
-        widget=forms.Textarea(attrs={"rows": 3}), help_text="Stands on the new version's page.",
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="Shown on the new version's page.",
     )  # fmt: skip
 
 

@@ -209,7 +209,7 @@ def _require_fit_for_csv(version: DatasetVersion, splits: list[str]) -> None:
     count = rows.filter(is_conversation | has_more).count()
     if count:
         raise InvalidError(
-            f"CSV holds one question and one answer a row, and {count:,} rows have several messages,"
+            f"A CSV row has one question and one answer, and {count:,} rows have several messages,"
             " references, preferences, or more than text. Export JSON Lines or Parquet."
         )
 
@@ -326,7 +326,7 @@ def card(version: DatasetVersion, splits: list[str]) -> str:
         f"Rows: {counts}.{left_out}",
         f"Created {version.created_at:%d %B %Y} from {origin}.",
         f"Content (SHA-256 of all rows): `{version.content_hash}`.",
-        "It holds answers of simulated reviewers." if version.is_simulated else "",
+        "It contains answers of simulated reviewers." if version.is_simulated else "",
     ]
     yaml_head = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{yaml_head}---\n\n" + "\n\n".join(line for line in lines if line) + "\n"

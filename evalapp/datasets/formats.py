@@ -221,7 +221,9 @@ def _prompt(fields: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
     else:
         found = ", ".join(shown(name) for name in list(fields)[:6]) or "none"
         raise bad_field(
-            "messages", f"There is neither messages nor prompt (fields found: {found}).", "Rename the field."
+            "messages",
+            f"The row has neither messages nor prompt (fields found: {found}).",
+            "Rename the field.",
         )
     if (system := fields.pop("system", None)) not in (None, ""):
         if messages and messages[0].get("role") == "system":
@@ -247,7 +249,7 @@ def _messages(value: Any, name: str) -> list[dict[str, str]]:
         if extra is not None:
             raise bad_field(
                 f"{name}[{number}].{shown(extra)}",
-                "This field of a message is not kept here.",
+                "This field of a message cannot be imported in this form.",
                 "Give the whole conversation as messages, or remove the field.",
             )
         content = message["content"]
@@ -419,8 +421,8 @@ def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
     if not (isinstance(chosen, list) and isinstance(rejected, list)) or chosen[:-1] != rejected[:-1]:
         raise bad_field(
             "chosen",
-            "There is no prompt, and chosen and rejected are not two conversations that differ in their "
-            "last turn.",
+            "There is no prompt, and chosen and rejected are not two conversations that differ in their"
+            " last turn.",
             "Give the prompt in its own field.",
         )
     fields["chosen"], fields["rejected"] = chosen[-1:], rejected[-1:]

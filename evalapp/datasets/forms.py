@@ -80,7 +80,8 @@ class ImportForm(forms.Form):
         required=False,
         label="Skip invalid rows",
         help_text=(
-            "They are counted on the version. Otherwise one bad row stops the import, and all are listed."
+            "The version shows how many. Otherwise one invalid row stops the import, and all invalid rows"
+            " are listed."
         ),
     )
     note = forms.CharField(

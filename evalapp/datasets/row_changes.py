@@ -161,8 +161,9 @@ def _with_texts_of_conversation(row: ExampleRow, changed: ExampleRow) -> Example
     found = with_texts(conversation, changed.messages, answer)
     if found is None:
         message = (
-            "This turn has several texts, with tool calls or files between them, and is not changed as one."
-            " Change its pieces by the API, as conversation/messages/N/parts/M/text, which count from 0."
+            "This turn has several texts with tool calls or files between them, so it cannot be edited as"
+            " one text. Change its parts by the API, as conversation/messages/N/parts/M/text, which count"
+            " from 0."
         )
         raise InvalidError(f"The row cannot be changed like this: {message}", fields={"changes": [message]})
     return replace(changed, conversation=found)

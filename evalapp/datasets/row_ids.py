@@ -56,8 +56,8 @@ def repeated_ids(rows: Iterable[Mapping[str, Any]]) -> str:
         return ""
     have = "1 row has" if repeated == 1 else f"{repeated:,} rows have"
     return (
-        f"{have} the “{field}” of an earlier row. All are imported, and in a later file such rows are told"
-        " apart by their order."
+        f"{have} the “{field}” of an earlier row. All are imported, and in later files these rows are"
+        " matched by their order."
     )
 
 

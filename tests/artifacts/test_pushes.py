@@ -78,7 +78,7 @@ def test_a_version_is_pushed_from_its_page_and_the_page_says_where_it_is(
     )
     push = DatasetPush.objects.get()
     assert answer["Location"] == reverse("job_detail", args=[project.slug, push.job_id])
-    assert "on its way" in client.get(overview).text
+    assert "in progress" in client.get(overview).text
     push = carried_out(push)
     assert (push.job.error, push.job.state) == ("", JobState.SUCCEEDED)
     repository = hub.datasets[REPOSITORY]

@@ -248,7 +248,7 @@ def test_what_was_edited_after_its_publication_was_started_needs_another(
     retry_job(job=job, by=engineer)
     publish_draft(job.pk)
     job.refresh_from_db()
-    assert job.state == "failed" and "edited after this was started" in job.error
+    assert job.state == "failed" and "edited after you started this" in job.error
     assert published(draft, manager).counts == {"train": 1}
 
 
@@ -266,7 +266,7 @@ def test_a_second_person_publishes_where_the_project_asks_for_it(
     page = client_of(engineer).post(
         f"/projects/{project.slug}/data/{version.dataset_id}/drafts/{draft.pk}/", {"action": "publish"}
     )
-    assert page.status_code == 400 and "somebody else than who edited" in page.text
+    assert page.status_code == 400 and "nobody publishes a draft in which they edited rows" in page.text
     assert published(draft, manager).counts == {"train": 2}
 
 
@@ -407,7 +407,7 @@ def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer
     assert "Saved in the draft." in page.text
     late = browser.post(f"{address}v1/rows/6/edit/", {**values, "references.0": "Mine", "action": "save"})
     assert late.status_code == 400 and "changed meanwhile" in late.text and "Mine" in late.text
-    assert "what saving makes of it" in late.text and "<del>We do.</del> <ins>Mine</ins>" in late.text
+    assert "compared with your text" in late.text and "<del>We do.</del> <ins>Mine</ins>" in late.text
     again = {name: late.context["form"][name].value() for name in values}
     saved = browser.post(f"{address}v1/rows/6/edit/", {**again, "action": "save"}, follow=True)
     assert "Saved in the draft." in saved.text and version.drafts.get().edits.get().changes == {

@@ -39,7 +39,7 @@ def test_an_owner_searches_confirms_and_reads_the_receipt(world: SimpleNamespace
     # What a page holds of the person may only be what they typed themselves.
     assert not any(mark in receipt.casefold() for mark in MARKS)
     version = owner.get(f"/projects/{world.project.slug}/data/{world.version.dataset_id}/v1/card/").text
-    assert "data of people in 1 row; hashes are those before" in version
+    assert "personal data in 1 row; the hashes are from before the erasure" in version
     assert "Request 7" in owner.get(address).text
 
 

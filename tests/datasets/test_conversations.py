@@ -226,9 +226,9 @@ def test_a_training_says_that_it_uses_the_text_alone(version: DatasetVersion, en
     rows = left_out(version, objective)
     assert rows["text_alone"] == 2
     (sentence,) = left_out_sentences(rows, "LoRA", "SFT")
-    assert sentence.startswith("2 rows hold more than text") and "the text alone" in sentence
+    assert sentence.startswith("2 rows contain more than text") and "the text alone" in sentence
     address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/card/"
-    assert "2 rows hold more than text" in client_of(engineer).get(address).text
+    assert "2 rows contain more than text" in client_of(engineer).get(address).text
 
 
 def test_changed_arguments_are_not_spelt_as_they_came() -> None:

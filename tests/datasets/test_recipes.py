@@ -303,7 +303,7 @@ def test_a_recipe_is_made_previewed_and_written_in_the_browser(claims: Dataset, 
     done = browser.post(f"{address}recipes/new/", {**form, "action": "save"}, follow=True)
     recipe = claims.recipes.get()
     assert done.request["PATH_INFO"] == f"{address}recipes/{recipe.pk}/"
-    assert "What it takes now" in done.text and "5 rows: 2 training" in done.text
+    assert "Rows it would take now" in done.text and "5 rows: 2 training" in done.text
     waits = browser.post(f"{address}recipes/{recipe.pk}/", {"action": "write"}, follow=True).text
     assert "Write Claims by “Claims and extra”" in waits
     job = Job.objects.get(task__endswith="write_by_recipe")

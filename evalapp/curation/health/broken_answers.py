@@ -140,14 +140,14 @@ class BrokenAnswerDetector:
                 length = self._lengths[split][place]
                 yield _found(
                     numbers[place],
-                    f"{length:,} characters, where half of the answers have {usual:,} or fewer.",
+                    f"{length:,} characters; half of the answers have {usual:,} or fewer.",
                     decide=True,
                 )
             for place in np.flatnonzero(far & (away < -np.log(_TIMES_SHORTER))):
                 length = self._lengths[split][place]
                 yield _found(
                     numbers[place],
-                    f"{length:,} characters, where half of the answers have {usual:,} or more.",
+                    f"{length:,} characters; half of the answers have {usual:,} or more.",
                     decide=True,
                 )
 
@@ -188,7 +188,7 @@ def broken(row: HealthRow) -> Found | None:
     checks = (
         (plain in _PLACEHOLDERS, "A placeholder stands for the answer."),
         (is_refusal(answer), "The answer refuses."),
-        (is_boilerplate(answer, plain), "The answer holds boilerplate or an unfilled placeholder."),
+        (is_boilerplate(answer, plain), "The answer contains boilerplate or an unfilled placeholder."),
         (is_repetitive(answer, plain.split(" ")), "The answer repeats itself over and over."),
     )
     return next((_found(row.number, words) for is_so, words in checks if is_so), None)

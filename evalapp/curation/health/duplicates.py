@@ -263,7 +263,7 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
             Levenshtein.normalized_similarity(*plain) >= _FEW_WORDS,
             "with an answer that differs in a few words",
         ),
-        (is_short and not _share_words(first, second), "with hardly a word of its answer in common"),
+        (is_short and not _share_words(first, second), "with almost no word of its answer in common"),
     )
     return next((why for is_so, why in reasons if is_so), "")
 

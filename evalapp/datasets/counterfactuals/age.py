@@ -47,8 +47,8 @@ class AgePerturbation(Perturbation):
     key = "age"
     label = "Age"
     rule = (
-        "The age of an adult, and “young” or “old” before a word for a person, become another, in rows that"
-        " give one age alone. Ages of things, such as a 10-year-old car, stay."
+        "Changes the age of an adult, and “young” or “old” before a word for a person, in rows that give"
+        " exactly one age. Ages of things, such as a 10-year-old car, stay."
     )
 
     @property

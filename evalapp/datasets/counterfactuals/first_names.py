@@ -152,8 +152,8 @@ class NamePerturbation(Perturbation):
     key = "name"
     label = "Name"
     rule = (
-        "First names in the lists become names of the group, of the same gender, everywhere in the row."
-        " Names that are also words, such as Will and Grace, count only where a cue says that they are names."
+        "Replaces first names in the lists by names of the group, of the same gender, everywhere in the row."
+        " Names that are also words, such as Will and Grace, are replaced only after a cue, such as a title."
     )
 
     @property

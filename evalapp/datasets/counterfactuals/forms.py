@@ -37,12 +37,17 @@ class CounterfactualForm(forms.Form):
         help_text="Rows keep their split. Variants of training rows say little: the model has seen them.",
     )  # fmt: skip
     at_most = forms.IntegerField(
-        required=False, min_value=1, max_value=2**31, label="Original rows at most",
-        help_text="Each brings a row for every variant. Limit them here, not in the campaign, so that pairs"
-        " stay whole. Empty: all.",
+        required=False, min_value=1, max_value=2**31, label="Most original rows",
+        help_text=(
+            "Each adds one row for every variant. Limit them here, not in the campaign, so that pairs stay"
+            " complete. Empty: all."
+        ),
     )  # fmt: skip
     seed = forms.IntegerField(
-        min_value=0, max_value=2**31, initial=DEFAULT_SEED, help_text="Which rows are taken of more."
+        min_value=0,
+        max_value=2**31,
+        initial=DEFAULT_SEED,
+        help_text="Decides which rows are taken if there are more.",
     )
     variants = forms.MultipleChoiceField(label="Perturbations", choices=())
     lists = forms.CharField(

@@ -50,8 +50,8 @@ class GenderPerturbation(Perturbation):
     key = "gender"
     label = "Gender"
     rule = (
-        "Pronouns, words such as “husband”, titles and first names become those of the other gender, in rows"
-        " that speak of one gender alone."
+        "Changes pronouns, words such as “husband”, titles and first names to the other gender, in rows"
+        " that mention only one gender."
     )
 
     @property

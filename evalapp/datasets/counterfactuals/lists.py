@@ -22,10 +22,11 @@ ORIGINAL = "original"
 
 _OWN = Path(__file__).with_name("english.toml")
 _RULES = {
-    "dialect": "Words and phrases of what the user writes become those of the dialect; the rest of the row"
-    " stays.",
-    "paraphrase": "Words and phrases of what the user writes become others of the same meaning. It changes"
-    " no person, so its difference is what wording alone does.",
+    "dialect": "Replaces words and phrases of the user by those of the dialect; the rest of the row stays.",
+    "paraphrase": (
+        "Replaces words and phrases of the user by others with the same meaning. The person stays the"
+        " same, so the difference shows the effect of wording alone."
+    ),
 }
 
 
@@ -181,7 +182,7 @@ class _Section:
                 f" {LONGEST_WORD} characters."
             )
         if needed and not value:
-            raise _unusable(f"{self._of(key)} must have a word at least.")
+            raise _unusable(f"{self._of(key)} must have at least one word.")
         return tuple(value)
 
     def pairs(self, key: str, *, may_miss: bool = False) -> Sequence[tuple[str, str]]:
@@ -195,7 +196,7 @@ class _Section:
                 ' ["old words", "new words"].'
             )
         if not value and not may_miss:
-            raise _unusable(f"{self._of(key)} must have a pair at least.")
+            raise _unusable(f"{self._of(key)} must have at least one pair.")
         return tuple((old, new) for old, new in value)
 
 

@@ -16,9 +16,9 @@ class LeftOut(StrEnum):
 
 REASONS: Mapping[LeftOut, str] = {
     LeftOut.UNTOUCHED: "nothing to change",
-    LeftOut.BOTH: "speak of men and women",
+    LeftOut.BOTH: "mention men and women",
     LeftOut.SEVERAL: "give several ages",
-    LeftOut.EXCLUDED: "have a word that hangs on it",
+    LeftOut.EXCLUDED: "contain an excluded word",
 }
 
 

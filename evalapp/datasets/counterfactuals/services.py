@@ -59,7 +59,7 @@ class CounterfactualPlan:
         """What is chosen. Raises InvalidError for what cannot be written."""
         if len(self.lists) > LONGEST_LISTS:
             raise InvalidError(
-                f"The lists have {len(self.lists):,} characters; {LONGEST_LISTS:,} are the most.",
+                f"The lists have {len(self.lists):,} characters; the limit is {LONGEST_LISTS:,}.",
                 field="lists",
             )
         if not self.splits or not set(self.splits) <= set(Split.values):
@@ -181,7 +181,7 @@ def is_counterfactual(version: DatasetVersion) -> bool:
 def _require_usable(version: DatasetVersion, chosen: Sequence[Chosen]) -> None:
     if is_counterfactual(version):
         raise InvalidError(
-            f"{version} has counterfactual variants already. Choose the version that they were made of."
+            f"{version} already contains counterfactual variants. Choose the version they were made from."
         )
     names = [each for each in chosen if each.perturbation.key == "name"]
     if names and version.dataset.project.masks_personal_data:
@@ -241,9 +241,9 @@ def _chosen_rows(
     taken = taken[: plan.at_most]
     words = [account_words(each, counts.rows) for each in counts.accounts]
     if len(taken) < len(found):
-        words.append(f"Of these rows {len(taken):,} were taken by chance (seed {plan.seed}).")
+        words.append(f"{len(taken):,} of these rows were taken at random (seed {plan.seed}).")
     if plan.lists:
-        words.append(f"By lists of the team, SHA-256 {lists_hash(plan.lists)[:16]}.")
+        words.append(f"With the team’s own lists, SHA-256 {lists_hash(plan.lists)[:16]}.")
     originals = sorted(number for _, number, _ in taken)
     return _Account(originals, sum(rows for *_, rows in taken), "\n".join(words))
 

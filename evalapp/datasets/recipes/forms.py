@@ -24,7 +24,7 @@ class RecipeForm(forms.Form):
     name = forms.CharField(max_length=120, label="Name")
     seed = forms.IntegerField(
         min_value=0, max_value=2**31, initial=DEFAULT_SEED,
-        help_text="Which rows stay where a limit leaves some out: with the same seed the same.",
+        help_text="Decides which rows a limit keeps. The same seed keeps the same rows.",
     )  # fmt: skip
 
 
@@ -39,8 +39,10 @@ class SourceForm(forms.Form):
     where = FieldFilterField(
         label="Only rows with",
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="A field and its values in each line, such as “topic = claims, travel”; also label and"
-        " group.",
+        help_text=(
+            "One field and its values on each line, such as “topic = claims, travel”. “label” and “group”"
+            " are fields too."
+        ),
     )
     at_most = forms.IntegerField(required=False, min_value=1, max_value=2**31, label="At most")
     per_field = forms.CharField(
@@ -51,7 +53,7 @@ class SourceForm(forms.Form):
     )
     share = forms.FloatField(
         required=False, min_value=0.01, max_value=100, label="Share in percent",
-        help_text="Of the training rows. Give every source one, or none.",
+        help_text="Share of the training rows. Give every source a share, or none of them.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, choices: Sequence[Any], **kwargs: Any) -> None:

@@ -119,7 +119,7 @@ def test_the_note_counts_rows_and_the_limit_is_seeded(version: DatasetVersion, e
     assert found.note == "4 of 4 rows have a variant Name: Black American names."
     one = written(version, plan("name.black", name="Few", at_most=1), engineer)
     assert sum(one.counts.values()) == 2
-    assert "Of these rows 1 were taken by chance (seed 42)." in one.note
+    assert "1 of these rows were taken at random (seed 42)." in one.note
     again = written(version, plan("name.black", name="Few again", at_most=1), engineer)
     assert again.content_hash == one.content_hash
 
@@ -132,7 +132,7 @@ def test_a_second_one_of_the_name_is_its_next_version(version: DatasetVersion, e
     assert same.state == "failed" and "already has exactly these" in same.error
     with pytest.raises(ConflictError, match="already has a dataset named “Claims”"):
         start_counterfactuals(version=version, plan=plan("name.black", name="Claims"), by=engineer)
-    with pytest.raises(InvalidError, match="has counterfactual variants already"):
+    with pytest.raises(InvalidError, match="already contains counterfactual variants"):
         start_counterfactuals(version=first, plan=plan("name.black"), by=engineer)
 
 
@@ -208,7 +208,7 @@ def test_the_page_shows_lists_previews_and_starts(version: DatasetVersion, engin
     preview = browser.post(_page(version), {**form, "action": "preview"}).content.decode()
     assert "Of 3 rows, 3 have a variant." in preview
     assert "<del>Emily</del>" in preview and "<ins>Tanisha</ins>" in preview
-    assert "1 speak of men and women" in preview
+    assert "1 mention men and women" in preview
     assert not Job.objects.filter(task__contains="counterfactuals").exists()
     started = browser.post(_page(version), {**form, "action": "create"}, follow=True)
     job = Job.objects.get(task__contains="counterfactuals")
