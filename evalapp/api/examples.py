@@ -22,7 +22,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "Day.day": "2026-03-02",
     "Refused.hashes": ["9f86d081884c7d65", "60303ae22b998861"],
     "MetricChange.value": "black",
-    "PartialSuccess.errorMessage": "2 spans are of no model call, and passed over.",
+    "PartialSuccess.errorMessage": "2 spans are skipped: not part of a model call.",
     "PartialSuccess.rejectedSpans": "0",
     "Refused.id": "a-17",
     "Alert.message": "Correctness fell to 3.1; its limit is 3.5.",

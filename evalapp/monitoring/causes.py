@@ -64,7 +64,8 @@ def tell_cause(alert: Alert, week: WeeklySample) -> None:
     alert.told_week = week.number
     scores = _scores(alert, weeks)
     if not baseline or scores is None:
-        alert.cause, alert.cause_reason = Cause.CANNOT_TELL, "There are too few reviewed weeks before it."
+        alert.cause = Cause.CANNOT_TELL
+        alert.cause_reason = "There are too few reviewed weeks before the alert."
         alert.evidence = []
         return
     mix = _mix(baseline, week)
@@ -159,22 +160,24 @@ def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
     if mix.far:
         words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
     if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.told_in is not None:
-        words += f" A change of this size is usually told {verdict.told_in} weeks after it began."
+        words += (
+            f" The cause of a change of this size is usually found {verdict.told_in} weeks after it began."
+        )
     return words
 
 
 def _evidence(evidence: Evidence, people: Sequence[User]) -> Iterator[dict[str, object]]:
     """``people``: who moved, or who may have."""
     yield _told("Scores of new outputs", evidence.raw)
-    yield _told("The same, strata and reviewers taken in", evidence.adjusted)
+    yield _told("Scores of new outputs, adjusted for strata and reviewers", evidence.adjusted)
     yield _told("Scores of anchors, all reviewers", evidence.together)
     for person in people:
         if person.pk in evidence.reviewers:
             of = {"reviewer": person.pk}
             yield _told(f"{person}, on the same outputs", evidence.reviewers[person.pk]) | of
             yield _told(f"{person}, against the other reviewers", evidence.apart[person.pk]) | of
-    yield _told("What is left for the model", evidence.model)
-    yield _told("By the shares of strata", evidence.mix)
+    yield _told("Remaining change, due to the model", evidence.model)
+    yield _told("Due to the shares of strata", evidence.mix)
 
 
 def _told(name: str, change: Change) -> dict[str, object]:

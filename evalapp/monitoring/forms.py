@@ -86,7 +86,7 @@ class StreamForm(forms.Form):
         required=False,
         initial=True,
         label="Follows the champion",
-        help_text="Who becomes the project’s champion is recorded as deployed here.",
+        help_text="When a version becomes the project’s champion, its deployment here is recorded.",
     )
 
     def __init__(

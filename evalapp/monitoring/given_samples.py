@@ -97,8 +97,8 @@ def _require_sizes(sizes: Mapping[str, int], given: Sequence[GivenOutput]) -> No
             problems[f"strata.{stratum}"] = [f"{len(likely):,} outputs were drawn of {size:,}."]
         elif not are_possible(likely, size):
             stands_for = round(sum(1 / each for each in likely))
-            told = f"By their probabilities the outputs of “{stratum}” stand for {stands_for:,}, and it has"
-            problems[f"strata.{stratum}"] = [f"{told} {size:,}. Send the probability of each."]
+            told = f"By their probabilities the outputs of “{stratum}” stand for {stands_for:,}, but the"
+            problems[f"strata.{stratum}"] = [f"{told} stratum has {size:,}. Send the probability of each."]
     if len({str(each.event.get("id")) for each in given}) < len(given):
         problems["outputs"] = ["An id is given twice. Keep one of them."]
     if problems:

@@ -117,9 +117,12 @@ def checked_key_figures(
             raise _invalid(f"“{role}” takes a criterion and a metric.")
         criterion, metric = values.get("criterion", ""), values.get("metric", "")
         if criterion not in keys:
-            raise _invalid(f"The rubric has no scale “{str(criterion)[:40]}”, and it finds no errors.")
+            raise _invalid(
+                f"The rubric has no scale “{str(criterion)[:40]}”, and it is not the question that finds"
+                " errors."
+            )
         if not isinstance(metric, str) or len(metric) > LONGEST_METRIC:
-            raise _invalid(f"The metric of “{role}” is no name of one.")
+            raise _invalid(f"The metric of “{role}” is not the name of a metric.")
         found[role] = {"criterion": criterion, "metric": metric}
     return found
 

@@ -188,8 +188,8 @@ def _subject(notice: Notice) -> str:
 def _paragraphs(notice: Notice, incident: Incident) -> Iterator[str]:
     if notice.kind == NoticeKind.ENDED:
         yield (
-            f"{incident.stream} has recovered: the last three weeks of each criterion that alerted are back."
-            f" The incident since {incident.opened_in} is closed."
+            f"{incident.stream} has recovered: the last three weeks of each criterion that alerted are back"
+            f" within the limits. The incident since {incident.opened_in} is closed."
         )
     elif notice.kind == NoticeKind.REMINDER:
         yield f"Nobody has acknowledged the incident since {incident.opened_in} yet."

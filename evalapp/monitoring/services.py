@@ -167,9 +167,7 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
 
 
 def _taken(name: str) -> str:
-    return (
-        f"This project has a stream, a dataset or a candidate of the name “{name}” already. Choose another."
-    )
+    return f"This project already has a stream, dataset or candidate named “{name}”. Choose another name."
 
 
 Problem = tuple[str, str]
@@ -198,7 +196,7 @@ def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
     if not 1 <= plan.overlap <= MOST_OVERLAP:
         yield "overlap", f"Each output needs between 1 and {MOST_OVERLAP} reviewers."
     elif people and plan.overlap > len(people):
-        yield "overlap", f"{plan.overlap} reviewers an output need as many people; {len(people)} chosen."
+        yield "overlap", f"{plan.overlap} reviewers per output need as many people; {len(people)} chosen."
 
 
 def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) -> Iterator[Problem]:

@@ -254,7 +254,7 @@ def items_for_none(*, ceiling: float, alpha: float) -> int:
     """How many items without a single mark it takes for the upper bound to be at most ``ceiling``."""
     require_alpha(alpha)
     if not 0 < ceiling < 1:
-        raise ValueError(f"a ceiling of {ceiling} is no share between 0 and 1")
+        raise ValueError(f"a ceiling of {ceiling} is not a share between 0 and 1")
     return math.ceil(math.log(alpha) / math.log(1 - ceiling))
 
 

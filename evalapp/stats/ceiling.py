@@ -56,7 +56,10 @@ def expected_ceiling(
     if reliability.value is None:
         return Ceiling(Measure.undefined(reliability.reason, n=n, signature=name), reliability)
     if reliability.value <= 0:
-        reason = f"no reliability ({reliability.value:.2f}): people differ about one output as about two"
+        reason = (
+            f"no reliability ({reliability.value:.2f}): people differ about one output as much as between"
+            " two outputs"
+        )
         return Ceiling(Measure.undefined(reason, n=n, signature=name), reliability)
     value, low, high = (
         None if end is None else _ceiling(ratings, min(max(end, 0.0), 1.0), method, seed)

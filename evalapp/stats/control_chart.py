@@ -96,7 +96,9 @@ def control_chart(
     if bad not in ("low", "high"):
         raise ValueError(f'the bad side is "low" or "high", not "{bad}"')
     if baseline_weeks < FEWEST_BASELINE_WEEKS:
-        raise ValueError(f"{baseline_weeks} weeks make no baseline; take {FEWEST_BASELINE_WEEKS} or more")
+        raise ValueError(
+            f"{baseline_weeks} weeks are too few for a baseline; take {FEWEST_BASELINE_WEEKS} or more"
+        )
     _require_finite(weeks, deviation)
     usable = [place for place, week in enumerate(weeks) if _is_enough(week)]
     used: set[int] = set()
@@ -136,7 +138,7 @@ def limit_width(weeks: int | None) -> Measure:
     if weeks is None:
         return Measure(value=LIMIT, n=0, signature=_name(None))
     if weeks < FEWEST_BASELINE_WEEKS:
-        raise ValueError(f"{weeks} weeks make no baseline; take {FEWEST_BASELINE_WEEKS} or more")
+        raise ValueError(f"{weeks} weeks are too few for a baseline; take {FEWEST_BASELINE_WEEKS} or more")
     return Measure(
         value=_widened(weeks),
         n=weeks,

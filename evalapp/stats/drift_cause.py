@@ -107,19 +107,28 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
     cause, reason = Cause.CANNOT_TELL, unclear
     also: tuple[Cause, ...] = ()
     if evidence.model.is_shown(alpha):
-        p, cause, reason = evidence.model.p, Cause.MODEL, "new outputs moved, and more than anchors did"
+        p, cause, reason = (
+            evidence.model.p,
+            Cause.MODEL,
+            "scores of new outputs changed more than those of anchors",
+        )
         also = (Cause.ONE_REVIEWER,) if reviewer is not None else ()
         if other_inputs:
             cause, also = Cause.INPUT_MIX, (Cause.MODEL, *also)
-            reason = "new outputs moved, and more than anchors did, but inputs are others as well"
+            reason = (
+                "scores of new outputs changed more than those of anchors, but the inputs changed as well"
+            )
     elif reviewer is not None:
-        cause, reason = Cause.ONE_REVIEWER, "moved away from the other reviewers, who stayed"
+        cause, reason = (
+            Cause.ONE_REVIEWER,
+            "moved away from the other reviewers, whose scoring stayed the same",
+        )
     elif not unclear and evidence.together.is_shown(alpha):
         p, cause = evidence.together.p, Cause.ALL_REVIEWERS
-        reason = "the same texts are scored otherwise, by all reviewers"
+        reason = "all reviewers score the same texts differently than before"
     elif not unclear and _is_mix(evidence, alpha):
         p, cause = evidence.mix_p, Cause.INPUT_MIX
-        reason = "the shares of strata moved the mean, and little else did"
+        reason = "the change of the mean comes mostly from the shares of strata"
     elif not unclear:
         reason = _nothing(evidence, alpha)
     return p, Verdict(
@@ -151,9 +160,9 @@ def _one_reviewer(
     if has_anchors and others is not None and others.p < alpha:
         if others.value * evidence.reviewers[best].value > 0:
             return p, None, "", ()
-        return p, None, "more than one reviewer moved, and not the same way", ()
+        return p, None, "more than one reviewer changed, in different ways", ()
     if misfit[second] - misfit[best] < APART:
-        return p, None, "reviewers moved apart, and it is not clear which of them", (best, second)
+        return p, None, "reviewers moved apart, and it is unclear which of them changed", (best, second)
     return p, best, "", ()
 
 
@@ -170,7 +179,7 @@ def _nothing(evidence: Evidence, alpha: float) -> str:
         return "no change beyond chance"
     if evidence.model.tested is None:
         return f"{evidence.model.measure.reason or NO_ANCHORS}: the model or all reviewers may have changed"
-    return "new outputs moved, and it is not yet told whether reviewers did"
+    return "scores of new outputs changed, and it is not yet clear whether reviewers changed too"
 
 
 def weeks_to_tell(evidence: Evidence, alpha: float) -> int | None:

@@ -25,7 +25,7 @@ from evalapp.stats.weekly_scores import WeeklyScores
 #: With fewer scores of anchors in a window nothing is said of the model.
 FEWEST_ANCHORS = 5
 NO_ANCHORS = f"fewer than {FEWEST_ANCHORS} scores of anchors in the window"
-NOT_TOLD = "these reviewers and outputs do not tell it"
+NOT_TOLD = "these reviewers and outputs cannot show it"
 Chosen = npt.NDArray[np.bool_]
 
 

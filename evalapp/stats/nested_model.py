@@ -66,7 +66,7 @@ class NestedModel:
     def contrast(self, weights: Array) -> Contrast:
         """A combination of coefficients, one weight for each. ValueError where it cannot be told."""
         if not self.can_tell(weights):
-            raise ValueError("the scores do not tell this combination of coefficients")
+            raise ValueError("the scores do not determine this combination of coefficients")
         variance = float(weights @ self.covariance @ weights)
         slopes = np.array([weights @ slope @ weights for slope in self._slopes])
         wobble = float(slopes @ self._uncertainty @ slopes)

@@ -89,7 +89,7 @@ def apartness(ratings: Ratings, *, tolerance: float, level: float = 0.95) -> dic
 def _share(summed: float, items: int, name: str, level: float) -> Measure:
     label = signature(name, interval="wilson", level=level)
     if not items:
-        return Measure.undefined("no item has two scores for it", signature=label)
+        return Measure.undefined("no item has two scores", signature=label)
     # Sums of shares that cancel leave a trace of rounding.
     summed = min(max(summed, 0.0), float(items))
     low, high = wilson_interval(summed, items, level=level)

@@ -96,7 +96,7 @@ def allocate(
     than one wanted, a negative or infinite risk, or a ratio under 1.
     """
     if wanted < 1:
-        raise ValueError(f"{wanted} outputs are no sample; ask for at least 1")
+        raise ValueError(f"{wanted} outputs are not a sample; ask for at least 1")
     if not most_ratio >= 1:
         raise ValueError(f"the largest probability over the smallest is {most_ratio}; give 1 or more")
     strata = [stratum for stratum, number in outputs.items() if number > 0]

@@ -164,7 +164,7 @@ def test_daily_metrics_are_read_and_sent(
     twice = {"metrics": body["metrics"] * 2}
     assert "given twice" in problem_in(sender.post(address, twice), 400)["message"]
     body["metrics"][0]["day"] = f"{today + 9 * dt.timedelta(days=1)}"
-    assert "lies ahead" in problem_in(sender.post(address, body), 400)["message"]
+    assert "is in the future" in problem_in(sender.post(address, body), 400)["message"]
 
 
 def test_a_stream_is_changed_paused_and_drawn(project: Project, program: Program, reviewer: User) -> None:

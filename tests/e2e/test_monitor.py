@@ -88,7 +88,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_its_incident(
     page.get_by_role("link", name="Incident since week 1").click()
     # Of one week nobody can tell whether the model or the reviewers changed.
     page.get_by_text("Evidence").first.click()
-    expect(page.get_by_text("Asked last with week 1.").first).to_be_visible()
+    expect(page.get_by_text("Last examined with week 1.").first).to_be_visible()
     make_feedback(stream, campaign_of(week))
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_text("Acknowledged: no reminders")).to_be_visible()
@@ -127,7 +127,7 @@ def test_an_incident_leads_to_a_second_review_a_deployment_and_recovery(
     for each in evaluated_weeks(stream, [4.5, 4.4, 4.6]):
         raise_alerts(each)
     page.goto(incident)
-    expect(page.get_by_text("letters v2 serves since")).to_be_visible()
+    expect(page.get_by_text("letters v2 has served since")).to_be_visible()
     expect(page.get_by_text("Recovered", exact=True)).to_be_visible()
     page.get_by_role("link", name="Support chat", exact=True).first.click()
     expect(page.get_by_role("heading", name="Incidents")).to_be_visible()
@@ -160,7 +160,9 @@ def test_an_incident_leads_to_a_roll_back_and_is_closed_for_a_reason(
     page.goto(incident)
     expect(page.get_by_text("Tone fell with the new version.")).to_be_visible()
     page.get_by_text("Close incident…").click()
-    page.get_by_label("Reason for closing it").fill("Rolled back; the next version comes in spring.")
+    page.get_by_label("Reason for closing the incident").fill(
+        "Rolled back; the next version comes in spring."
+    )
     page.get_by_role("button", name="Close with this reason").click()
     expect(page.get_by_text("Closed, with your reason.")).to_be_visible()
     expect(page.get_by_text("by Manager: Rolled back; the next version comes in spring.")).to_be_visible()

@@ -46,6 +46,6 @@ def test_a_harsher_reviewer_leads_to_a_calibration_and_not_to_training(
 
     page.goto(incident)
     page.get_by_text("Close incident…").click()
-    page.get_by_label("Reason for closing it").fill("The levels are agreed on again.")
+    page.get_by_label("Reason for closing the incident").fill("The levels are agreed on again.")
     page.get_by_role("button", name="Close with this reason").click()
     expect(page.get_by_text("Closed, with your reason.")).to_be_visible()

@@ -90,11 +90,11 @@ def test_every_problem_is_told_and_the_others_are_stored(stream: Stream) -> None
     told = ["; ".join(map(str, each.problems)) for each in taken.refused]
     for words, problem in zip(
         (
-            "no number",
+            "not a number",
             "event",
             "name",
-            "no number",
-            "no number",
+            "not a number",
+            "not a number",
             "future",
             "not known",
             "NUL",
@@ -111,7 +111,7 @@ def test_the_only_one_of_a_request_is_refused_as_an_event_is(
 ) -> None:
     program, address = program_of(engineer), f"projects/{project.slug}/streams/{stream.pk}/assessments/"
     refused = problem_in(program.post(address, {"assessments": [thumb("out-1", [1])]}), 400)
-    assert "no number" in refused["message"] and set(refused["fields"]) == {"assessments.0.value"}
+    assert "not a number" in refused["message"] and set(refused["fields"]) == {"assessments.0.value"}
     too_large = program.ask(
         "POST", address, '{"assessments": [{"event": "out-1", "name": "x", "value": 1e309}]}'
     )

@@ -64,11 +64,11 @@ def test_a_worse_model_is_told_and_retraining_proposed(
     alert = stream.alerts.order_by("pk")[0]
     assert (alert.cause, alert.weekly_sample.number >= FROM) == ("model", True), alert.cause_reason
     changes = {each["name"]: each["value"] for each in alert.evidence}
-    assert changes["What is left for the model"] < -0.5
+    assert changes["Remaining change, due to the model"] < -0.5
     assert abs(changes["Scores of anchors, all reviewers"]) < 0.5
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
     page = client_of(manager).get(f"{address}incidents/{alert.incident_id}/").text
-    assert "What is left for the model" in page and "Retrain on the corrections" in page
+    assert "Remaining change, due to the model" in page and "Retrain on the corrections" in page
     assert "and 3 anchors" in client_of(manager).get(address).text
 
 
@@ -107,7 +107,7 @@ def test_of_weeks_drawn_together_two_who_part_lead_to_calibration(
     page = client_of(manager).get(
         f"/projects/{empty_project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"
     )
-    assert "not clear which" in page.text and "New campaign with calibration" in page.text
+    assert "unclear which" in page.text and "New campaign with calibration" in page.text
 
 
 def test_reviewers_are_shown_nothing_of_what_an_anchor_is(watched: Watched) -> None:

@@ -143,7 +143,7 @@ def test_a_manager_sets_a_threshold_where_the_metric_is_seen(
     assert "Alert over (%)" in page and 'value="10"' in page
     assert client.post(address, {"least": "", "highest": "12,5 %"}).status_code == 400
     refused = client.post(address, {"least": "30", "highest": "20"})
-    assert refused.status_code == 400 and "must not be over the highest" in refused.content.decode()
+    assert refused.status_code == 400 and "must not exceed the highest" in refused.content.decode()
     assert client.post(address, {"least": "", "highest": "12.5"}).status_code == 302
     stream.refresh_from_db()
     assert stream.daily_thresholds == {UNSUPPORTED: {"highest": 0.125}}

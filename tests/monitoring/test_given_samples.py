@@ -82,7 +82,12 @@ def test_a_week_that_was_found_empty_takes_it(project: Project, program: Program
     [
         ("strata", {"funds": 90}, 400, "“bonds” is not among the strata"),
         ("strata", {"funds": 90_000_000, "bonds": 9}, 400, "10 outputs were drawn of 9"),
-        ("strata", {"funds": 90_000, "bonds": 10_000_000}, 400, "stand for 90,000,000, and it has 90,000"),
+        (
+            "strata",
+            {"funds": 90_000, "bonds": 10_000_000},
+            400,
+            "stand for 90,000,000, but the stratum has 90,000",
+        ),
         ("ends_at", "2031-01-06T00:00:00Z", 409, "is not over yet"),
         ("ends_at", "2020-01-06T00:00:00Z", 409, "No week of “Support chat” ends at"),
         ("probability", 0, 400, "above 0 and at most 1"),

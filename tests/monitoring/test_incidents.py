@@ -315,7 +315,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
     assert set(message.bcc) == {owner.email, manager.email} and message.to == []
     assert message.message()["To"] == "undisclosed-recipients:;"
     assert f"https://evalapp.example{page}" in message.body
-    assert "Cause: cannot tell. There are too few reviewed weeks before it." in message.body
+    assert "Cause: cannot tell. There are too few reviewed weeks before the alert." in message.body
     notice = Notice.objects.get()
     assert (notice.mail_state, notice.mail_note) == (
         MailState.SENT,

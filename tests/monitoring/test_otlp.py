@@ -165,7 +165,7 @@ def test_what_is_no_model_call_or_has_no_messages_is_told(
     assert rejected == 5
     assert "There is no role “pirate”" in message
     assert "1 span is of a model call without its messages" in message
-    assert "2 spans are of no model call, and passed over." in message
+    assert "2 spans are skipped: not part of a model call." in message
     assert stream.events.get().text == "Yes."
     answered = send(program, stream, json.dumps(as_json(app.request())).encode(), "application/json").json()
     assert answered == {"partialSuccess": {"rejectedSpans": "5", "errorMessage": message}}
@@ -185,7 +185,7 @@ def test_steps_of_an_agent_that_the_next_call_repeats_are_part_of_it(
         # Its history was edited: another conversation, and nothing of it is left out.
         app.call([text_message("user", "May I?")], [{**step, "finish_reason": "tool_calls"}])
     rejected, message = taken(program, stream, app.request())
-    assert (rejected, "1 span is told again by another model call" in message) == (0, True)
+    assert (rejected, "1 span is repeated within another model call" in message) == (0, True)
     assert sorted(stream.events.values_list("text", flat=True)) == ["Yes.", "f({})"]
 
 
@@ -275,16 +275,16 @@ def test_messages_in_events_of_today_and_of_earlier_conventions_are_read(
 @pytest.mark.parametrize(
     ("content", "kind", "headers", "status", "told"),
     [
-        (b"\xff\xff\xff", PROTOBUF, {}, 400, "no ExportTraceServiceRequest"),
+        (b"\xff\xff\xff", PROTOBUF, {}, 400, "not a protobuf ExportTraceServiceRequest"),
         (b"nonsense", PROTOBUF, {"content-encoding": "gzip"}, 400, "not gzip"),
         (gzip.compress(b"", mtime=0)[:-4], PROTOBUF, {"content-encoding": "gzip"}, 400, "ends too early"),
         (b"", PROTOBUF, {"content-encoding": "br"}, 200, ""),
         (b"x", PROTOBUF, {"content-encoding": "br"}, 400, "packed as “br”"),
         (b"{", "application/json", {}, 400, "not usable JSON"),
         (b"[]", "application/json", {}, 400, "resourceSpans"),
-        (b'{"resourceSpans": 3}', "application/json", {}, 400, "no OTLP/JSON"),
+        (b'{"resourceSpans": 3}', "application/json", {}, 400, "not OTLP/JSON"),
         (SPAN % b'"traceId": "xyz"', "application/json", {}, 400, "hexadecimal"),
-        (SPAN % b'"name": "\\ud800"', "application/json", {}, 400, "no OTLP/JSON"),
+        (SPAN % b'"name": "\\ud800"', "application/json", {}, 400, "not OTLP/JSON"),
         (b"{}", "application/json", {}, 200, ""),
         (b"", PROTOBUF, {}, 200, ""),
         (b"a: b", "application/yaml", {}, 415, ""),

@@ -65,7 +65,7 @@ def test_a_stream_is_watched_and_changed_by_a_form(
         "sampling": "proportional",
     }
     refused = browser.post(f"{start}new/", sent)
-    assert refused.status_code == 400 and "3 reviewers an output need as many people; 2 chosen." in text_of(
+    assert refused.status_code == 400 and "3 reviewers per output need as many people; 2 chosen." in text_of(
         refused
     )
     answer = browser.post(f"{start}new/", {**sent, "overlap": "2"})
@@ -210,7 +210,7 @@ def test_an_incidents_steps_say_when_and_by_whom(
     close_incident(incident=incident, reason="A holiday.", by=manager)
     page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/incidents/{incident.pk}/"))
     at = rf"\d+ \w+ {timezone.now():%Y}, \d\d:\d\d"
-    for step in ("Acknowledged", "Accepted", "again serves since", "Ended"):
+    for step in ("Acknowledged", "Accepted", "again has served since", "Ended"):
         assert re.search(rf"{step} {at} by {manager}", page), step
     assert re.search(rf"Opened {at}", page)
 
@@ -219,7 +219,7 @@ def test_a_demonstration_that_is_being_made_says_so(project: Project, browser: C
     Project.objects.update(is_demonstration=True)
     made = Demonstration.objects.create(project=project, track=Track.RECORDED)
     address = f"/projects/{project.slug}/monitor/"
-    assert "The demonstration is still being made" in browser.get(address).text
+    assert "The demonstration is still being created" in browser.get(address).text
     made.finished_at = timezone.now()
     made.save()
     assert "No streams yet" in browser.get(address).text

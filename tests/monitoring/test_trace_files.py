@@ -237,7 +237,7 @@ def test_what_is_no_model_call_is_passed_over(stream: Stream) -> None:
         spans,
     ]
     found = taken(stream, *others, LANGFUSE)
-    assert found.message.endswith("5 rows are no model calls, and were passed over.")
+    assert found.message.endswith("5 rows are not model calls and were skipped.")
     assert stream.events.get().key.external_id == "obs-1"
 
 

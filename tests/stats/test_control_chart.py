@@ -169,7 +169,7 @@ def test_bad_input_is_refused() -> None:
         control_chart([], bad="both", deviation=1.0)
     with pytest.raises(ValueError, match="give one above 0"):
         control_chart([], bad="low", deviation=0.0)
-    with pytest.raises(ValueError, match="3 weeks make no baseline"):
+    with pytest.raises(ValueError, match="3 weeks are too few for a baseline"):
         control_chart([], bad="low", deviation=1.0, baseline_weeks=3)
-    with pytest.raises(ValueError, match="3 weeks make no baseline"):
+    with pytest.raises(ValueError, match="3 weeks are too few for a baseline"):
         limit_width(3)

@@ -149,7 +149,7 @@ def test_one_reviewer_is_told_without_anchors_where_two_others_stayed() -> None:
 def test_of_two_reviewers_who_part_nobody_can_say_who_moved_without_anchors() -> None:
     found = verdict_at(one_run(World("one", anchors=0, reviewers=2)), 12)
     assert found.cause is Cause.CANNOT_TELL
-    assert "not clear which" in found.reason and len(found.perhaps) == 2
+    assert "unclear which" in found.reason and len(found.perhaps) == 2
 
 
 def test_a_model_that_changed_with_its_inputs_is_not_called_changed() -> None:

@@ -104,7 +104,7 @@ def test_it_is_least_squares_with_the_whole_covariance(scores: Scores) -> None:
 def test_what_columns_cannot_tell_apart_is_refused(scores: Scores) -> None:
     found = scores.fitted()
     assert not found.can_tell(np.array([0.0, 0, 1, 0]))
-    with pytest.raises(ValueError, match="do not tell"):
+    with pytest.raises(ValueError, match="do not determine"):
         found.contrast(np.array([0.0, 0, 1, 0]))
 
 

@@ -45,4 +45,4 @@ def test_apartness_equals_a_count_of_every_pair() -> None:
 def test_without_others_it_is_undefined() -> None:
     found = apartness(Ratings.from_table([[1, 3], [2, 2]]), tolerance=1.0)
     assert found[0].own.value == 0.5
-    assert found[0].rest.reason == "no item has two scores for it"
+    assert found[0].rest.reason == "no item has two scores"

@@ -43,4 +43,4 @@ def test_a_worse_model_and_a_harsher_reviewer_are_told_apart() -> None:
     manager, address = client_of(person("manager")), f"/projects/{project.slug}/monitor/{by_model.pk}/"
     assert "Thumb" in manager.get(address).text
     page = manager.get(f"{address}incidents/{caught.pk}/").text
-    assert "What is left for the model" in page and "Rolled back" in page
+    assert "Remaining change, due to the model" in page and "Rolled back" in page

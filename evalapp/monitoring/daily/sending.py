@@ -42,7 +42,9 @@ def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | 
         place = (each.day, each.metric, each.stratum)
         problem = ""
         if not _EARLIEST <= each.day <= tomorrow:
-            problem = f"{each.day} lies {'ahead' if each.day > tomorrow else 'before 1970'}. Check the day."
+            problem = (
+                f"{each.day} is {'in the future' if each.day > tomorrow else 'before 1970'}. Check the day."
+            )
         elif place in rows:
             problem = f"“{each.metric}” of {each.day} is given twice. Keep one of them."
         if problem:

@@ -49,13 +49,13 @@ def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str
     for metric, values in given.items():
         limits = {name: float(values[name]) for name in Threshold._fields if values.get(name) is not None}
         if not all(map(math.isfinite, limits.values())):
-            raise _invalid(f"The thresholds of “{metric[:40]}” are no numbers.")
+            raise _invalid(f"The thresholds of “{metric[:40]}” are not numbers.")
         if len(limits) == len(Threshold._fields) and limits["least"] > limits["highest"]:
-            raise _invalid(f"The least value of “{metric[:40]}” must not be over the highest.")
+            raise _invalid(f"The lowest value of “{metric[:40]}” must not exceed the highest.")
         if not (metric in COMPUTED or metric.startswith(_OTHERS)) or len(metric) > LONGEST_METRIC:
             raise _invalid(
-                f"“{metric[:40]}” is no daily metric with a mean: {', '.join(COMPUTED)}, or a name that"
-                f" begins with {', '.join(_OTHERS)}, as in “assessed:thumb”."
+                f"“{metric[:40]}” is not a daily metric with a mean. Use {', '.join(COMPUTED)}, or a name"
+                f" that begins with {', '.join(_OTHERS)}, as in “assessed:thumb”."
             )
         if limits:
             found[metric] = limits

@@ -59,7 +59,7 @@ def record_deployment(
     latest = replaced.order_by("-started_at").first()
     if latest is not None and started_at < latest.started_at:
         raise InvalidError(
-            f"“{latest.version.label}” serves since {latest.started_at.isoformat()}. Give a later time.",
+            f"“{latest.version.label}” has served since {latest.started_at.isoformat()}. Give a later time.",
             field="started_at",
         )
     taken = running.exclude(pk__in=replaced).aggregate(total=Sum("share"))["total"] or 0

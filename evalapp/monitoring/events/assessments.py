@@ -221,5 +221,5 @@ def _value(name: str, value: Any) -> tuple[float | None, str, Sequence[FieldProb
         return float(value), "", ()
     if isinstance(value, str):
         return None, value, text_problems(name, value, LONGEST_ANSWER, needs_words=True)
-    problem = FieldProblem(name, "This is no number, truth value or text.", "Write one of these.")
+    problem = FieldProblem(name, "This is not a number, truth value or text.", "Write one of these.")
     return None, "", [problem]

@@ -69,8 +69,8 @@ class TakenEvents:
             )
         if self.passed_over:
             is_one = self.passed_over == 1
-            rows = "row is no model call, and was" if is_one else "rows are no model calls, and were"
-            told.append(f"{self.passed_over:,} {rows} passed over.")
+            rows = "row is not a model call and was" if is_one else "rows are not model calls and were"
+            told.append(f"{self.passed_over:,} {rows} skipped.")
         return " ".join(told)
 
 
@@ -152,7 +152,7 @@ def _compare(events: Sequence[NewEvent], hashes: Mapping[str, str], taken: Taken
             taken.known += 1
             continue
         told = f"“{event.external_id}” is already imported with other content, which is kept."
-        fix = "Give the changed event an id of its own, and send what was learned later as an assessment."
+        fix = "Give the changed event an id of its own, and send later feedback as an assessment."
         taken.refused.append(
             Refused(
                 event.number,

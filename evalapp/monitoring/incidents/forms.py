@@ -12,7 +12,7 @@ class AcceptForm(forms.Form):
 class CloseForm(forms.Form):
     reason = forms.CharField(
         max_length=LONGEST_REASON,
-        label="Reason for closing it",
+        label="Reason for closing the incident",
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Give the reason for closing the incident."},
     )

@@ -38,8 +38,8 @@ def write_second_review(incident: Incident, *, by: User) -> DatasetVersion:
     events = _events(incident)
     if not events:
         raise ConflictError(
-            f"No event of the weeks that alerted in “{stream}” is left to ask: they are no longer kept, or"
-            " the training data hold them all. Choose other rows, on the page of a dataset."
+            f"No event of the weeks that alerted in “{stream}” can be used: they are no longer kept, or all"
+            " are in the training data. Choose other rows on the page of a dataset."
         )
     return create_version(
         dataset=stream.dataset,

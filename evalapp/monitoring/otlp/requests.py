@@ -54,7 +54,7 @@ def read_protobuf(content: bytes) -> ExportTraceServiceRequest:
         request.ParseFromString(content)
     except DecodeError as error:
         raise InvalidError(
-            "The body is no ExportTraceServiceRequest in protobuf. Send what an exporter of OTLP sends.",
+            "The body is not a protobuf ExportTraceServiceRequest. Send it with an OTLP exporter.",
             code=_CODE,
         ) from error
     return request
@@ -73,7 +73,7 @@ def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
         ParseDict(value, request, ignore_unknown_fields=True)
     # The library lets some errors of Python through where a value is of another kind than the field.
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise InvalidError(f"The body is no OTLP/JSON: {str(error)[:200]}", code=_CODE) from error
+        raise InvalidError(f"The body is not OTLP/JSON: {str(error)[:200]}", code=_CODE) from error
     return request
 
 
@@ -99,7 +99,7 @@ def _encode(value: dict[str, Any]) -> None:
             try:
                 value[name] = base64.b64encode(binascii.unhexlify(text)).decode()
             except ValueError as error:
-                raise InvalidError(f"“{text[:40]}” is no {name} in hexadecimal.", code=_CODE) from error
+                raise InvalidError(f"“{text[:40]}” is not a {name} in hexadecimal.", code=_CODE) from error
 
 
 def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:

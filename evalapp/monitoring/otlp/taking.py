@@ -137,9 +137,9 @@ def _sentences(found: FoundCalls, read: _Read) -> Iterator[str]:
     if found.nameless:
         yield f"{_spans(found.nameless)} refused for having no trace id or span id."
     if read.repeats:
-        yield f"{_spans(read.repeats)} told again by another model call, and part of it."
+        yield f"{_spans(read.repeats)} repeated within another model call, which is stored."
     if found.others:
-        yield f"{_spans(found.others)} of no model call, and passed over."
+        yield f"{_spans(found.others)} skipped: not part of a model call."
 
 
 def _spans(count: int) -> str:
