@@ -204,7 +204,7 @@ def is_apart(lower: Measure, higher: Measure) -> bool:
 def overlap_of(lower: Measure, higher: Measure) -> str:
     """The end of a sentence about two measures that are not apart."""
     has_both = lower.high is not None and higher.low is not None
-    return ", whose intervals overlap, which is no test of their difference" if has_both else ""
+    return ", whose intervals overlap; this does not test their difference" if has_both else ""
 
 
 def _positive(measure: Measure) -> Measure:

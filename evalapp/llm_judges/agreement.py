@@ -71,12 +71,13 @@ class JudgeAgreement:
         judged, gap = _ends(self.alpha), _ends(self.alpha_gap)
         if judged is None:
             reason = self.alpha.reason or self.alpha.note
-            return f"Whether the judge agrees with people is not known: {reason}."
+            return f"It is not known whether the judge agrees with people: {reason}."
         if gap is None:
             return "The agreement among people is not known, so there is nothing to compare the judge with."
         if gap.high < 0:
             return (
-                "The judge agrees with a person less than two people do: do not use it in place of a person."
+                "The judge agrees with a person less than two people agree with each other: do not use it"
+                " in place of a person."
             )
         if judged.low <= 0:
             return "Nothing shows that the judge agrees with people beyond chance."
@@ -85,7 +86,10 @@ class JudgeAgreement:
                 "The judge agrees with a person more than two people agree with each other, who differ a"
                 " lot: it is more consistent than a person, which does not make it right."
             )
-        return "The judge agrees with a person about as two people do, as far as these outputs show."
+        return (
+            "On these outputs, the judge agrees with a person about as much as two people agree with each"
+            " other."
+        )
 
 
 class _IntervalEnds(NamedTuple):

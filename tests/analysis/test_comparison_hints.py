@@ -86,7 +86,7 @@ def test_people_who_agree_give_no_hint(
 ) -> None:
     assert panel(reviewer, prefers_new) == []
     page = client_of(manager).get(f"/projects/{pairs.project.slug}/campaigns/{pairs.pk}/quality/").text
-    assert "No hints about reviewers." in page and "always for one side or of one opinion" in page
+    assert "No hints about reviewers." in page and "always for the same side or answer" in page
 
 
 def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(

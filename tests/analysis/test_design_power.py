@@ -87,6 +87,8 @@ def test_the_form_says_it_while_the_campaign_is_designed(
     browser: Client = client_of(manager)
     shown = browser.post(f"/projects/{project.slug}/campaigns/new/cost/", sent)
     text = re.sub(r"\s+", " ", strip_tags(shown.text))
-    found = r"finds a difference of 0\.[78] points on each of 4 criteria: it decides little\. 20 items would"
+    found = (
+        r"finds a difference of 0\.[78] points on each of 4 criteria: it misses smaller ones\. 20 items would"
+    )
     assert re.search(rf"{found} find 0\.[56] points", text)
     assert "For these reviewers; variances assumed" in text

@@ -132,7 +132,7 @@ def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
     found = find(campaign, finder(campaign))
     assert (found.by_metric, found.tenth) == (8, 2)
     page = text_of(client_of(manager).get(address))
-    assert "10% of 20 outputs would be 2; 8 count, because equal values of ROUGE-L stand on the same" in page
+    assert "10% of 20 outputs would be 2; 8 count, because outputs with equal values of ROUGE-L" in page
 
     set_metric(campaign, dict.fromkeys(both, 0.5))
     page = text_of(client_of(manager).get(address))

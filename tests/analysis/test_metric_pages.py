@@ -137,7 +137,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert page.status_code == 200
     for each in metric_trust(load_scores(reviewed)):
         assert each.sentence in page.text
-    assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
+    assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint about Tone" in page.text
     assert "It assumes that the reviewed items are a random sample" in page.text
     assert "Reviews only" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text

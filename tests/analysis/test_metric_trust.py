@@ -32,7 +32,11 @@ def correlation(low: float, value: float, high: float) -> Measure:
     ("measure", "verdict", "start"),
     [
         (correlation(0.31, 0.45, 0.58), "follows", "ROUGE-L follows people on Tone: "),
-        (correlation(0.25, 0.45, 0.58), "hint", "ROUGE-L is a hint at Tone, not a substitute for people: "),
+        (
+            correlation(0.25, 0.45, 0.58),
+            "hint",
+            "ROUGE-L is a hint about Tone, not a substitute for people: ",
+        ),
         (correlation(0.03, 0.15, 0.27), "weak", "ROUGE-L says little about Tone: "),
         (correlation(-0.10, 0.05, 0.20), "unsure", "Nothing shows that ROUGE-L follows people on Tone: "),
         (correlation(-0.40, -0.25, -0.10), "against", "ROUGE-L points the wrong way on Tone: "),
@@ -64,7 +68,8 @@ def test_nothing_follows_people_who_do_not_agree() -> None:
     found = trust_of("Tone", ROUGE, correlation(0.5, 0.6, 0.7), apart)
     assert found.verdict == "hint"
     assert found.sentence.endswith(
-        "the highest correlation to expect of any metric is 0.44 (0.20 to 0.60), and more is often chance."
+        "the highest correlation to expect of any metric is 0.44 (0.20 to 0.60), and a higher value is"
+        " often chance."
     )
     assert advice("Tone", [found]) == (
         "For Tone ask people. They may agree too little for any metric to follow them: the highest"
@@ -83,7 +88,7 @@ def test_an_undefined_correlation_gives_the_reason() -> None:
     found = trust_of("Tone", ROUGE, none, CEILING)
     assert (found.verdict, found.sentence) == (
         "unknown",
-        "Whether ROUGE-L follows people on Tone is not known: no variation in the metric.",
+        "It is not known whether ROUGE-L follows people on Tone: no variation in the metric.",
     )
 
 
@@ -91,7 +96,7 @@ def test_a_metric_that_only_knows_who_wrote_an_answer_is_a_hint_at_most() -> Non
     high, nothing = correlation(0.57, 0.65, 0.72), correlation(-0.12, 0.01, 0.14)
     blind = trust_of("Tone", ROUGE, high, CEILING, nothing)
     assert blind.verdict == "hint"
-    assert blind.sentence.startswith("ROUGE-L is a hint at Tone, not a substitute for people: ")
+    assert blind.sentence.startswith("ROUGE-L is a hint about Tone, not a substitute for people: ")
     assert "worse ones (Spearman 0.01, −0.12 to 0.14)." in blind.sentence
     assert advice("Tone", [blind]) == "For Tone ask people; ROUGE-L separates candidates, not single answers."
     shown = trust_of("Tone", ROUGE, high, CEILING, correlation(0.1, 0.2, 0.3))
@@ -132,8 +137,8 @@ def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
     good, bad = correlation(0.6, 0.7, 0.75), correlation(-0.5, -0.4, -0.3)
     trusts = [trust_of("Tone", ROUGE, good, CEILING), trust_of("Tone", FIGURES, bad, CEILING)]
     assert advice("Tone", trusts) == (
-        "For Tone trust ROUGE-L (the best of 2 looked at): it follows people. "
-        "Unsupported numbers would mislead."
+        "For Tone trust ROUGE-L (the best of 2 looked at): it follows people."
+        " Unsupported numbers would mislead."
     )
     for p, words in ((0.01, "It does so better than every other."), (0.2, "It is not shown to do so better")):
         tested = [trusts[0], trusts[1]._replace(against_best=AgainstBest(p, None))]

@@ -188,7 +188,7 @@ def test_between_two_reviewers_nobody_is_called_severe(
     assert found.hint.evidence.startswith(
         "Tone: these two differ by 1.4, the first being higher, on 32 shared"
     )
-    assert "Between two reviewers, nobody can tell which is severe." in found.hint.evidence
+    assert "With two reviewers, nobody can tell which one is severe." in found.hint.evidence
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     cases = f"/projects/{project.slug}/results/{campaign.pk}/cases/?criterion=tone&amp;differ=1"
     assert cases in page.text
@@ -325,7 +325,7 @@ def test_items_taken_and_left_again_are_listed(
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     assert re.search(r"Row \d, abandoned [34] times", page.text)
     home = client_of(manager).get(f"/projects/{project.slug}/").text
-    assert "taken and left 3 times or more" in home
+    assert "claimed and abandoned 3 times or more" in home
     review_all(campaign, reviewer, {})
     assert not quality_of(campaign, reader=manager.pk).abandoned_items
 

@@ -83,7 +83,10 @@ def test_a_clear_win(project: Project, panel: list[User], manager: User) -> None
     assert "Better at Accuracy (+3.0), Clarity (+3.0), Tone (+3.0), Personalization (+3.0)." in words
     assert "Undecided: Material factual error." in words
     assert "For these 2 reviewers, on items like these 10." in words
-    assert "Better At Accuracy, Clarity, Tone and Personalization, and shown to be worse at nothing." in words
+    assert (
+        "Better At Accuracy, Clarity, Tone and Personalization; not shown to be worse at any criterion."
+        in words
+    )
     assert "No gate was applied, so this is no release decision." in words
 
 
@@ -91,7 +94,10 @@ def test_a_clear_loss(project: Project, panel: list[User], manager: User) -> Non
     better, worse = (every_row(**dict.fromkeys(SCALES, score)) for score in (5, 2))
     words = words_of(rated(project, panel, better, worse), manager)
     assert "Worse at Accuracy (−3.0), Clarity (−3.0), Tone (−3.0), Personalization (−3.0)." in words
-    assert "Worse At Accuracy, Clarity, Tone and Personalization, and shown to be better at nothing." in words
+    assert (
+        "Worse At Accuracy, Clarity, Tone and Personalization; not shown to be better at any criterion."
+        in words
+    )
     assert "▲" not in words
     # The worst rows stand there to open.
     assert "Lowest totals of plain: row" in words

@@ -125,21 +125,21 @@ def test_the_page_marks_the_best_and_leads_on(sweep: Sweep, engineer: User, clie
     assert "100% of the data" in page, "means over seeds"
     # 0.2 for each doubling, and 2.5 times the examples.
     assert (
-        "More examples would probably help still: from 2 to 5 the validation loss fell from 0.869 to 0.605"
+        "More examples would probably still help: from 2 to 5 the validation loss fell from 0.869 to 0.605"
         in page
     )
-    assert "Two sizes make a line, not a curve" in page
+    assert "Two sizes give a line, not a curve" in page
     assert 'data-chart="learning-curve"' in page
 
 
 def test_what_the_curve_says_of_more_examples() -> None:
     says = answer_to(2.0, 1.5, 1.25)
     assert says.startswith(
-        "More examples may help still: from 200 to 400 the validation loss fell from 1.5 to 1.25"
+        "More examples may still help: from 200 to 400 the validation loss fell from 1.5 to 1.25"
     )
-    assert "With one seed, how much of that is chance is unknown" in says
+    assert "With only one seed, this difference may be chance" in says
     assert (
-        "The doubling before that gained 0.5: the gain shrinks. If this continues, doubling to 800 would"
+        "The previous doubling gained 0.5: the gain shrinks. If this continues, doubling to 800 would"
         " gain about 0.125." in says
     )
     assert "the gain does not shrink yet" in answer_to(2.0, 1.75, 1.5)
@@ -147,9 +147,9 @@ def test_what_the_curve_says_of_more_examples() -> None:
     assert answer_to(2.0, 1.5, 1.6).startswith("More of the same examples do not seem to help")
     noisy = answer_to(2.0, 1.6, 1.9, 1.5, sizes=(100, 200), seeds=2)
     assert noisy.startswith("These trainings do not show whether more examples help")
-    assert "within what differs by seed" in noisy
+    assert "within the spread between seeds" in noisy
     sure = answer_to(2.0, 2.01, 1.5, 1.51, sizes=(100, 200), seeds=2)
-    assert sure.startswith("More examples would probably help still")
+    assert sure.startswith("More examples would probably still help")
 
 
 def test_the_curve_does_not_call_more_steps_more_examples(
@@ -159,8 +159,8 @@ def test_the_curve_does_not_call_more_steps_more_examples(
         run.result = {**run.result, "steps": 9}
         run.save(update_fields=["result"])
     page = page_of(client_for(engineer), sweep)
-    assert "More examples, or more steps on the same ones, may help still" in page
-    assert "took more optimiser steps as well (9 and not 4), and of those before all had" in page
+    assert "More examples, or more steps on the same ones, may still help" in page
+    assert "also took more optimiser steps (9 instead of 4), and of the earlier trainings all had" in page
     headers = {"Authorization": f"Bearer {create_api_token(user=engineer, name='Test', by=engineer).secret}"}
     address = f"/api/v1/projects/{sweep.project.slug}/sweeps/{sweep.pk}/curve/"
     told = Client().get(address, headers=headers).json()
@@ -171,10 +171,10 @@ def test_the_curve_does_not_call_more_steps_more_examples(
 
 
 def test_too_few_sizes_say_nothing() -> None:
-    assert "known for one size of the data so far (100 examples)" in answer_to(2.0, sizes=(100,))
-    assert "known for one size" in answer_to(2.0, 1.0, sizes=(100, 105))
+    assert "known for only one data size (100 examples)" in answer_to(2.0, sizes=(100,))
+    assert "known for only one data size" in answer_to(2.0, 1.0, sizes=(100, 105))
     assert learning_curve(table_of((1.0, 1, 10)), LOSS, {}).answer == [
-        "Nothing can be said yet: no training of this sweep has ended with this measure."
+        "No answer yet: no finished training of this sweep has this measure."
     ]
 
 
@@ -190,7 +190,7 @@ def test_each_setting_has_a_curve_of_its_own(
     table = sweep_table(sweep)
     curve = learning_curve(table, LOSS, {row.run.pk: row.validation_loss or 0 for row in table.rows})
     assert [course.words for course in curve.courses] == ["learning rate 0.0002", "learning rate 0.002"]
-    assert curve.answer[0].startswith("Learning rate 0.0002: more examples may help still")
+    assert curve.answer[0].startswith("Learning rate 0.0002: more examples may still help")
     assert curve.chart is not None and len(curve.chart.rows) == 4
 
 
@@ -248,8 +248,8 @@ def test_versions_of_the_data_are_trained_on_and_compared(
         ((100, 200), (100, 0, 100, 0), (0.4, 0.41, 0.5, 0.51), "More rows of the same kind helped."),
         ((100, 100), (60, 40, 0, 0), (0.4, 0.41, 0.5, 0.51), "Better rows helped"),
         ((100, 10), (5, 5, 0, 90), (0.4, 0.41, 0.5, 0.51), "Better rows helped"),
-        ((100, 200), (50, 50, 100, 0), (0.4, 0.41, 0.5, 0.51), "which of them helped cannot be told"),
-        ((100, 200), (100, 0, 100, 0), (0.4, 0.6, 0.5, 0.51), "Whether these rows help cannot be told"),
+        ((100, 200), (50, 50, 100, 0), (0.4, 0.41, 0.5, 0.51), "it is unclear which of the two helped"),
+        ((100, 200), (100, 0, 100, 0), (0.4, 0.6, 0.5, 0.51), "do not show whether these rows help"),
         ((100, 200), (100, 0, 100, 0), (0.5, 0.51, 0.4, 0.41), "These rows did not help."),
     ],
 )

@@ -71,7 +71,7 @@ def test_the_curve_and_its_answer(
     ]  # fmt: skip
     assert course["gains"][0]["per_doubling"] == pytest.approx(0.2)
     assert course["gains"][0]["standard_error"] is None
-    assert curve["answer"][0].startswith("More examples may help still")
+    assert curve["answer"][0].startswith("More examples may still help")
     refused = program.get(f"projects/{project.slug}/sweeps/{made['id']}/curve/?by=beauty")
     assert "has no measure 'beauty'" in problem_in(refused, 400)["message"]
 

@@ -165,10 +165,9 @@ def test_each_chart_says_what_is_seen() -> None:
     same = [ForestLine("Tone", name, name, samples.measured(3, 2, 4)) for name in ("Base", "v1")]
     assert says_of_means(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
     near = [same[0], ForestLine("Tone", "v1", "v1", samples.measured(3.4, 2.4, 4.4))]
-    assert (
-        says_of_means(near)
-        == "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose intervals"
-        " overlap, which is no test of their difference."
+    assert says_of_means(near) == (
+        "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose"
+        " intervals overlap; this does not test their difference."
     )
     assert says_of_means(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(

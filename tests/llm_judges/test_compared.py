@@ -62,7 +62,9 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     assert (found.alpha.value, found.people_alpha.value) == (1.0, 1.0)
     assert found.correlation is not None and found.correlation.value == pytest.approx(1.0)
     assert found.ceiling is not None
-    assert found.sentence.startswith("The judge agrees with a person about as two people do")
+    assert found.sentence.startswith(
+        "On these outputs, the judge agrees with a person about as much as two people"
+    )
     for each in found.candidates:
         assert (each.people, each.gap.value, each.outputs) == (each.judge, 0, 6)
         assert each.people.n == 6
@@ -109,7 +111,7 @@ def test_one_that_says_the_contrary_is_compared_on_the_same_outputs(
         client_of(manager).get(reverse("judge_campaign", args=[project.slug, campaign.pk, contrary.pk])).text
     )
     assert "On the 12 outputs scored by the judge and at least two reviewers" in page
-    assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
+    assert "less than two people agree" in found.sentence or "beyond chance" in found.sentence
 
 
 def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
@@ -181,4 +183,4 @@ def test_without_people_nothing_is_told(judge: LLMJudge, campaign: Campaign) -> 
     found = judge_agreement(judge, load_scores(campaign))
     assert found.candidates == []
     assert found.alpha.reason == "no scores"
-    assert found.sentence == "Whether the judge agrees with people is not known: no scores."
+    assert found.sentence == "It is not known whether the judge agrees with people: no scores."

@@ -82,11 +82,15 @@ def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> 
         reason = f"worse at {names_of(summary.worse)}, better at {names_of(summary.better)}"
         return Conclusion("Mixed", reason, "bad")
     if summary.worse:
-        return Conclusion("Worse", f"at {names_of(summary.worse)}, and shown to be better at nothing", "bad")
+        return Conclusion(
+            "Worse", f"at {names_of(summary.worse)}; not shown to be better at any criterion", "bad"
+        )
     if not summary.better:
         return Conclusion("Undecided", "no difference is shown", "warn")
     if summary.undecided or summary.untested:
-        return Conclusion("Better", f"at {names_of(summary.better)}, and shown to be worse at nothing", "ok")
+        return Conclusion(
+            "Better", f"at {names_of(summary.better)}; not shown to be worse at any criterion", "ok"
+        )
     return Conclusion("Better", "at every criterion", "ok")
 
 
@@ -102,13 +106,13 @@ def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
     lost = [pair for pair in shown if not pair.holds_elsewhere]
     if design.population == Population.REVIEWERS:
         gained = [pair for pair in shown if pair.holds_elsewhere]
-        return f"For these reviewers alone it is shown for {names_of(gained)}." if gained else ""
+        return f"For these reviewers alone, it is shown for {names_of(gained)}." if gained else ""
     if not lost:
         return "Also shown for other reviewers like these."
     what = "it" if len(lost) == len(shown) else names_of(lost)
     if design.reviewers < FEWEST_TO_GENERALISE:
         few = "one reviewer" if design.reviewers == 1 else f"{design.reviewers} reviewers"
-        return f"Whether {what} holds for other reviewers, {few} cannot tell."
+        return f"Whether {what} holds for other reviewers cannot be shown with {few}."
     return f"Not shown for other reviewers like these: {'none of it' if what == 'it' else what}."
 
 

@@ -246,11 +246,11 @@ def _sentence(
 ) -> str:
     if verdict == "unknown":
         reason = correlation.reason or correlation.note
-        return f"Whether {metric.label} follows people on {name} is not known: {reason}."
+        return f"It is not known whether {metric.label} follows people on {name}: {reason}."
     numbers = _values(metric, correlation, ceiling)
     words = {
         "follows": f"{metric.label} follows people on {name}: {numbers}.",
-        "hint": f"{metric.label} is a hint at {name}, not a substitute for people: {numbers}.",
+        "hint": f"{metric.label} is a hint about {name}, not a substitute for people: {numbers}.",
         "weak": f"{metric.label} says little about {name}: {numbers}.",
         "unsure": f"Nothing shows that {metric.label} follows people on {name}: {numbers}.",
         "against": f"{metric.label} points the wrong way on {name}: {numbers}.",
@@ -261,14 +261,14 @@ def _sentence(
 def _values(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
     less = ", where lower is better" if metric.better == "lower" else ""
     told = (
-        f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)}) "
-        f"over {correlation.n} outputs{less}{f', {correlation.note}' if correlation.note else ''}"
+        f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)})"
+        f" over {correlation.n} outputs{less}{f', {correlation.note}' if correlation.note else ''}"
     )
     if ceiling.value is None:
         return f"{told}; the highest correlation to expect is not known: {ceiling.reason}"
     told = f"{told}; the highest correlation to expect of any metric is {_of_ceiling(ceiling)}"
     if correlation.value is not None and correlation.value > ceiling.value:
-        told = f"{told}, and more is often chance"
+        told = f"{told}, and a higher value is often chance"
     return told
 
 

@@ -66,7 +66,7 @@ class PlanForm(forms.Form):
         max_value=MOST_ITEMS,
         required=False,
         label="Groups of items",
-        help_text="Documents, clients or conversations that items come from. Empty: each item is by itself.",
+        help_text="Documents, clients or conversations of the items. Empty: each item is its own group.",
     )
     population = forms.ChoiceField(label="Results apply to", choices=ResultsApplyTo.choices, required=False)
     level = forms.FloatField(

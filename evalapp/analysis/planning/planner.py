@@ -35,7 +35,7 @@ Kind = Literal["difference", "floor"]
 
 FAR = "the champion's mean is not known, so the ends of the scale are assumed to be far"
 NO_INTERVAL = "one reviewer: a difference has no interval for reviewers like these"
-ONE_REVIEWER = "only one person scored, so the variance between reviewers is not known: type an assumption"
+ONE_REVIEWER = "only one person scored, so the variance between reviewers is not known: enter an assumption"
 
 
 class Variance(NamedTuple):

@@ -133,8 +133,8 @@ def _behind_others(member: TeamMember, usual: float) -> str:
     pace = member.pace
     recent = f"; {pace.value:.1f} a day over the last {pace.n} days" if pace.value is not None else ""
     return (
-        f"{member.progress.reviews} of a quota of {member.share} done; the others have done "
-        f"{usual:.0f} (median){recent}."
+        f"{member.progress.reviews} of a quota of {member.share} done; the others have done"
+        f" {usual:.0f} (median){recent}."
     )
 
 
@@ -167,9 +167,9 @@ def _faster_than_others(own: ReadingSpeed, others: Sequence[ReadingSpeed]) -> st
         return ""
     per_word = median(each.seconds_per_word for each in others)
     return (
-        f"{own.seconds:.1f} active seconds a review (median of the latest {own.reviews}), the others "
-        f"{usual:.1f}; {own.seconds_per_word:.2f} s a word, the others {per_word:.2f}. Reading alone takes "
-        "about 0.25."
+        f"{own.seconds:.1f} active seconds a review (median of the latest {own.reviews}), the others"
+        f" {usual:.1f}; {own.seconds_per_word:.2f} s a word, the others {per_word:.2f}. Reading alone takes"
+        " about 0.25 s a word."
     )
 
 
@@ -247,7 +247,7 @@ def severity(quality: Quality) -> Iterator[Hint]:
             if other_id is not None:
                 evidence = (
                     f"{criterion.name}: these two differ by {abs(value):.1f}, the first being higher, {on}"
-                    " Between two reviewers, nobody can tell which is severe."
+                    " With two reviewers, nobody can tell which one is severe."
                 )
                 yield Hint("severity", "Apart", reviewer_id, evidence, cases, other_id=other_id)
                 continue

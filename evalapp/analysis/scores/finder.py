@@ -56,8 +56,8 @@ class Finder:
     def describe(self) -> str:
         value = "" if self.value is None else f" {self.value:g}"
         return (
-            f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name} "
-            f"{SCORE_SIDES[self.score_side]} {self.score:g} from at least {LEAST_AGREEING} reviewers"
+            f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name}"
+            f" {SCORE_SIDES[self.score_side]} {self.score:g} from at least {LEAST_AGREEING} reviewers"
         )
 
 
@@ -98,7 +98,7 @@ def ties_in_words(wanted: Finder, found: FinderResult) -> str:
         return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} 10%."
     return (
         f"10% of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
-        f" equal values of {label} stand on the same side of its end."
+        f" outputs with equal values of {label} count together."
     )
 
 
@@ -128,7 +128,7 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
         ) from error
     is_tenth = side in (MetricSide.TOP, MetricSide.BOTTOM)
     if not math.isfinite(score):
-        raise MissingError("The finder’s score is no number of the scale. Choose it again.")
+        raise MissingError("The finder’s score is not on the scale. Choose it again.")
     if not is_tenth and not math.isfinite(value):
         raise MissingError(f"Give a value of {metric.label}, or choose the highest or lowest 10%.")
     named = query.get("candidate")

@@ -52,7 +52,7 @@ def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[in
     return LearningCurve(measure, courses, answer or [NOT_YET], _chart(courses, measure))
 
 
-NOT_YET = "Nothing can be said yet: no training of this sweep has ended with this measure."
+NOT_YET = "No answer yet: no finished training of this sweep has this measure."
 
 
 def _answer(course: SettingsCurve, measure: MeasureChoice) -> str:
@@ -68,15 +68,15 @@ def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
     if not course.gains:
         sizes = listed([f"{point.examples:,.0f}" for point in course.points])
         return (
-            "Nothing can be said about more examples: this measure is known for one size of the data so far"
-            f" ({sizes.rstrip('.')} examples), and a curve needs two that clearly differ."
+            "No answer about more examples yet: this measure is known for only one data size"
+            f" ({sizes.rstrip('.')} examples), and a curve needs two clearly different sizes."
         )
     last = course.gains[-1]
     parts = [_opening(last), _what_happened(last, measure), steps_words(last)]
     if last.is_beyond_chance is None:
-        parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
+        parts.append("With only one seed, this difference may be chance; two more seeds would show it.")
     if len(course.gains) == 1:
-        parts.append("Two sizes make a line, not a curve: a third tells whether the gain shrinks.")
+        parts.append("Two sizes give a line, not a curve; a third size would show whether the gain shrinks.")
     else:
         parts.append(_trend(course.gains[-2], last))
     return " ".join(part for part in parts if part)
@@ -91,11 +91,11 @@ def _opening(last: Gain) -> str:
     if is_little:
         return "More of the same examples would change little:"
     if last.may_be_steps:
-        return "More examples, or more steps on the same ones, may help still:"
+        return "More examples, or more steps on the same ones, may still help:"
     return (
-        "More examples would probably help still:"
+        "More examples would probably still help:"
         if last.is_beyond_chance
-        else "More examples may help still:"
+        else "More examples may still help:"
     )
 
 
@@ -122,7 +122,7 @@ def moved_words(gain: Gain, measure: MeasureChoice, then: str = "") -> str:
     chance = ""
     if gain.standard_error is not None:
         word = "beyond" if gain.is_beyond_chance else "within"
-        chance = f", {word} what differs by seed (about ±{2 * gain.standard_error:.2g})"
+        chance = f", {word} the spread between seeds (about ±{2 * gain.standard_error:.2g})"
     return f"the {name} {moved}{then}{chance}"
 
 
@@ -133,16 +133,16 @@ def steps_words(gain: Gain) -> str:
     before, after = gain.before, gain.after
     which = "all" if before.improving == before.runs else f"{before.improving} of {before.runs}"
     return (
-        f"But these trainings took more optimiser steps as well ({after.steps or 0:,.0f} and not"
-        f" {before.steps or 0:,.0f}), and of those before {which} had their lowest validation loss at the"
-        " last step: more steps may be what helped. A sweep with the same number of steps (max steps) shows"
-        " it."
+        f"But these trainings also took more optimiser steps ({after.steps or 0:,.0f} instead of"
+        f" {before.steps or 0:,.0f}), and of the earlier trainings {which} had their lowest validation loss"
+        " at the last step, so more steps may be what helped. A sweep with the same number of steps (max"
+        " steps) would show it."
     )
 
 
 def _trend(before: Gain, last: Gain) -> str:
     """How the last gain stands to the one before, and where that leads if it goes on so."""
-    told = f"The doubling before that gained {_number(before.per_doubling)}"
+    told = f"The previous doubling gained {_number(before.per_doubling)}"
     if before.per_doubling <= 0 or last.per_doubling <= 0 or last.is_beyond_chance is False:
         return f"{told}." if before.per_doubling > 0 else ""
     ratio = last.per_doubling / before.per_doubling

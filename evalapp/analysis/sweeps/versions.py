@@ -79,7 +79,7 @@ def _course(
     spread = pooled_deviation(seen)
     steps = [_step(before, after, measure, spread) for before, after in pairwise(points)]
     answer = [_said(step, measure) for step in steps] or [
-        f"This measure is known for {points[0].version} alone so far."
+        f"This measure is known only for {points[0].version} so far."
     ]
     return SettingsVersions(words, points, steps, answer)
 
@@ -102,20 +102,20 @@ def _said(step: VersionStep, measure: MeasureChoice) -> str:
     )
     parts = [told, _because(step), steps_words(step.gain)]
     if step.gain.is_beyond_chance is None:
-        parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
+        parts.append("With only one seed, this difference may be chance; two more seeds would show it.")
     return " ".join(part for part in parts if part)
 
 
 def _because(step: VersionStep) -> str:
     if step.gain.is_beyond_chance is False:
-        return "Whether these rows help cannot be told."
+        return "These trainings do not show whether these rows help."
     if step.gain.total <= 0:
         return "These rows did not help."
     if step.has_more and step.is_reworked:
         return (
-            "More rows and other rows came together, so which of them helped cannot be told: dataset recipes"
-            " with the same limit for both versions would show it."
+            "The version has more rows and different rows, so it is unclear which of the two helped."
+            " Dataset recipes with the same limit for both versions would show it."
         )
     if step.has_more:
         return "More rows of the same kind helped."
-    return "Better rows helped: there are not more of them."
+    return "Better rows helped; their number did not grow."

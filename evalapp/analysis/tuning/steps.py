@@ -56,7 +56,8 @@ def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
         query = urlencode({"source": "prompt", "base": tuned.base_id})
         href = f"{reverse('model_new', args=[project.slug])}?{query}"
         text = (
-            "Write the best prompt you can over the same base; a few examples from the training rows help it."
+            "Write the best prompt you can for the same base model; a few examples from the training rows"
+            " help."
         )
         steps.append(Step(text, False, href, "New prompt", Permission.EDIT_MODELS.name))
     shared = shared_rows(tuned, prompts)
@@ -90,7 +91,7 @@ def _answers(
     candidates = [tuned.pk, *(prompt.pk for prompt in prompts), tuned.base_id]
     query = urlencode([("candidates", pk) for pk in candidates] + [("splits", Split.TEST.value)])
     return Step(
-        "Let both answer the same held-out rows in one run, so that they are decoded alike.",
+        "Let both answer the same held-out rows in one run, so that both use the same decoding.",
         False,
         f"{reverse('run_new', args=[project.slug])}?kind=generation&{query}" if prompts else "",
         "Generate answers",
