@@ -158,7 +158,7 @@ def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
     reviewers = reviews_about(subject).values("reviewer")
     others = adjudicators_of(project).exclude(pk=person.pk).exclude(pk__in=reviewers)
     return (
-        "The appeal is against what you decided, so somebody else has to answer." if others.exists() else ""
+        "The appeal is against your decision, so somebody else has to answer it." if others.exists() else ""
     )
 
 

@@ -142,7 +142,8 @@ class CampaignForm(forms.Form):
         max_value=99,
         label="Share of items with more reviewers, in percent",
         help_text=(
-            "For example 1 reviewer for each item and 3 for 20 percent of them: agreement with fewer reviews."
+            "For example 1 reviewer for each item and 3 for 20 percent of the items. This measures"
+            " agreement with fewer reviews."
         ),
     )
     overlap_more = forms.IntegerField(
@@ -170,8 +171,8 @@ class CampaignForm(forms.Form):
         max_value=MOST_CHECK_SHARE,
         label="Gold items for each reviewer, in percent",
         help_text=(
-            "Examples whose right answers you know; they look like any other. Enter the answers before you "
-            "open the campaign."
+            "Examples whose right answers you know; they look like any other. Enter the answers before you"
+            " open the campaign."
         ),
     )
     repeat_share = forms.IntegerField(
@@ -180,8 +181,8 @@ class CampaignForm(forms.Form):
         max_value=MOST_CHECK_SHARE,
         label="Hidden repeats, in percent",
         help_text=(
-            "Items that a reviewer meets once more, later and in another order; of two answers, each on the "
-            "other side."
+            "Items that a reviewer sees again later, with the outputs in another order; two answers swap"
+            " sides."
         ),
     )
     calibration_items = forms.IntegerField(
@@ -190,7 +191,8 @@ class CampaignForm(forms.Form):
         max_value=MOST_CALIBRATION_ITEMS,
         label="Items of a calibration round",
         help_text=(
-            "All reviewers rate these first, then see each other's reviews. You admit each to the campaign."
+            "All reviewers rate these first, then see each other's reviews. You then admit each reviewer"
+            " to the campaign."
         ),
     )
     is_blind = forms.BooleanField(

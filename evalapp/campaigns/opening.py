@@ -209,7 +209,7 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
         if not len(strata) <= wanted <= sum(strata.values()):
             raise InvalidError(
                 f"{wanted:,} items are wanted; {sum(strata.values()):,} examples, in {len(strata):,} strata,"
-                " are left for that, without gold and calibration. Edit the design."
+                " are left for them after gold and calibration. Edit the design."
             )
         shares = shares_by_stratum(strata, wanted)
     last = (

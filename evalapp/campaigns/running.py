@@ -165,7 +165,7 @@ def reassign(
     """
     locked = lock_running(campaign, "work can be reassigned")
     if source == target:
-        raise InvalidError("Choose another person than the one who has the items now.", field="target")
+        raise InvalidError("Choose somebody other than the reviewer who has the items now.", field="target")
     if most is not None and most < 1:
         raise InvalidError("Move at least one item, or leave the number empty for all of them.", field="most")
     room = _room_of(locked, target) if target is not None else None
@@ -241,7 +241,7 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
     if strata > 1:
         return (
             f"{left:,} examples are left, in {strata} values of “{campaign.stratify_by}”. Add between"
-            f" {strata} and {left:,}, so that each value is there."
+            f" {strata} and {left:,}, so that each value is included."
         )
     return f"{left:,} examples are left. Add between 1 and {left:,}."
 
@@ -280,8 +280,8 @@ def add_assignments(
     chosen = sorted(fitting.values_list("pk", flat=True))
     if not chosen:
         raise InvalidError(
-            f"No item fits: {more} more reviewers would need more people than the {people} who review here. "
-            "Add people, or fewer reviewers to each item.",
+            f"No item fits: {more} more reviewers would need more people than the {people} who review here."
+            " Add people, or fewer reviewers to each item.",
             field="more",
         )
     Item.objects.filter(pk__in=chosen).update(overlap=F("overlap") + more)

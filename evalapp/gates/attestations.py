@@ -28,7 +28,7 @@ def attest_training_data(
     statement = " ".join(statement.split())
     problem = ""
     if not statement:
-        problem = "Say how you know it, such as who trained the model on what."
+        problem = "Say how you know this, for example who trained the model on which data."
     elif len(statement) > LONGEST_STATEMENT:
         problem = f"Give at most {LONGEST_STATEMENT:,} characters."
     if problem:

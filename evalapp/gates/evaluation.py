@@ -208,8 +208,8 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
     if challenger > ledger.challengers:
         Ledger.objects.filter(pk=ledger.pk, spent_at=None).update(spent_at=Now())
         words = (
-            f"{ledger} is spent: {ledger.challengers} candidates have been evaluated on it, one that several "
-            "campaigns tested counted in each"
+            f"{ledger} is spent: {ledger.challengers} candidates have been evaluated on it (a candidate"
+            " tested in several campaigns counts once for each)"
         )
         return LedgerEntry(plain, why=f"{words}, so it is development data")
     before = list(

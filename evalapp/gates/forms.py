@@ -80,15 +80,18 @@ class GateForm(forms.Form):
     challengers = forms.IntegerField(
         label="Candidates, if evaluated repeatedly", initial=SEVERAL, required=False, min_value=1,
         max_value=MOST_CHALLENGERS,
-        help_text="They share the level. After that many the test examples count as development data.",
+        help_text=(
+            "They share the level. After that many candidates, the test examples count as development"
+            " data."
+        ),
     )  # fmt: skip
     population = forms.ChoiceField(
         label="Conditions apply to",
         choices=ResultsApplyTo.choices,
         widget=forms.RadioSelect,
         help_text=(
-            "These reviewers: what they would say of new items. Reviewers like these: what others would say,"
-            " too, which usually takes five or more of them."
+            "These reviewers: the result is about their scores of new items. Reviewers like these: it is"
+            " also about other people’s scores, which usually takes five reviewers or more."
         ),
     )
     items = forms.IntegerField(label="Minimum items", required=False, min_value=1)
@@ -161,7 +164,7 @@ class GateForm(forms.Form):
             if against == ConditionKind.NON_INFERIORITY and not margin:
                 self.add_error(f"margin-{key}", "Give a margin above 0.")
             elif margin and not against:
-                self.add_error(f"against-{key}", "Say whether “not worse” or “better” by this.")
+                self.add_error(f"against-{key}", "Choose “not worse” or “better” for this margin.")
         return values
 
     def plan(self) -> GatePlan:
@@ -258,7 +261,7 @@ class ApplyGateForm(forms.Form):
         ModelVersion.objects.none(),
         required=False,
         empty_label="The project's champion, if it is a candidate here",
-        help_text="What the others are compared with where a condition is “not worse” or “better”.",
+        help_text="Conditions with “not worse” or “better” compare the other candidates with it.",
         name_of=_name_of,
     )
 

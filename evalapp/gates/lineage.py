@@ -116,7 +116,7 @@ def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> t
         is_clean = True if is_attested else None
         return is_clean, f"{data.unknown}, so its training data is not known here."
     if not data.versions:
-        return True, "It was not fine-tuned here; what its base was trained on is not known."
+        return True, "It was not fine-tuned here; the training data of its base is not known."
     training = (
         Example.objects.filter(version__in=data.versions, split__in=TRAINING_SPLITS)
         .order_by("version_id", "row_number")
@@ -127,7 +127,7 @@ def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> t
     if report.is_refused:
         return False, " ".join(report.sentences())
     shared = len({match.evaluation_row for match in report.shared})
-    more = f" {shared:,} share a run of 13 words with one, which is reported only." if shared else ""
+    more = f" {shared:,} share 13 consecutive words with one; this is only reported." if shared else ""
     return (
         True,
         (

@@ -115,7 +115,7 @@ def unusable(condition: Condition, criterion: Criterion | None) -> str:
     if criterion is None:
         return f"the rubric has no criterion “{condition.name or condition.criterion}”"
     if criterion.lower_is_better:
-        return f"on “{criterion.name}” lower is better, and a gate can only ask for higher values"
+        return f"on “{criterion.name}” lower is better, and a gate can only require higher values"
     if condition.kind == ConditionKind.VETO:
         if not criterion.failing_levels:
             return f"the rubric does not say which answers to “{criterion.name}” fail"
@@ -247,9 +247,9 @@ def _counterfactual(condition: Condition, inputs: Inputs) -> Result:
 def no_pairs_words(items: CounterfactualItems) -> str:
     """Why no variant is tested, as the end of a sentence."""
     if not items.left_out:
-        return "the campaign's rows are no counterfactual pairs"
+        return "the campaign's rows are not counterfactual pairs"
     return (
-        f"it takes {LEAST_PAIRS} pairs of a variant, and the campaign has fewer of each"
+        f"it needs {LEAST_PAIRS} pairs of a variant, and the campaign has fewer of each"
         f" ({in_words(items.left_out)})"
     )
 

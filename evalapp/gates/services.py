@@ -169,7 +169,7 @@ def _require_counterfactuals(campaign: Campaign) -> None:
     rows = campaign.dataset_version.examples.filter(split=campaign.split, metadata__has_key=FIELD)
     if not rows.exists():
         raise InvalidError(
-            f"This gate asks for counterfactual fairness, and the rows of {campaign.dataset_version} are no"
+            f"This gate asks for counterfactual fairness, and the rows of {campaign.dataset_version} are not"
             " counterfactual pairs. Create a counterfactual dataset on the page of a dataset version, and"
             " review its rows.",
             field="gate",

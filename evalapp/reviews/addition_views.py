@@ -59,8 +59,8 @@ class WhereScoresDifferForm(AddAssignmentsForm):
     least = forms.IntegerField(
         min_value=1,
         initial=2,
-        label="Where the answers lie at least so far apart",
-        help_text="In levels; 1 for yes or no. Of a category any two different answers count.",
+        label="Minimum difference between the answers",
+        help_text="In levels; 1 for yes or no. For a category, any two different answers count.",
     )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
@@ -80,8 +80,11 @@ class WherePreferencesDifferForm(AddAssignmentsForm):
         min_value=0,
         max_value=99,
         initial=50,
-        label="Where at most so many percent of the preferences agree",
-        help_text=("The share of pairs of preferences on the same two answers of an item that agree."),
+        label="Highest agreement of the preferences, in percent",
+        help_text=(
+            "Agreement: of all pairs of preferences on the same two answers of an item, the share that is"
+            " the same."
+        ),
     )
 
     def differing(self) -> set[int]:

@@ -240,7 +240,7 @@ def _checked_tags(
             continue
         for tag in dict.fromkeys(tags):
             if tag not in each.tag_ids:
-                problems.add(f"tags.{key}", f"“{_shown(tag)}” is no reason of {each.criterion.name}.")
+                problems.add(f"tags.{key}", f"“{_shown(tag)}” is not a reason of {each.criterion.name}.")
             else:
                 ids.append(each.tag_ids[tag])
     return ids
@@ -252,7 +252,7 @@ def _checked_texts(
     """By criterion id: what was written. Only text criteria take words, and they take nothing else."""
     for key, text in answers.texts.items():
         if key not in known or known[key].criterion.rules.answered_by != "words":
-            problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is no text criterion of this rubric.")
+            problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is not a text criterion of this rubric.")
         _check_text(f"texts.{_shown(key)}", text, LONGEST_COMMENT, problems)
     texts = {}
     for key, each in known.items():

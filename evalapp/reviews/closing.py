@@ -127,7 +127,9 @@ def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tupl
                 fields={"beliefs": [f"{address[0]}, {address[1]} is not asked about."]},
             )
         if belief not in Belief.values:
-            raise InvalidError(f"{belief!r} is no answer; give a whole number from -2 to 2.", field="beliefs")
+            raise InvalidError(
+                f"{belief!r} is not an answer; give a whole number from -2 to 2.", field="beliefs"
+            )
     ClosingAnswer.objects.bulk_create(
         ClosingAnswer(
             campaign=campaign_reviewer.campaign,

@@ -38,8 +38,8 @@ NO_WORK_WORDS = {
     NoWorkReason.QUOTA_REACHED: (
         "Your share is done",
         (
-            "You have reviewed as many items as the manager has set for one person. Thank you. Others do the"
-            " rest."
+            "You have reviewed as many items as the manager allows for one person. Thank you. Others review"
+            " the rest."
         ),
     ),
     NoWorkReason.ASSIGNED_TO_OTHERS: (

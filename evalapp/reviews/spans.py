@@ -115,7 +115,7 @@ def checked_spans(
     """
     for key in answers.spans:
         if key not in criteria or criteria[key].rules.answered_by != "marks":
-            report(f"spans.{_shown(key)}", f"“{_shown(key)}” is no span criterion of this rubric.")
+            report(f"spans.{_shown(key)}", f"“{_shown(key)}” is not a span criterion of this rubric.")
     rows: list[CheckedSpan] = []
     nothing: list[Criterion] = []
     for key, criterion in criteria.items():

@@ -6,7 +6,7 @@ const LONGEST_COMMENT = 1_000;
 const SHOWN = 90;
 const isTouch = matchMedia("(pointer: coarse)").matches;
 const HOW = isTouch
-  ? "Press long on a word and drag the ends of the selection, then tap a label."
+  ? "Press and hold a word, drag the ends of the selection, then tap a label."
   : "Select words with Shift and the arrows, or with the mouse, then press a label or its number.";
 
 // Between the two ways of counting; a position inside a character goes to its edge.

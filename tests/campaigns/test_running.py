@@ -176,7 +176,7 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     assert "2 items moved." in everything.text
     assert Assignment.objects.get(pk=begun).reviewer == reviewer
     same = browser.post(address, {"source": reviewer.pk, "target": reviewer.pk})
-    assert same.status_code == 400 and "Choose another person" in same.text
+    assert same.status_code == 400 and "Choose somebody other than" in same.text
     assert [
         event.data["assignments"] for event in AuditEvent.objects.filter(action="campaign.reassigned")
     ] == [

@@ -275,7 +275,7 @@ def test_by_touch_a_mark_is_made_and_commented_where_the_text_is(browser, live_s
         expect(page.get_by_role("button", name="Shortcuts")).to_be_hidden()
         page.get_by_role("button", name="Highlight", exact=True).tap()
         said = page.locator("[data-span-said]")
-        expect(said).to_contain_text("Press long on a word")
+        expect(said).to_contain_text("Press and hold a word")
         select(page, "three")
         page.locator("[data-span-bar]").get_by_role("button", name="invented").tap()
         expect(said).to_have_text("“three” highlighted as invented.")

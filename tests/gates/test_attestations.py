@@ -105,7 +105,7 @@ def test_what_is_known_here_is_compared_and_not_attested(gated: CampaignGate, ma
 
 def test_a_word_says_how_and_is_given_once(gated: CampaignGate, manager: User) -> None:
     candidate = candidate_of(gated)
-    with pytest.raises(InvalidError, match="Say how you know it"):
+    with pytest.raises(InvalidError, match="Say how you know this"):
         attest_training_data(campaign=gated.campaign, candidate=candidate, statement=" ", by=manager)
     attest_training_data(campaign=gated.campaign, candidate=candidate, statement=WORD, by=manager)
     with pytest.raises(ConflictError, match="attested already"):

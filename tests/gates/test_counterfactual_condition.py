@@ -74,7 +74,7 @@ def test_open_between_and_how_many_reviews_would_tell() -> None:
 def test_variants_with_few_pairs_are_left_out_and_none_at_all_is_told() -> None:
     found = result_of(1, pairs=9)
     assert found.state == "undecided"
-    assert "it takes 10 pairs of a variant, and the campaign has fewer of each" in found.reason
+    assert "it needs 10 pairs of a variant, and the campaign has fewer of each" in found.reason
 
 
 def test_a_margin_is_above_0() -> None:
@@ -157,7 +157,7 @@ class TestOnACampaign:
     def test_rows_without_pairs_cannot_have_it(self, project: Project, reviewers: list[User]) -> None:
         campaign = make_campaign(project, reviewers, split="test")
         gate = make_gate(project, FAIR, rubric=campaign.rubric_version.rubric)
-        with pytest.raises(InvalidError, match="are no counterfactual pairs"):
+        with pytest.raises(InvalidError, match="are not counterfactual pairs"):
             apply_gate(campaign=campaign, gate=gate, by=project.created_by)
 
     @pytest.mark.parametrize("is_open", [True, False])
@@ -166,7 +166,7 @@ class TestOnACampaign:
     ) -> None:
         campaign_gate = gated(project, reviewers, pairs=8, few=0, is_open=is_open)
         (told,) = unreachable_conditions(campaign_gate)
-        assert "it takes 10 pairs of a variant" in told and "gender, male; name, black" in told
+        assert "it needs 10 pairs of a variant" in told and "gender, male; name, black" in told
 
     def test_its_power_rests_on_the_pairs(self, project: Project, reviewers: list[User]) -> None:
         narrow = power_of_gate(gated(project, reviewers))

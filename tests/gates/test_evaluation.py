@@ -196,7 +196,7 @@ def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_lev
     assert (second.challenger, second.number, second.share) == (2, 1, 1.0)
     assert second.level == pytest.approx(gate.alpha / 2)
     assert (third.ledger, third.is_exploratory) == (None, True)
-    assert "counted in each" in third.record["why_beside_ledger"]
+    assert "counts once for each" in third.record["why_beside_ledger"]
     rows = ledger_rows(Ledger.objects.get())
     assert [(row.challenger, row.campaign.name) for row in rows] == [(1, campaign.name), (2, "Second")]
     page = client_of(manager).get(f"/projects/{empty_project.slug}/campaigns/{campaign.pk}/gate/").text

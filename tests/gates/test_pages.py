@@ -99,7 +99,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(
         ({"floor-tone": "6"}, "less than or equal to 5"),
         ({"floor-tone": "nan"}, "Enter a number"),
         ({"against-tone": "non_inferiority"}, "Give a margin above 0"),
-        ({"margin-tone": "0.3"}, "Say whether"),
+        ({"margin-tone": "0.3"}, "Choose “not worse” or “better”"),
         ({"floor-tone": "4", "name": ""}, "This field is required"),
         ({"floor-tone": "4", "alpha": "50"}, "less than or equal to 20"),
         ({"floor-tone": "4", "veto-material-factual-error": "100"}, "above 0% and under 100%"),

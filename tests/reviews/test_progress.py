@@ -45,13 +45,13 @@ def test_a_visitor_who_has_reached_the_goal_is_told_that_there_is_more(campaign,
         submit(campaign, reviewer)
     home = client_for(reviewer).get("/reviews/").content.decode()
     assert "You have completed your 5 reviews, thank you. More are available" in home
-    assert "about all reviews available to you" not in home and "Continue reviewing" in home
+    assert "nearly all reviews available to you" not in home and "Continue reviewing" in home
     for _ in range(2):
         submit(campaign, reviewer)
     end = client_for(reviewer).get("/reviews/").content.decode()
     assert (
         "More are available" not in end
-        and "You have completed about all reviews available to you here" in end
+        and "You have completed nearly all reviews available to you here" in end
     )
 
 

@@ -75,9 +75,9 @@ def test_a_score_that_the_rubric_does_not_know_is_refused_by_name(campaign, revi
 @pytest.mark.parametrize(
     ("answers", "field", "words"),
     [
-        (ReviewAnswers(GOOD.scores, {"tone": ("rude",)}), "tags.tone", "no reason"),
+        (ReviewAnswers(GOOD.scores, {"tone": ("rude",)}), "tags.tone", "not a reason"),
         (ReviewAnswers(GOOD.scores, {"nothing": ("x",)}), "tags.nothing", "no criterion"),
-        (ReviewAnswers(GOOD.scores, {"accuracy": ("too-formal",)}), "tags.accuracy", "no reason"),
+        (ReviewAnswers(GOOD.scores, {"accuracy": ("too-formal",)}), "tags.accuracy", "not a reason"),
         (ReviewAnswers(GOOD.scores, comment="a\x00b"), "comment", "NUL character (at 2)"),
         (ReviewAnswers(GOOD.scores, comment="\ud800"), "comment", "half of a surrogate pair"),
         (ReviewAnswers(GOOD.scores, comment="x" * 2**20), "comment", "1,048,576 characters"),

@@ -76,7 +76,10 @@ class AnswerForm(KnownForm):
     )
     candidate = forms.ChoiceField(
         required=False,
-        help_text="The candidate whose answer this is; all, if the answer is the same for each.",
+        help_text=(
+            "The candidate that this answer is for. Choose all if the right answer is the same for every"
+            " candidate."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -111,7 +114,7 @@ class PreferenceForm(KnownForm):
     tie_counts = forms.BooleanField(
         required=False,
         label="“Equally good” also counts as right",
-        help_text="Where one of the two is better.",
+        help_text="Only if one of the two is better.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
