@@ -205,7 +205,7 @@ def _allowed(decision: ContaminationDecision) -> str:
         f"A training on {escaped(decision.dataset_version)} was allowed although"
         f" {len(decision.training_rows):,} of its rows are also used for evaluation, by an owner's decision"
         f" of {decision.created_at:%d %B %Y}:"
-        f" “{escaped(decision.reason)}”. A score on these rows measures memory."
+        f" “{escaped(decision.reason)}”. A score on these rows measures memorisation."
     )
 
 

@@ -77,7 +77,8 @@ def contamination_words(training: Run) -> str:
     said = " ".join(report.sentences())
     if report.is_refused:
         return (
-            f"Some training rows are also in an evaluation split, so scores there may measure memory: {said}"
+            "Some training rows are also in an evaluation split, so scores there may measure memorisation:"
+            f" {said}"
         )
     clean = (
         f"Of the {report.evaluation_rows:,} different rows of the evaluation splits none has its prompt in"

@@ -104,7 +104,7 @@ def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo
     entries = [entry for entry in listed if not entry.filename.endswith("/")]
     if len(entries) > MOST_ENTRIES:
         raise _refused(
-            f"The archive holds {len(entries)} files; an adapter has a handful. Pack only its folder."
+            f"The archive holds {len(entries)} files; an adapter has only a few. Pack only its folder."
         )
     for entry in entries:
         _check_entry(entry)
@@ -144,7 +144,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         )
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise _refused(
-            f"The archive holds {name}, a pickle, which can run code when opened, so it was not opened. Save"
+            f"The archive contains {name}, a pickle, which can run code when opened, so it was not opened."
+            " Save"
             " the adapter as safetensors, and leave the pickle out."
         )
 

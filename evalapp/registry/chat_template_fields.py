@@ -12,9 +12,10 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 class ChatTemplateForm(forms.Form):
     template_file = forms.FileField(
         required=False, label="Chat template, if the model has none",
-        help_text="A file chat_template.jinja: the one that the model was tuned with. It takes the place of "
-        "the model's "
-        "own. Leave empty where the model has one.",
+        help_text=(
+            "The file chat_template.jinja that the model was tuned with. It replaces the model's own"
+            " template. Leave empty if the model has one."
+        ),
     )  # fmt: skip
 
     def clean_template_file(self) -> Any:

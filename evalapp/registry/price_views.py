@@ -51,7 +51,7 @@ class PriceForm(forms.Form):
 class MachinePriceForm(forms.Form):
     hour_price = forms.DecimalField(
         min_value=0, max_value=HIGHEST_PRICE, decimal_places=PLACES, label="An hour of training",
-        help_text="Of the machine that trains, for instance what its GPU is rented for.",
+        help_text="Price of the training machine, for instance the rent of its GPU.",
     )  # fmt: skip
     currency = currency_field()
 

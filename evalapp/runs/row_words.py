@@ -22,10 +22,10 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
             " worse answer need not be a bad one."
         )
     if text_alone := int(rows.get("text_alone", 0)):
-        holds = "holds" if text_alone == 1 else "hold"
+        contains = "contains" if text_alone == 1 else "contain"
         yield (
-            f"{counted(text_alone, 'row')} {holds} more than text, such as tool calls, files or sources; the"
-            " model was trained on the text alone."
+            f"{counted(text_alone, 'row')} {contains} more than text, such as tool calls, files or sources;"
+            " the model was trained on the text alone."
         )
     if rows.get("judged_by") == "pairs":
         yield (
@@ -34,8 +34,8 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
         )
     if rows.get("draws_validation"):
         yield (
-            "The version’s own validation rows have nothing for this, so what is held out, if any, is drawn"
-            " from its training rows."
+            "The version’s own validation rows cannot be used for this, so any held-out rows are drawn from"
+            " its training rows."
         )
 
 

@@ -16,7 +16,7 @@ def require_room(project: Project, *, runs: int = 1) -> None:
     unfinished = Run.objects.filter(project=project).exclude(job__state__in=FINAL_STATES).count()
     if unfinished + runs <= MOST_UNFINISHED_RUNS:
         return
-    more = f", and these would be {runs} more; {MOST_UNFINISHED_RUNS} may" if runs > 1 else ""
+    more = f", and this adds {runs} more; the limit is {MOST_UNFINISHED_RUNS}" if runs > 1 else ""
     raise ConflictError(
         f"{unfinished} runs of this project are queued or running already{more}. Wait for some, or"
         " cancel some."

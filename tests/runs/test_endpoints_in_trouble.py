@@ -118,7 +118,7 @@ def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert "1 of these outputs was truncated at 8 tokens and is not complete JSON" in page
     form = client.get(run_form(project, "generation")).content.decode()
-    assert "One truncated at “Max new tokens” is not complete JSON" in form
+    assert "An output truncated at “Max new tokens” is not complete JSON" in form
     asked = generation_form(version, candidate)
     answer = client.post(run_form(project, "generation"), asked, follow=True).content.decode()
     assert "waits for a worker; this page follows it" in answer

@@ -157,7 +157,7 @@ def test_validation_rows_without_preferences_leave_the_holding_out_to_the_progra
     assert {line["split"] for line in lines} == {None}
     page = page_of(run, client_for(engineer))
     assert "3 more rows (1 for training, 2 for validation) have nothing for" in page
-    assert "what is held out, if any, is drawn from its training rows" in page
+    assert "any held-out rows are drawn from its training rows" in page
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_all_or_none_are_started(start: StartSweep, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run_limits, "MOST_UNFINISHED_RUNS", 3)
     start({"seed": [1, 2]})
     with pytest.raises(
-        ConflictError, match=r"2 runs of this project are queued .* these would be 2 more; 3 may"
+        ConflictError, match=r"2 runs of this project are queued .* this adds 2 more; the limit is 3"
     ):
         start({"seed": [1, 2]})
     assert (Sweep.objects.count(), Run.objects.count(), Job.objects.count()) == (1, 2, 2)

@@ -63,7 +63,7 @@ def test_the_form_has_it_with_its_words_its_limits_and_what_it_refuses(
         "Better 3e-05 (1e-05 for full fine-tuning)",
         "Beta (DPO, KTO and Better)",
         "Better: from 2 to 64.",
-        "DPO, KTO and Better take the pairs",
+        "DPO, KTO and Better use the pairs",
     ):
         assert words in form, words
 

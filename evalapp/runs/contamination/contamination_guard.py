@@ -42,7 +42,7 @@ class ContaminatedError(ConflictError):
     def __init__(self, version: DatasetVersion, report: ContaminationReport) -> None:
         self.report = report
         super().__init__(
-            f"Training on {version} was refused, because a score would then measure memory:"
+            f"Training on {version} was refused, because a score would then measure memorisation:"
             f" {' '.join(report.refusal_sentences())} Create a version without these training rows, or let"
             " an owner of the project decide on them on the version's page, “Contamination check”."
         )

@@ -46,7 +46,7 @@ class QueuePosition(NamedTuple):
         if self.entry.job.lacks:
             return f"{' '.join(self.entry.job.lacks)} It waits for a worker that has it."
         if self.number is None:
-            return f"More than {MOST_PLACES} come first."
+            return f"More than {MOST_PLACES} jobs come first."
         if self.entry.job.keeps_turn:
             return "It was interrupted, so it continues before jobs that have not started."
         if self.number == 1:

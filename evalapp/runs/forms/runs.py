@@ -91,9 +91,10 @@ class TrainingForm(forms.Form):
     )
     continued_from = RowField(
         queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
-        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end "
-        "in a full "
-        "model begin anew; to go on from one, choose it as the base.",
+        help_text=(
+            "Continues the training of an earlier adapter of this base, with the same shape. Methods that"
+            " produce a full model always start anew; to continue from a full model, choose it as the base."
+        ),
         name_of=_name_of_model_version)  # fmt: skip
     epochs = forms.FloatField(
         min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"
@@ -172,8 +173,10 @@ class TrainingForm(forms.Form):
     seed = forms.IntegerField(**within(TRAINING_LIMITS, "seed"), initial=TRAINING["seed"], label="Seed")
     validation_seed = forms.IntegerField(
         **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the held-out rows",
-        help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the "
-        "same one.",
+        help_text=(
+            "Empty: the training’s seed. Trainings with different seeds need the same value here to be"
+            " compared on the same held-out rows."
+        ),
     )  # fmt: skip
     dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Data type (dtype)")
     gradient_checkpointing = forms.BooleanField(
@@ -198,7 +201,7 @@ class TrainingForm(forms.Form):
         fields[
             "dataset_version"
         ].help_text += (
-            f" {others} take the pairs and ratings that an export of feedback or an import has put there."
+            f" {others} use the pairs and ratings that an export of feedback or an import has added."
         )
         rates = ", ".join(f"{each.label} {each.learning_rates}" for each in known)
         fields["learning_rate"].help_text = f"Empty: {rates}."
@@ -291,16 +294,18 @@ class GenerationForm(forms.Form):
     seed = forms.IntegerField(**within(SAMPLING_LIMITS, "seed"), initial=SAMPLING["seed"], label="Seed")
     json_schema = forms.CharField(
         required=False, label="JSON schema", widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Every output that ends by itself follows it. One truncated at “Max new tokens” is not "
-        "complete JSON, so leave room; the "
-        "run’s page counts these. vLLM and endpoints support it; transformers does not.",
+        help_text=(
+            "Every complete output follows it. An output truncated at “Max new tokens” is not complete"
+            " JSON, so leave room; the run’s page counts these. vLLM and endpoints support it; transformers"
+            " does not."
+        ),
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
         **within(GENERATION_LIMITS, "batch_size"),
         required=False,
         label="Batch size",
-        help_text="Empty: what suits the engine and the device.",
+        help_text="Empty: chosen for the engine and the device.",
     )
     dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Data type (dtype)")
     prefix_caching = forms.BooleanField(

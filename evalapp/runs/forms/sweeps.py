@@ -21,15 +21,16 @@ class SweepForm(TrainingForm):
     )  # fmt: skip
     shares = forms.CharField(
         max_length=300, required=False, label="Shares of the training rows",
-        help_text="“25%, 50%, 100%” gives a learning curve, which shows whether more examples would help. "
-        "Smaller shares "
-        "lie inside larger ones, no source is torn, and the rows held out stay the same.",
+        help_text="“25%, 50%, 100%” gives a learning curve, which shows whether more examples would help."
+        " Smaller shares are parts of larger ones, sources stay whole, and the held-out rows stay the same.",
     )  # fmt: skip
     grid_1 = forms.ChoiceField(choices=[("", "–"), *GRID], required=False, label="A setting")
     grid_1_values = forms.CharField(
         max_length=300, required=False, label="Its values",
-        help_text="For example “1e-4, 2e-4, 4e-4”; of dataset versions “v1, v2”, with “max steps” the same"
-        " for all: quality against quantity.",
+        help_text=(
+            "For example “1e-4, 2e-4, 4e-4”; for dataset versions “v1, v2”, with the same “max steps” for"
+            " all, to compare quality with quantity."
+        ),
     )  # fmt: skip
     grid_2 = forms.ChoiceField(choices=[("", "–"), *GRID], required=False, label="Another setting")
     grid_2_values = forms.CharField(

@@ -185,9 +185,7 @@ class _Rows:
             named.append([self._of_number(answer.example_row)])
         places = [place for place in named[0] if all(place in others for others in named)]
         if not places:
-            raise ValueError(
-                f"what it says of its row ({self._said(answer)}) is of different rows of {self._version}"
-            )
+            raise ValueError(f"its {self._said(answer)} name different rows of {self._version}")
         if len(places) > 1:
             other = "row" if answer.item or not self._item_field else self._item_field
             raise ValueError(
@@ -290,7 +288,7 @@ def _checked_answer(given: Mapping[str, Any], place: str, mapper: Mapper) -> Imp
     for name in ("text", "prompt", "reasoning"):
         value = fields.get(name)
         if value is not None and not isinstance(value, str):
-            raise ValueError(f"the {name} is no text; put it in double quotes")
+            raise ValueError(f"the {name} is not text; put it in double quotes")
     item = fields.get("item")
     if isinstance(item, dict | list | bool):
         raise ValueError("the item is neither text nor a number")  # noqa: TRY004 - a row's problem

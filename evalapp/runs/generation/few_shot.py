@@ -44,7 +44,7 @@ def _turns(version: DatasetVersion, row: int, example: Example | None) -> list[d
     if example.split != Split.TRAIN:
         _refuse(
             f"Row {row} of {version} is in its {example.split} split. A prompt may show only training rows,"
-            " or its score would measure memory."
+            " or its score would measure memorisation."
         )
     asked = [turn for turn in example.messages if turn["role"] != "system"]
     if len(asked) != 1 or not example.references:

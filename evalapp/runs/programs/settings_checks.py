@@ -40,9 +40,8 @@ def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
     if spec.max_length is not None and isinstance(context, int) and spec.max_length > context:
         raise _refusal(
             "max_length",
-            f"“{base.model.name}” reads at most {context:,} tokens at once, and rows of up to"
-            f" {spec.max_length:,} are asked for. Write that number or a smaller one, or leave the length"
-            " out.",
+            f"“{base.model.name}” reads at most {context:,} tokens at once, and the max length is"
+            f" {spec.max_length:,}. Enter {context:,} or less, or leave the max length empty.",
         )
     _require_device(spec.device)
 

@@ -109,7 +109,7 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
     Raises InvalidError for a setting that may not differ, and for fewer than two combinations or too many.
     """
     if unknown := [name for name in axes if name not in AXES]:
-        _refuse(f"Trainings of a sweep cannot differ in {unknown[0]!r}. They can in {', '.join(AXES)}.")
+        _refuse(f"Trainings of a sweep cannot differ in {unknown[0]!r}. Choose from {', '.join(AXES)}.")
     for name, values in axes.items():
         if not isinstance(values, list | tuple) or not values:
             _refuse(f"“{AXES[name].label}” needs a list of values.")

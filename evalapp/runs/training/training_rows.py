@@ -31,8 +31,8 @@ def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
     has = f"{found} {row_type.noun if found == 1 else row_type.plural}" if found else f"no {row_type.noun}"
     needs = f", and {objective.label} needs at least {fewest}" if found else ""
     return (
-        f"The training rows of {version} have {has}{needs}. Choose a version that an export of feedback made,"
-        " or import one."
+        f"The training rows of {version} have {has}{needs}. Choose a version created by an export of"
+        " feedback, or import one."
     )
 
 

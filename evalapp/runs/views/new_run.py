@@ -162,8 +162,8 @@ KINDS = (
     FormChoice(
         "sweep",
         "Sweep",
-        "Several trainings at once that differ in a few settings alone, validated on the same rows, to be"
-        " compared. Each makes a candidate of its own.",
+        "Several trainings at once that differ only in a few settings and are validated on the same rows,"
+        " so that they can be compared. Each creates its own candidate.",
         _sweep,
     ),
     FormChoice(
