@@ -15,7 +15,7 @@ CLINICAL = RubricDraft(
             "Factual accuracy",
             "Do diagnoses, medicines, doses, values and dates agree with the record?",
             (
-                "Wrong in what decides about treatment.",
+                "Wrong on a point that decides the treatment.",
                 "Several details are wrong.",
                 "One detail is wrong, without consequence.",
                 "Right; something is imprecise.",
@@ -26,13 +26,13 @@ CLINICAL = RubricDraft(
         ),
         scale(
             "Completeness",
-            "Is all there that the next clinician needs?",
+            "Does it contain everything that the next clinician needs?",
             (
-                "What matters most is missing.",
-                "Several things that matter are missing.",
-                "One thing that matters is missing.",
+                "The most important point is missing.",
+                "Several important points are missing.",
+                "One important point is missing.",
                 "Something useful is missing.",
-                "All that is needed is there.",
+                "It contains everything needed.",
             ),
             (
                 "diagnosis left out",
@@ -44,13 +44,13 @@ CLINICAL = RubricDraft(
         ),
         scale(
             "Conciseness",
-            "Is it as short as its purpose allows?",
+            "Is it as short as it can be for its purpose?",
             (
                 "Cannot be used as a summary.",
-                "Much that nobody needs.",
+                "It contains much that nobody needs.",
                 "Somewhat long.",
                 "A sentence too many.",
-                "Nothing could go.",
+                "Nothing could be left out.",
             ),
             ("copied from the record", "repeats itself", "irrelevant history"),
         ),
@@ -59,10 +59,10 @@ CLINICAL = RubricDraft(
             "Does it say who does what, by when?",
             (
                 "No plan, or one that cannot be followed.",
-                "Steps without who or when.",
+                "Steps without a person or a date.",
                 "Main steps; one is open.",
                 "Clear; a date could be more exact.",
-                "Every step has who, what and when.",
+                "Every step says who does what, and when.",
             ),
             ("no follow-up", "no responsible person", "no date", "no warning signs"),
             allows_not_applicable=True,

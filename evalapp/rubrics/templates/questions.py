@@ -8,16 +8,16 @@ QUESTIONS = RubricDraft(
     ),
     instructions=(
         "Read the question first, then the documents beside it, then the answer.\n\n"
-        "What you happen to know counts only for correctness; grounding is about the documents alone."
+        "Use your own knowledge only for correctness; judge grounding by the documents alone."
     ),
     criteria=(
         scale(
             "Correctness",
             "Is what the answer says true?",
             (
-                "Wrong in what was asked.",
-                "Wrong in a part that matters.",
-                "Right in the main, with a wrong or doubtful detail.",
+                "Wrong on the question asked.",
+                "Wrong on an important point.",
+                "Mostly right, with a wrong or doubtful detail.",
                 "Right; something small is imprecise.",
                 "Right in every statement.",
             ),
@@ -25,13 +25,13 @@ QUESTIONS = RubricDraft(
         ),
         scale(
             "Completeness",
-            "Does it answer all that was asked?",
+            "Does it answer everything that was asked?",
             (
-                "The question stays open.",
-                "Most of it stays open.",
+                "The question is not answered.",
+                "Most of it is not answered.",
                 "The main point is answered; a part is missing.",
-                "All is answered; a useful condition is missing.",
-                "All is answered, with the conditions that matter.",
+                "Everything is answered; a useful condition is missing.",
+                "Everything is answered, with the important conditions.",
             ),
             ("part not answered", "condition left out", "no answer where there is one"),
         ),
@@ -41,8 +41,8 @@ QUESTIONS = RubricDraft(
             (
                 "About something else.",
                 "The answer is hidden among other matters.",
-                "On the matter, with much beside it.",
-                "On the matter, with a sentence to spare.",
+                "Relevant, with much that is not.",
+                "Relevant, with one sentence too many.",
                 "Every sentence serves the question.",
             ),
             ("beside the point", "too long", "repeats the question"),
@@ -53,8 +53,8 @@ QUESTIONS = RubricDraft(
             (
                 "Nothing of it is in the documents.",
                 "Much of it is not in the documents.",
-                "The main statement is; others are not.",
-                "All is but a detail.",
+                "The main statement is in the documents; others are not.",
+                "Everything except a detail is in the documents.",
                 "Every statement is in the documents.",
             ),
             ("not in the documents", "contradicts the documents", "wrong source"),
