@@ -35,10 +35,11 @@ class ProjectForm(forms.Form):
         initial=ResultsApplyTo.PANEL,
         widget=forms.RadioSelect,
         help_text=(
-            "These reviewers: what your reviewers would say of new items. Choose this if they are the experts"
-            " whose opinion counts. Reviewers like these: what other reviewers would say, too. Choose it if"
-            " yours are a sample, as in a crowd or a study; it usually takes five or more of them. The"
-            " summary of results says whether they hold for the other, too."
+            "These reviewers: results are about your reviewers’ scores of new items. Choose this if they"
+            " are the experts whose opinion counts. Reviewers like these: results are also about other"
+            " people’s scores. Choose this if your reviewers are a sample, as in a crowd or a study; it"
+            " usually takes five reviewers or more. The summary of results shows whether they hold for the"
+            " other choice, too."
         ),
     )
 
@@ -62,9 +63,9 @@ class ProjectSettingsForm(ProjectForm):
         label="Mask personal data",
         help_text=(
             "Imported rows and outputs are stored with placeholders such as ⟨NAME 1⟩ for names, addresses,"
-            " numbers of people and accounts, and what these stand for is stored encrypted. Only an owner can"
-            " see it, and each look is in the audit. What no rule finds stays: look at a sample. Rows that"
-            " are there already stay as they are until another version is made of them."
+            " numbers of people and accounts, and the originals are stored encrypted. Only an owner can see"
+            " them, and every look is recorded in the audit. The rules miss some personal data: check a"
+            " sample. Existing rows stay as they are until a new version is made from them."
         ),
     )
     masking_patterns = forms.CharField(

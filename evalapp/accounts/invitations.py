@@ -181,8 +181,8 @@ def _hold(invitation: Invitation) -> None:
 
 def _used_meanwhile() -> ConflictError:
     return ConflictError(
-        "This invitation has been used or withdrawn in the meantime. If it was you who used it, sign in "
-        "with the password you chose; else ask whoever sent it for a new link."
+        "This invitation has been used or withdrawn in the meantime. If you used it, sign in with the"
+        " password you chose; otherwise ask the sender for a new link."
     )
 
 

@@ -62,8 +62,7 @@ def use_link(secret: str, purpose: OneTimeLink.Purpose) -> OneTimeLink:
     the link has been used, voided or has expired, or where its maker could not make it any more.
     """
     refused = ConflictError(
-        "This link has been used or withdrawn in the meantime, or has expired. Ask whoever sent it for a new"
-        " one."
+        "This link has been used or withdrawn in the meantime, or has expired. Ask the sender for a new one."
     )
     used = _open_links().filter(token_hash=hash_of(secret), purpose=purpose).update(used_at=timezone.now())
     if not used:

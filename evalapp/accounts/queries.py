@@ -104,7 +104,7 @@ def invitation_for(token: str) -> Invitation:
     )
     if invitation is None:
         raise MissingError(
-            "This invitation has been used, withdrawn or has expired. Ask whoever sent it for a new link."
+            "This invitation has been used, withdrawn or has expired. Ask the sender for a new link."
         )
     return invitation
 

@@ -23,7 +23,7 @@ LABELS: Mapping[Kept, str] = {
 }
 HELP: Mapping[Kept, str] = {
     Kept.PRODUCTION_EVENTS: (
-        "Empty: for good. Events of a week that is still to be sampled stay, and so does what was sampled."
+        "Empty: for good. Sampled events, and events of a week that is still to be sampled, are kept."
     ),
     Kept.DRAFTS: "Empty: for good. Unsent reviews, and drafts of datasets that did not become a version.",
     Kept.JOB_LOGS: "Empty: for good. The jobs themselves stay.",

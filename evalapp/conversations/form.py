@@ -89,7 +89,7 @@ def conversation_problems(value: Any) -> Iterator[FieldProblem]:
     yield from _bad_texts(_ROOT, value)
     yield from _unknown(_ROOT, value, ("v", "messages", "tools", "sources", "origin"))
     if type(value.get("v")) is not int or value["v"] != VERSION:
-        yield FieldProblem(f"{_ROOT}.v", "This is no version of the form that is known.", 'Write "v": 1.')
+        yield FieldProblem(f"{_ROOT}.v", "This is not a known version of the form.", 'Write "v": 1.')
     yield from _origin(f"{_ROOT}.origin", value.get("origin"))
     known = set()
     for place, source in _objects(f"{_ROOT}.sources", value.get("sources", [])):
@@ -240,7 +240,7 @@ def _source(place: str, value: Mapping[str, Any]) -> Iterator[FieldProblem]:
     yield from _fields(place, value, _SOURCE, needed=("id",))
     yield from _locator(place, value)
     if isinstance(value.get("sha256"), str) and not _SHA256.fullmatch(value["sha256"]):
-        yield FieldProblem(f"{place}.sha256", "This is no SHA-256.", "Write 64 digits of 0-9 and a-f.")
+        yield FieldProblem(f"{place}.sha256", "This is not a SHA-256.", "Write 64 digits of 0-9 and a-f.")
 
 
 def _locator(place: str, value: Mapping[str, Any]) -> Iterator[FieldProblem]:
@@ -325,11 +325,11 @@ def _call_part(place: str, part: Part, sources: set[str]) -> Iterator[FieldProbl
         yield FieldProblem(f"{place}.by", "This is neither client nor server.", "Write one of the two.")
     if "arguments" not in part and "exact" not in part:
         yield FieldProblem(
-            place, "The call has no arguments.", "Write arguments, or exact where they are no JSON."
+            place, "The call has no arguments.", "Write arguments, or exact if they are not JSON."
         )
     if "arguments" in part and "mark" in part:
         yield FieldProblem(
-            f"{place}.mark", "Arguments that could be read have no mark.", "Remove one of the two."
+            f"{place}.mark", "Arguments that can be read have no mark.", "Remove one of the two."
         )
 
 
@@ -338,7 +338,7 @@ def _blob_part(place: str, part: Part, sources: set[str]) -> Iterator[FieldProbl
         return
     content = bytes_of(part["data"])
     if content is None:
-        yield FieldProblem(f"{place}.data", "This is no Base64.", "Encode the file's bytes as Base64.")
+        yield FieldProblem(f"{place}.data", "This is not Base64.", "Encode the file's bytes as Base64.")
     elif hashlib.sha256(content).hexdigest() != part["sha256"]:
         yield FieldProblem(
             f"{place}.sha256", "The data has another SHA-256.", "Write the SHA-256 of the decoded bytes."

@@ -9,15 +9,15 @@ class ErasureForm(forms.Form):
         max_length=MOST_TEXTS * (LONGEST_TEXT + 2),
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "autocomplete": "off"}),
         help_text=(
-            f"One per line, up to {MOST_TEXTS}: the name in each way that it is written, also its parts where"
-            " nobody else is called so; e-mail address, phone number, customer number. Capitals and white"
-            " space do not count. What is spelt otherwise is not found."
+            f"One per line, up to {MOST_TEXTS}: every spelling of the name, also its parts if nobody else"
+            " has them; e-mail address, phone number, customer number. Capitals and white space do not"
+            " matter. Other spellings are not found."
         ),
     )
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="For the receipt, such as the number of the person's request. Leave out who it is.",
+        help_text="For the receipt, such as the number of the person's request. Do not name the person.",
     )
 
     def clean_texts(self) -> list[str]:

@@ -52,9 +52,9 @@ def start_erasing(*, erasure: Erasure, by: User) -> Erasure:
     """
     erasure = _locked(erasure)
     if erasure.is_over:
-        raise ConflictError("This erasure is over. Start another one to look for what came in since.")
+        raise ConflictError("This erasure is over. Start another one to search data that came in since.")
     if erasure.is_going:
-        raise ConflictError("The job of this erasure is going. Wait until it is over, or cancel it.")
+        raise ConflictError("The job of this erasure is running. Wait until it is over, or cancel it.")
     if erasure.state == ErasureState.SEARCHING:
         raise ConflictError("The search has not ended. Retry its job, or discard this and start another one.")
     erasure.state, erasure.confirmed_by = ErasureState.ERASING, by
@@ -73,7 +73,7 @@ def discard(*, erasure: Erasure, by: User | None) -> None:
     if erasure.is_over:
         raise ConflictError("This erasure is over. There is nothing to discard.")
     if erasure.is_going:
-        raise ConflictError("The job of this erasure is going. Cancel it first.")
+        raise ConflictError("The job of this erasure is running. Cancel it first.")
     erasure.state, erasure.sealed_texts = ErasureState.DISCARDED, ""
     erasure.save(update_fields=["state", "sealed_texts"])
     record("project.erasure_discarded", by=by, obj=erasure, project=erasure.project)
@@ -111,7 +111,7 @@ def _checked(texts: Sequence[str], reason: str) -> list[str]:
     elif not all(any(character.isalnum() for character in text) for text in kept):
         problems["texts"] = ["Each text has letters or digits."]
     elif Person(kept).is_in(ERASED.strip("⟨⟩")):
-        problems["texts"] = [f"“{ERASED.strip('⟨⟩')}” is what stands in the place of erased texts."]
+        problems["texts"] = [f"“{ERASED.strip('⟨⟩')}” replaces erased texts; give another text."]
     if not 1 <= len(reason.strip()) <= LONGEST_REASON:
         problems["reason"] = [f"Say why, in 1 to {LONGEST_REASON:,} characters."]
     if problems:

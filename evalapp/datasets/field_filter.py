@@ -24,7 +24,7 @@ def read_fields(text: str) -> dict[str, list[str]]:
         name, equals, values = line.partition("=")
         given = [value.strip() for value in values.split(",") if value.strip()]
         if not (equals and name.strip() and given):
-            raise InvalidError(f"“{line.strip()[:60]}” is no filter. Write “field = value”.")
+            raise InvalidError(f"“{line.strip()[:60]}” is not a filter. Write “field = value”.")
         if len(given) > MOST_VALUES:
             raise InvalidError(f"A field can have at most {MOST_VALUES} values.")
         found.setdefault(name.strip(), []).extend(given)

@@ -151,8 +151,8 @@ def _left_again(project: Project) -> list[InboxEntry]:
     return [
         InboxEntry(
             "left",
-            f"{name}: {items} {'item was' if items == 1 else 'items were'} taken and left {MANY_LAPSES} times"
-            " or more",
+            f"{name}: {items} {'item was' if items == 1 else 'items were'} claimed and abandoned"
+            f" {MANY_LAPSES} times or more",
             reverse("campaign_quality", args=[project.slug, campaign_id]) + "#left",
         )
         for campaign_id, name, items in assignments[:SHOWN_OF_A_KIND]

@@ -322,7 +322,7 @@ def sentence_of(
             " the edit itself."
         )
     )
-    follows = f"is a hint at {name}, no more," if is_hint else f"follows people on {name}"
+    follows = f"is only a hint about {name}," if is_hint else f"follows people on {name}"
     reserve = f"on {so_far} outputs it" if so_far is not None else "it"
     if conclusion == "follows":
         on = f" on {so_far} outputs" if so_far is not None else ""
@@ -340,8 +340,8 @@ def sentence_of(
         )
     if conclusion == "open" and apart:
         return (
-            f"{label} does not follow people on {name} even against their corrections; whether the metric is"
-            f" the cause is not known: {apart}."
+            f"{label} does not follow people on {name} even against their corrections; it is not known"
+            f" whether the metric is the cause: {apart}."
         )
     return {
         "blind": (
@@ -349,8 +349,8 @@ def sentence_of(
             " better references will not help."
         ),
         "open": (
-            f"Whether {label} is blind to {name} or its references are stale is not clear from these"
-            " corrections yet."
+            f"These corrections do not yet show whether {label} is blind to {name} or its references are"
+            " stale."
         ),
     }[conclusion]
 

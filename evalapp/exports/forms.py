@@ -28,7 +28,7 @@ class ProposedRowsForm(forms.Form):
         min_value=1,
         max_value=5,
         help_text=(
-            "Of an output that becomes a training answer, on a scale of 1 to 5. A correction always goes"
+            "For an output to become a training answer, on a scale of 1 to 5. A correction always comes"
             " first."
         ),
     )

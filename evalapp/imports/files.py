@@ -68,7 +68,9 @@ def recognise(name: str, head: bytes) -> str:
     is_parquet = head.startswith(PARQUET_SIGNATURE)
     if is_parquet != name.lower().endswith(".parquet"):
         what = (
-            "is a Parquet file. Rename it to .parquet" if is_parquet else "is no Parquet file. Write it anew"
+            "is a Parquet file. Rename it to .parquet"
+            if is_parquet
+            else "is not a Parquet file. Write it again"
         )
         raise FileProblemError(f"The file {what}, and upload it again.")
     if is_parquet:

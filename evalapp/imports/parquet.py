@@ -40,7 +40,7 @@ def parquet_objects(
         file = pq.ParquetFile(stream)
     except _UNREADABLE as error:
         raise FileProblemError(
-            "The Parquet file is damaged or incomplete. Write it anew, and upload the whole file."
+            "The Parquet file is damaged or incomplete. Write it again, and upload the whole file."
         ) from error
     metadata = file.metadata
     if metadata.num_columns > most_fields:
@@ -63,7 +63,7 @@ def parquet_objects(
                     yield number, _object(row, texts)
         except _UNREADABLE as error:
             raise FileProblemError(
-                f"The Parquet file cannot be read after row {number:,}. Write it anew."
+                f"The Parquet file cannot be read after row {number:,}. Write it again."
             ) from error
         if read is not None:
             columns = (metadata.row_group(group).column(n) for n in range(metadata.num_columns))
@@ -83,7 +83,7 @@ def zipped_objects(
             # Parquet is read back and forth, for which a compressed file would be unpacked again and again.
             if not files or any(each.compress_type != zipfile.ZIP_STORED for each in files):
                 raise FileProblemError(
-                    "The zip is none that a dataset was exported as. Unpack it and upload what is inside."
+                    "The zip is not an exported dataset. Unpack it and upload what is inside."
                 )
             for each in files:
                 with folder.open(each) as file:

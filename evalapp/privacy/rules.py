@@ -119,7 +119,7 @@ def _allowed_problem(text: str) -> str:
     if len(text) > LONGEST_ALLOWED:
         return f"it is longer than {LONGEST_ALLOWED} characters."
     if text.strip().startswith("@") and not _DOMAIN.fullmatch(text.strip()):
-        return f"“{text.strip()[:_SHOWN]}” is no domain; write it as @example.org."
+        return f"“{text.strip()[:_SHOWN]}” is not a domain; write it as @example.org."
     return ""
 
 

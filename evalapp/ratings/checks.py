@@ -178,7 +178,7 @@ def _tell_duplicates(plan: Plan, log: ProblemList) -> None:
 
 def _tell_corrections(log: ProblemList) -> None:
     for line, place, earlier in _rows(_CORRECTIONS):
-        problem = f"The same reviewer corrected the same answer otherwise in row {earlier:,}."
+        problem = f"The same reviewer corrected the same answer differently in row {earlier:,}."
         log.add(line, FieldProblem(f"{place}correction", problem, "Keep one of the two."))
 
 

@@ -84,7 +84,7 @@ class RatingsForm(forms.Form):
         label="Prompts and answers",
         empty_label="They are in the file",
         help_text=(
-            "With a dataset version, items are its rows, and answers that the file lacks are looked for"
+            "With a dataset version, items are its rows, and answers missing in the file are taken from"
             " there."
         ),
     )
@@ -108,8 +108,11 @@ class RatingsForm(forms.Form):
     names_are_positions = forms.BooleanField(
         required=False,
         label="Reviewer names are positions that different people filled",
-        help_text="As “rater 1” to “rater 3” of a crowdsourced set. Intervals then rest on items alone, and"
-        " nothing is said of single reviewers. More than 1,000 names are always read as positions.",
+        help_text=(
+            "Such as “rater 1” to “rater 3” of a crowdsourced set. Intervals then rest on items alone, and"
+            " there are no results for single reviewers. More than 1,000 names are always read as"
+            " positions."
+        ),
     )
     skips_invalid = forms.BooleanField(
         required=False,

@@ -68,7 +68,7 @@ class PatternForm(RuleForm):
 
 class LengthForm(RuleForm):
     title = "Length"
-    explanation = "Passed when the output's length lies in the range, ends included."
+    explanation = "Passed when the output's length is in the range, including both ends."
     minimum = forms.IntegerField(required=False, min_value=0)
     maximum = forms.IntegerField(required=False, min_value=0)
     unit = forms.ChoiceField(choices=[("words", "Words"), ("characters", "Characters")])

@@ -111,7 +111,7 @@ def text_in(value):
         ),
         ("openai.responses", "a turn with everything", "anthropic", {"citations", "reasoning", OTHER_ROLES}),
         ("openai.chat", "files", "anthropic", {"sound recordings", "files", "names"}),
-        ("openai.chat", "arguments of every kind", "anthropic", {"arguments that are no JSON"}),
+        ("openai.chat", "arguments of every kind", "anthropic", {"arguments that are not JSON"}),
         ("openai.chat", "refusals and citations", "anthropic", {"citations", "marks of refusals"}),
         ("hf", "documents", "openai.chat", {"sources"}),
         ("hf", "calls with objects", "openai.chat", {"reasoning"}),
@@ -457,9 +457,9 @@ def test_tools_have_names_descriptions_and_schemas():
             "messages[1].tool_calls",
             "list of objects",
         ),
-        ("openai.chat", {"messages": [], "tools": "nonsense"}, "tools", "no JSON list"),
+        ("openai.chat", {"messages": [], "tools": "nonsense"}, "tools", "not a JSON list"),
         ("openai.chat", {"messages": [], "tools": ["f"]}, "tools[1]", "an object"),
-        ("hf", {"messages": [], "tools": '{"a": 1}'}, "tools", "no JSON list"),
+        ("hf", {"messages": [], "tools": '{"a": 1}'}, "tools", "not a JSON list"),
         ("anthropic", {"messages": [{"role": "tool", "content": "x"}]}, "messages[1].role", "“tool”"),
         (
             "anthropic",
@@ -477,10 +477,10 @@ def test_tools_have_names_descriptions_and_schemas():
             "text or a list",
         ),
         ("openai.responses", {"input": [{"type": "message"}]}, "input[1].role", "no role"),
-        ("otel", {"gen_ai.input.messages": "Hi"}, "gen_ai.input.messages", "no JSON list"),
+        ("otel", {"gen_ai.input.messages": "Hi"}, "gen_ai.input.messages", "not a JSON list"),
         ("otel", {"gen_ai.input.messages": [{"role": "user"}]}, "gen_ai.input.messages[1].content", "text"),
         ("otel", {"gen_ai.output.messages": [{"role": "bot"}]}, "gen_ai.output.messages[1].role", "“bot”"),
-        ("otel", {"gen_ai.tool.definitions": "f"}, "gen_ai.tool.definitions", "no JSON list"),
+        ("otel", {"gen_ai.tool.definitions": "f"}, "gen_ai.tool.definitions", "not a JSON list"),
     ],
 )
 def test_a_row_in_no_such_form_is_refused_with_its_place(key, fields, place, told):

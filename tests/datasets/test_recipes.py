@@ -298,7 +298,7 @@ def test_a_recipe_is_made_previewed_and_written_in_the_browser(claims: Dataset, 
     shown = browser.post(f"{address}recipes/new/", {**form, "action": "preview"}).text
     assert "5 rows: 2 training, 1 validation" in shown and "2 another value of the field" in shown
     bad = browser.post(f"{address}recipes/new/", {**form, "sources-0-where": "topic", "action": "save"})
-    assert bad.status_code == 400 and "“topic” is no filter" in bad.text
+    assert bad.status_code == 400 and "“topic” is not a filter" in bad.text
     assert not claims.recipes.exists()
     done = browser.post(f"{address}recipes/new/", {**form, "action": "save"}, follow=True)
     recipe = claims.recipes.get()

@@ -105,7 +105,7 @@ def test_rows_are_filtered_by_their_fields_and_sorted_by_length(project: Project
     assert numbers(sort="shortest_reference", where="topic=car") == [3, 2, 1]
     assert numbers(sort="longest_reference", search="question") == [1, 2, 3, 4, 5, 6]
     page = browser.get(f"/projects/{project.slug}/data/{dataset.pk}/v1/", {"where": "topic"}).text
-    assert "“topic” is no filter" in page
+    assert "“topic” is not a filter" in page
     path = f"projects/{project.slug}/datasets/{dataset.pk}/versions/1/examples/"
     found = program_of(engineer).get(f"{path}?where=topic%20%3D%20car").json()["results"]
     assert [row["row_number"] for row in found] == [1, 2, 3]

@@ -275,7 +275,7 @@ def test_a_hint_is_called_one_and_few_corrections_are_told_with_reserve() -> Non
     )
     assert (
         told("follows", is_hint=True, so_far=12)
-        == "BLEU is a hint at Tone, no more, on 12 outputs with the references as they are."
+        == "BLEU is only a hint about Tone, on 12 outputs with the references as they are."
     )
     assert "BLEU on Tone: it is a hint against" in told("stale", is_hint=True, so_far=None)
     assert "may be stale for BLEU on Tone: on 12 outputs it follows" in told(

@@ -255,10 +255,10 @@ class Blocks:
             made["input"] = part["arguments"]
         else:
             made["input"] = {}
-            self.writing.lose("arguments that are no JSON")
+            self.writing.lose("arguments that are not JSON")
         if not isinstance(made["input"], dict) and not self.writing.is_own:
             made["input"] = {"input": made["input"]}
-            self.writing.lose("arguments that are no objects")
+            self.writing.lose("arguments that are not objects")
         if "call" in part:
             made["id"] = part["call"]
         return made

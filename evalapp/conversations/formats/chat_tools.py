@@ -52,7 +52,7 @@ def tools_in(value: Any) -> Any:
     found = objects_in(value)
     if found is None:
         raise bad_field(
-            "tools", "The text is no JSON list of tools.", "Write the tools as a list of objects."
+            "tools", "The text is not a JSON list of tools.", "Write the tools as a list of objects."
         )
     check_depth({"tools": found}, ("tools",))
     return found

@@ -79,7 +79,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
     has_system = bool(messages)
     for name in (INPUT, OUTPUT):
         if isinstance(found.get(name), str):
-            raise bad_field(name, "The text is no JSON list of messages.", "Write a list of objects.")
+            raise bad_field(name, "The text is not a JSON list of messages.", "Write a list of objects.")
         for place, message in objects(name, found.get(name) or []):
             messages.append(reading.message(place, message, is_output=name == OUTPUT))
     for _, document in objects(DOCUMENTS, _listed(found, DOCUMENTS)):
@@ -93,7 +93,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
 
 def _listed(found: Mapping[str, Any], name: str) -> Any:
     if isinstance(found.get(name), str) and found[name].strip():
-        raise bad_field(name, "The text is no JSON list.", "Write a list of objects.")
+        raise bad_field(name, "The text is not a JSON list.", "Write a list of objects.")
     return found.get(name) or []
 
 
