@@ -91,8 +91,8 @@ CALL = ("messages", 2, "parts", 0)
 @pytest.mark.parametrize(
     ("path", "value", "place", "words"),
     [
-        (("v",), 2, "conversation.v", "no version"),
-        (("v",), True, "conversation.v", "no version"),
+        (("v",), 2, "conversation.v", "not a known version"),
+        (("v",), True, "conversation.v", "not a known version"),
         (("more",), 1, "conversation.more", "no such field"),
         (("messages",), {}, "conversation.messages", "not a list"),
         (("messages", 0), "Hi", "conversation.messages[1]", "not an object"),
