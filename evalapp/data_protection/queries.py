@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.data_protection.models import Erasure
-from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.registry.models import ModelVersion
 
 
@@ -26,7 +26,9 @@ class Named(NamedTuple):
 def named_versions(erasure: Erasure) -> list[Named]:
     """The dataset versions that held the person."""
     ids = erasure.remaining.get("versions", [])
-    return _named(ids, DatasetVersion.objects.filter(pk__in=ids).select_related("dataset"))
+    return _named(
+        ids, DatasetVersion.objects.filter(pk__in=ids, state=VersionState.READY).select_related("dataset")
+    )
 
 
 def named_models(erasure: Erasure) -> list[Named]:

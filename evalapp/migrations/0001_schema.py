@@ -1572,7 +1572,7 @@ class Migration(migrations.Migration):
                 ('rubric_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.rubricversion')),
                 ('follows_champion', models.BooleanField(db_default=True, default=True)),
                 ('key_figures', models.JSONField(blank=True, default=dict)),
-                ('sampling', models.CharField(choices=[('proportional', 'Every output as likely'), ('risk', 'Strata with more material errors up to three times as likely')], default='proportional', max_length=12)),
+                ('sampling', models.CharField(choices=[('proportional', 'All outputs equally likely'), ('risk', 'Strata with more material errors up to three times as likely')], default='proportional', max_length=12)),
                 ('daily_thresholds', models.JSONField(blank=True, default=dict)),
             ],
         ),

@@ -17,7 +17,7 @@ WEEK = dt.timedelta(days=7)
 class Sampling(models.TextChoices):
     """How likely the outputs of a stratum are to be reviewed."""
 
-    PROPORTIONAL = "proportional", "Every output as likely"
+    PROPORTIONAL = "proportional", "All outputs equally likely"
     RISK = "risk", "Strata with more material errors up to three times as likely"
 
 
