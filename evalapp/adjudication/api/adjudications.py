@@ -22,7 +22,7 @@ from evalapp.rubrics.fields import NOT_APPLICABLE
 
 REASON = "The reviewers read it."
 STATES = ("open", "decided", "all")
-RANKS = "The rank of each output, 1 is best; null for a pair."
+RANKS = "Rank of each output, 1 is the best; null for a pair."
 
 
 class DisagreementQuery(Paging):
@@ -31,7 +31,8 @@ class DisagreementQuery(Paging):
         required=False,
         default=DEFAULT_APART,
         help_text=(
-            "Points on a scale of 1 to 5; other scales are rescaled to it. Without it any difference counts."
+            "Smallest difference, in points on a scale of 1 to 5 (other scales are rescaled). If "
+            "omitted, any difference counts."
         ),
     )
     state = serializers.ChoiceField(choices=STATES, required=False, default="open")
@@ -62,7 +63,7 @@ class AdjudicationRevisionSerializer(serializers.Serializer[Any]):
 
 
 class AdjudicationSerializer(serializers.Serializer[Any]):
-    """What was decided beside the reviews. ``value`` null is N/A; ``earlier``: what it said before."""
+    """A decision; the reviews stay. ``value`` null means N/A; ``earlier`` lists the previous revisions."""
 
     id = serializers.IntegerField()
     item_output = serializers.IntegerField(source="item_output_id")
@@ -87,7 +88,7 @@ class AdjudicationBody(Body):
     not_applicable = Flag(default=False, help_text="Decide on N/A; leave ``value`` out.")
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
     revision = Whole(
-        default=0, help_text="Revision of the decision that it replaces; 0 for the first decision."
+        default=0, help_text="Revision of the decision that this one replaces; 0 for the first decision."
     )
 
 
@@ -121,7 +122,7 @@ class DisagreementList(DisputeView):
 
     @operation("List disagreements", query=DisagreementQuery, result=DisagreementSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Outputs on which reviewers differ by criterion, the largest differences first."""
+        """Outputs and criteria on which reviewers differ, largest differences first."""
         campaign = self.campaign(campaign_id)
         if campaign.compares:
             raise MissingError(
@@ -149,7 +150,7 @@ class AdjudicationList(DisputeView):
 
     @operation("Decide a disagreement", body=AdjudicationBody, result=AdjudicationSerializer, status=201)
     def post(self, campaign_id: int) -> object:
-        """Creates a decision, or revises one (give its ``revision``). 403 for an output that you reviewed
+        """Creates a decision, or revises one (send its ``revision``). 403 for an output that you reviewed
         yourself.
         """
         campaign = self.campaign(campaign_id)

@@ -29,7 +29,7 @@ from evalapp.reviews.words import LONGEST_REASON
 
 
 class AppealSerializer(serializers.Serializer[Any]):
-    """A reviewer does not agree. ``outcome`` is empty until it is answered."""
+    """An appeal of a reviewer. ``outcome`` is empty until somebody answers the appeal."""
 
     id = serializers.IntegerField()
     item_output = serializers.SerializerMethodField()
@@ -45,11 +45,11 @@ class AppealSerializer(serializers.Serializer[Any]):
     answered_at = serializers.DateTimeField(allow_null=True)
 
     def get_item_output(self, appeal: Appeal) -> int | None:
-        """Null where it is about compared answers."""
+        """Null if the appeal is about compared answers."""
         return self._subject_id(appeal, ItemOutput)
 
     def get_comparison(self, appeal: Appeal) -> int | None:
-        """Null where it is about one answer."""
+        """Null if the appeal is about one answer."""
         return self._subject_id(appeal, Comparison)
 
     def _subject_id(self, appeal: Appeal, kind: type) -> int | None:
@@ -57,15 +57,15 @@ class AppealSerializer(serializers.Serializer[Any]):
         return subject.pk if isinstance(subject, kind) else None
 
     def get_against(self, appeal: Appeal) -> str:
-        """In words."""
+        """Description of what the appeal is against."""
         return appeal_subject_in_words(appeal)
 
     def get_appealed(self, appeal: Appeal) -> str:
-        """The decision that the appeal is against, in words, as it was then; empty for a request."""
+        """The appealed decision as it was when the appeal was made; empty for a change request."""
         return appeal.appealed.words if appeal.appealed else ""
 
     def get_decided(self, appeal: Appeal) -> str:
-        """The decision as it is now; empty for a request."""
+        """The decision as it is now; empty for a change request."""
         return appeal.decision.words if appeal.decision else ""
 
     def get_appellant(self, appeal: Appeal) -> str:
@@ -79,7 +79,10 @@ class AppealAnswerBody(Body):
     value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
     not_applicable = Flag(default=False)
     choice = serializers.ChoiceField(
-        choices=Choice.choices, allow_blank=True, default="", help_text="The new preference on a pair."
+        choices=Choice.choices,
+        allow_blank=True,
+        default="",
+        help_text="The new preference between two answers.",
     )
     ranks = List(
         child=Whole(min_value=1, max_value=5),
@@ -91,7 +94,7 @@ class AppealAnswerBody(Body):
 
 
 class OwnAppealSerializer(serializers.Serializer[Any]):
-    """My appeal about a review of mine. ``outcome`` is empty until it is answered."""
+    """My appeal about one of my reviews. ``outcome`` is empty until somebody answers the appeal."""
 
     against = serializers.SerializerMethodField()
     reason = serializers.CharField()
@@ -101,7 +104,7 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
     answered_at = serializers.DateTimeField(allow_null=True)
 
     def get_against(self, appeal: Appeal) -> str:
-        """In words."""
+        """Description of what the appeal is against."""
         return appeal_subject_in_words(appeal)
 
 
@@ -109,7 +112,8 @@ class AppealBody(Body):
     against = Text(
         max_length=60,
         help_text=(
-            "“request” (the change request), or “decision:” and the criterion; of a comparison “decision”."
+            "“request” for the change request, “decision:” and the criterion's key for a decision; "
+            "“decision” for a comparison."
         ),
     )
     reason = Text(max_length=LONGEST_REASON)
@@ -118,7 +122,7 @@ class AppealBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Revision of the decision that was read.",
+        help_text="Revision of the decision that you appeal against.",
     )
 
 
@@ -134,7 +138,7 @@ class AppealList(DisputeView):
 
     @operation("List appeals", result=AppealSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Those that wait for an answer first."""
+        """Unanswered appeals first."""
         return self.page(appeals_of(self.campaign(campaign_id)))
 
 
@@ -142,8 +146,9 @@ class AppealList(DisputeView):
 class AppealAnswer(DisputeView):
     @operation("Answer an appeal", body=AppealAnswerBody, result=AppealSerializer)
     def post(self, campaign_id: int, appeal_id: int) -> object:
-        """The person who decided cannot answer if somebody else can. “changed” withdraws the request, or
-        revises the decision to ``value``, of a comparison to ``choice`` or ``ranks``.
+        """The person who decided can answer only if nobody else can. The outcome “changed” withdraws the
+        change request, or revises the decision: to ``value`` for a rating, to ``choice`` or ``ranks`` for a
+        comparison.
         """
         appeals = appeals_of(self.campaign(campaign_id))
         found = get_or_missing(appeals, pk=appeal_id)
@@ -163,10 +168,10 @@ class AppealAnswer(DisputeView):
 class OwnAppeals(OwnReviewView):
     @operation("List my appeals about a review", result=OwnAppealSerializer, paged=True)
     def get(self, key: UUID, slot: int) -> object:
-        """Latest first, with their answers."""
+        """Latest first, with the answers."""
         return self.page(own_appeals(self.review(key, slot), self.person))
 
     @operation("Appeal", body=AppealBody, result=OwnAppealSerializer, status=201)
     def post(self, key: UUID, slot: int) -> object:
-        """Appeals against a change request or a decision. Somebody other than its author answers."""
+        """Appeals against a change request or a decision. Somebody else than its author answers."""
         return appeal(review=self.review(key, slot), by=self.person, **self.body())

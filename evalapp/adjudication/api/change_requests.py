@@ -24,8 +24,8 @@ STATES = ("changes_requested", "resubmitted", "withdrawn")
 
 
 class ChangeRequestSerializer(serializers.Serializer[Any]):
-    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the
-    time.
+    """A request to change a review. ``state`` is changes_requested, resubmitted or withdrawn; the review
+    counts in every state.
     """
 
     id = serializers.IntegerField()
@@ -44,7 +44,7 @@ class ChangeRequestBody(Body):
 
 
 class OwnChangeRequestSerializer(serializers.Serializer[Any]):
-    """What I submitted and am asked to look at again: amend it at its assignment and slot."""
+    """A review of mine that I am asked to change: amend it at its assignment and slot."""
 
     campaign = serializers.UUIDField(source="review.campaign.key")
     assignment = serializers.UUIDField(source="review.assignment.key")
@@ -68,14 +68,14 @@ class ChangeRequestView(OpenedCampaignView):
 class ChangeRequestList(ChangeRequestView):
     @operation("List change requests", result=ChangeRequestSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Those that wait for their reviewer first."""
+        """Requests that still wait for the reviewer come first."""
         return self.page(change_requests_of(self.campaign(campaign_id)))
 
     @operation(
         "Request changes to a review", body=ChangeRequestBody, result=ChangeRequestSerializer, status=201
     )
     def post(self, campaign_id: int) -> object:
-        """Asks the reviewer to change the review. It counts as it is until they amend it. 409 after the
+        """Asks the reviewer to change the review. Until they amend it, the review counts as it is. 409 if the
         campaign is closed.
         """
         campaign = self.campaign(campaign_id)
@@ -92,7 +92,7 @@ class ChangeRequestList(ChangeRequestView):
 class ChangeRequestWithdrawal(ChangeRequestView):
     @operation("Withdraw a change request", status=204)
     def post(self, campaign_id: int, change_request_id: int) -> object:
-        """409 if the review was resubmitted or the request already withdrawn."""
+        """409 if the review was resubmitted or the request is already withdrawn."""
         change_requests = change_requests_of(self.campaign(campaign_id))
         change_request = get_or_missing(change_requests, pk=change_request_id)
         self.body()
@@ -104,7 +104,7 @@ class ChangeRequestWithdrawal(ChangeRequestView):
 class OwnChangeRequests(ApiView):
     order = ("id",)
 
-    @operation("List changes requested of my reviews", result=OwnChangeRequestSerializer, paged=True)
+    @operation("List change requests for my reviews", result=OwnChangeRequestSerializer, paged=True)
     def get(self) -> object:
-        """Those that I can still amend, oldest first."""
+        """Requests that I can still answer by amending my review, oldest first."""
         return self.page(change_requests_to(self.person))

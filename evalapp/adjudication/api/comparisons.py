@@ -25,8 +25,8 @@ class DisputedQuery(Paging):
 
 
 class DisputedComparisonSerializer(serializers.Serializer[Any]):
-    """``farthest``: of the two most different preferences, from 0 (the same) to 1 (the
-    opposite preference).
+    """``farthest`` is the distance between the two most different preferences, from 0 (the same) to 1
+    (opposite).
     """
 
     comparison = serializers.IntegerField(source="subject_id")
@@ -36,7 +36,7 @@ class DisputedComparisonSerializer(serializers.Serializer[Any]):
     is_own = serializers.SerializerMethodField()
 
     def get_preferences(self, row: Any) -> int:
-        """How many there are."""
+        """Number of preferences."""
         return len(row.apart.rows)
 
     def get_is_own(self, row: Any) -> bool:
@@ -57,12 +57,12 @@ class ComparisonAdjudicationRevisionSerializer(StatedSerializer):
 
 
 class ComparisonAdjudicationSerializer(ComparisonAdjudicationRevisionSerializer):
-    """What was decided beside the reviews. ``earlier``: what it said before, the latest first."""
+    """A decision; the reviews stay. ``earlier`` lists the previous revisions, latest first."""
 
     id = serializers.IntegerField()
     comparison = serializers.IntegerField(source="comparison_id")
     outputs = serializers.ListField(
-        child=serializers.IntegerField(), help_text="In the order of the decision."
+        child=serializers.IntegerField(), help_text="Output ids, in the order that the decision uses."
     )
     earlier = serializers.SerializerMethodField()
 
@@ -103,7 +103,7 @@ class ComparisonAdjudicationBody(Body):
     )
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
     revision = Whole(
-        default=0, help_text="Revision of the decision that it replaces; 0 for the first decision."
+        default=0, help_text="Revision of the decision that this one replaces; 0 for the first decision."
     )
 
 
@@ -115,8 +115,8 @@ class DisputedComparisonList(DisputeView):
         "List disputed comparisons", query=DisputedQuery, result=DisputedComparisonSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """Comparisons on which preferences differ, the most different first. Empty for a campaign that rates
-        answers.
+        """Comparisons on which preferences differ, most different first. Empty for a campaign in which
+        answers are rated.
         """
         campaign = self.campaign(campaign_id)
         self.own = given_by(self.person, campaign)
@@ -130,7 +130,7 @@ class DisputedComparisonList(DisputeView):
 class ComparedDetail(DisputeView):
     @operation("Read the reviews of compared answers", result=ComparedSerializer)
     def get(self, campaign_id: int, comparison_id: int) -> object:
-        """All preferences in one order, that of ``outputs``, and the decisions on them."""
+        """All preferences and decisions, in the order of ``outputs``."""
         comparison = self.comparison(campaign_id, comparison_id)
         campaign = comparison.item.campaign
         require_may_read(person=self.person, campaign=campaign, subject=comparison)
@@ -159,7 +159,7 @@ class ComparisonAdjudicationList(DisputeView):
         status=201,
     )
     def post(self, campaign_id: int) -> object:
-        """Creates a decision, or revises one (give its ``revision``). 403 for a comparison that you reviewed
+        """Creates a decision, or revises one (send its ``revision``). 403 for a comparison that you reviewed
         yourself.
         """
         campaign = self.campaign(campaign_id)

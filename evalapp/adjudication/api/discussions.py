@@ -22,7 +22,7 @@ from evalapp.reviews.words import LONGEST_MESSAGE
 
 
 class ThreadMessageSerializer(serializers.Serializer[Any]):
-    """``author``: “You”, a pseudonym, or a name where the reader may see it."""
+    """``author`` is “You”, a pseudonym, or a name if you may see names."""
 
     author = serializers.CharField(source="name")
     text = serializers.CharField(source="message.text")
@@ -34,7 +34,7 @@ class DiscussionSerializer(serializers.Serializer[Any]):
 
 
 class OwnDecisionSerializer(serializers.Serializer[Any]):
-    """What was decided about an answer that I reviewed. ``value`` null is N/A."""
+    """A decision about an answer that I reviewed. ``value`` null means N/A."""
 
     criterion = serializers.CharField(source="criterion.key")
     value = serializers.IntegerField(allow_null=True)
@@ -44,7 +44,7 @@ class OwnDecisionSerializer(serializers.Serializer[Any]):
 
 
 class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
-    """What was decided about answers that I compared, by the letters under which I saw them."""
+    """A decision about answers that I compared, in the order in which I saw them."""
 
     choice = serializers.CharField(source="preference.choice", allow_blank=True)
     ranks = serializers.ListField(
@@ -56,8 +56,8 @@ class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
 
 
 class OwnDiscussionSerializer(serializers.Serializer[Any]):
-    """What is said and decided about what I reviewed; nothing before I have. ``decisions`` are of a rating,
-    ``adjudication`` of a comparison.
+    """Messages and decisions about an output or comparison that I reviewed; empty until I submit my review.
+    Ratings have ``decisions``, comparisons an ``adjudication``.
     """
 
     messages = ThreadMessageSerializer(many=True)
@@ -115,7 +115,7 @@ class ComparisonDiscussion(DiscussionView):
 
 
 class OwnReviewView(ApiView):
-    """What is about a review of mine; before I submitted it, there is nothing here."""
+    """The output or comparison that I reviewed; MissingError until I submit my review."""
 
     def review(self, key: UUID, slot: int) -> Review:
         review_context = review_context_at(self.person, key, slot)
@@ -134,15 +134,15 @@ def _subject(review: Review) -> Subject:
 
 @route("reviews/<uuid:key>/<int:slot>/discussion/", "api_my_discussion")
 class OwnDiscussion(OwnReviewView):
-    @operation("Read the discussion of what I reviewed", result=OwnDiscussionSerializer)
+    @operation("Read the discussion of my review", result=OwnDiscussionSerializer)
     def get(self, key: UUID, slot: int) -> object:
-        """With the decisions about it; compared answers have the letters under which I saw them. 404 before I
-        reviewed it.
+        """Messages with the decisions; compared answers have the letters under which I saw them. 404 until I
+        submit my review.
         """
         return self._shown(self.review(key, slot))
 
     @operation(
-        "Write about what I reviewed",
+        "Write in the discussion of my review",
         body=ThreadMessageBody,
         result=OwnDiscussionSerializer,
         status=201,

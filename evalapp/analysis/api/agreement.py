@@ -33,9 +33,10 @@ class AgreementRowSerializer(serializers.Serializer[Any]):
 
 
 class CorrelationRowSerializer(serializers.Serializer[Any]):
-    """Spearman over all outputs, ``within_item``, and ``between`` the candidates' means (from 4 candidates
-    on); Kendall's tau-b and Pearson over all outputs; ``pairs``: the share of an item's pairs of outputs of
-    which the metric says what people say.
+    """Correlations of a metric with people. ``spearman``, ``kendall`` (tau-b) and ``pearson`` are over all
+    outputs, ``within_item`` is Spearman within items, and ``between`` is Spearman over the candidates' means
+    (from 4 candidates on). ``pairs`` is the share of pairs of outputs of one item that the metric and people
+    put in the same order.
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -48,7 +49,7 @@ class CorrelationRowSerializer(serializers.Serializer[Any]):
 
 
 class AgreementSerializer(serializers.Serializer[Any]):
-    """How far reviewers agree, and how far a metric follows them."""
+    """Agreement between reviewers, and correlation of a metric with their scores."""
 
     metric = serializers.CharField()
     agreement = AgreementRowSerializer(many=True)
@@ -62,7 +63,7 @@ class AgreementQuery(ViewQuery):
 
 
 class AgreementMeasuresSerializer(serializers.Serializer[Any]):
-    """Every measure of agreement; the signature holds the seed and how the interval was made."""
+    """All agreement coefficients; ``signature`` gives the seed and the method of each interval."""
 
     alpha = MeasureSerializer()
     kappa = MeasureSerializer()
@@ -75,7 +76,7 @@ class AgreementMeasuresSerializer(serializers.Serializer[Any]):
 
 
 class CriterionAgreementSerializer(serializers.Serializer[Any]):
-    """The whole panel on one criterion; ``kappa`` is the mean over its pairs."""
+    """Agreement of the whole panel on one criterion; ``kappa`` is the mean over its pairs of reviewers."""
 
     criterion = serializers.CharField(source="criterion.key")
     scores = serializers.IntegerField()
@@ -83,7 +84,7 @@ class CriterionAgreementSerializer(serializers.Serializer[Any]):
 
 
 class ReviewerAgreementSerializer(serializers.Serializer[Any]):
-    """One reviewer beside the others, on what they share."""
+    """Agreement of one reviewer with the others on the outputs they share."""
 
     reviewer = serializers.IntegerField(source="number", help_text="Number of the pseudonym.")
     name = serializers.CharField()
@@ -91,7 +92,7 @@ class ReviewerAgreementSerializer(serializers.Serializer[Any]):
 
 
 class PairAgreementSerializer(serializers.Serializer[Any]):
-    """Two reviewers, by their pseudonyms' numbers."""
+    """Agreement of two reviewers, identified by the numbers of their pseudonyms."""
 
     first = serializers.IntegerField()
     second = serializers.IntegerField()
@@ -101,7 +102,9 @@ class PairAgreementSerializer(serializers.Serializer[Any]):
 
 
 class ConfusionSerializer(serializers.Serializer[Any]):
-    """``counts[i][j]``: outputs that the first gave ``levels[i]`` and the second ``levels[j]``."""
+    """``counts[i][j]`` is the number of outputs that the first gave ``levels[i]`` and the second
+    ``levels[j]``.
+    """
 
     first = serializers.IntegerField()
     second = serializers.IntegerField()
@@ -111,8 +114,8 @@ class ConfusionSerializer(serializers.Serializer[Any]):
 
 
 class ConfusedLevelsSerializer(serializers.Serializer[Any]):
-    """Two neighbouring levels that reviewers are not shown to tell apart: the share of pairs of scores that
-    differ reaches what chance would give.
+    """Two neighbouring levels that reviewers do not demonstrably distinguish: the interval of the share of
+    differing pairs of scores reaches ``by_chance``.
     """
 
     lower = serializers.FloatField()
@@ -139,7 +142,7 @@ class SubgroupSerializer(serializers.Serializer[Any]):
 
 
 class ParadoxSerializer(serializers.Serializer[Any]):
-    """``higher`` less ``lower`` is above 0 overall, and below it in the ``subgroups``."""
+    """Simpson's paradox: ``higher`` minus ``lower`` is positive overall, negative in the ``subgroups``."""
 
     criterion = serializers.CharField(source="criterion.key")
     higher = serializers.IntegerField(source="higher.pk")
@@ -151,7 +154,7 @@ class ParadoxSerializer(serializers.Serializer[Any]):
     adjusted_p = serializers.FloatField(source="paradox.adjusted_p", allow_null=True)
     subgroups = SubgroupSerializer(many=True, source="paradox.telling")
     sentence = serializers.CharField()
-    view = serializers.CharField(source="query", help_text="The most certain subgroup, as a filter.")
+    view = serializers.CharField(source="query", help_text="Filter for the subgroup with the smallest p.")
 
 
 class OfCriterionQuery(ViewQuery):
@@ -218,10 +221,9 @@ class CriterionAgreementList(PanelView):
         "Read agreement by criterion", query=AgreementPage, result=CriterionAgreementSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """Only the base overlap: reviews that were added because reviewers differed are left out.
-
-        For a campaign with more than 20,000 scores all lists of agreement are the last result of
-        computations/, which also has its time.
+        """Only the base overlap counts: reviews that were added because reviewers differed are left out. For
+        a campaign with more than 20,000 scores, all lists of agreement show the last result of computations/;
+        its time is there, too.
         """
         panel = self.panel(campaign_id)
         return self.page(panel.criteria, dress=lambda chosen: [panel.overall(each) for each in chosen])
@@ -239,7 +241,7 @@ class ReviewerAgreementList(OfCriterionView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """On the outputs that they share with other reviewers; each output counts once."""
+        """Over the outputs that a reviewer shares with others; each output counts once."""
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.reviewers(criterion))
 
@@ -253,7 +255,7 @@ class PairAgreementList(OfCriterionView):
         "Read the agreement of pairs", query=OfCriterionPage, result=PairAgreementSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """Every two reviewers with a score on the criterion, on the outputs both scored."""
+        """Every pair of reviewers, over the outputs that both scored on the criterion."""
         panel, criterion = self.chosen(campaign_id)
 
         def measured(pairs: list[tuple[int, int]]) -> list[PairAgreement]:
@@ -272,7 +274,7 @@ class PairAgreementList(OfCriterionView):
 class ConfusionDetail(OfCriterionView):
     @operation("Read two reviewers' confusion table", query=ConfusionQuery, result=ConfusionSerializer)
     def get(self, campaign_id: int) -> object:
-        """Counts of each pair of levels that the two reviewers gave to the same output."""
+        """Number of outputs for each pair of levels that the two reviewers gave."""
         panel, criterion = self.chosen(campaign_id)
         asked = (str(self.query.get(name, "")) for name in ("first", "second"))
         pair = chosen_pair(panel, criterion, *asked)
@@ -297,7 +299,7 @@ class ConfusionDetail(OfCriterionView):
 class ConfusedLevelsList(OfCriterionView):
     @operation("List levels to clarify", query=OfCriterionPage, result=ConfusedLevelsSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Neighbouring levels that reviewers confuse, those with most differing pairs first."""
+        """Neighbouring levels that reviewers confuse, most differing pairs first."""
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.clarify(criterion))
 

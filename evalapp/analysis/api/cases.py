@@ -20,7 +20,7 @@ from evalapp.rubrics.models import Criterion
 
 
 class CaseMarkSerializer(serializers.Serializer[Any]):
-    """A stretch of the output that was marked, in code points of its text."""
+    """A marked span of the output, in code points of its text."""
 
     criterion = serializers.CharField(source="criterion.key")
     label = serializers.CharField()
@@ -42,7 +42,7 @@ class CaseReviewSerializer(serializers.Serializer[Any]):
     marks = CaseMarkSerializer(many=True)
 
     def get_has_change_request(self, given: CaseReview) -> bool:
-        """It waits for its reviewer, who was asked to look at it again."""
+        """The reviewer was asked to change this review and has not yet done so."""
         return given.change_request is not None
 
     def get_answers(self, given: CaseReview) -> dict[str, str]:
@@ -63,7 +63,7 @@ class CaseMetricSerializer(serializers.Serializer[Any]):
 
 
 class CaseDecisionSerializer(serializers.Serializer[Any]):
-    """What was decided where reviewers differ; it stands beside their reviews. ``value`` null is N/A."""
+    """A decision where reviewers differ; their reviews stay. ``value`` null means N/A."""
 
     criterion = serializers.CharField(source="criterion.key")
     value = serializers.IntegerField(allow_null=True)
@@ -72,7 +72,7 @@ class CaseDecisionSerializer(serializers.Serializer[Any]):
 
 class CaseOutputSerializer(serializers.Serializer[Any]):
     item_output = serializers.IntegerField(
-        source="entry.pk", help_text="What decisions and discussions name."
+        source="entry.pk", help_text="Id that decisions and discussions use."
     )
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
@@ -83,18 +83,18 @@ class CaseOutputSerializer(serializers.Serializer[Any]):
 
 
 class CaseComparisonAdjudicationSerializer(StatedSerializer):
-    """What was decided where preferences differ, in the order of the comparison's ``outputs``; it stands
-    beside them.
+    """A decision where preferences differ, in the order of the comparison's ``outputs``; the preferences
+    stay.
     """
 
     reason = serializers.CharField(source="adjudication.reason")
 
 
 class CaseComparisonSerializer(serializers.Serializer[Any]):
-    """Answers that were compared. ``adjudication`` is null where nothing was decided."""
+    """Compared answers. ``adjudication`` is null without a decision."""
 
     comparison = serializers.IntegerField(
-        source="comparison.pk", help_text="What decisions and discussions name."
+        source="comparison.pk", help_text="Id that decisions and discussions use."
     )
     outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
     reviews = GivenPreferenceSerializer(source="lines", many=True)
@@ -113,7 +113,7 @@ class CaseComparisonSerializer(serializers.Serializer[Any]):
 
 
 class CaseSerializer(serializers.Serializer[Any]):
-    """All that was said about one item."""
+    """One item with all its reviews."""
 
     item = serializers.IntegerField(source="case.item.pk")
     row_number = serializers.IntegerField(source="case.item.example.row_number")
@@ -123,7 +123,7 @@ class CaseSerializer(serializers.Serializer[Any]):
     outputs = CaseOutputSerializer(source="case.outputs", many=True)
     comparisons = CaseComparisonSerializer(
         many=True,
-        help_text="Where answers are compared: the comparisons of this item that have a preference.",
+        help_text="In campaigns that compare answers: comparisons of this item with at least one preference.",
     )
     is_reviewing = serializers.BooleanField(
         help_text="You still review this campaign blind; this page would unblind you."
@@ -131,15 +131,23 @@ class CaseSerializer(serializers.Serializer[Any]):
 
 
 class CaseQuery(Paging, ViewQuery):
-    """Every part given must hold; the ids are the comparison's."""
+    """An output must match every given parameter; ids are those of the comparison."""
 
     candidate = serializers.IntegerField(required=False, min_value=1)
     criterion = serializers.CharField(required=False, max_length=40)
-    level = serializers.IntegerField(required=False, min_value=0, help_text="A reviewer gave it.")
-    low = serializers.BooleanField(required=False, default=False, help_text="A reviewer gave a low level.")
-    na = serializers.BooleanField(required=False, default=False, help_text="A reviewer said N/A.")
+    level = serializers.IntegerField(
+        required=False, min_value=0, help_text="At least one reviewer gave this level."
+    )
+    low = serializers.BooleanField(
+        required=False, default=False, help_text="At least one reviewer gave a low level."
+    )
+    na = serializers.BooleanField(
+        required=False, default=False, help_text="At least one reviewer answered N/A."
+    )
     differ = serializers.BooleanField(
-        required=False, default=False, help_text="Reviewers gave different answers; the farthest apart first."
+        required=False,
+        default=False,
+        help_text="Reviewers gave different answers; largest differences first.",
     )
     tag = serializers.IntegerField(required=False, min_value=1)
     rule = serializers.IntegerField(required=False, min_value=1)
@@ -154,12 +162,9 @@ class CaseQuery(Paging, ViewQuery):
     gave = serializers.CharField(
         required=False,
         max_length=200,
-        help_text=(
-            "Outputs to which these reviewers gave these levels: “1:4,3:5” is 4 by Reviewer 1 and 5 by"
-            " Reviewer 3."
-        ),
+        help_text="Outputs by who gave which level: “1:4,3:5” means 4 by Reviewer 1 and 5 by Reviewer 3.",
     )
-    true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
+    true = serializers.CharField(required=False, max_length=200, help_text="The row's label.")
     predicted = serializers.CharField(
         required=False, max_length=200, help_text="The output's predicted label."
     )
@@ -169,7 +174,7 @@ class CaseQuery(Paging, ViewQuery):
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):
-    """An output that the filter picks, those to look at first on top."""
+    """An output that matches the filter; the ones most worth reading come first."""
 
     item = serializers.IntegerField(source="item_id")
     candidate = serializers.IntegerField(source="candidate.pk")
@@ -182,14 +187,17 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         source="differs.criterion.key",
         default=None,
         allow_null=True,
-        help_text="The criterion on which its reviewers differ most, in a list of where they do.",
+        help_text=(
+            "Criterion with the largest difference between reviewers; set if the list is filtered by "
+            "`differ`."
+        ),
     )
     answers = serializers.ListField(
         source="differs.numbers",
         default=None,
         allow_null=True,
         child=serializers.FloatField(),
-        help_text="Their different answers to it, lowest first.",
+        help_text="The different answers to that criterion, lowest first.",
     )
 
     def get_means(self, row: CaseRow) -> dict[str, float | None]:
@@ -207,13 +215,13 @@ class CaseList(AnalysisView):
 
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The filters are those of the results."""
+        """Takes the same filters as the results."""
         found = CaseSequence(self.view(campaign_id), self._as_url(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)
 
     def place_of(self, found: CaseSequence, after: str) -> int | None:
-        """Where the output with this key stands in the list."""
+        """Position in the list of the output with this key."""
         item_id, _, candidate_id = after.partition(".")
         is_key = item_id.isdecimal() and candidate_id.isdecimal() and len(after) <= LONGEST_NUMBER
         return found.place_of(int(item_id), int(candidate_id)) if is_key else None
@@ -222,7 +230,7 @@ class CaseList(AnalysisView):
         return f"{row.item_id}.{row.candidate.pk}"
 
     def _as_url(self) -> dict[str, str]:
-        """The filter as the pages' URLs hold it."""
+        """The filter as the pages' URLs write it."""
         given: dict[str, Any] = {
             name: value
             for name, value in self.query.items()

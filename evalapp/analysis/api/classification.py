@@ -16,13 +16,14 @@ class ClassScoreSerializer(serializers.Serializer[Any]):
     precision = serializers.FloatField()
     recall = serializers.FloatField()
     f1 = serializers.FloatField()
-    support = serializers.IntegerField(help_text="Outputs with this true label.")
-    predicted = serializers.IntegerField(help_text="Outputs with this predicted label.")
+    support = serializers.IntegerField(help_text="Number of outputs with this true label.")
+    predicted = serializers.IntegerField(help_text="Number of outputs with this predicted label.")
 
 
 class LabelsSerializer(serializers.Serializer[Any]):
-    """``matrix``: counts with the true label by row and the predicted one by column, in the order of
-    ``labels``, where null stands for unparsed outputs. ``macro`` is over the labels with a true case.
+    """``matrix`` has counts, with the true label by row and the predicted label by column, in the order of
+    ``labels``; null stands for unparsed outputs. ``macro`` averages the labels that have at least one true
+    case.
     """
 
     macro = MeasureSerializer(source="found.macro")
@@ -38,7 +39,7 @@ class LabelsSerializer(serializers.Serializer[Any]):
 
 
 class CandidateLabelsSerializer(LabelsSerializer):
-    """The predicted labels of one candidate against the true ones."""
+    """Predicted labels of one candidate against the true labels."""
 
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
@@ -52,7 +53,7 @@ class ClassificationQuery(Paging):
 class ClassificationList(AnalysisView):
     @operation("Read F1 of labels", query=ClassificationQuery, result=CandidateLabelsSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """By candidate, with the confusion matrix; empty where the dataset has no label parser."""
+        """One entry per candidate, with its confusion matrix; empty if the dataset has no label parser."""
         return self.page(classification_of(load_scores(self.campaign(campaign_id))))
 
     def key_of(self, row: CandidateLabels) -> str:

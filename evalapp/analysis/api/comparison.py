@@ -32,25 +32,27 @@ VERDICTS = ("better", "worse", "undecided", "untested")
 
 
 class DesignSerializer(serializers.Serializer[Any]):
-    """What the numbers rest on."""
+    """The data behind the numbers."""
 
     items = serializers.IntegerField()
     reviewers = serializers.IntegerField()
     reviews = serializers.IntegerField()
     assignments_submitted = serializers.IntegerField(
-        allow_null=True, help_text="null for a large campaign of which nothing is computed yet"
+        allow_null=True, help_text="null for a large campaign without any computed result"
     )
     assignments_total = serializers.IntegerField()
     is_simulated = serializers.BooleanField()
     is_mixed = serializers.BooleanField()
     groups = serializers.IntegerField(
-        help_text="Groups of items that are independent of one another; without a group field, the items."
+        help_text="Number of independent groups of items; without a group field each item is its own group."
     )
     population = serializers.ChoiceField(
-        choices=ResultsApplyTo.choices, help_text="Whose scores the means and differences are about."
+        choices=ResultsApplyTo.choices, help_text="Population that the means and differences describe."
     )
     names_are_positions = serializers.BooleanField(
-        help_text="Reviewer names are positions that different people filled: intervals rest on items alone."
+        help_text=(
+            "Each reviewer name is a position that different people filled, so intervals use the items alone."
+        )
     )
 
 
@@ -60,7 +62,9 @@ class ImportedRecordsSerializer(serializers.Serializer[Any]):
 
 
 class HumanCellSerializer(serializers.Serializer[Any]):
-    """One criterion of one candidate. Yes/no: ``mean`` is the share of items most reviewers said yes to."""
+    """One criterion of one candidate. For yes/no, ``mean`` is the share of items that most reviewers answered
+    yes.
+    """
 
     criterion = serializers.CharField(source="criterion.key")
     mean = MeasureSerializer()
@@ -88,7 +92,9 @@ class TagCountSerializer(serializers.Serializer[Any]):
 
 
 class CandidateRowSerializer(serializers.Serializer[Any]):
-    """``candidate`` is the id that filters cases; ``metrics`` and ``corpus`` go by the metric's name."""
+    """``candidate`` is the id for filtering cases; the keys of ``metrics`` and ``corpus`` are names of
+    metrics.
+    """
 
     candidate = serializers.IntegerField(source="candidate.pk")
     model_version = serializers.IntegerField(source="candidate.model_version_id")
@@ -107,20 +113,20 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """Tokens and seconds of an answer, and what 1,000 answers cost in ``currency`` at the
-    price that is set.
-    """
+    """Tokens and seconds per answer, and the cost of 1,000 answers in ``currency`` at the set price."""
 
     candidate = serializers.IntegerField(source="candidate.pk")
     prompt_tokens = MeasureSerializer()
     completion_tokens = MeasureSerializer()
-    seconds = MeasureSerializer(help_text="For answers generated here: their share of the batch's time.")
+    seconds = MeasureSerializer(
+        help_text="For answers generated here: the answer's share of the batch's time."
+    )
     cost_per_thousand = MeasureSerializer(source="cost")
     currency = serializers.CharField(allow_blank=True)
 
 
 class ContradictionSerializer(serializers.Serializer[Any]):
-    """The metric puts one candidate first, and people significantly prefer another on ``criterion``."""
+    """A metric prefers one candidate, but people significantly prefer another on ``criterion``."""
 
     metric = serializers.CharField(source="metric.name")
     metric_first = serializers.IntegerField(source="metric_first.candidate.pk")
@@ -131,13 +137,13 @@ class ContradictionSerializer(serializers.Serializer[Any]):
 
 
 class CandidateRankSerializer(RankSerializer):
-    """By the total, for the population of the results."""
+    """Ranks by the weighted total, for the population of the results."""
 
     candidate = serializers.IntegerField()
 
 
 class ComparisonSerializer(serializers.Serializer[Any]):
-    """Every number with its interval, what it rests on, or why there is none."""
+    """Each number has its interval, its sample size and method, or the reason why it is missing."""
 
     campaign = serializers.IntegerField()
     reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES)
@@ -149,14 +155,14 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     design = DesignSerializer()
     records = ImportedRecordsSerializer(
         allow_null=True,
-        help_text="Of the imported file; null where the reviews were given here.",
+        help_text="Records of the imported file; null if the reviews were given in this system.",
     )
-    rubric_version = serializers.IntegerField(help_text="Id of the version.")
+    rubric_version = serializers.IntegerField(help_text="Id of the rubric version.")
     coverage = CoverageSerializer(
         allow_null=True,
         help_text=(
-            "How much of the campaign the filter keeps; null without a filter. A filtered view is"
-            " exploratory."
+            "Items and reviews that the filter keeps; null without a filter. Filtered results are "
+            "exploratory."
         ),
     )
     candidates = CandidateRowSerializer(many=True)
@@ -164,13 +170,13 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
     freshness = FreshnessSerializer(
-        allow_null=True, help_text="Null where everything was computed for this answer."
+        allow_null=True, help_text="Null if everything was computed for this request."
     )
 
 
 class RecordSerializer(serializers.Serializer[Any]):
-    """Pairs of one reviewer's two scores of one item, counted; shares are means over items. Won: rated
-    better, which is lower on a scale where lower is better, and in the share of answers that are not wanted.
+    """Counts pairs of scores that one reviewer gave to the same item; shares are means over items. “Won”
+    means rated better, which is lower where lower is better, as in the share of unwanted answers.
     """
 
     won = serializers.IntegerField()
@@ -182,10 +188,10 @@ class RecordSerializer(serializers.Serializer[Any]):
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    """A candidate less the reference on one criterion; ``adjusted_p`` is Holm's over the table.
+    """The candidate minus the reference on one criterion; ``adjusted_p`` is Holm-adjusted over the table.
 
-    With ``is_total`` it is of the weighted total, on 1–5; of a criterion without a mean, of the share of its
-    counted answers.
+    If ``is_total`` is true, the difference is of the weighted total (1–5); for a criterion without a mean, of
+    the share of its counted answers.
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -195,15 +201,15 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     p = MeasureSerializer(source="difference.p")
     verdict = serializers.ChoiceField(
         choices=VERDICTS,
-        help_text="Of the candidate: after Holm's adjustment, at 5%.",
+        help_text="Verdict on the candidate at 5%, after Holm's adjustment.",
     )
-    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict rests on.")
+    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict uses.")
     other_difference = MeasureSerializer(
-        source="difference.other_difference", help_text="The same about the other population."
+        source="difference.other_difference", help_text="The same difference for the other population."
     )
     p_permutation = MeasureSerializer(source="difference.p_permutation")
     win_rate = MeasureSerializer(
-        help_text="Of the candidate; ties count half, and lower wins where lower is better."
+        help_text="Win rate of the candidate: ties count half, the lower score wins where lower is better."
     )
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
@@ -211,8 +217,8 @@ class DifferenceSerializer(serializers.Serializer[Any]):
 
 
 class SubgroupDifferenceSerializer(serializers.Serializer[Any]):
-    """A candidate less the reference on the items whose metadata ``field`` has this ``value``.
-    ``adjusted_p`` is Holm's over all subgroups of the candidate.
+    """The candidate minus the reference on the items whose metadata ``field`` has this ``value``.
+    ``adjusted_p`` is Holm-adjusted over all subgroups of the candidate.
     """
 
     field = serializers.CharField()
@@ -221,7 +227,7 @@ class SubgroupDifferenceSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="pair.challenger.candidate.pk")
     difference = MeasureSerializer(source="pair.difference.difference")
     adjusted = MeasureSerializer(
-        source="pair.adjusted", help_text="The difference with the interval that the verdict rests on."
+        source="pair.adjusted", help_text="The difference with the interval that the verdict uses."
     )
     p = MeasureSerializer(source="pair.difference.p")
     adjusted_p = serializers.FloatField(source="pair.adjusted_p", allow_null=True)
@@ -229,14 +235,14 @@ class SubgroupDifferenceSerializer(serializers.Serializer[Any]):
 
 
 class LargestLossSerializer(serializers.Serializer[Any]):
-    pair = serializers.CharField(help_text="`counterfactual.pair` of its rows.")
+    pair = serializers.CharField(help_text="`counterfactual.pair` in the metadata of its rows.")
     difference = serializers.FloatField()
 
 
 class CounterfactualDifferenceSerializer(serializers.Serializer[Any]):
-    """A candidate's scores of the variants less those of their originals, over the pairs. ``adjusted_p`` is
-    Holm's over all variants and criteria of the candidate. ``perturbation`` and ``value`` are those of the
-    rows' metadata.
+    """A candidate's scores on the variants minus its scores on the originals, over the pairs. ``adjusted_p``
+    is Holm-adjusted over all variants and criteria of the candidate. ``perturbation`` and ``value`` come from
+    the rows' metadata.
     """
 
     perturbation = serializers.CharField()
@@ -245,15 +251,15 @@ class CounterfactualDifferenceSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="pair.challenger.candidate.pk")
     difference = MeasureSerializer(source="pair.difference.difference")
     adjusted = MeasureSerializer(
-        source="pair.adjusted", help_text="The difference with the interval that the verdict rests on."
+        source="pair.adjusted", help_text="The difference with the interval that the verdict uses."
     )
     p = MeasureSerializer(source="pair.difference.p")
     adjusted_p = serializers.FloatField(source="pair.adjusted_p", allow_null=True)
     verdict = serializers.ChoiceField(
-        choices=VERDICTS, source="pair.verdict", help_text="Of the variants' answers."
+        choices=VERDICTS, source="pair.verdict", help_text="Verdict on the answers to the variants."
     )
     largest_loss = LargestLossSerializer(
-        allow_null=True, help_text="The pair whose variant lost most; null where none did."
+        allow_null=True, help_text="The pair whose variant lost most against its original; null if none lost."
     )
 
 
@@ -262,7 +268,7 @@ class ComparisonQuery(ViewQuery):
         choices=SCORE_SOURCES,
         required=False,
         default="original",
-        help_text="“adjudicated”: adjudicated scores replace the scores that reviewers differ on.",
+        help_text="“adjudicated” replaces scores on which reviewers differ by adjudicated scores.",
     )
 
 
@@ -271,7 +277,7 @@ class DifferenceQuery(Paging, ViewQuery):
         min_value=1,
         max_value=2**63 - 1,
         required=False,
-        help_text="Candidate that the others are compared with; default: the campaign's first.",
+        help_text="Id of the reference candidate; default: the campaign's first candidate.",
     )
 
 
@@ -279,10 +285,10 @@ class DifferenceQuery(Paging, ViewQuery):
 class ComparisonDetail(AnalysisView):
     @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
-        """Human means per criterion with 95% intervals, beside the metrics; about whom says `design`.
+        """Human means by criterion with 95% intervals, beside the metrics; ``design`` names the population.
 
-        For a campaign with more than 20,000 scores the counts are current, and everything else is as of
-        ``freshness``; a filtered view needs compute/ first, and its counts are as of then, too.
+        For a campaign with more than 20,000 scores, counts are current and all other numbers are as of
+        ``freshness``. A filtered view needs compute/ first; its counts are as of that computation, too.
         """
         found = self.comparison(campaign_id, self.query["score_source"])
         campaign, figures = found.campaign, found.figures
@@ -310,7 +316,7 @@ def _ranked(ranks: Mapping[int, Rank]) -> list[dict[str, int]]:
 
 class AgainstReferenceView(AnalysisView):
     def reference(self, comparison: Comparison) -> CandidateRow:
-        """The candidate that the others are compared with. Raises MissingError where there is none such."""
+        """The reference candidate. Raises MissingError if the campaign has no such candidate."""
         against = self.query.get("against")
         for row in comparison.rows:
             if against in (None, row.candidate.pk):
@@ -322,9 +328,7 @@ class AgainstReferenceView(AnalysisView):
 class DifferenceList(AgainstReferenceView):
     @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Every other candidate minus ``against``, paired by item and reviewer, with wins, ties and
-        losses.
-        """
+        """Each other candidate minus ``against``, paired by item and reviewer, with wins, ties and losses."""
         found = self.comparison(campaign_id)
         return self.page(found.chosen(reference=self.reference(found.comparison)).pairs)
 
@@ -342,8 +346,8 @@ class SubgroupList(AgainstReferenceView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Every other candidate minus ``against`` inside the values of each metadata field, the worst first;
-        values with fewer than 10 items are left out.
+        """Every other candidate minus ``against`` for each value of each metadata field, worst first; values
+        with fewer than 10 items are left out.
         """
         found = self.comparison(campaign_id)
         return self.page(found.chosen(reference=self.reference(found.comparison)).subgroups)
@@ -366,8 +370,8 @@ class CounterfactualDifferences(AnalysisView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Every candidate on every criterion, variant less original, the worst first; variants with fewer
-        than 10 pairs are left out.
+        """Variant minus original for every candidate and criterion, worst first; variants with fewer than 10
+        pairs are left out.
         """
         return self.page(self.comparison(campaign_id).figures.counterfactuals.differences)
 

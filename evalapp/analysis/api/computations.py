@@ -17,7 +17,7 @@ from evalapp.jobs.api import JobSerializer
 
 
 class ComputedAnalysisSerializer(FreshnessSerializer):
-    """A stored analysis by what it is of, as computations/ is asked for it."""
+    """Names a stored analysis, as in a request to computations/."""
 
     kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="request.kind")
     reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, source="request.reviewer_type")
@@ -34,7 +34,7 @@ class ComputeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as in the URL of the results: split=test&reviewers=2. Empty: no filter.",
+        help_text="A filter as in the URL of the results, such as split=test&reviewers=2. Empty: no filter.",
     )
 
 
@@ -47,7 +47,7 @@ class AnalysisCompute(AnalysisView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Every stored or running analysis, with its time and the number of changes since."""
+        """Every stored or running analysis, with its time and the number of changes since then."""
         return self.page(stored_freshness(self.campaign(campaign_id)))
 
     def key_of(self, row: Freshness) -> str:
@@ -55,7 +55,7 @@ class AnalysisCompute(AnalysisView):
 
     @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Starts a job, or returns the one that computes the same already. The result is then in the
+        """Starts a job, or returns the job that already computes the same analysis. Read the result in the
         analysis.
         """
         campaign, given = self.campaign(campaign_id), self.body()

@@ -25,8 +25,8 @@ from evalapp.metrics.registry import HEADLINE_METRIC
 
 
 class AdjustedScoreSerializer(serializers.Serializer[Any]):
-    """A score as if every reviewer had scored all; ``error`` is its standard error, ``raw`` the mean as
-    given.
+    """Estimated score if every reviewer had scored every answer; ``error`` is the standard error, ``raw`` the
+    plain mean.
     """
 
     score = MeasureSerializer()
@@ -35,7 +35,7 @@ class AdjustedScoreSerializer(serializers.Serializer[Any]):
 
 
 class AdjustedCandidateSerializer(serializers.Serializer[Any]):
-    """``total`` is on 1–5; ``scores`` go by criterion, each on its own scale."""
+    """``total`` is on a scale of 1–5; ``scores`` are by criterion, each on its own scale."""
 
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
@@ -48,12 +48,12 @@ class AdjustedCandidateSerializer(serializers.Serializer[Any]):
 
 
 class ReviewerSeveritySerializer(serializers.Serializer[Any]):
-    """``points`` below the panel's mean reviewer on 1–5, less than 0 for the lenient; ``by_criterion`` in
-    points of the criterion's own scale.
+    """``points`` below the average reviewer of the panel on a scale of 1–5, negative for lenient reviewers;
+    ``by_criterion`` uses each criterion's own scale.
     """
 
-    reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
-    number = serializers.IntegerField(help_text="Number of the pseudonym, by which cases are filtered.")
+    reviewer = serializers.CharField(source="name", help_text="Reviewer's name as on the pages.")
+    number = serializers.IntegerField(help_text="Number of the pseudonym, for filtering cases.")
     points = MeasureSerializer(source="severity.points")
     error = serializers.FloatField(source="severity.error", allow_null=True, help_text="Standard error.")
     infit = serializers.FloatField(source="severity.infit", allow_null=True)
@@ -70,16 +70,16 @@ class ReviewerSeveritySerializer(serializers.Serializer[Any]):
 class SeveritySerializer(serializers.Serializer[Any]):
     """Scores on scale criteria, fitted together by a many-facet ordinal model.
 
-    More than one group of reviewers or of candidates: no common item links them, and what would compare
-    them is undefined.
+    If there is more than one group of reviewers or candidates, no common item links the groups, and
+    comparisons between groups are undefined.
     """
 
     ratings = serializers.IntegerField()
-    reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
+    reason = serializers.CharField(help_text="Why no model was fitted; empty if one was.")
     note = serializers.CharField()
-    unscored = serializers.SerializerMethodField(help_text="Scales without scores: left out.")
+    unscored = serializers.SerializerMethodField(help_text="Scales without scores; they are left out.")
     unvaried = serializers.SerializerMethodField(
-        help_text="Scales on which every score is the same: undefined, and not in totals."
+        help_text="Scales on which all scores are the same: they have no estimate and are not in the totals."
     )
     is_connected = serializers.BooleanField()
     reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
@@ -87,12 +87,12 @@ class SeveritySerializer(serializers.Serializer[Any]):
     candidates = AdjustedCandidateSerializer(many=True)
     reviewers = ReviewerSeveritySerializer(many=True)
     freshness = FreshnessSerializer(
-        allow_null=True, help_text="Null where the model was fitted for this answer."
+        allow_null=True, help_text="Null if the model was fitted for this request."
     )
     coverage = CoverageSerializer(
         allow_null=True,
         help_text=(
-            "How much of the campaign the filter keeps, once the model is fitted; null without a filter."
+            "Items and reviews that the filter keeps, once the model is fitted; null without a filter."
         ),
     )
 
@@ -104,8 +104,8 @@ class SeveritySerializer(serializers.Serializer[Any]):
 
 
 class AgainstBestSerializer(serializers.Serializer[Any]):
-    """Two-sided p that the metric follows people as well as the best one: over outputs (PERM-BOTH, after
-    Holm's adjustment), and over the candidates' means (Williams' t); null where it is undefined.
+    """Two-sided p-values for this metric against the best one: over outputs (PERM-BOTH, Holm-adjusted) and
+    over the candidates' means (Williams' t); null if undefined.
     """
 
     outputs = serializers.FloatField(allow_null=True)
@@ -113,8 +113,8 @@ class AgainstBestSerializer(serializers.Serializer[Any]):
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
-    """``correlation`` is Spearman's, turned where less of the metric is better, so above 0 is
-    the right way.
+    """``correlation`` is Spearman's; its sign is reversed for metrics where lower is better, so positive
+    always means agreement with people.
     """
 
     metric = serializers.CharField(source="metric.name")
@@ -124,27 +124,28 @@ class MetricTrustSerializer(serializers.Serializer[Any]):
     inside = MeasureSerializer(
         allow_null=True,
         help_text=(
-            "The correlation within candidates: both sides less their candidate's mean. Null with one"
-            " candidate."
+            "Correlation within candidates: each side minus its candidate's mean. Null with one candidate."
         ),
     )
     against_best = AgainstBestSerializer(
-        allow_null=True, help_text="Null for the best metric and where there is no other."
+        allow_null=True, help_text="Null for the best metric, and if it is the only one."
     )
 
 
 class CriterionTrustSerializer(serializers.Serializer[Any]):
-    """``ceiling``: the highest correlation to be expected of any metric; the most trusted metric first."""
+    """``ceiling`` is the highest correlation that any metric can be expected to reach. Most trusted metric
+    first.
+    """
 
     criterion = serializers.CharField(source="criterion.key")
-    sentence = serializers.CharField(help_text="What to do on this criterion.")
+    sentence = serializers.CharField(help_text="Recommendation for this criterion.")
     ceiling = MeasureSerializer()
     metrics = MetricTrustSerializer(many=True)
 
 
 class PredictionPoweredMeanSerializer(serializers.Serializer[Any]):
-    """``mean`` with the metric beside the ``classical`` one of the same reviews; ``gain``: how many times as
-    many reviewed items the classical interval would need, at most ``most``.
+    """``mean`` uses the metric, ``classical`` only the reviews. ``gain`` is how many times as many reviewed
+    items the classical interval would need; it is at most ``most``.
     """
 
     candidate = serializers.IntegerField(source="candidate.pk")
@@ -183,10 +184,9 @@ class SeverityDetail(AnalysisView):
 
     @operation("Read scores adjusted for severity", query=ViewQuery, result=SeveritySerializer)
     def get(self, campaign_id: int) -> object:
-        """Candidate scores as if every reviewer had scored all answers, and the severity of each reviewer.
-
-        Where no model can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
-        fitted by a job; ``freshness`` has its time.
+        """Candidate scores as if every reviewer had scored all answers, and each reviewer's severity. If no
+        model can be fitted, the lists are empty and ``reason`` says why. With more than 3,000 scores a job
+        fits the model; ``freshness`` has its time.
         """
         view = self.view(campaign_id)
         self.criterion_keys = dict(view.campaign.rubric_version.criteria.values_list("pk", "key"))
@@ -214,9 +214,8 @@ class MetricTrustList(MetricsView):
         "Read which metric to trust", query=MetricTrustQuery, result=CriterionTrustSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """By criterion, the most trusted metric first: Spearman with people over all outputs, in words.
-
-        For more than 500 outputs it is the last result of computations/.
+        """By criterion, most trusted metric first, with the Spearman correlation over all outputs and a
+        sentence. For more than 500 outputs it is the last result of computations/.
         """
         return self.page(_computed(self.metrics_result(campaign_id).trust))
 
@@ -233,10 +232,9 @@ class PredictionPoweredList(MetricsView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Each candidate's mean on each scale from its reviews, without and with the metric of all outputs.
-
-        In a filtered view only the view's outputs count. For a campaign with more than 20,000 scores it is
-        the last result of computations/.
+        """Each candidate's mean on each scale, from its reviews alone and with the metric of all outputs. A
+        filtered view uses only its own outputs. For a campaign with more than 20,000 scores it is the last
+        result of computations/.
         """
         shown = self.metrics_result(campaign_id)
         _computed(shown.metrics if shown.is_computed else None)

@@ -19,7 +19,7 @@ from evalapp.core.http import get_or_missing
 
 
 class FinderQuery(ViewQuery):
-    """A metric's condition and a criterion's, as the page of the finder has them in its URL."""
+    """A condition on a metric and one on a criterion, as in the URL of the finder's page."""
 
     find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
     find_is = serializers.ChoiceField(
@@ -29,19 +29,21 @@ class FinderQuery(ViewQuery):
         help_text="Its highest or lowest 10%, or a value.",
     )
     find_value = serializers.FloatField(required=False)
-    criterion = serializers.CharField(required=False, max_length=40, help_text="The key of a scale; needed.")
+    criterion = serializers.CharField(required=False, max_length=40, help_text="Key of a scale; required.")
     score_is = serializers.ChoiceField(
         choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
     )
     score = serializers.FloatField(
-        required=False, help_text="A score that at least two reviewers gave, or a more extreme one; needed."
+        required=False, help_text="Required. A score that at least two reviewers gave, or a more extreme one."
     )
     candidate = serializers.IntegerField(required=False, min_value=1)
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
 
 
 class FinderResultSerializer(serializers.Serializer[Any]):
-    """``expected`` by chance: by_metric × by_people / outputs. ``reason``: why nothing can be found."""
+    """``expected`` is the number expected by chance: by_metric × by_people / outputs. ``reason`` says why
+    nothing can be found.
+    """
 
     words = serializers.CharField()
     count = serializers.IntegerField()
@@ -51,7 +53,7 @@ class FinderResultSerializer(serializers.Serializer[Any]):
     by_people = serializers.IntegerField()
     reason = serializers.CharField()
     coverage = CoverageSerializer(
-        allow_null=True, help_text="How much of the campaign the filter keeps; null without a filter."
+        allow_null=True, help_text="Items and reviews that the filter keeps; null without a filter."
     )
     cases = serializers.SerializerMethodField()
 
@@ -84,7 +86,7 @@ class FinderDetail(AnalysisView):
         "Create a campaign over the cases found", query=FinderQuery, result=CampaignSerializer, status=201
     )
     def post(self, campaign_id: int) -> object:
-        """Creates a draft that is marked as picked: its items are in no candidate's mean."""
+        """Creates a draft whose items are marked as picked, so they are in no candidate's mean."""
         view = self.view(campaign_id)
         cases = CaseList(view, {}, reviewer_type=self.reviewer_type())
         wanted, _ = self._wanted(cases.scores)
@@ -98,7 +100,7 @@ class FinderDetail(AnalysisView):
         if missing := [name for name in ("find", "criterion", "score") if name not in given]:
             raise InvalidError(
                 f"The URL lacks {', '.join(missing)}.",
-                fields={name: ["This parameter is needed."] for name in missing},
+                fields={name: ["This parameter is required."] for name in missing},
             )
         url = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
         wanted = finder_from(scores, url)

@@ -17,7 +17,7 @@ from evalapp.stats.planning import PARTS
 
 
 class SpreadSerializer(serializers.Serializer[Any]):
-    """Standard deviations between items, between reviewers, of the rest, and between groups of items."""
+    """Standard deviations between items, between reviewers, residual, and between groups of items."""
 
     item = serializers.FloatField()
     reviewer = serializers.FloatField()
@@ -27,12 +27,12 @@ class SpreadSerializer(serializers.Serializer[Any]):
 
 class VarianceSerializer(serializers.Serializer[Any]):
     spread = SpreadSerializer(allow_null=True)
-    reason = serializers.CharField(help_text="Why it is not known; empty where it is.")
+    reason = serializers.CharField(help_text="Why the variance is unknown; empty if it is known.")
     note = serializers.CharField()
 
 
 class CriterionVarianceSerializer(serializers.Serializer[Any]):
-    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is."""
+    """``scores`` are for planning a minimum mean, paired ``differences`` for planning a difference."""
 
     criterion = serializers.CharField(source="criterion.key")
     scores = VarianceSerializer()
@@ -42,16 +42,16 @@ class CriterionVarianceSerializer(serializers.Serializer[Any]):
 class PlannedDesignSerializer(serializers.Serializer[Any]):
     items = serializers.IntegerField()
     reviewers = serializers.IntegerField()
-    overlap = serializers.IntegerField(source="each", help_text="Reviewers of each item.")
+    overlap = serializers.IntegerField(source="each", help_text="Number of reviewers of each item.")
     groups = serializers.IntegerField(
-        allow_null=True, help_text="Of rows that the items come from; null where each item is by itself."
+        allow_null=True, help_text="Number of groups of rows; null if each item is independent."
     )
     population = serializers.ChoiceField(choices=ResultsApplyTo.choices)
 
 
 class DetectableSerializer(serializers.Serializer[Any]):
-    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor by a gate's bound
-    (one-sided 5%) that the campaign finds with 80% power.
+    """What the campaign detects with 80% power: the smallest true ``difference`` (two-sided 5%), and the
+    smallest ``distance`` from a minimum by a gate's bound (one-sided 5%).
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -60,8 +60,8 @@ class DetectableSerializer(serializers.Serializer[Any]):
 
 
 class StatisticalPowerSerializer(serializers.Serializer[Any]):
-    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the
-    items that the variances are from; null where they are from all.
+    """``design`` is the campaign's design when all reviews are in; null with fewer than two items. ``sample``
+    describes the items behind the variances; null if all items were used.
     """
 
     design = PlannedDesignSerializer(allow_null=True)
@@ -87,7 +87,10 @@ class AimBody(Body):
         help_text="The champion's mean, for a margin; default: the mean of the campaign's first candidate.",
     )
     item = Number(
-        required=False, default=None, allow_null=True, help_text="Replaces the campaign's own variance."
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Standard deviation between items; default: estimated from the campaign.",
     )
     reviewer = Number(required=False, default=None, allow_null=True)
     rest = Number(required=False, default=None, allow_null=True)
@@ -97,19 +100,27 @@ class AimBody(Body):
 class PlanBody(Body):
     items = Whole()
     reviewers = Whole()
-    overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
+    overlap = Whole(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="If omitted, every reviewer reviews each item.",
+    )
     groups = Whole(
         required=False,
         default=None,
         allow_null=True,
-        help_text="Documents, clients or conversations that items come from; each item by itself without it.",
+        help_text=(
+            "Number of documents, clients or conversations that the items come from; if omitted, each "
+            "item is independent."
+        ),
     )
     population = serializers.ChoiceField(
         choices=ResultsApplyTo.choices,
         required=False,
         default=None,
         allow_null=True,
-        help_text="Whose scores the results are about; default: the project's.",
+        help_text="Population that the results describe; default: the project's.",
     )
     level = Number(
         required=False, default=0.05, help_text="Chance of a false release for each criterion, one-sided."
@@ -124,7 +135,9 @@ class PlannedAimSerializer(serializers.Serializer[Any]):
 
 
 class PlanSerializer(serializers.Serializer[Any]):
-    """``joint``: the chance that every aim passes; ``items`` for 80% of it with these reviewers."""
+    """``joint`` is the chance that every aim passes; ``items`` is the number of items that makes it 80% with
+    these reviewers.
+    """
 
     aims = PlannedAimSerializer(many=True)
     joint = MeasureSerializer()
@@ -135,8 +148,8 @@ class PlanSerializer(serializers.Serializer[Any]):
 class CampaignPlan(AnalysisView):
     @operation("Read a campaign's statistical power", result=StatisticalPowerSerializer)
     def get(self, campaign_id: int) -> object:
-        """Its variances by criterion, and the smallest difference that its design finds with 80% power. For a
-        campaign with more than 20,000 scores the variances are those of a ``sample`` of its items.
+        """Variances by criterion, and the smallest difference that the design detects with 80% power. For a
+        campaign with more than 20,000 scores the variances come from a ``sample`` of its items.
         """
         campaign = self.campaign(campaign_id)
         scores, sample = sampled_scores(campaign)
@@ -151,7 +164,7 @@ class CampaignPlan(AnalysisView):
 
     @operation("Plan a design", body=PlanBody, result=PlanSerializer)
     def post(self, campaign_id: int) -> object:
-        """The power of each aim and of all together; nothing is stored."""
+        """The power of each aim, and of all aims together; nothing is stored."""
         campaign = self.campaign(campaign_id)
         scores = sampled_scores(campaign).scores
         given = self.body()

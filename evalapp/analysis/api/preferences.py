@@ -21,8 +21,8 @@ class PreferenceQuery(Paging, ReviewerTypeQuery):
 
 
 class GivenPreferenceSerializer(serializers.Serializer[Any]):
-    """``shown`` are the campaign's candidates as they stood on the screen, A first; ``reviewer`` is a
-    pseudonym's number.
+    """``shown`` lists the campaign's candidates in the order on the screen, A first; ``reviewer`` is the
+    number of a pseudonym.
     """
 
     id = serializers.IntegerField(source="review.pk")
@@ -48,14 +48,12 @@ class PairResultsQuery(ReviewerTypeQuery):
         choices=SCORE_SOURCES,
         required=False,
         default="original",
-        help_text="“adjudicated”: adjudicated preferences replace those that differ.",
+        help_text="“adjudicated” replaces preferences that differ by adjudicated preferences.",
     )
 
 
 class DifferingPreferencesSerializer(serializers.Serializer[Any]):
-    """``farthest`` and ``mean``: distances of two preferences, from 0 (the same) to 1 (the opposite
-    preference).
-    """
+    """``farthest`` and ``mean`` are distances between two preferences, from 0 (the same) to 1 (opposite)."""
 
     comparison = serializers.IntegerField(source="apart.comparison_id")
     farthest = serializers.FloatField(source="apart.farthest")
@@ -64,7 +62,7 @@ class DifferingPreferencesSerializer(serializers.Serializer[Any]):
 
 
 class PairSerializer(serializers.Serializer[Any]):
-    """``share``: of wins of ``first``, a tie counting half, "both bad" left out."""
+    """``share`` is the share of wins of ``first``; ties count half, "both bad" is left out."""
 
     first = serializers.IntegerField(source="first.pk")
     second = serializers.IntegerField(source="second.pk")
@@ -79,15 +77,19 @@ class PairSerializer(serializers.Serializer[Any]):
 class StrengthSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
-    strength = MeasureSerializer(help_text="Bradley–Terry, natural logarithm; 0 is an average candidate.")
-    rank = RankSerializer(allow_null=True, help_text="By strength; null with fewer than three candidates.")
+    strength = MeasureSerializer(
+        help_text="Bradley–Terry strength, natural logarithm; 0 is an average candidate."
+    )
+    rank = RankSerializer(
+        allow_null=True, help_text="Rank by strength; null with fewer than three candidates."
+    )
     mean_rank = MeasureSerializer(allow_null=True)
-    best = serializers.IntegerField(help_text="How often it was put first alone.")
+    best = serializers.IntegerField(help_text="How often it alone was ranked first.")
 
 
 class PairResultsSerializer(serializers.Serializer[Any]):
-    """``first_side``: of the preferences for one of two answers, the share for the one that stood first.
-    ``is_reviewing``: I still review here blind, and should not look.
+    """``first_side`` is the share of preferences that chose the answer shown first. ``is_reviewing``: you
+    still review this campaign blind; its results would unblind you.
     """
 
     campaign = serializers.IntegerField()
@@ -102,10 +104,12 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     strengths = StrengthSerializer(many=True)
     first_side = MeasureSerializer()
     alpha = MeasureSerializer(
-        help_text="Krippendorff's alpha of preferences counted in both orientations; n counts items."
+        help_text="Krippendorff's alpha of preferences, each counted in both orientations; n counts items."
     )
     agreement = MeasureSerializer(
-        help_text=("Share of all pairs of preferences on the same two answers that agree; n counts items.")
+        help_text=(
+            "Share of agreeing pairs among all pairs of preferences on the same two answers; n counts items."
+        )
     )
     adjudicated = serializers.IntegerField(
         help_text=(
@@ -128,7 +132,7 @@ class PairResultsDetail(PairsView):
     @operation("Read the pairwise results", query=PairResultsQuery, result=PairResultsSerializer)
     def get(self, campaign_id: int) -> object:
         """For a campaign that compares answers: win rates, strengths and the position effect. Empty for a
-        campaign that rates answers.
+        campaign in which answers are rated.
         """
         preferences = self.preferences(campaign_id)
         results = pair_results(preferences, score_source=ScoreSource(self.query["score_source"]))
@@ -158,7 +162,7 @@ class PreferenceList(PairsView):
         "List a campaign's preferences", query=PreferenceQuery, result=GivenPreferenceSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """In the order of submission; reviewers are pseudonyms."""
+        """In order of submission; reviewers are pseudonyms."""
         preferences = self.preferences(campaign_id)
         return self.page(preferences.rows, dress=lambda rows: as_lines(preferences, rows))
 
@@ -177,8 +181,8 @@ class DifferingPreferencesList(PairsView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Comparisons with different preferences, the most different first. Empty for a campaign that rates
-        answers.
+        """Comparisons on which preferences differ, most different first. Empty for a campaign in which
+        answers are rated.
         """
         preferences = self.preferences(campaign_id)
         return self.page(

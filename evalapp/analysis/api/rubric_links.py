@@ -31,8 +31,8 @@ class LevelReadingSerializer(serializers.Serializer[Any]):
 
 
 class CriterionLinkSerializer(serializers.Serializer[Any]):
-    """Later less earlier, on 1 to 5, by the same reviewer on the same output. ``equal``: how many of the
-    ``pairs`` answers are the same level; null where the ranges differ.
+    """The later score minus the earlier one, on a scale of 1 to 5, by the same reviewer on the same output.
+    ``equal`` counts the ``pairs`` with the same level; null if the ranges of the scales differ.
     """
 
     criterion = serializers.CharField(source="after.key")
@@ -44,7 +44,9 @@ class CriterionLinkSerializer(serializers.Serializer[Any]):
 
 
 class VersionLinkSerializer(serializers.Serializer[Any]):
-    """``outputs`` and ``reviewers`` count the anchors: what the same people scored under both versions."""
+    """``outputs`` and ``reviewers`` count the anchors: outputs that the same people scored under both
+    versions.
+    """
 
     criteria = CriterionLinkSerializer(many=True)
     only_before = serializers.ListField(child=serializers.CharField())
@@ -60,8 +62,8 @@ class RubricLink(ProjectView):
 
     @operation("Link two versions of a rubric", query=VersionLinkQuery, result=VersionLinkSerializer)
     def get(self, rubric_id: int) -> object:
-        """The difference between the scores under both versions, on the outputs that the same people scored
-        under both. Default: the latest two versions; 404 if there are not two.
+        """The difference between scores under two versions of a rubric, on outputs that the same people
+        scored under both. Default: the latest two versions; 404 if there are not two.
         """
         versions = versions_of(get_or_missing(self.project.rubrics.all(), pk=rubric_id))
         later = self._version(versions, self.query["later"])
@@ -70,7 +72,7 @@ class RubricLink(ProjectView):
 
     @staticmethod
     def _version(versions: QuerySet[RubricVersion], number: int | None) -> RubricVersion:
-        """The one with this number, or the latest."""
+        """The version with this number, or the latest."""
         found = versions.first() if number is None else versions.filter(number=number).first()
         if found is None:
             raise MissingError("There is no such version, or the first is not earlier than the second.")

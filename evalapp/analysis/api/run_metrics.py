@@ -18,7 +18,7 @@ from evalapp.scoring.models import CorpusMetric
 
 
 class CorpusMetricSerializer(serializers.ModelSerializer[CorpusMetric]):
-    """A metric of one whole split, such as BLEU, which is no mean over outputs."""
+    """A metric of a whole split, such as BLEU; it is not a mean over outputs."""
 
     class Meta:
         model = CorpusMetric
@@ -27,7 +27,9 @@ class CorpusMetricSerializer(serializers.ModelSerializer[CorpusMetric]):
 
 
 class CandidateMetricsSerializer(serializers.Serializer[Any]):
-    """``metrics`` go by the metric's name: means over outputs. ``labels`` is null without a label parser."""
+    """``metrics`` are means over outputs, keyed by the metric's name. ``labels`` is null without a label
+    parser.
+    """
 
     model_version = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.label")
@@ -56,8 +58,8 @@ class CandidateMetricsSerializer(serializers.Serializer[Any]):
 
 
 class MetricChangeSerializer(serializers.Serializer[Any]):
-    """A metric of a candidate's answers to counterfactual variants less that to their originals, over pairs.
-    ``adjusted_p`` is Holm's over the variants and metrics of the candidate.
+    """A metric of a candidate's answers to counterfactual variants minus that of its answers to the
+    originals, over pairs. ``adjusted_p`` is Holm-adjusted over the variants and metrics of the candidate.
     """
 
     perturbation = serializers.CharField(source="variant.perturbation")
@@ -65,12 +67,12 @@ class MetricChangeSerializer(serializers.Serializer[Any]):
     metric = serializers.CharField(source="metric.name")
     model_version = serializers.IntegerField(source="candidate.pk")
     difference = MeasureSerializer(source="difference.difference")
-    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict rests on.")
+    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict uses.")
     p = MeasureSerializer(source="difference.p")
     adjusted_p = serializers.FloatField(allow_null=True)
     verdict = serializers.ChoiceField(
         choices=("better", "worse", "different", "undecided", "untested"),
-        help_text="Of the variants; “different” where the metric has no better end.",
+        help_text="Verdict on the variants; “different” if the metric has no better direction.",
     )
 
 
@@ -81,7 +83,7 @@ class RunMetricsSerializer(serializers.Serializer[Any]):
     candidates = serializers.SerializerMethodField()
 
     counterfactuals = MetricChangeSerializer(
-        many=True, help_text="Where the rows are counterfactual pairs, the clearest first."
+        many=True, help_text="If the rows are counterfactual pairs: the changes, clearest first."
     )
 
     @extend_schema_field(CandidateMetricsSerializer(many=True))
@@ -96,6 +98,6 @@ class RunMetricsDetail(ProjectView):
 
     @operation("Read a run's metrics", result=RunMetricsSerializer)
     def get(self, run_id: int) -> object:
-        """Over all outputs of a generation or an import, whether or not people review them."""
+        """Over all outputs of a generation or an import, reviewed or not."""
         run = get_or_missing(runs_of(self.project).exclude(kind__in=TRAINING_KINDS), pk=run_id)
         return run_metrics(run)

@@ -20,7 +20,7 @@ SCORE_SOURCES = tuple(ScoreSource.values)
 
 
 class CoverageSerializer(serializers.Serializer[Any]):
-    """How much of the campaign a filter leaves."""
+    """The part of the campaign that a filter keeps."""
 
     items = serializers.IntegerField()
     of_items = serializers.IntegerField()
@@ -29,21 +29,21 @@ class CoverageSerializer(serializers.Serializer[Any]):
 
 
 class RankSerializer(serializers.Serializer[Any]):
-    """The ranks that a candidate may have, 1 the first."""
+    """The range of ranks that a candidate may have; 1 is the best."""
 
     best = serializers.IntegerField()
     worst = serializers.IntegerField()
 
 
 class FreshnessSerializer(serializers.Serializer[Any]):
-    """How far stored numbers are behind; ``computed_at`` is null where a job has not computed any yet."""
+    """How out of date stored numbers are; ``computed_at`` is null before the first computation."""
 
     computed_at = serializers.DateTimeField(allow_null=True)
     reviews_since = serializers.IntegerField()
-    changes_since = serializers.IntegerField(help_text="Reviews that were stored, amended or deleted since.")
+    changes_since = serializers.IntegerField(help_text="Reviews stored, amended or deleted since then.")
     inputs_changed = serializers.ListField(
         child=serializers.ChoiceField(choices=tuple(INPUTS)),
-        help_text="What else the numbers rest on and was changed since.",
+        help_text="Other inputs that changed since then.",
     )
     is_being_computed = serializers.BooleanField()
 
@@ -53,7 +53,7 @@ class ReviewerTypeQuery(Query):
         choices=REVIEWER_TYPES,
         required=False,
         default="all",
-        help_text="Only in demonstration projects.",
+        help_text="Which reviewers count; demonstration projects only.",
     )
 
 
@@ -63,15 +63,19 @@ class ViewQuery(ReviewerTypeQuery):
     candidates = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
-        help_text="Candidates, compared on the items they share. Example metadata: field.NAME=value.",
+        help_text=(
+            "Ids of candidates to compare on the items they share. Filter by metadata with field.NAME=value."
+        ),
     )
-    split = serializers.ListField(child=serializers.CharField(), required=False, help_text="Items of it.")
+    split = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Only items of these splits."
+    )
     reviewers = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="Reviewers, by their pseudonyms' numbers."
+        child=serializers.IntegerField(), required=False, help_text="Numbers of the reviewers' pseudonyms."
     )
-    since = serializers.DateField(required=False, help_text="Reviews from this day on, UTC.")
-    until = serializers.DateField(required=False, help_text="Reviews up to this day, UTC.")
-    rubric = serializers.IntegerField(required=False, help_text="The campaign's rubric version.")
+    since = serializers.DateField(required=False, help_text="Only reviews from this day on, UTC.")
+    until = serializers.DateField(required=False, help_text="Only reviews up to this day, UTC.")
+    rubric = serializers.IntegerField(required=False, help_text="Number of the campaign's rubric version.")
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         rest, view = QueryDict(mutable=True), QueryDict(mutable=True)
@@ -81,17 +85,17 @@ class ViewQuery(ReviewerTypeQuery):
 
 
 class SampledItemsSerializer(serializers.Serializer[Any]):
-    """So many items drawn at random of those reviewed so far; the same ones until others are."""
+    """A random sample of the items reviewed so far; it stays the same until more items are reviewed."""
 
     items = serializers.IntegerField()
     of_items = serializers.IntegerField()
 
 
 def not_computed(kind: AnalysisKind) -> InvalidError:
-    """A list of which a job has not computed anything yet; where to ask for it."""
+    """The error for a list that no job has computed yet; it says how to start the job."""
     return InvalidError(
-        "This campaign is large, and this analysis has not been computed yet. Start it at"
-        f" analysis/computations/ with the kind “{kind}”."
+        "This campaign is large, and this analysis has not been computed yet. Start it at "
+        f"analysis/computations/ with the kind “{kind}”."
     )
 
 

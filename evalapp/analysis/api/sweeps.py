@@ -33,29 +33,32 @@ class CurvePointSerializer(serializers.Serializer[Any]):
     low = serializers.FloatField()
     high = serializers.FloatField()
     trainings = serializers.IntegerField(source="runs")
-    steps = serializers.FloatField(allow_null=True, help_text="Optimiser steps, the mean over the trainings.")
+    steps = serializers.FloatField(allow_null=True, help_text="Optimiser steps, mean over the trainings.")
     improving = serializers.IntegerField(
-        help_text="Trainings whose validation loss was the lowest at their last step."
+        help_text="Number of trainings whose validation loss was lowest at their last step."
     )
 
 
 class GainSerializer(serializers.Serializer[Any]):
-    """Positive is better, whichever way the measure runs."""
+    """Positive means better, whether the measure should be high or low."""
 
     before = serializers.FloatField(source="before.examples")
     after = serializers.FloatField(source="after.examples")
     total = serializers.FloatField()
     per_doubling = serializers.FloatField()
-    standard_error = serializers.FloatField(allow_null=True, help_text="Of total; null with one seed.")
+    standard_error = serializers.FloatField(
+        allow_null=True, help_text="Standard error of the total; null with one seed."
+    )
     may_be_steps = serializers.BooleanField(
         help_text=(
-            "More steps may be the reason: after had more of them, and before was still improving at its end."
+            "The gain may come from more steps: `after` had more of them, and `before` was still "
+            "improving when it ended."
         )
     )
 
 
 class SettingsCurveSerializer(serializers.Serializer[Any]):
-    settings = serializers.CharField(source="words", help_text="The other settings that differ, if any.")
+    settings = serializers.CharField(source="words", help_text="Other settings that differ, if any.")
     points = CurvePointSerializer(many=True)
     gains = GainSerializer(many=True)
 
@@ -70,7 +73,7 @@ class VersionPointSerializer(serializers.Serializer[Any]):
 
 
 class VersionStepSerializer(serializers.Serializer[Any]):
-    """``total`` is positive for the better; the rest counts training rows."""
+    """``total`` is positive if the result is better; the other numbers count training rows."""
 
     before = serializers.IntegerField(source="before.version.number")
     after = serializers.IntegerField(source="after.version.number")
@@ -82,15 +85,15 @@ class VersionStepSerializer(serializers.Serializer[Any]):
 
 
 class SettingsVersionsSerializer(serializers.Serializer[Any]):
-    settings = serializers.CharField(source="words", help_text="The other settings that differ, if any.")
+    settings = serializers.CharField(source="words", help_text="Other settings that differ, if any.")
     points = VersionPointSerializer(many=True)
     steps = VersionStepSerializer(many=True)
     answer = serializers.ListField(child=serializers.CharField())
 
 
 class LearningCurveSerializer(serializers.Serializer[Any]):
-    """``answer`` says in words whether more examples would help; ``versions``, of a sweep over dataset
-    versions, whether their rows did.
+    """``answer`` says whether more examples would help; for a sweep over dataset versions, ``versions`` says
+    whether their rows helped.
     """
 
     measure = MeasureChoiceSerializer(source="curve.measure")

@@ -25,19 +25,19 @@ class TuningQuery(ViewQuery):
         required=False,
         default="",
         max_length=20,
-        help_text="Id of a tuned model version; default: one is proposed.",
+        help_text="Id of a tuned model version; if omitted, one is proposed.",
     )
     campaign = serializers.CharField(
         required=False,
         default="",
         max_length=20,
-        help_text="A campaign with the candidate and a prompt; default: the one with the most reviews.",
+        help_text="Id of a campaign with the candidate and a prompt; default: the one with the most reviews.",
     )
 
 
 class TuningAnswerSerializer(serializers.Serializer[Any]):
-    """``more_reviews`` of each candidate would decide an open one, if the difference stays; null where that
-    is not to be expected.
+    """``more_reviews`` per candidate would settle an open answer if the difference stays the same; null if
+    more reviews are unlikely to settle it.
     """
 
     verdict = serializers.ChoiceField(choices=[each.value for each in Verdict])
@@ -46,21 +46,21 @@ class TuningAnswerSerializer(serializers.Serializer[Any]):
 
 
 class ContestantSerializer(serializers.Serializer[Any]):
-    id = serializers.IntegerField(source="pk", help_text="In the campaign.")
+    id = serializers.IntegerField(source="pk", help_text="Id of the candidate in the campaign.")
     model_version = serializers.IntegerField(source="model_version_id")
     label = serializers.CharField(source="model_version.label")
     kind = serializers.CharField(source="model_version.kind")
 
 
 class TriesSerializer(serializers.Serializer[Any]):
-    """Which of the prompts tried on the base this is."""
+    """The position of this prompt among all prompts tried on the base."""
 
     number = serializers.IntegerField()
     of = serializers.IntegerField()
 
 
 class MetricDifferenceSerializer(serializers.Serializer[Any]):
-    """``difference`` is of the same items; null of a large campaign, where it is not computed."""
+    """``difference`` is over the same items; null for a large campaign, where it is not computed."""
 
     metric = serializers.CharField(source="metric.name")
     tuned = MeasureSerializer()
@@ -69,7 +69,7 @@ class MetricDifferenceSerializer(serializers.Serializer[Any]):
 
 
 class BaselineDifferenceSerializer(serializers.Serializer[Any]):
-    """The tuned candidate less this one."""
+    """The tuned candidate minus this one."""
 
     candidate = ContestantSerializer(source="row.candidate")
     tries = TriesSerializer(source="named_tries", allow_null=True)
@@ -80,12 +80,14 @@ class BaselineDifferenceSerializer(serializers.Serializer[Any]):
 class DecodingDifferenceSerializer(serializers.Serializer[Any]):
     setting = serializers.CharField()
     values = serializers.ListField(
-        child=serializers.CharField(allow_blank=True), help_text="By candidate, in order."
+        child=serializers.CharField(allow_blank=True), help_text="One value for each candidate, in order."
     )
 
 
 class DecodingSerializer(serializers.Serializer[Any]):
-    """Whether the answers were decoded alike; ``unknown`` names candidates whose outputs were imported."""
+    """Whether all answers were decoded with the same settings; ``unknown`` lists candidates with imported
+    outputs.
+    """
 
     is_same = serializers.BooleanField()
     differences = DecodingDifferenceSerializer(many=True)
@@ -94,7 +96,9 @@ class DecodingSerializer(serializers.Serializer[Any]):
 
 
 class EarnedBackSerializer(serializers.Serializer[Any]):
-    """``answers`` after which the training has cost less than this prompt; null where it never does."""
+    """``answers`` is the number of answers after which tuning is cheaper than this prompt; null if it never
+    is.
+    """
 
     candidate = serializers.IntegerField()
     answers = serializers.IntegerField(allow_null=True)
@@ -115,9 +119,7 @@ class TuningStepSerializer(serializers.Serializer[Any]):
 
 
 class TuningSerializer(serializers.Serializer[Any]):
-    """``steps`` say what is left to do where there is no answer yet; everything else is null
-    or empty then.
-    """
+    """While there is no answer, ``steps`` lists what is left to do, and everything else is null or empty."""
 
     candidate = ContestantSerializer(allow_null=True)
     campaign = serializers.IntegerField(allow_null=True)
@@ -135,9 +137,9 @@ class TuningSerializer(serializers.Serializer[Any]):
 class TuningOrPrompt(AnalysisView):
     @operation("Ask whether tuning is better than a prompt", query=TuningQuery, result=TuningSerializer)
     def get(self) -> object:
-        """A tuned candidate minus each prompt over its base, on the items that they share in one campaign: by
-        criterion and in total with intervals, by metric, and with costs; with the answer in words, or the
-        steps that are left.
+        """The tuned candidate minus each prompt on its base, on the items that they share in one campaign: by
+        criterion and in total with intervals, by metric, and with costs. A sentence gives the answer; if
+        there is none yet, ``steps`` lists what is left to do.
         """
         tuned = chosen_tuned(self.project, self.query["candidate"])
         campaigns = list(campaigns_between(tuned)) if tuned is not None else []

@@ -13,20 +13,22 @@ from evalapp.core.http import get_or_missing
 
 
 class ProgressStepSerializer(serializers.Serializer[Any]):
-    """``change`` is from the version before, paired by item; null for the first."""
+    """``change`` is the difference from the previous version, paired by item; null for the first version."""
 
     version = serializers.IntegerField(source="version.number")
     mean = MeasureSerializer()
     change = MeasureSerializer(allow_null=True)
-    others = serializers.IntegerField(help_text="Items that its models answered beside the shared ones.")
+    others = serializers.IntegerField(help_text="Number of further items that its models answered.")
 
 
 class ProgressRowSerializer(serializers.Serializer[Any]):
-    """A criterion or metric on the ``shared`` items that the models of all its versions answered."""
+    """A criterion or metric on the ``shared`` items, which the models of all versions answered."""
 
     key = serializers.CharField()
     label = serializers.CharField()
-    lower_is_better = serializers.BooleanField(allow_null=True, help_text="Null where neither is.")
+    lower_is_better = serializers.BooleanField(
+        allow_null=True, help_text="Null if neither direction is better."
+    )
     shared = serializers.IntegerField()
     steps = ProgressStepSerializer(many=True)
     left_out = serializers.SerializerMethodField(help_text="Versions whose models answered other items.")
@@ -36,7 +38,9 @@ class ProgressRowSerializer(serializers.Serializer[Any]):
 
 
 class ReasonStepSerializer(serializers.Serializer[Any]):
-    """Shares of reviews that give the reason, and ``rows``: new training rows made from such reviews."""
+    """``before`` and ``after`` are shares of reviews that give the reason; ``rows`` counts new training rows
+    made from such reviews.
+    """
 
     label = serializers.CharField()
     criterion = serializers.CharField()
@@ -53,7 +57,7 @@ class ReasonChangeSerializer(serializers.Serializer[Any]):
 
 
 class DatasetProgressSerializer(serializers.Serializer[Any]):
-    """``hidden``: ids of campaigns that you review blind, whose scores are left out."""
+    """``hidden`` lists campaigns that you review blind; their scores are left out."""
 
     versions = serializers.ListField(child=serializers.IntegerField())
     measures = ProgressRowSerializer(many=True)
@@ -67,8 +71,8 @@ class DatasetProgressDetail(ProjectView):
 
     @operation("Read progress over versions", result=DatasetProgressSerializer)
     def get(self, dataset_id: int) -> object:
-        """Scores and metrics of the models that were trained on each version, on the items that all answered,
-        and reasons beside the rows that came.
+        """Scores and metrics of the models trained on each version, on the items that all of them answered,
+        and reasons in reviews beside the new training rows.
         """
         dataset = get_or_missing(self.project.datasets.select_related("project"), pk=dataset_id)
         found = progress_of(dataset, self.person)
