@@ -21,8 +21,8 @@ from evalapp.core.http import get_or_missing
 from evalapp.privacy.rules import LONGEST_ALLOWED, LONGEST_PATTERN, MOST_ALLOWED, MOST_PATTERNS
 
 POPULATION_HELP = (
-    "Whose scores of new items the results are about: `panel`, these reviewers, or `reviewers`, others like"
-    " these, too."
+    "Population that the results describe: `panel`, these reviewers, or `reviewers`, other "
+    "people like them, too."
 )
 
 
@@ -41,7 +41,7 @@ class ProjectBody(Body):
 
 
 class RetentionSerializer(serializers.Serializer[Any]):
-    """Days after which data that nothing rests on are removed; null keeps them for good."""
+    """Days after which unused data are removed; null keeps them for good."""
 
     production_events = serializers.IntegerField(allow_null=True, default=None)
     drafts = serializers.IntegerField(allow_null=True, default=None)
@@ -50,13 +50,21 @@ class RetentionSerializer(serializers.Serializer[Any]):
 
 class RetentionBody(Body):
     production_events = Whole(
-        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Those nobody reviewed."
+        min_value=1,
+        max_value=LONGEST,
+        required=False,
+        allow_null=True,
+        help_text="Production events that nobody reviewed.",
     )
     drafts = Whole(
-        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Those nobody touches."
+        min_value=1,
+        max_value=LONGEST,
+        required=False,
+        allow_null=True,
+        help_text="Drafts that nobody edits any more.",
     )
     job_logs = Whole(
-        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Of finished jobs."
+        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Logs of finished jobs."
     )
 
 
@@ -84,40 +92,44 @@ class ProjectSettingsBody(ProjectBody):
     population = serializers.ChoiceField(choices=ResultsApplyTo.choices, help_text=POPULATION_HELP)
     shows_reviewer_names = Flag(
         help_text=(
-            "Show reviewers by name, to each other in discussions and to managers. If false: pseudonyms."
+            "Show names of reviewers to each other in discussions and to managers. If false: pseudonyms."
         )
     )
     needs_second_person = Flag(
-        required=False, help_text="A draft is published by somebody who edited none of its rows."
+        required=False, help_text="A draft can only be published by somebody who edited none of its rows."
     )
     masks_personal_data = Flag(
         required=False,
-        help_text="Imported rows and outputs are stored with placeholders for personal data.",
+        help_text="Store imported rows and outputs with placeholders for personal data.",
     )
     masking_patterns = List(
         child=List(child=Text(max_length=LONGEST_PATTERN), min_length=2, max_length=2),
         max_length=MOST_PATTERNS,
         required=False,
-        help_text="What to mask beside personal data: pairs of a word for the placeholder and a regular"
-        ' expression (RE2), as `["CLAIM", "CL-[0-9]{6}"]`.',
+        help_text=(
+            "Further patterns to mask: pairs of a word for the placeholder and a regular expression "
+            '(RE2), such as `["CLAIM", "CL-[0-9]{6}"]`.'
+        ),
     )
     masking_allowed = List(
         child=Text(max_length=LONGEST_ALLOWED),
         max_length=MOST_ALLOWED,
         required=False,
-        help_text="What is never masked: e-mail addresses, domains (`@example.org`), other texts.",
+        help_text="Texts that are never masked: e-mail addresses, domains (`@example.org`) and others.",
     )
     retention = RetentionBody(
         required=False,
-        help_text="Days after which data that nothing rests on are removed, every night. What is left out is"
-        " kept for good.",
+        help_text=(
+            "Days after which unused data are removed, every night. Fields that are left out keep their "
+            "data for good."
+        ),
     )
 
 
 class MyMembershipSerializer(serializers.Serializer[Any]):
     project = ProjectSerializer()
     role = serializers.ChoiceField(choices=Role.choices)
-    may = serializers.SerializerMethodField(help_text="Names of the permissions that the role has.")
+    may = serializers.SerializerMethodField(help_text="Permissions of the role, by name.")
 
     def get_may(self, membership: Membership) -> list[str]:
         permissions = PERMISSIONS.get(membership.role, frozenset())
@@ -125,7 +137,7 @@ class MyMembershipSerializer(serializers.Serializer[Any]):
 
 
 class MeSerializer(serializers.Serializer[Any]):
-    """The person whose token this is."""
+    """The person who owns this token."""
 
     id = serializers.IntegerField(source="pk")
     email = serializers.EmailField()
@@ -134,7 +146,7 @@ class MeSerializer(serializers.Serializer[Any]):
 
 
 class MemberSerializer(serializers.Serializer[Any]):
-    """A member; ``person`` is the id that campaigns take for a reviewer."""
+    """A member; ``person`` is the id by which campaigns name a reviewer."""
 
     person = serializers.IntegerField(source="user_id")
     email = serializers.EmailField(source="user.email")
@@ -159,7 +171,7 @@ class InvitationSerializer(ReadOnlySerializer):
 
 
 class MadeInvitationSerializer(serializers.Serializer[Any]):
-    """``link`` lets whoever has it in, as the role says, until it is used, withdrawn or out of date."""
+    """Anybody with the ``link`` can join with this role until the link is used, withdrawn or expired."""
 
     invitation = InvitationSerializer()
     link = serializers.CharField()
@@ -173,7 +185,7 @@ class AuditQuery(Paging):
         max_length=60,
         required=False,
         default="",
-        help_text="“member.” matches every action that begins with it.",
+        help_text="“member.” matches every action that begins with “member.”.",
     )
 
 
@@ -190,7 +202,7 @@ class AuditEventSerializer(ReadOnlySerializer):
 class Me(ApiView):
     @operation("Who am I", result=MeSerializer)
     def get(self) -> object:
-        """The person whose token this is, and their projects."""
+        """The person who owns this token, and their projects."""
         memberships = self.person.memberships.select_related("project").order_by("project__name", "pk")
         self.person.projects_of_person = list(memberships)  # type: ignore[attr-defined]  # for the serializer
         return self.person
@@ -239,14 +251,14 @@ class MemberDetail(ProjectView):
 
     @operation("Change a member's role", body=RoleBody, result=MemberSerializer)
     def patch(self, person_id: int) -> object:
-        """403 if your role may not give or take these roles; 409 for the last owner."""
+        """403 if your role may not grant or remove these roles; 409 for the last owner."""
         membership = self.member(person_id)
         role = self.changes({"role": membership.role})["role"]
         return change_role(membership=membership, role=role, by=self.person)
 
     @operation("Remove a member", status=204)
     def delete(self, person_id: int) -> object:
-        """They leave the project's campaigns; their reviews and texts stay. 409 for the last owner."""
+        """The person leaves the project's campaigns; their reviews and texts stay. 409 for the last owner."""
         remove_member(membership=self.member(person_id), by=self.person)
         return Response(status=204)
 
@@ -258,7 +270,7 @@ class OwnMembership(ProjectView):
 
     @operation("Leave a project", status=204)
     def delete(self) -> object:
-        """You leave its campaigns; your reviews and texts stay. 409 for the last owner."""
+        """You leave the project's campaigns; your reviews and texts stay. 409 for the last owner."""
         remove_member(membership=self.membership, by=self.person)
         return Response(status=204)
 
@@ -273,7 +285,7 @@ class InvitationList(ProjectView):
 
     @operation("Invite somebody", body=InvitationBody, result=MadeInvitationSerializer, status=201)
     def post(self) -> object:
-        """The link is shown only once; an older open invitation for the same email is void."""
+        """The link is shown only once. An older open invitation for the same email becomes invalid."""
         made = invite(project=self.project, by=self.person, **self.body())
         link = self.request.build_absolute_uri(reverse("invitation_accept", args=[made.token]))
         return {"invitation": made.invitation, "link": link}
@@ -285,7 +297,7 @@ class InvitationDetail(ProjectView):
 
     @operation("Withdraw an invitation", status=204)
     def delete(self, invitation_id: int) -> object:
-        """409 if it is used or withdrawn already."""
+        """409 if the invitation is already used or withdrawn."""
         invitations = self.project.invitations.select_related("project")
         revoke_invitation(invitation=get_or_missing(invitations, pk=invitation_id), by=self.person)
         return Response(status=204)

@@ -17,7 +17,7 @@ _HOW = "Send “Authorization: Bearer <token>”; make a token in your profile."
 
 
 class TokenAuthentication(BaseAuthentication):
-    """401 for a token that opens nothing; 429 for an address that has sent too many of those."""
+    """Raises 401 for a token that is not valid, 429 for an IP address that sent too many of them."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         header = get_authorization_header(request)

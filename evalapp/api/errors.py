@@ -23,7 +23,7 @@ WHOLE_BODY = "body"
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to an exception, or None for one that is a fault of ours (500, logged by Django)."""
+    """The answer to an exception, or None for a fault of the server (500, logged by Django)."""
     problem = storage_problem(exception) or as_problem(exception)
     if problem is None:
         return None
@@ -51,7 +51,7 @@ _TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
 
 
 def as_problem(exception: Exception) -> ProblemError | None:
-    """What a caller can fix of an exception; None where there is nothing."""
+    """The error that a caller can fix, or None if there is none."""
     problem = exception if isinstance(exception, ProblemError) else body_problem(exception)
     if problem is not None:
         return problem

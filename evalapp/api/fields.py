@@ -16,7 +16,7 @@ LARGEST_WHOLE = 2**31 - 1
 
 
 class Text(serializers.CharField):
-    """Text in quotes, kept with its white space; may be empty only where it is said."""
+    """Text in quotes, kept with its white space; it may be empty only if the field allows it."""
 
     def __init__(self, *, max_length: int, trim_whitespace: bool = False, **options: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=trim_whitespace, **options)
@@ -68,7 +68,7 @@ class Fields(serializers.DictField):
 
 
 class List(serializers.ListField):
-    """A list whose length is checked before its values, and of which MOST_PROBLEMS bad values are told."""
+    """A list whose length is checked before its values; at most MOST_PROBLEMS bad values are reported."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
@@ -91,7 +91,7 @@ class List(serializers.ListField):
 
 
 class Body(serializers.Serializer[Any]):
-    """What a request may hold; a field that is not declared is refused, never ignored."""
+    """The fields of a request; an undeclared field is refused, never ignored."""
 
     def run_validation(self, data: Any = empty) -> dict[str, Any]:
         # Before the framework's own look at it, which calls null "no data".
@@ -107,7 +107,7 @@ class Body(serializers.Serializer[Any]):
         return values
 
     def read(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """By field: what can be read, and what is wrong with the rest."""
+        """Returns the fields that can be read, and the problems of the others."""
         known = ", ".join(self.fields) or "none"
         values: dict[str, Any] = {}
         problems: dict[str, Any] = {
@@ -161,7 +161,7 @@ class Paging(Query):
 
 
 class ReadOnlySerializer(serializers.ModelSerializer[Any]):
-    """A row as it is shown; nothing is ever written through it."""
+    """A row for reading only; nothing is ever written through it."""
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -171,19 +171,21 @@ class ReadOnlySerializer(serializers.ModelSerializer[Any]):
 
 
 class CreatedByField(serializers.CharField):
-    """The person's name as pages show it, or null where they were removed."""
+    """The person's name as pages show it, or null if the account was removed."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_null=True, read_only=True, **options)
 
 
 class MeasureSerializer(serializers.Serializer[Any]):
-    """A number with what it rests on, or the reason why there is none (docs/measures.md)."""
+    """A number with its sample size, interval and method, or the reason why it is missing
+    (docs/measures.md).
+    """
 
     value = serializers.FloatField(allow_null=True)
     n = serializers.IntegerField(help_text="Number of units behind the value.")
     low = serializers.FloatField(allow_null=True, help_text="Lower end of the interval.")
     high = serializers.FloatField(allow_null=True, help_text="Upper end of the interval.")
-    reason = serializers.CharField(help_text="Why there is no value; empty where there is one.")
+    reason = serializers.CharField(help_text="Why there is no value; empty if there is one.")
     note = serializers.CharField()
     signature = serializers.CharField(help_text="The method: name, version, options, seed.")

@@ -51,7 +51,9 @@ ROUTES: list[URLPattern] = []
 
 
 class ProblemDetailSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
+    code = serializers.CharField(
+        help_text="Identifies the error for programs; it does not change between releases."
+    )
     message = serializers.CharField(help_text="What was wrong, where, and how to fix it.")
     fields = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field."
@@ -59,13 +61,13 @@ class ProblemDetailSerializer(serializers.Serializer[Any]):
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """Every failure has this shape."""
+    """The body of every error."""
 
     error = ProblemDetailSerializer()
 
 
 class Answer(NamedTuple):
-    """A result with another status than the operation's usual one."""
+    """A result with a status other than the operation's usual one."""
 
     value: object
     status: int
@@ -82,7 +84,7 @@ class Operation(NamedTuple):
 
 
 class JSONAlways(BaseContentNegotiation):
-    """Answers are JSON whatever the Accept header says; a body is what its content type says."""
+    """Answers are JSON whatever the Accept header says; a body is parsed by its Content-Type."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "").partition(";")[0].strip().lower()
@@ -93,9 +95,9 @@ class JSONAlways(BaseContentNegotiation):
 
 
 class ApiView(APIView):
-    """Any signed-in person; the methods show and change only what is theirs.
+    """Open to any signed-in person; methods show and change only that person's own data.
 
-    ``required_permission`` is for reading, ``post_permission`` (the same where it is not given) for all else.
+    ``required_permission`` is for reading, ``post_permission`` (by default the same) for everything else.
     """
 
     required_permission: ClassVar[Permission | None] = None
@@ -106,7 +108,7 @@ class ApiView(APIView):
     pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
     order: tuple[str, ...] = ("-id",)
     most_body_bytes: ClassVar[int | None] = None
-    """Where the body may be larger than others."""
+    """Set where the body may be larger than elsewhere."""
 
     query: dict[str, Any]
     _operation: Operation
@@ -132,7 +134,7 @@ class ApiView(APIView):
             raise NotAllowedError(f"This token is for {token.scope} only. Use another one of yours.")
 
     def token_scope(self, token: ApiToken) -> str:
-        """The scope of tokens that may do what is asked here, too; "" where none may."""
+        """The token scope that allows this operation besides unscoped tokens; "" if no scope does."""
         return ""
 
     def get_parsers(self) -> list[BaseParser]:
@@ -164,8 +166,8 @@ class ApiView(APIView):
     def body_so_far(
         self, current: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """The body's fields that can be read, those of a PATCH over ``current``, and the problems of the
-        others. Raises ValidationError (400) where no field is at fault.
+        """The readable fields of the body (for a PATCH over ``current``), and the problems of the others.
+        Raises ValidationError (400) if the body is wrong as a whole.
         """
         data = self._over(current or {})
         given = self._operation.body(data=data)
@@ -186,14 +188,14 @@ class ApiView(APIView):
 
     @property
     def context(self) -> dict[str, Any]:
-        """What serializers may ask about the reader."""
+        """Data about the reader for serializers."""
         return {"request": self.request, "view": self}
 
     def key_of(self, row: Any) -> str:
         raise NotImplementedError
 
     def place_of(self, rows: Any, after: str) -> int | None:
-        """Where the row with this key stands in a sequence, counted from 1; None where it is not in it."""
+        """Position of the row with this key in a sequence, counted from 1; None if it is not there."""
         return next((place for place, row in enumerate(rows, start=1) if self.key_of(row) == after), None)
 
     def _declared(self, method: str) -> Operation | None:
@@ -202,7 +204,7 @@ class ApiView(APIView):
 
 
 class ProjectView(ApiView):
-    """A route inside a project: 404 for who is no member, 403 for a member without the permission."""
+    """A route inside a project: 404 for non-members, 403 for members without the permission."""
 
     prefix = "projects/<slug:slug>/"
 

@@ -13,7 +13,7 @@ from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE, keyset_page
 
 
 class KeysetPagination(BasePagination):
-    """``next`` is the whole URL of the next page, or null on the last one."""
+    """``next`` is the full URL of the next page, or null on the last page."""
 
     next_after = ""
 
@@ -42,7 +42,7 @@ class KeysetPagination(BasePagination):
             "type": "string",
             "format": "uri",
             "nullable": True,
-            "description": "The URL of the next page, or null on the last one.",
+            "description": "The URL of the next page, or null on the last page.",
         }
         return {
             "type": "object",
@@ -58,15 +58,13 @@ class KeysetPagination(BasePagination):
                 "name": "after",
                 "in": "query",
                 "schema": after,
-                "description": "Where the page begins; follow `next`.",
+                "description": "Start of the page; follow `next` instead of choosing a value.",
             },
-            {"name": "limit", "in": "query", "schema": limit, "description": "Rows on a page."},
+            {"name": "limit", "in": "query", "schema": limit, "description": "Number of rows per page."},
         ]
 
 
 def _start(place: int | None) -> int:
     if place is not None:
         return place
-    raise InvalidError(
-        "The page's first row is not in the list any more. Read the list again from its start."
-    )
+    raise InvalidError("The page's first row is no longer in the list. Read the list again from its start.")

@@ -43,7 +43,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class SchemaDocument(NamedTuple):
-    """The schema as it is sent, and what tells it from that of another release."""
+    """The schema as it is sent, with the ETag that identifies its release."""
 
     body: bytes
     etag: str
@@ -90,12 +90,12 @@ class SchemaView(APIView):
 
 
 def only_this_version(endpoints: list[Route]) -> list[Route]:
-    """A pre-processing hook: the API alone, none of the pages."""
+    """A pre-processing hook: keeps the URLs of the API and drops those of the pages."""
     return [each for each in endpoints if each[0].startswith(PREFIX)]
 
 
 def group_by_subject(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A post-processing hook: operations are grouped by the part of the URL that names their subject."""
+    """A post-processing hook: groups operations by the part of the URL that names their subject."""
     for path, methods in result["paths"].items():
         parts = [part for part in path.removeprefix(PREFIX).split("/") if part and not part.startswith("{")]
         subject = parts[1] if parts[0] == "projects" and len(parts) > 1 else parts[0]
@@ -107,6 +107,8 @@ def group_by_subject(result: dict[str, Any], generator: Any, request: Any, publi
 
 @csrf_exempt
 def no_such_url(request: HttpRequest) -> HttpResponse:
-    """JSON for what is not there; a missing slash is no redirect, which would lose a POST's body."""
+    """Answers in JSON for a URL that does not exist; a missing slash gets no redirect, which would lose a
+    POST's body.
+    """
     message = "There is no such URL in the API. URLs end in a slash; all of them are in /api/v1/schema/."
     return problem_response(request, MissingError(message))

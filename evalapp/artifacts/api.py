@@ -34,8 +34,9 @@ from hub.spec import MOST_REPOSITORY_CHARACTERS, MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionDetailSerializer(ModelVersionSerializer):
-    """With where it comes from. ``training``: the run that made it, ``sweep``: what that run was one of;
-    ``contamination_decisions``: by which it, or what it rests on, was trained on rows that evaluate.
+    """A model version with its origin. ``training`` is the run that created it, ``sweep`` the sweep of that
+    run; ``contamination_decisions`` are the decisions that allowed training on evaluation rows, for this
+    version or one it builds on.
     """
 
     training = serializers.SerializerMethodField()
@@ -59,7 +60,9 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
 
 
 class PackedFileSerializer(serializers.Serializer[Any]):
-    """``sha256`` is empty where no manifest speaks of the file; an archive has that of every file."""
+    """``sha256`` is empty if no manifest lists the file; a zip archive always contains the hash of every
+    file.
+    """
 
     name = serializers.CharField()
     size_bytes = serializers.IntegerField()
@@ -67,19 +70,21 @@ class PackedFileSerializer(serializers.Serializer[Any]):
 
 
 class PackedFilesSerializer(serializers.Serializer[Any]):
-    """What can be downloaded one by one; each goes on after a break (Range)."""
+    """Files that can be downloaded one by one; an interrupted download can be resumed (Range)."""
 
     files = PackedFileSerializer(many=True)
 
 
 class CardSerializer(serializers.Serializer[Any]):
-    """``card``: a README.md in the hub's format, written from what is known."""
+    """``card`` is a README.md in the hub's format, written from what the project knows of the model."""
 
     card = serializers.CharField()
 
 
 class MergedExportSerializer(ReadOnlySerializer):
-    """An adapter merged into its base. ``result``: how it was compared with the adapter, and its hashes."""
+    """An adapter merged into its base. ``result`` has the comparison with the adapter and the
+    files' hashes.
+    """
 
     model_version = serializers.IntegerField(source="model_version_id")
     is_there = serializers.BooleanField()
@@ -101,7 +106,7 @@ class MergeBody(Body):
 
 
 class HubDownloadSerializer(ReadOnlySerializer):
-    """A model on its way from a hub. ``produced``: its base, once it is there."""
+    """A download of a model from a hub. ``produced`` is the id of the base, once it is registered."""
 
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
     job = JobSerializer()
@@ -123,17 +128,17 @@ class HubDownloadSerializer(ReadOnlySerializer):
 
 
 class HubBody(Body):
-    repository = Text(max_length=200, help_text="Its name on the hub: organisation/name.")
+    repository = Text(max_length=200, help_text="Name of the model on the hub: organisation/name.")
     revision = Text(max_length=100, default="main", help_text="A branch, a tag or a commit.")
     name = Text(
         max_length=120,
         allow_blank=True,
         default="",
-        help_text="Its name in the project; empty: the name on the hub.",
+        help_text="Name in the project; empty: the name on the hub.",
     )
     chat_template = Text(
         max_length=MOST_TEMPLATE_CHARACTERS, allow_blank=True, default="",
-        help_text="A chat template for a model without one, as the text of a chat_template.jinja.",
+        help_text="The text of a chat_template.jinja, for a model without a chat template.",
     )  # fmt: skip
 
 
@@ -143,8 +148,8 @@ class SetAsideSerializer(serializers.Serializer[Any]):
 
 
 class ArtifactSerializer(serializers.Serializer[Any]):
-    """A folder of weights or of a run. ``needs``: why it is needed; empty where nothing needs it.
-    ``freed_bytes``: what its removal gives back.
+    """A folder of weights or of a run. ``needs`` lists why it is needed, and is empty if nothing needs it.
+    ``freed_bytes`` is the disk space that its removal frees.
     """
 
     kind = serializers.ChoiceField(choices=ArtifactKind.choices)
@@ -237,7 +242,7 @@ class MergeStart(ArtifactView):
 
     @operation("Merge an adapter into its base", body=MergeBody, result=MergedExportSerializer, status=202)
     def post(self, version_id: int) -> object:
-        """Queues the job; read the merged export until ``is_there``, or its job has ended. Returns an
+        """Queues the job; read the merged export until ``is_there`` is true or its job has ended. Returns an
         existing or running export in the same format.
         """
         version = self.version(version_id)
@@ -302,7 +307,7 @@ class HubDownloadList(ArtifactView):
     @operation("Import a model from Hugging Face", body=HubBody, result=HubDownloadSerializer, status=202)
     def post(self) -> object:
         """Queues the job that downloads one commit and registers it as a base. The operator sets the token
-        (EVALAPP_HF_TOKEN); no request takes one.
+        (EVALAPP_HF_TOKEN); requests never contain one.
         """
         found = start_download(project=self.project, by=self.person, **self.body())
         return get_or_missing(hub_downloads_of(self.project), pk=found.pk)
@@ -320,8 +325,8 @@ class HubDownloadDetail(ArtifactView):
 class ArtifactList(ArtifactView):
     @operation("List artifacts on the disk", query=ArtifactQuery, result=ArtifactSerializer, paged=True)
     def get(self) -> object:
-        """The project's weights, run directories and merged exports, largest first, and why
-        each is needed.
+        """The project's weights, run directories and merged exports, largest first, with the reasons why each
+        is needed.
         """
         kind = self.query["kind"]
         return self.page(artifacts(project=self.project, kinds=[ArtifactKind(kind)] if kind else ()))
@@ -355,8 +360,8 @@ class ArtifactSetAside(ArtifactAct):
 
     @operation("Set an artifact aside", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The first of two steps: nothing new can use it, and after a week it may be removed. 409 if it is
-        needed.
+        """First of two steps: nothing new can use the artifact, and after a week it may be removed. 409 if it
+        is needed.
         """
         return self._do()
 
@@ -367,7 +372,7 @@ class ArtifactKeep(ArtifactAct):
 
     @operation("Keep an artifact", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """Undoes the first step."""
+        """Undoes “Set an artifact aside”."""
         return self._do()
 
 
@@ -377,14 +382,14 @@ class ArtifactRemove(ArtifactAct):
 
     @operation("Remove an artifact", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The second step, which cannot be undone. 409 before its date, or if something needs it by now: then
-        it is kept.
+        """Second step; it cannot be undone. 409 before the artifact's date, or if something needs the
+        artifact by now (it is then kept).
         """
         return self._do()
 
 
 class DatasetPushSerializer(ReadOnlySerializer):
-    """A dataset version on its way to a hub. ``commit`` and ``url``: there once it has arrived."""
+    """A push of a dataset version to a hub. ``commit`` and ``url`` are set once it has arrived."""
 
     dataset_version = serializers.IntegerField(source="version_id")
     splits = serializers.ListField(child=serializers.ChoiceField(choices=Split.choices))
@@ -402,13 +407,13 @@ class DatasetPushSerializer(ReadOnlySerializer):
 class PushBody(Body):
     repository = Text(
         max_length=MOST_REPOSITORY_CHARACTERS,
-        help_text="organisation/name on the hub; it is created if it is missing.",
+        help_text="Name of the repository on the hub: organisation/name. It is created if it does not exist.",
     )
-    is_private = Flag(default=True, help_text="A repository that is public already is then refused.")
+    is_private = Flag(default=True, help_text="If true, the repository must not be public already.")
     splits = List(
         child=serializers.ChoiceField(choices=Split.choices),
         default=list,
-        help_text="Empty: all but the test split, which is held out.",
+        help_text="Splits to push; empty: all but the held-out test split.",
     )
 
 
@@ -423,9 +428,8 @@ class DatasetPushList(DatasetView):
 
     @operation("Push a version to a hub", body=PushBody, result=DatasetPushSerializer, status=202)
     def post(self, dataset_id: int, number: int) -> object:
-        """Queues the job that writes the card and a Parquet file for each split, and sends them as one
-        commit. Masked rows are sent masked. The operator sets the token (EVALAPP_HF_TOKEN); no request takes
-        one.
+        """Queues the job that sends the card and a Parquet file for each split as one commit. Masked rows
+        stay masked. The operator sets the token (EVALAPP_HF_TOKEN); requests never contain one.
         """
         version = self.version(dataset_id, number)
         found = start_push(version=version, by=self.person, **self.body())

@@ -40,7 +40,7 @@ _DRAFT = "datasets/<int:dataset_id>/drafts/<int:draft_id>/"
 
 
 class KindSummarySerializer(serializers.Serializer[Any]):
-    """``count`` findings of a kind: kept, in the open draft, and open."""
+    """``count`` findings of a kind = ``kept`` + ``drafted`` (in the open draft) + ``open``."""
 
     kind = serializers.ChoiceField(choices=FindingKind.choices)
     count = serializers.IntegerField(source="rows")
@@ -48,12 +48,13 @@ class KindSummarySerializer(serializers.Serializer[Any]):
     drafted = serializers.IntegerField()
     kept = serializers.IntegerField()
     unchecked = serializers.CharField(
-        allow_blank=True, help_text="Why the kind was not looked for, or not wholly; empty where it was."
+        allow_blank=True,
+        help_text="Why this kind was not checked, or not completely; empty if it was checked.",
     )
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """``state`` is the job's, or "unchecked". Findings are those of the latest finished check."""
+    """``state`` is that of the job, or "unchecked". Findings are from the latest finished check."""
 
     state = serializers.CharField()
     checked_at = serializers.DateTimeField(allow_null=True)
@@ -62,7 +63,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 
 
 class FindingSpanSerializer(serializers.Serializer[Any]):
-    """Characters ``start`` to before ``end`` of a field."""
+    """A span of a field, from character ``start`` to before ``end``."""
 
     field = serializers.CharField()
     start = serializers.IntegerField()
@@ -71,8 +72,8 @@ class FindingSpanSerializer(serializers.Serializer[Any]):
 
 
 class FindingSerializer(ReadOnlySerializer):
-    """A row with what is wrong. ``row_number`` is null where rows are missing. ``changes`` is what the
-    proposal sets; it is withheld for rows of the held-out test split.
+    """A row with a problem. ``row_number`` is null for missing rows. ``changes`` are the proposed new values;
+    they are withheld for rows of the held-out test split.
     """
 
     row_number = serializers.IntegerField(source="example.row_number", default=None, allow_null=True)
@@ -101,7 +102,7 @@ class FindingQuery(Paging):
 
 class KeepBody(Body):
     findings = List(child=Id(), min_length=1, max_length=MOST_EDITS, help_text="Ids of findings.")
-    is_kept = Flag(default=True, help_text="False takes it back.")
+    is_kept = Flag(default=True, help_text="If false, the rows are no longer kept.")
 
 
 class KeptSerializer(serializers.Serializer[Any]):
@@ -126,7 +127,7 @@ class Health(DatasetView):
 
     @operation("Check data health", result=HealthSerializer, status=202)
     def post(self, dataset_id: int, number: int) -> object:
-        """Queues a job that reads every row; its findings take the place of those before."""
+        """Queues a job that reads every row; its findings replace earlier ones."""
         version = self.version(dataset_id, number)
         return _health(services.start_check(version=version, by=self.person))
 
@@ -145,19 +146,19 @@ def _health(check: HealthCheck | None) -> dict[str, Any]:
 class FindingList(HealthView):
     @operation("List findings", query=FindingQuery, result=FindingSerializer, paged=True)
     def get(self, dataset_id: int, number: int) -> object:
-        """Rows with what is wrong, why, and what is proposed."""
+        """Rows with their problem, the evidence, and the proposed change."""
         check = self.check(dataset_id, number)
         return self.page(queries.findings_of(check, self.query["kind"], self.query["show"]))
 
-    @operation("Keep rows in spite of findings", body=KeepBody, result=KeptSerializer)
+    @operation("Keep rows despite findings", body=KeepBody, result=KeptSerializer)
     def patch(self, dataset_id: int, number: int) -> object:
-        """A kept row stays as it is; later checks remember it while its content is the same."""
+        """Kept rows stay unchanged; later checks skip the finding while the content is the same."""
         check = self.check(dataset_id, number)
         return {"changed": services.keep_rows(check=check, by=self.person, **self.body())}
 
 
 class DraftCountsSerializer(serializers.Serializer[Any]):
-    rows_in = serializers.IntegerField(help_text="Rows of the base version: the sum of those below.")
+    rows_in = serializers.IntegerField(help_text="Rows of the base version: the sum of the counts below.")
     kept = serializers.IntegerField()
     changed = serializers.IntegerField()
     moved = serializers.IntegerField()
@@ -166,15 +167,15 @@ class DraftCountsSerializer(serializers.Serializer[Any]):
 
 
 class DatasetDraftSerializer(ReadOnlySerializer):
-    """Edits of rows on their way to the next version. ``base`` is the number of the version that they change,
-    ``version`` of the one that they became.
+    """Edits of rows for the next version. ``base`` is the number of the version that is edited, ``version``
+    the number of the published version.
     """
 
     dataset = serializers.IntegerField(source="base.dataset_id")
     base = serializers.IntegerField(source="base.number")
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
     counts = serializers.SerializerMethodField()
-    job = JobSerializer(allow_null=True, help_text="The latest that published it, or tried to.")
+    job = JobSerializer(allow_null=True, help_text="The latest job that published the draft, or tried to.")
     created_by = CreatedByField()
 
     class Meta:
@@ -210,7 +211,9 @@ class EditBody(Body):
         default=None,
         min_value=0,
         max_value=2**31 - 1,
-        help_text="Revision of the edit that you saw, 0 for none: 409 if somebody came first.",
+        help_text=(
+            "Revision of the edit that you saw, 0 for none; 409 if somebody else has edited the row since."
+        ),
     )
 
 
@@ -241,12 +244,12 @@ class EditsSerializer(serializers.Serializer[Any]):
 
 class ProposalsBody(Body):
     kind = serializers.ChoiceField(
-        choices=FindingKind.choices, help_text="Every open finding of this kind is carried out."
+        choices=FindingKind.choices, help_text="Applies the proposals of all open findings of this kind."
     )
 
 
 class AppliedSerializer(serializers.Serializer[Any]):
-    """``left`` findings need a person's decision."""
+    """``left`` counts findings that a person must decide."""
 
     done = serializers.IntegerField()
     left = serializers.IntegerField()
@@ -271,7 +274,7 @@ class DatasetDraftList(DraftView):
 
     @operation("Open a draft", body=DatasetDraftBody, result=DatasetDraftSerializer, status=201)
     def post(self, dataset_id: int) -> object:
-        """The open draft of a version; a new one where it has none."""
+        """Returns the open draft of a version, or opens one."""
         dataset = self.dataset(dataset_id)
         base = versions_of(dataset).filter(number=self.body()["base"]).first()
         if base is None:
@@ -287,7 +290,7 @@ class DatasetDraftDetail(DraftView):
 
     @operation("Discard a draft", status=204)
     def delete(self, dataset_id: int, draft_id: int) -> object:
-        """Its edits are lost; the version stays as it is. 409 for a draft that was published."""
+        """Deletes the draft's edits; the version stays as it is. 409 for a published draft."""
         drafts.discard_draft(draft=self.draft(dataset_id, draft_id), by=self.person)
         return Response(status=204)
 
@@ -302,8 +305,8 @@ class DraftRows(DraftView):
 
     @operation("Edit rows in a draft", body=EditsBody, result=EditsSerializer)
     def patch(self, dataset_id: int, draft_id: int) -> object:
-        """All edits or none. `change` sets fields, `drop` leaves the row out, `merge` adds its answers to
-        another row, and `restore` takes an edit back.
+        """Stores all edits or none. `change` sets fields, `drop` leaves the row out, `merge` adds its answers
+        to another row, and `restore` undoes an edit.
         """
         edits = [Edit(**edit) for edit in self.body()["edits"]]
         draft = self.draft(dataset_id, draft_id)
@@ -314,7 +317,7 @@ class DraftRows(DraftView):
 class DraftProposals(DraftView):
     @operation("Apply proposals to a draft", body=ProposalsBody, result=AppliedSerializer)
     def post(self, dataset_id: int, draft_id: int) -> object:
-        """Carries out what the health check of the draft's base version proposes."""
+        """Applies the proposals from the health check of the draft's base version."""
         draft = self.draft(dataset_id, draft_id)
         check = queries.check_of(draft.base)
         if check is None or check.checked_at is None:
@@ -331,11 +334,13 @@ class BulkEditBody(Body):
     to_split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True, default="")
     only_split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True, default="")
     reason = Text(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
-    only_preview = Flag(required=False, default=False, help_text="Count the rows, and store nothing.")
+    only_preview = Flag(
+        required=False, default=False, help_text="Only count the matching rows; store nothing."
+    )
 
 
 class BulkEditedSerializer(serializers.Serializer[Any]):
-    """``first``: the first rows as the draft has them now, or would."""
+    """``first`` shows the first matching rows as they are, or would be, in the draft."""
 
     rows = serializers.IntegerField()
     first = RowEditSerializer(many=True)
@@ -345,7 +350,9 @@ class BulkEditedSerializer(serializers.Serializer[Any]):
 class DraftBulkEdit(DraftView):
     @operation("Edit many rows in a draft", body=BulkEditBody, result=BulkEditedSerializer)
     def post(self, dataset_id: int, draft_id: int) -> object:
-        """Replaces, drops or moves every row that matches a regular expression; all of them or none."""
+        """Replaces text in, drops or moves every row that matches a regular expression; all of them
+        or none.
+        """
         draft = self.draft(dataset_id, draft_id)
         values = self.body()
         only_preview = values.pop("only_preview")
@@ -361,7 +368,7 @@ class DraftPublish(DraftView):
     @operation("Publish a draft", body=PublishBody, result=DatasetDraftSerializer, status=202)
     def post(self, dataset_id: int, draft_id: int) -> object:
         """Queues the job that writes the dataset's next version; `version` is its number once `state` is
-        `published`. Rows keep their keys, and the draft takes no changes meanwhile.
+        `published`. Rows keep their keys. Meanwhile the draft cannot be changed.
         """
         draft = self.draft(dataset_id, draft_id)
         start_publishing(draft=draft, by=self.person, **self.body())
@@ -369,7 +376,7 @@ class DraftPublish(DraftView):
 
 
 class EditReasonSerializer(serializers.Serializer[Any]):
-    """Rows that a draft did the same to for the same reason; ``kind`` is empty for edits by hand."""
+    """Rows with the same edit for the same reason; ``kind`` is empty for edits by hand."""
 
     operation = serializers.ChoiceField(choices=Operation.choices)
     kind = serializers.ChoiceField(choices=FindingKind.choices, allow_blank=True)
@@ -390,9 +397,9 @@ class CardRecipeSerializer(serializers.Serializer[Any]):
 
 
 class VersionCardSerializer(serializers.Serializer[Any]):
-    """``draft`` or ``recipe``: what became of the rows that the version was written from; both null where it
-    came from a file. ``findings`` are null before its first health check. ``models``: ids of those that were
-    trained on it, latest first.
+    """``draft`` and ``recipe`` account for the rows that the version was written from; both are null if it
+    came from a file. ``findings`` are null before the first health check. ``models`` are the ids of models
+    trained on the version, latest first.
     """
 
     version = DatasetVersionSerializer()
@@ -407,7 +414,7 @@ class VersionCardSerializer(serializers.Serializer[Any]):
 class CardDetail(DatasetView):
     @operation("Read a version's card", result=VersionCardSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """Where the rows come from, with an account of each, and what is known of them."""
+        """Sources of the rows with an account of each, findings, and the models trained on them."""
         card = card_of(self.version(dataset_id, number))
         draft, recipe = card.draft, card.recipe
         return {

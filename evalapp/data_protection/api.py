@@ -22,18 +22,19 @@ class PlaceCountSerializer(serializers.Serializer[Any]):
 
 
 class ErasureSerializer(ReadOnlySerializer):
-    """``counts``: rows that hold the person, of the search; then those that were erased. ``remaining``: what
-    a person still has to do, once `state` is `done`: runs, exports, reports and uploads with paths below the
-    data directory, models that were trained on the rows, evaluations and decisions whose hashes are those
-    before, names to change by hand, and the moment before which backups hold the person.
+    """``counts`` are rows that contain the person's texts: before the erasure those found, afterwards those
+    erased. ``remaining`` lists what a person still has to do once `state` is `done`: runs, exports, reports
+    and uploads (paths below the data directory), models trained on the rows, evaluations and decisions whose
+    hashes refer to the old texts, names to change by hand, and the time until which older backups contain the
+    person's data.
     """
 
     counts = PlaceCountSerializer(many=True, source="counts_by_place")
     remaining = serializers.DictField()
     text_hashes = serializers.ListField(
-        child=serializers.CharField(), help_text="HMAC-SHA-256 of the texts, by which they can be recognised."
+        child=serializers.CharField(), help_text="HMAC-SHA-256 of each text, to recognise it later."
     )
-    job = JobSerializer(allow_null=True, help_text="The latest: the search, then the erasing.")
+    job = JobSerializer(allow_null=True, help_text="The latest job: first the search, then the erasure.")
     created_by = CreatedByField()
     confirmed_by = CreatedByField()
 
@@ -50,13 +51,13 @@ class ErasureBody(Body):
         child=Text(max_length=LONGEST_TEXT, min_length=SHORTEST_TEXT),
         min_length=1,
         max_length=MOST_TEXTS,
-        help_text="What identifies the person: names in each way they are written, addresses, numbers.",
+        help_text="Texts that identify the person: every spelling of the name, addresses, numbers.",
     )
-    reason = Text(max_length=LONGEST_REASON, help_text="For the receipt. Leave out who it is.")
+    reason = Text(max_length=LONGEST_REASON, help_text="Reason, for the receipt. Do not name the person.")
 
 
 class ConfirmBody(Body):
-    confirm = Flag(help_text="True: erase what was found. Only a backup could bring it back.")
+    confirm = Flag(help_text="Must be true. Erases what was found; only a backup can restore it.")
 
 
 class ErasureView(ProjectView):
@@ -70,13 +71,13 @@ class ErasureView(ProjectView):
 class ErasureList(ErasureView):
     @operation("List erasures", query=Paging, result=ErasureSerializer, paged=True)
     def get(self) -> object:
-        """Searches for people, and the receipts of what was erased."""
+        """Searches for people, and receipts of erasures."""
         return self.page(queries.erasures_of(self.project))
 
     @operation("Search for a person", body=ErasureBody, result=ErasureSerializer, status=202)
     def post(self) -> object:
-        """Queues the job that counts where the texts stand; nothing is erased yet. The texts are kept
-        encrypted until the erasure is done or discarded, and never shown.
+        """Queues the job that counts where the texts occur; nothing is erased yet. The texts are stored
+        encrypted until the erasure is done or discarded, and are never shown.
         """
         started = services.start_search(project=self.project, by=self.person, **self.body())
         return self.erasure(started.pk)
@@ -86,12 +87,12 @@ class ErasureList(ErasureView):
 class ErasureDetail(ErasureView):
     @operation("Read an erasure", result=ErasureSerializer)
     def get(self, erasure_id: int) -> object:
-        """What was found, and once it is done the receipt."""
+        """The search results and, once erased, the receipt."""
         return self.erasure(erasure_id)
 
     @operation("Discard a search", status=204)
     def delete(self, erasure_id: int) -> object:
-        """Forgets the texts without erasing them."""
+        """Deletes the stored texts without erasing anything."""
         services.discard(erasure=self.erasure(erasure_id), by=self.person)
         return Response(status=204)
 
@@ -100,7 +101,7 @@ class ErasureDetail(ErasureView):
 class ErasureErase(ErasureView):
     @operation("Erase a person", body=ConfirmBody, result=ErasureSerializer, status=202)
     def post(self, erasure_id: int) -> object:
-        """Queues the job that replaces the texts wherever they stand, all at once or not at all."""
+        """Queues the job that replaces the texts everywhere, all or none."""
         found = self.erasure(erasure_id)
         if not self.body()["confirm"]:
             raise InvalidError("This must be true to erase.", field="confirm")

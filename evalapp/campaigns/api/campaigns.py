@@ -50,7 +50,7 @@ from evalapp.rubrics.models import RubricVersion
 
 
 class CampaignCandidateSerializer(ReadOnlySerializer):
-    """``id`` names the candidate in this campaign's comparison and cases."""
+    """``id`` identifies the candidate in this campaign's comparison and cases."""
 
     model_version = serializers.IntegerField(source="model_version_id")
     label = serializers.CharField(source="model_version.label")
@@ -61,7 +61,7 @@ class CampaignCandidateSerializer(ReadOnlySerializer):
 
 
 class CampaignSerializer(ReadOnlySerializer):
-    """``key`` is the campaign's name in the URLs of its reviewers."""
+    """``key`` identifies the campaign in the URLs for its reviewers."""
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id")
@@ -110,7 +110,7 @@ class CampaignBody(Body):
         help_text="Members' `person` ids.",
         error_messages={"min_length": "Choose at least one reviewer."},
     )
-    overlap = Whole(min_value=1, max_value=MOST_OVERLAP, help_text="Reviewers of each item.")
+    overlap = Whole(min_value=1, max_value=MOST_OVERLAP, help_text="Number of reviewers per item.")
     instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
     lease_minutes = Whole(min_value=LEASE_MINUTES.start, max_value=LEASE_MINUTES.stop - 1, default=30)
     shows_reference = Flag(default=False)
@@ -121,7 +121,11 @@ class CampaignBody(Body):
     deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
     item_choice = serializers.ChoiceField(choices=ItemChoice.choices, default=ItemChoice.ALL)
     items_wanted = Whole(
-        min_value=1, required=False, allow_null=True, default=None, help_text="Null with `all`."
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Number of items; null with `all`.",
     )
     stratify_by = Text(
         max_length=100,
@@ -137,25 +141,31 @@ class CampaignBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The largest number of items that one person gets.",
+        help_text="Largest number of items for one person.",
     )
     method = serializers.ChoiceField(
         choices=Method.choices,
         default=Method.POINTWISE,
-        help_text="What reviewers do: rate each answer, compare two, or rank three to five.",
+        help_text="What reviewers do: rate each answer, compare two answers, or rank three to five.",
     )
     baseline = Id(
         required=False,
         allow_null=True,
         default=None,
-        help_text="For pairs: the candidate that every other is compared with; null compares each with each.",
+        help_text=(
+            "For pairs: the candidate that all others are compared with; null compares every two candidates."
+        ),
     )
-    gold_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
-    repeat_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
+    gold_share = Whole(
+        max_value=MOST_CHECK_SHARE, default=0, help_text="Gold items in percent of a person's items."
+    )
+    repeat_share = Whole(
+        max_value=MOST_CHECK_SHARE, default=0, help_text="Repeats in percent of a person's items."
+    )
     calibration_items = Whole(
         max_value=MOST_CALIBRATION_ITEMS,
         default=0,
-        help_text="Number of calibration items, which everybody rates before admission.",
+        help_text="Number of calibration items, which every reviewer rates before admission.",
     )
 
 
@@ -166,8 +176,9 @@ class DrawnStratumSerializer(serializers.Serializer[Any]):
 
 
 class CostSerializer(serializers.Serializer[Any]):
-    """What a design asks of people, at 90 seconds a review (an assumption). ``checks``: about how many
-    reviews gold, repeats and calibration ask for beside ``reviews``. ``share``: reviews of each person.
+    """The reviewer effort of a design, assuming 90 seconds per review. ``checks`` estimates the reviews for
+    gold items, repeats and calibration, in addition to ``reviews``. ``share`` is the number of reviews per
+    person.
     """
 
     items = serializers.IntegerField()
@@ -177,7 +188,7 @@ class CostSerializer(serializers.Serializer[Any]):
     people = serializers.IntegerField()
     share = serializers.IntegerField()
     share_seconds = serializers.IntegerField()
-    left_out = serializers.IntegerField(help_text="Examples that lack an answer of a candidate.")
+    left_out = serializers.IntegerField(help_text="Examples without an answer of some candidate.")
     not_chosen = serializers.IntegerField(help_text="Examples that could be added later.")
     is_over_quota = serializers.BooleanField(
         help_text="Whether the quotas are too small for all assignments."
@@ -205,9 +216,10 @@ class CampaignView(ProjectView):
         return get_or_missing(campaign_reviewers, campaign=self.campaign(campaign_id), user=person_id)
 
     def design(self, draft: Campaign | None = None) -> CampaignDesign:
-        """The body's design, its ids looked up in this project; ``draft``: whose design it changes.
+        """Reads the design from the body and looks up its ids in this project; ``draft`` is the campaign to
+        change.
 
-        Raises InvalidError naming every field that cannot be read or cannot stay.
+        Raises InvalidError with every field that cannot be read or used.
         """
         current = design_of(draft) if draft else {}
         values, problems = self.body_so_far({n: value for n, value in current.items() if value is not None})
@@ -236,12 +248,12 @@ class CampaignView(ProjectView):
 
 
 class OpenedCampaignView(ProjectView):
-    """What there is of a campaign only once it is open."""
+    """Data of a campaign that exist only once it is open."""
 
     required_permission = Permission.VIEW_ANALYSIS
 
     def campaign(self, campaign_id: int) -> Campaign:
-        """A draft is not there."""
+        """Drafts are not found."""
         opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
         return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
 
@@ -285,7 +297,7 @@ class DesignCost(CampaignView):
 
     @operation("Compute the reviewer effort of a design", body=CampaignBody, result=CostSerializer)
     def post(self) -> object:
-        """Reviews, hours and each person's share; nothing is created."""
+        """Computes reviews, hours and each person's share; nothing is created."""
         design = self.design()
         require_sound(design, self.project)
         return cost_of_design(design)
@@ -295,7 +307,7 @@ class DesignCost(CampaignView):
 class CampaignCost(CampaignView):
     @operation("Read the reviewer effort of a draft", result=CostSerializer)
     def get(self, campaign_id: int) -> object:
-        """The effort of the draft, without the gold items known so far."""
+        """The reviewer effort of the draft; gold items that are already known are not counted."""
         return cost_of_draft(self.campaign(campaign_id))
 
 
@@ -317,7 +329,7 @@ class CampaignOpen(CampaignMove):
 
     @operation("Open a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Freezes the rubric, and creates an assignment for every planned review."""
+        """Freezes the rubric and creates an assignment for every planned review."""
         return self.moved(campaign_id)
 
 
@@ -327,7 +339,7 @@ class CampaignPause(CampaignMove):
 
     @operation("Pause a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Reviewers get no more items; reviews on a screen may still be submitted."""
+        """Reviewers get no more items; reviews that are open on a screen can still be submitted."""
         return self.moved(campaign_id)
 
 
@@ -346,5 +358,5 @@ class CampaignClose(CampaignMove):
 
     @operation("Close a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Nothing can be submitted or amended from now on."""
+        """No review can be submitted or amended any more."""
         return self.moved(campaign_id)

@@ -18,7 +18,7 @@ class GoldAnswerBody(Body):
     row = Whole(min_value=1, help_text="The row's number in the dataset version.")
     criterion = Text(max_length=120, help_text="The key of a criterion of the rubric.")
     value = Whole(min_value=-(2**15), max_value=2**15 - 1, help_text="The right level.")
-    tolerance = Whole(default=0, help_text="How many levels off still count as right.")
+    tolerance = Whole(default=0, help_text="How many levels off an answer may be and still count as right.")
     candidate = Text(
         max_length=200,
         allow_blank=True,
@@ -58,7 +58,7 @@ class CampaignGold(CampaignView):
 
     @operation("Store known answers", body=GoldBody, result=StoredSerializer)
     def post(self, campaign_id: int) -> object:
-        """All or none; existing known answers are replaced. An open campaign takes no new examples."""
+        """Stores all or none; existing known answers are replaced. An open campaign takes no new examples."""
         campaign = self.campaign(campaign_id)
         rows = [
             GoldRow(
@@ -81,7 +81,7 @@ class CampaignGoldAnswer(CampaignView):
 
     @operation("Remove a known answer", status=204)
     def delete(self, campaign_id: int, answer: int) -> object:
-        """In an open campaign the example stays a gold item. 409 once it is closed."""
+        """In an open campaign the example stays a gold item. 409 if the campaign is closed."""
         answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
         remove_known(known=get_or_missing(answers, pk=answer), by=self.person)
         return Response(status=204)

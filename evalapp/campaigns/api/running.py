@@ -28,8 +28,8 @@ class QuotaSerializer(serializers.Serializer[Any]):
 
 
 class ReassignBody(Body):
-    source = Id(allow_null=True, help_text="The reviewer whose items are moved; null: from the shared queue.")
-    target = Id(allow_null=True, help_text="The reviewer who gets them; null: to the shared queue.")
+    source = Id(allow_null=True, help_text="Reviewer from whom items are moved; null: from the shared queue.")
+    target = Id(allow_null=True, help_text="Reviewer to whom items are moved; null: to the shared queue.")
     most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
 
 
@@ -47,7 +47,11 @@ class ReleasedSerializer(serializers.Serializer[Any]):
 
 class AddItemsBody(Body):
     items = Whole(
-        min_value=1, required=False, allow_null=True, default=None, help_text="null: all that are left."
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Number of items to add; null: all that are left.",
     )
 
 
@@ -60,8 +64,8 @@ class ItemListQuery(Paging):
 
 
 class CampaignItemSerializer(serializers.Serializer[Any]):
-    """``submitted`` and ``in_progress`` count assignments, of ``overlap``; ``skipped`` are reasons, and name
-    nobody.
+    """``submitted`` and ``in_progress`` count the item's assignments, ``overlap`` of them in total.
+    ``skipped`` lists reasons, without names.
     """
 
     id = serializers.IntegerField()
@@ -96,8 +100,8 @@ class CampaignReviewers(CampaignView):
 class CampaignReviewerDetail(CampaignView):
     @operation("Let a reviewer leave", status=204)
     def delete(self, campaign_id: int, person_id: int) -> object:
-        """Their assignments in progress go to others; their submitted reviews stay. 409 if they have left
-        already.
+        """Their assignments in progress go to others; their submitted reviews stay. 409 if they have already
+        left.
         """
         services.remove_reviewer(
             campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
@@ -118,7 +122,7 @@ class CampaignDeadline(CampaignView):
 class CampaignQuota(CampaignView):
     @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """The largest number of items that this person gets; items they have are kept."""
+        """Largest number of items for this person; items that they already have are kept."""
         campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
         return set_quota(campaign_reviewer=campaign_reviewer, quota=self.body()["quota"], by=self.person)
 
@@ -141,7 +145,7 @@ class CampaignRelease(CampaignView):
 class CampaignReassign(CampaignView):
     @operation("Reassign work", body=ReassignBody, result=MovedSerializer)
     def post(self, campaign_id: int) -> object:
-        """Moves assignments that nobody has started, the last in order first; nobody gets an item twice."""
+        """Moves assignments that nobody has started, last in the order first; nobody gets an item twice."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         people = possible_reviewers(self.project)
@@ -159,11 +163,13 @@ class CampaignItems(CampaignView):
 
     @operation("List a campaign's items", query=ItemListQuery, result=CampaignItemSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The progress of each item, and the reasons for skips; gold and calibration items are left out."""
+        """Progress of each item, and reasons for skips; gold and calibration items are left out."""
         return self.page(items_in_list(items_with_progress(self.campaign(campaign_id)), self.query["list"]))
 
     @operation("Add items", body=AddItemsBody, result=AddedSerializer)
     def post(self, campaign_id: int) -> object:
-        """Adds examples that were not chosen, sampled like the campaign's items; they come last."""
+        """Adds examples that were not chosen, sampled like the campaign's items; they come last in
+        the order.
+        """
         campaign = self.campaign(campaign_id)
         return {"added": add_items(campaign=campaign, wanted=self.body()["items"], by=self.person)}

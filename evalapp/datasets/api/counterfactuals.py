@@ -28,7 +28,9 @@ _MOST_VARIANTS = 200
 
 
 class VariantChoiceSerializer(serializers.Serializer[Any]):
-    """``variant`` is how a request names it; ``perturbation`` and ``value`` are what rows' metadata say."""
+    """``variant`` is the name for requests; ``perturbation`` and ``value`` are the values in the rows'
+    metadata.
+    """
 
     variant = serializers.CharField()
     perturbation = serializers.CharField()
@@ -38,8 +40,8 @@ class VariantChoiceSerializer(serializers.Serializer[Any]):
 
 
 class CounterfactualsSerializer(serializers.Serializer[Any]):
-    """``variants`` can be made by the product's own ``lists`` (TOML). ``versions`` were written of this one;
-    ``job`` is the last that wrote one, or tried to.
+    """``variants`` are available with the product's own ``lists`` (TOML). ``versions`` were created from this
+    version; ``job`` is the latest job that wrote one, or tried to.
     """
 
     variants = VariantChoiceSerializer(many=True)
@@ -51,29 +53,33 @@ class CounterfactualsSerializer(serializers.Serializer[Any]):
 class CounterfactualBody(Body):
     name = Text(
         max_length=LONGEST_NAME,
-        help_text="Of the new dataset; a counterfactual dataset of this name gets its next version.",
+        help_text=(
+            "Name of the new dataset; an existing counterfactual dataset of this name gets a new version."
+        ),
     )
     variants = List(
         child=Text(max_length=_LONGEST_KEY), min_length=1, max_length=_MOST_VARIANTS,
-        help_text="Such as `name.black`: `variant` of what can be made.",
+        help_text="Names such as `name.black`; see `variant` in the list of variants.",
     )  # fmt: skip
     splits = List(
         child=serializers.ChoiceField(choices=Split.choices), default=[Split.TEST.value], min_length=1,
-        max_length=len(Split), help_text="Whose rows; they keep their split.",
+        max_length=len(Split), help_text="Splits to take rows from; rows keep their split.",
     )  # fmt: skip
     at_most = Whole(
         required=False, allow_null=True, default=None, min_value=1,
-        help_text="Original rows; each brings one row for every variant of it. null: all.",
+        help_text="Largest number of original rows; each gets one further row per variant. null: no limit.",
     )  # fmt: skip
-    seed = Whole(default=DEFAULT_SEED, help_text="Which rows are taken of more.")
+    seed = Whole(
+        default=DEFAULT_SEED, help_text="Seed for the choice of rows if there are more than `at_most`."
+    )
     lists = Text(
         max_length=LONGEST_LISTS, allow_blank=True, default="",
-        help_text="Rules and word lists in TOML, as those that are read here. Empty: the product's own.",
+        help_text="Rules and word lists in TOML, in the format of `lists` above. Empty: the product's own.",
     )  # fmt: skip
 
 
 class ChangedTextSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField(help_text="Such as `messages.0`, as in a draft's changes.")
+    field = serializers.CharField(help_text="A field such as `messages.0`, as in a draft's changes.")
     before = serializers.CharField()
     after = serializers.CharField()
 
@@ -84,7 +90,7 @@ class ChangedRowSerializer(serializers.Serializer[Any]):
 
 
 class VariantAccountSerializer(serializers.Serializer[Any]):
-    """``pairs`` rows have the variant; the others are ``left_out`` by reason."""
+    """``pairs`` counts rows with the variant; ``left_out`` counts the others by reason."""
 
     variant = serializers.CharField()
     pairs = serializers.IntegerField()
@@ -96,7 +102,7 @@ class VariantAccountSerializer(serializers.Serializer[Any]):
 
 
 class CounterfactualPreviewSerializer(serializers.Serializer[Any]):
-    """``rows`` of ``of_rows`` were looked at, and ``originals`` of them have a variant."""
+    """``rows`` of ``of_rows`` were read; ``originals`` of them have a variant."""
 
     rows = serializers.IntegerField()
     of_rows = serializers.IntegerField()
@@ -122,7 +128,7 @@ def _choices(perturbations: tuple[Perturbation, ...]) -> list[dict[str, str]]:
 class CounterfactualList(DatasetView):
     @operation("Read a version's counterfactual variants", result=CounterfactualsSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """What can be made of its rows, by which word lists, and what was made."""
+        """Available variants with their word lists, and the versions created so far."""
         version = self.version(dataset_id, number)
         return {
             "variants": _choices(perturbations_in("")),
@@ -133,7 +139,7 @@ class CounterfactualList(DatasetView):
 
     @operation("Create a counterfactual dataset", body=CounterfactualBody, result=JobSerializer, status=202)
     def post(self, dataset_id: int, number: int) -> object:
-        """Queues the job that writes pairs of rows: each row that a rule touches, and its variants."""
+        """Queues the job that writes each row to which a rule applies, together with its variants."""
         version = self.version(dataset_id, number)
         return start_counterfactuals(version=version, plan=CounterfactualPlan(**self.body()), by=self.person)
 
@@ -144,7 +150,7 @@ class CounterfactualPreview(DatasetView):
         "Preview a counterfactual dataset", body=CounterfactualBody, result=CounterfactualPreviewSerializer
     )
     def post(self, dataset_id: int, number: int) -> object:
-        """What the rules do to the first rows (2,000, or half a million characters); nothing is written."""
+        """Applies the rules to the first rows (2,000, or half a million characters); nothing is stored."""
         return _shown(preview_of(self.version(dataset_id, number), CounterfactualPlan(**self.body())))
 
 

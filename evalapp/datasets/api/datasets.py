@@ -50,8 +50,8 @@ class MessageSerializer(serializers.Serializer[Any]):
 
 
 class ConversationField(serializers.JSONField):
-    """Messages with tool calls, files, sources or reasoning as they came (docs/conversations.md); null where
-    ``messages`` tell all.
+    """Original messages with tool calls, files, sources or reasoning (docs/conversations.md); null if
+    ``messages`` contains everything.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -62,8 +62,8 @@ MOST_INLINE_ROWS = 10_000
 
 
 class DatasetVersionSerializer(ReadOnlySerializer):
-    """Immutable. ``counts`` is rows by split; ``content_hash`` covers every row in order. ``erased_rows``
-    held data of people who were erased since; hashes are those before.
+    """An immutable version. ``counts`` are rows by split; ``content_hash`` covers every row in order.
+    ``erased_rows`` contained data of people who were erased later; hashes are from before that.
     """
 
     dataset = serializers.IntegerField(source="dataset_id")
@@ -98,7 +98,7 @@ class DatasetSerializer(ReadOnlySerializer):
 class DatasetBody(Body):
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
-    licence = Text(max_length=120, allow_blank=True, default="", help_text="It is on the card.")
+    licence = Text(max_length=120, allow_blank=True, default="", help_text="Shown on the dataset's card.")
 
 
 class VersionBody(Body):
@@ -119,8 +119,8 @@ class VersionBody(Body):
 
 
 class ExampleSerializer(ReadOnlySerializer):
-    """A row; ``row_key`` is its own in every version of the dataset. References of the test split are
-    withheld: it is held out, so that nothing is trained on it.
+    """A row; ``row_key`` is the same in every version of the dataset. The references of held-out test rows
+    are withheld, so that nothing is trained on them.
     """
 
     messages = MessageSerializer(many=True)
@@ -140,7 +140,7 @@ class ExampleSerializer(ReadOnlySerializer):
         return [] if example.split == Split.TEST else list(example.references)
 
     def get_conversation(self, example: Example) -> dict[str, Any] | None:
-        """The messages as they came, where they hold more than text; of the test split without the answer."""
+        """Original messages, if they contain more than text; for the test split without the answer."""
         if example.conversation is None:
             return None
         return dict(example.conversation if example.split != Split.TEST else asked(example.conversation))
@@ -153,7 +153,7 @@ class ExampleQuery(Paging):
         default="",
         allow_blank=True,
         max_length=LONGEST_SEARCH,
-        help_text="Rows that hold all these words; words in quotation marks stand side by side.",
+        help_text="Rows that contain all these words; use quotation marks for words side by side.",
     )
 
     where = serializers.CharField(
@@ -161,7 +161,7 @@ class ExampleQuery(Paging):
         default="",
         allow_blank=True,
         max_length=LONGEST_FILTER,
-        help_text="Fields and their values: `topic = claims, travel; label = yes`.",
+        help_text="Fields with allowed values: `topic = claims, travel; label = yes`.",
     )
 
 
@@ -173,7 +173,7 @@ class RowErrorSerializer(serializers.Serializer[Any]):
 
 
 class DatasetImportSerializer(ReadOnlySerializer):
-    """An uploaded file. It waits until it is started; ``options`` are what its content suggests."""
+    """An uploaded file that waits to be imported; ``options`` are suggestions from its content."""
 
     dataset = serializers.IntegerField(source="dataset_id")
     options = serializers.DictField()
@@ -194,13 +194,13 @@ class UploadBody(Body):
 
 
 class ImportBody(Body):
-    """What is left out stays as the upload's ``options`` have it."""
+    """Fields that are left out keep the upload's ``options``."""
 
     delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
     mapping = serializers.DictField(
         child=serializers.ChoiceField(choices=[use.value for use in ColumnRole]),
         required=False,
-        help_text="Column or field → use: of CSV, and of JSON whose fields have names of their own.",
+        help_text="Column or field → use; for CSV, and for JSON with other field names.",
     )
     split_field = Text(max_length=LONGEST_FIELD_NAME, required=False)
     shares = serializers.DictField(
@@ -238,9 +238,9 @@ class DatasetList(DatasetView):
     def get(self) -> object:
         return self.page(queries.datasets_of(self.project).select_related("created_by"))
 
-    @operation("Make a dataset", body=DatasetBody, result=DatasetSerializer, status=201)
+    @operation("Create a dataset", body=DatasetBody, result=DatasetSerializer, status=201)
     def post(self) -> object:
-        """Add versions next, from rows in a request or from an uploaded file."""
+        """Add versions afterwards, from rows in a request or from an uploaded file."""
         return services.create_dataset(project=self.project, by=self.person, **self.body())
 
 
@@ -252,7 +252,9 @@ class DatasetDetail(DatasetView):
 
     @operation("Change a dataset", body=DatasetBody, result=DatasetSerializer)
     def patch(self, dataset_id: int) -> object:
-        """Name, description and licence; fields that are left out are unchanged, and so are its versions."""
+        """Changes name, description and licence. Fields that are left out are unchanged; versions never
+        change.
+        """
         dataset = self.dataset(dataset_id)
         current = {name: getattr(dataset, name) for name in ("name", "description", "licence")}
         services.change_dataset(dataset=dataset, by=self.person, **self.changes(current))
@@ -269,8 +271,8 @@ class VersionList(DatasetView):
 
     @operation("Create a version from rows", body=VersionBody, result=DatasetVersionSerializer, status=201)
     def post(self, dataset_id: int) -> object:
-        """All rows or none; a bad row is named with its field. For more rows than fit a body,
-        upload a file.
+        """Imports all rows or none; the error lists each bad row. For more rows than fit in a body, upload a
+        file.
         """
         dataset = self.dataset(dataset_id)
         values = self.body()
@@ -290,9 +292,7 @@ class VersionList(DatasetView):
 
 
 def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
-    """The rows that these objects describe, read as a file's lines are. Raises InvalidError naming each bad
-    field.
-    """
+    """Reads these objects like the lines of a file. Raises InvalidError with each bad field."""
     rows: list[ExampleRow] = []
     fields: dict[str, list[str]] = {}
     for position, given in enumerate(objects):
@@ -311,7 +311,7 @@ def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
 class VersionDetail(DatasetView):
     @operation("Read a version", result=DatasetVersionSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """Counts by split and the content's hash."""
+        """Counts by split, and the hash of the content."""
         return self.version(dataset_id, number)
 
     @operation("Delete a version", status=204)
@@ -329,7 +329,7 @@ class ExampleList(DatasetView):
 
     @operation("List a version's rows", query=ExampleQuery, result=ExampleSerializer, paged=True)
     def get(self, dataset_id: int, number: int) -> object:
-        """In the order of their numbers. References of the held-out test split are withheld."""
+        """Ordered by row number. References of the held-out test split are withheld."""
         version = self.version(dataset_id, number)
         split = self.query["split"]
         rows = queries.examples_of(version, [split] if split else None)
@@ -357,7 +357,7 @@ class DiffRowQuery(Paging, DiffQuery):
 
 
 class VersionStatisticsSerializer(serializers.Serializer[Any]):
-    """Lengths are medians in characters, of the last prompt message and of the first reference."""
+    """Lengths are medians in characters: of the last prompt message, and of the first reference."""
 
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by split.")
     prompt_length = serializers.FloatField(allow_null=True)
@@ -369,14 +369,17 @@ class VersionDiffSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(source="version.number")
     against = serializers.IntegerField(source="against.number")
     counts = serializers.DictField(
-        child=serializers.IntegerField(), help_text="Rows added, removed, changed, moved and unchanged."
+        child=serializers.IntegerField(),
+        help_text="Counts of added, removed, changed, moved and unchanged rows.",
     )
     now = VersionStatisticsSerializer()
     before = VersionStatisticsSerializer()
 
 
 class RowChangeSerializer(serializers.Serializer[Any]):
-    """``number`` in the version, ``was`` in the other. A row whose split alone is another is moved."""
+    """``number`` is the row's number in the version, ``was`` its number in the other version. A row is
+    “moved” if only its split differs.
+    """
 
     change = serializers.ChoiceField(choices=Change.choices)
     number = serializers.IntegerField(allow_null=True)
@@ -410,7 +413,7 @@ class DiffDetail(DiffView):
 class DiffRowList(DiffView):
     @operation("List changed rows", query=DiffRowQuery, result=RowChangeSerializer, paged=True)
     def get(self, dataset_id: int, number: int) -> object:
-        """In the order of the version's rows, removed ones last."""
+        """Ordered as in the version, removed rows last."""
         return self.page(self.diff(dataset_id, number).of(self.query["change"]))
 
     def key_of(self, row: RowChange) -> str:
@@ -427,7 +430,7 @@ class ImportList(DatasetView):
     @operation("Upload a file", body=UploadBody, result=DatasetImportSerializer, status=201, upload=True)
     def post(self, dataset_id: int) -> object:
         """The file is kept until its import is started or discarded. ``options`` in the answer are
-        suggestions from its content; start the import with them, or with others.
+        suggestions from the content; start the import with these or other options.
         """
         dataset = self.dataset(dataset_id)
         require_usable(self.request)
@@ -438,7 +441,7 @@ class ImportList(DatasetView):
 class ImportDetail(DatasetView):
     @operation("Read an import", result=DatasetImportSerializer)
     def get(self, dataset_id: int, import_id: int) -> object:
-        """Its job, and after a failure every bad row (the first 1,000) with what to do."""
+        """The import's job; if it failed, every bad row (the first 1,000) with how to fix it."""
         return self.dataset_import(dataset_id, import_id)
 
     @operation("Discard an import", status=204)
@@ -452,7 +455,7 @@ class ImportDetail(DatasetView):
 class ImportStart(DatasetView):
     @operation("Start an import", body=ImportBody, result=DatasetImportSerializer, status=202)
     def post(self, dataset_id: int, import_id: int) -> object:
-        """Queues the job that creates the version. After a failure it can be started again."""
+        """Queues the job that creates the version. A failed import can be started again."""
         found = self.dataset_import(dataset_id, import_id)
         options = replace(ImportOptions(**found.options), **self.body())
         services.start_import(dataset_import=found, options=options, by=self.person)

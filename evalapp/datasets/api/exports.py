@@ -20,7 +20,10 @@ _VERSION = "datasets/<int:dataset_id>/versions/<int:number>/"
 class ExportQuery(Query):
     format = serializers.ChoiceField(choices=FileFormat.choices, required=False, default=FileFormat.JSONL)
     split = serializers.ChoiceField(
-        choices=Split.choices, required=False, default="", help_text="Default: all but the test split."
+        choices=Split.choices,
+        required=False,
+        default="",
+        help_text="Splits to export; default: all but the test split.",
     )
 
 
@@ -28,7 +31,7 @@ class ExportQuery(Query):
 class ExportDetail(DatasetView):
     @operation("Export a version", query=ExportQuery, binary=True)
     def get(self, dataset_id: int, number: int) -> object:
-        """The rows as a file. The test split is held out and never in it."""
+        """The rows as a file, never with the held-out test split."""
         version = self.version(dataset_id, number)
         return download(*exported(version, self.query["format"], self.query["split"]))
 
@@ -42,7 +45,7 @@ class LossesQuery(Query):
 
 class LossSerializer(serializers.Serializer[Any]):
     what = serializers.CharField()
-    rows = serializers.IntegerField(help_text="How many rows lose it.")
+    rows = serializers.IntegerField(help_text="Number of rows that lose it.")
 
 
 class LossesSerializer(serializers.Serializer[Any]):
@@ -53,7 +56,9 @@ class LossesSerializer(serializers.Serializer[Any]):
 class ExportLosses(DatasetView):
     @operation("List what an export leaves out", query=LossesQuery, result=LossesSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """What the message format of another tool has no place for. JSON Lines and Parquet keep all."""
+        """Content that the message format of another tool cannot express. JSON Lines and Parquet keep
+        everything.
+        """
         found = losses_of(self.version(dataset_id, number), self.query["format"])
         return {"losses": [{"what": what, "rows": rows} for what, rows in found.items()]}
 
@@ -61,7 +66,7 @@ class ExportLosses(DatasetView):
 class OriginalSerializer(serializers.Serializer[Any]):
     placeholder = serializers.CharField()
     texts = serializers.ListField(
-        child=serializers.CharField(), help_text="In the ways it was written, the first one first."
+        child=serializers.CharField(), help_text="Every spelling that was masked, in order of appearance."
     )
 
 
@@ -79,7 +84,9 @@ class RowOriginals(DatasetView):
 
     @operation("Show the originals of a masked row", result=RowOriginalsSerializer)
     def post(self, dataset_id: int, number: int, row_number: int) -> object:
-        """What the placeholders of the row, and of answers to it, stand for. The audit tells who looked."""
+        """The original texts behind the placeholders of a row and of its answers. The audit records who read
+        them.
+        """
         example = get_or_missing(self.version(dataset_id, number).examples.all(), row_number=row_number)
         originals = look_up(example=example, by=self.person)
         return {"originals": [{"placeholder": name, "texts": texts} for name, texts in originals.items()]}
@@ -94,7 +101,7 @@ class ExportWithOriginals(DatasetView):
 
     @operation("Export a version with originals", binary=True)
     def post(self, dataset_id: int, number: int) -> object:
-        """JSON Lines with what the placeholders of masked rows stand for, without the test split. The audit
-        tells who took it.
+        """JSON Lines with the original texts of masked rows, without the test split. The audit records who
+        downloaded it.
         """
         return download(*exported_with_originals(self.version(dataset_id, number), by=self.person))

@@ -48,22 +48,27 @@ class SourceBody(Body):
         rf"^({NEWEST}|{ALL}|[1-9]\d{{0,8}})$",
         default=NEWEST,
         help_text=(
-            "A number in quotes, `newest` when the version is written, or `all`: each row as it is in the"
-            " newest version that trains on it, but for those that a draft dropped."
+            "A version number in quotes; `newest`, resolved when the version is written; or `all`: each "
+            "row as in the newest version that has it as a training row, without rows that a draft "
+            "dropped."
         ),
     )
-    from_reviews = Flag(default=False, help_text="Only rows that reviewers' feedback made.")
+    from_reviews = Flag(default=False, help_text="Only rows that came from reviewers' feedback.")
     where = serializers.DictField(
         child=List(child=Text(max_length=1_000), min_length=1, max_length=MOST_VALUES),
         default=dict,
-        help_text="Field (`label`, `group`, or a name of the metadata) → the values that are taken.",
+        help_text="Field (`label`, `group`, or a name in the metadata) → allowed values.",
     )
     at_most = Whole(required=False, allow_null=True, default=None, min_value=1)
     per_field = Text(
         max_length=200, allow_blank=True, default="", help_text="A field; see `at_most_per_value`."
     )
     at_most_per_value = Whole(
-        required=False, allow_null=True, default=None, min_value=1, help_text="For each value of `per_field`."
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text="Largest number of rows for each value of `per_field`.",
     )
     share = Number(
         required=False,
@@ -71,7 +76,7 @@ class SourceBody(Body):
         default=None,
         min_value=0.01,
         max_value=100,
-        help_text="Percent of the training rows: of every source, or of none.",
+        help_text="Percent of the training rows; give it for every source or for none.",
     )
 
 
@@ -82,8 +87,8 @@ class RecipeBody(Body):
         min_length=1,
         max_length=MOST_SOURCES,
         help_text=(
-            "The first is the base: its validation, test and feedback rows are taken as they are. Of others"
-            " training rows are taken, which replace earlier rows of the same prompt."
+            "The first source is the base: its validation, test and feedback rows are taken unchanged. "
+            "Other sources add training rows, which replace earlier rows with the same prompt."
         ),
     )
     seed = Whole(default=DEFAULT_SEED)
@@ -95,7 +100,9 @@ class RecipeSettingsSerializer(serializers.Serializer[Any]):
 
 
 class DatasetRecipeSerializer(ReadOnlySerializer):
-    """``versions``: numbers of those that it wrote. ``job``: the latest that wrote one, or tried to."""
+    """``versions`` are the numbers of versions that the recipe wrote. ``job`` is the latest job that wrote
+    one, or tried to.
+    """
 
     dataset = serializers.IntegerField(source="dataset_id")
     settings = serializers.SerializerMethodField()
@@ -118,7 +125,7 @@ class DatasetRecipeSerializer(ReadOnlySerializer):
 
 
 class SourceAccountSerializer(serializers.Serializer[Any]):
-    """``rows`` = ``taken`` + those ``left_out``. ``version`` is null for all versions."""
+    """``rows`` = ``taken`` + the sum of ``left_out``. ``version`` is null if all versions are read."""
 
     dataset = serializers.IntegerField()
     dataset_name = serializers.CharField()
@@ -157,9 +164,9 @@ class RecipeList(RecipeView):
     def get(self, dataset_id: int) -> object:
         return self.page(recipes_of(self.project).filter(dataset=self.dataset(dataset_id)))
 
-    @operation("Make a dataset recipe", body=RecipeBody, result=DatasetRecipeSerializer, status=201)
+    @operation("Create a dataset recipe", body=RecipeBody, result=DatasetRecipeSerializer, status=201)
     def post(self, dataset_id: int) -> object:
-        """Nothing is written yet: see `preview/` and `versions/`."""
+        """Nothing is written yet; use `preview/` and `versions/`."""
         dataset, values = self.dataset(dataset_id), self.body()
         return services.create_recipe(
             dataset=dataset, name=values["name"], settings=settings_from(values), by=self.person
@@ -174,7 +181,7 @@ class RecipeDetail(RecipeView):
 
     @operation("Change a dataset recipe", body=RecipeBody, result=DatasetRecipeSerializer)
     def put(self, dataset_id: int, recipe_id: int) -> object:
-        """Versions that it wrote keep the settings that they were written by."""
+        """Existing versions keep the settings they were written with."""
         recipe, values = self.recipe(dataset_id, recipe_id), self.body()
         return services.change_recipe(
             recipe=recipe, name=values["name"], settings=settings_from(values), by=self.person
@@ -182,7 +189,7 @@ class RecipeDetail(RecipeView):
 
     @operation("Delete a dataset recipe", status=204)
     def delete(self, dataset_id: int, recipe_id: int) -> object:
-        """The versions that it wrote stay. 409 while it writes one."""
+        """The recipe's versions stay. 409 while a version is being written."""
         services.delete_recipe(recipe=self.recipe(dataset_id, recipe_id), by=self.person)
         return Response(status=204)
 
@@ -191,23 +198,23 @@ class RecipeDetail(RecipeView):
 class RecipePreview(RecipeView):
     @operation("Preview a dataset recipe", result=RecipePreviewSerializer)
     def get(self, dataset_id: int, recipe_id: int) -> object:
-        """What it would take now, and what it would leave out by reason."""
+        """Rows that a version would contain now, and rows left out by reason."""
         recipe = self.recipe(dataset_id, recipe_id)
         found = preview_of(recipe.dataset, RecipeSettings.from_json(recipe.settings))
         if found is None:
             raise InvalidError(
-                f"These sources have more than {MOST_ROWS_OF_PREVIEW:,} rows, too many for a preview."
-                " The version that the recipe writes says what was taken."
+                f"These sources have more than {MOST_ROWS_OF_PREVIEW:,} rows, too many for a preview. Write "
+                "the version; its card shows what was taken."
             )
         return {"counts": found.counts, "sources": [each._asdict() for each in found.accounts]}
 
 
 @route(f"{_RECIPE}versions/", "api_dataset_recipe_versions")
 class RecipeVersions(RecipeView):
-    @operation("Write a version by its recipe", result=DatasetRecipeSerializer, status=202)
+    @operation("Write a version from its recipe", result=DatasetRecipeSerializer, status=202)
     def post(self, dataset_id: int, recipe_id: int) -> object:
-        """Queues the job that writes the dataset's next version. It fails where a version has exactly these
-        rows.
+        """Queues the job that writes the dataset's next version. The job fails if a version with exactly
+        these rows exists.
         """
         services.start_writing(recipe=self.recipe(dataset_id, recipe_id), by=self.person)
         return self.recipe(dataset_id, recipe_id)
