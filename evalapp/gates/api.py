@@ -45,7 +45,7 @@ LEVEL_DIGITS = 12
 
 
 class GateConditionSerializer(serializers.Serializer[Any]):
-    """``threshold``: a mean, a share from 0 to 1, a margin in points, or a count."""
+    """``threshold`` is a mean, a share from 0 to 1, a margin in points, or a count, depending on ``kind``."""
 
     kind = serializers.ChoiceField(choices=KINDS)
     criterion = serializers.CharField(
@@ -57,8 +57,8 @@ class GateConditionSerializer(serializers.Serializer[Any]):
 
 
 class GateSerializer(ReadOnlySerializer):
-    """``alpha`` is one-sided, over all evaluations of all candidates on one test version. ``challengers`` is
-    null for a standard gate.
+    """``alpha`` is one-sided, for all evaluations of all candidates on one test version together.
+    ``challengers`` is null for a standard gate.
     """
 
     rubric = serializers.IntegerField(source="rubric_id")
@@ -102,8 +102,8 @@ class GateBody(Body):
         min_value=1,
         max_value=LARGEST_COUNT,
         help_text=(
-            "Planned reviews of each candidate, at which most of the budget is spent. null: as planned"
-            " by its campaign."
+            "Planned reviews of each candidate; most of the budget is spent when they are in. null: as "
+            "its campaign plans."
         ),
     )
     challengers = Whole(
@@ -113,15 +113,16 @@ class GateBody(Body):
         min_value=1,
         max_value=MOST_CHALLENGERS,
         help_text=(
-            "Candidates that a sequential gate is evaluated for as reviews come in. Null: a standard gate,"
-            " evaluated once for each candidate of its campaign, when all planned reviews are in."
+            "Number of candidates for which a sequential gate is evaluated as reviews come in. Null: a "
+            "standard gate, evaluated once for each candidate of its campaign, when all planned reviews "
+            "are in."
         ),
     )
     population = serializers.ChoiceField(
         choices=ResultsApplyTo.choices,
         allow_null=True,
         default=None,
-        help_text="Whose scores the conditions are about; null: as the project's results.",
+        help_text="Population that the conditions describe; null: the population of the project's results.",
     )
 
 
@@ -145,10 +146,10 @@ class EvaluateGateBody(Body):
 
 
 class AttestationBody(Body):
-    candidate = Text(max_length=80, help_text="Label of a candidate that was not trained here.")
+    candidate = Text(max_length=80, help_text="Label of a candidate that was trained elsewhere.")
     statement = Text(
         max_length=LONGEST_STATEMENT,
-        help_text="How it is known that no test prompt is in its training data.",
+        help_text="How you know that no test prompt is in its training data.",
     )
 
 
@@ -163,7 +164,7 @@ class AttestationSerializer(ReadOnlySerializer):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """What became of a condition, and why."""
+    """State of one condition, with the reason."""
 
     condition = GateConditionSerializer()
     words = serializers.CharField()
@@ -174,10 +175,11 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 
 class EvaluationSerializer(ReadOnlySerializer):
-    """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split,
-    ``share`` what was in of the ``planned`` reviews of the candidate; null where
-    it is exploratory or simulated. ``reviewers_added_later``: those of the ``reviewers`` who were added after
-    the campaign's first review. ``more_reviews`` of the candidate would show what is open.
+    """A recorded evaluation. ``number`` and ``challenger`` count evaluations and candidates in the ledger of
+    the tested split; ``share`` is the share of the candidate's ``planned`` reviews that were in. All three
+    are null for an exploratory or simulated evaluation. ``reviewers_added_later`` counts the ``reviewers``
+    added after the campaign's first review. ``more_reviews`` of the candidate would decide the open
+    conditions.
     """
 
     candidate = serializers.IntegerField(source="candidate_id")
@@ -219,7 +221,7 @@ class EvaluationSerializer(ReadOnlySerializer):
         return int(evaluation.record["reviews"])
 
     def get_why_beside_ledger(self, evaluation: GateEvaluation) -> str:
-        """Why the evaluation is not on the ledger; empty where it is."""
+        """Why the evaluation is not in the ledger; empty if it is."""
         return str(evaluation.record["why_beside_ledger"])
 
 
@@ -233,22 +235,22 @@ class AppliedGateSerializer(ReadOnlySerializer):
 
 
 class CampaignGateSerializer(serializers.Serializer[Any]):
-    """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for
-    continuous delivery: not yet before the first review, and where the evaluation is exploratory or
-    simulated, whatever the verdict of its own numbers is (``evaluation``); ``reason`` says which. Before the
-    first review ``more_reviews`` of each candidate are planned.
+    """A campaign's gate with its last recorded evaluation; null if there is none. ``verdict`` is for
+    continuous delivery. It is “not yet” before the first review, and for every exploratory or simulated
+    evaluation, whatever the verdict of the ``evaluation`` itself; ``reason`` says which. Before the first
+    review, ``more_reviews`` is the number of planned reviews per candidate.
     """
 
     verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
     more_reviews = serializers.IntegerField(
         allow_null=True,
         help_text=(
-            "Reviews that the candidate still needs to decide the undecided conditions; null if"
-            " unknown or none."
+            "Reviews of the candidate that would decide the undecided conditions; null if unknown, or if "
+            "none are needed."
         ),
     )
     reason = serializers.CharField(
-        help_text="Why the verdict is “not yet” whatever the numbers are; else empty."
+        help_text="Why the verdict is “not yet” whatever the numbers are; otherwise empty."
     )
     campaign_gate = AppliedGateSerializer(allow_null=True)
     evaluation = EvaluationSerializer(allow_null=True)
@@ -261,13 +263,13 @@ class GateList(ProjectView):
 
     @operation("List gates", result=GateSerializer, paged=True)
     def get(self) -> object:
-        """One entry per version, newest first."""
+        """One entry for each version, newest first."""
         return self.page(gates_of(self.project))
 
     @operation("Save a gate", body=GateBody, result=GateSerializer, status=201)
     def post(self) -> object:
-        """A new name creates a gate. An existing name changes that gate: in place while it is applied to no
-        campaign, else as the next version.
+        """A new name creates a gate. An existing name changes that gate: in place if no campaign uses it,
+        otherwise as a new version.
         """
         values = self.body()
         rubric = chosen(self.project.rubrics.all(), values["rubric"], "rubric", "rubric with id")
@@ -311,8 +313,8 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded evaluation; the verdict is “not yet” before the first review and if nobody
-        can sign it. Reading spends no budget.
+        """The gate with its last recorded evaluation. The verdict is “not yet” before the first review, and
+        if nobody can sign it. Reading spends no budget.
         """
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
         return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
@@ -330,7 +332,9 @@ class CampaignGateDetail(CampaignGateView):
         },
     )
     def post(self, campaign_id: int) -> object:
-        """A recorded evaluation, which spends false-release budget: release, do not release, or not yet."""
+        """Records an evaluation, which spends false-release budget. The verdict is release, do not release,
+        or not yet.
+        """
         campaign = self.campaign(campaign_id)
         values = self.body()
         campaign_gate = next(iter(applied_gates(campaign)), None)
@@ -364,7 +368,7 @@ class CampaignGateApply(CampaignGateView):
 
     @operation("Apply a gate to a campaign", body=ApplyGateBody, result=AppliedGateSerializer, status=201)
     def post(self, campaign_id: int) -> object:
-        """Applied before the first review it decides; applied afterwards it is exploratory."""
+        """If applied before the first review, the gate decides; if applied later, it is exploratory."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         gate = chosen(gates_of(self.project), values["gate"], "gate", "gate with id")
@@ -390,8 +394,8 @@ class CampaignGateAttestations(CampaignGateView):
         "Attest a candidate's training data", body=AttestationBody, result=AttestationSerializer, status=201
     )
     def post(self, campaign_id: int) -> object:
-        """That no test prompt is in it, of a candidate that was not trained here; the next evaluation of a
-        gate counts it.
+        """States that no test prompt is in the training data of a candidate that was trained elsewhere. The
+        next evaluation of a gate takes it into account.
         """
         campaign = self.campaign(campaign_id)
         values = self.body()
@@ -408,7 +412,9 @@ class CampaignGateAttestations(CampaignGateView):
 class CampaignGateEvaluations(CampaignGateView):
     @operation("List the evaluations of a campaign's gate", result=EvaluationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Newest first; of the gate that was applied before the first review, else of an exploratory one."""
+        """Newest first; for the gate that was applied before the first review, or else for the exploratory
+        gate.
+        """
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
         return self.page(
             evaluations_of(campaign_gate) if campaign_gate is not None else GateEvaluation.objects.none()

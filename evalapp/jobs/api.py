@@ -33,7 +33,7 @@ class PriorityBody(Body):
 
 
 class JobSerializer(ReadOnlySerializer):
-    """Long work. Ask again until ``is_over``."""
+    """A long-running task. Poll it until ``is_over`` is true."""
 
     created_by = CreatedByField()
     paused_by = CreatedByField()
@@ -42,7 +42,7 @@ class JobSerializer(ReadOnlySerializer):
     percent = serializers.IntegerField(allow_null=True)
     lacks = serializers.ListField(
         child=serializers.CharField(),
-        help_text=("For a waiting job: one sentence for each machine that cannot run it, with the reason."),
+        help_text="For a waiting job: one sentence for each machine that cannot run it, with the reason.",
     )
 
     class Meta:
@@ -84,7 +84,7 @@ class JobList(JobView):
 class JobDetail(JobView):
     @operation("Read a job", result=JobSerializer)
     def get(self, job_id: int) -> object:
-        """State, progress and result. Poll every second or two until ``is_over``."""
+        """State, progress and result. Poll every second or two until ``is_over`` is true."""
         return self.job(job_id)
 
 
@@ -117,8 +117,8 @@ class JobPause(JobView):
 
     @operation("Pause a job", result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """A waiting job waits until it is resumed; a running one saves its work and frees its worker. 409 if
-        the job has ended or is being cancelled.
+        """A waiting job stays in the queue until it is resumed; a running one saves its work and frees its
+        worker. 409 if the job has ended or is being cancelled.
         """
         job = self.job(job_id)
         self.body()
@@ -145,7 +145,7 @@ class JobPriority(JobView):
 
     @operation("Set a waiting job's priority", body=PriorityBody, result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """It orders only the project's own jobs. 409 once the job has started."""
+        """The priority orders jobs within the project only. 409 once the job has started."""
         job = self.job(job_id)
         services.set_priority(job=job, priority=self.body()["priority"], by=self.person)
         return job

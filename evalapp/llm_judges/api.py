@@ -24,7 +24,7 @@ from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 
 
 class LLMJudgeSerializer(ReadOnlySerializer):
-    """A criterion asked of a model; ``endpoint`` is shown without its path, the API key never."""
+    """A criterion that a model scores. ``endpoint`` is shown without its path, the API key never."""
 
     url = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()
@@ -42,8 +42,8 @@ class LLMJudgeSerializer(ReadOnlySerializer):
 
 class LLMJudgeBody(Body):
     name = Text(max_length=60)
-    criterion = Id(help_text="A criterion with levels, of a rubric version that is in use.")
-    url = Text(max_length=LONGEST_URL, help_text="OpenAI-compatible, up to /v1.")
+    criterion = Id(help_text="Id of a criterion with levels, from a rubric version in use.")
+    url = Text(max_length=LONGEST_URL, help_text="Base URL of an OpenAI-compatible API, up to /v1.")
     model = Text(max_length=LONGEST_MODEL)
     model_version = Text(max_length=LONGEST_VERSION, required=False, allow_blank=True, default="")
     temperature = Number(required=False, default=0.0, min_value=0, max_value=2)
@@ -53,34 +53,39 @@ class LLMJudgeBody(Body):
         allow_blank=True,
         default="",
         help_text=(
-            "Empty: the criterion's own text. Placeholders: {prompt}, {context}, {reference}, {answer}."
+            "Prompt with the placeholders {prompt}, {context}, {reference} and {answer}. Empty: written "
+            "from the criterion's text."
         ),
     )
     secret = Text(
-        max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
+        max_length=LONGEST_KEY,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="API key of the endpoint.",
     )
 
 
 class AskAgainBody(Body):
-    output = Id(required=False, help_text="Only this output; default: all outputs without a score.")
+    output = Id(required=False, help_text="Id of one output to score; default: all outputs without a score.")
 
 
 class JudgedCandidateSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
-    outputs = serializers.IntegerField(help_text="Outputs that both scored.")
+    outputs = serializers.IntegerField(help_text="Number of outputs that both scored.")
     people = MeasureSerializer()
     judge = MeasureSerializer()
-    gap = MeasureSerializer(help_text="The judge's mean minus the human mean.")
+    gap = MeasureSerializer(help_text="Mean of the judge's scores minus the human mean.")
 
 
 class JudgeAgreementSerializer(serializers.Serializer[Any]):
-    """``alpha`` and ``kappa``: the judge with a person; beside them two people with each other, and the
-    judge's less the people's. All are of the outputs that the judge and at least two people answered.
+    """``alpha`` and ``kappa`` are for the judge with a person; beside them are the values for two people, and
+    the difference. All are computed on outputs that the judge and at least two people scored.
     """
 
     outputs = serializers.IntegerField()
-    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Scores by state.")
-    waiting = serializers.IntegerField(help_text="Outputs not asked about.")
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Number of scores by state.")
+    waiting = serializers.IntegerField(help_text="Number of outputs that were not yet sent to the judge.")
     sentence = serializers.CharField()
     alpha = MeasureSerializer()
     people_alpha = MeasureSerializer()
@@ -113,7 +118,7 @@ class JudgeList(JudgeView):
 
     @operation("Create an LLM judge", body=LLMJudgeBody, result=LLMJudgeSerializer, status=201)
     def post(self) -> object:
-        """Nothing is asked yet. The API key is stored encrypted and never shown again."""
+        """Sends nothing to the endpoint yet. The API key is stored encrypted and never shown again."""
         values = self.body()
         pk = values.pop("criterion")
         criterion = chosen(
@@ -130,7 +135,7 @@ class JudgeDetail(JudgeView):
 
     @operation("Delete an LLM judge", status=204)
     def delete(self, judge_id: int) -> object:
-        """Deletes its scores, too. 409 while it scores."""
+        """Deletes its scores, too. 409 while the judge is scoring."""
         services.delete_judge(judge=self.judge(judge_id), by=self.person)
         return Response(status=204)
 
@@ -153,7 +158,7 @@ class JudgeCampaign(JudgeView):
 
     @operation("Score a campaign with an LLM judge", result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
-        """Scores every output that it has not scored yet."""
+        """Scores every output that the judge has not scored yet."""
         judge = self.judge(judge_id)
         campaign = self.campaign(judge, campaign_id)
         self.body()
@@ -167,7 +172,7 @@ class JudgeAgain(JudgeView):
 
     @operation("Score failed outputs again", body=AskAgainBody, result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
-        """Scores outputs again that failed or were unparsed."""
+        """Scores all failed and unparsed outputs again."""
         judge = self.judge(judge_id)
         campaign = self.campaign(judge, campaign_id)
         output = self.body().get("output")

@@ -24,7 +24,9 @@ from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, MAKE, RECORD, R
 
 
 class RatingsProblemSerializer(ReadOnlySerializer):
-    """``is_refusal``: the record was not imported for it; else it was, and this says how it differs."""
+    """``is_refusal``: the record was not imported because of this problem. Otherwise it was imported, and the
+    problem says what was changed.
+    """
 
     class Meta:
         model = RatingsProblem
@@ -32,15 +34,15 @@ class RatingsProblemSerializer(ReadOnlySerializer):
 
 
 class FileFormat(serializers.ChoiceField):
-    """One of the formats that are read."""
+    """One of the readable file formats."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=formats.choices(), **options)
 
 
 class RatingsImportSerializer(ReadOnlySerializer):
-    """An uploaded file of ratings. It waits until it is checked or started; ``options`` are what its content
-    suggests, and ``census`` what it speaks of, after the first reading.
+    """An uploaded file of ratings that waits to be checked or imported. ``options`` are suggestions from its
+    content; ``census`` describes its content after the first reading.
     """
 
     file_format = FileFormat()
@@ -61,20 +63,22 @@ class RatingsImportSerializer(ReadOnlySerializer):
 
 class RatingsUploadBody(Body):
     file = ImportFile(
-        help_text="In UTF-8, in one of the formats of `file_format`, which is found from its content."
+        help_text=(
+            "A UTF-8 file in one of the formats of `file_format`; the format is detected from the content."
+        )
     )
 
 
 class RatingsImportBody(Body):
-    """What is left out stays as the upload's ``options`` have it."""
+    """Fields that are left out keep the upload's ``options``."""
 
-    name = Text(max_length=120, required=False, help_text="Of the campaign.")
+    name = Text(max_length=120, required=False, help_text="Name of the campaign.")
     file_format = FileFormat(required=False, help_text="Replaces the detected format.")
     delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
     mapping = serializers.DictField(
         child=serializers.ChoiceField(choices=[use.value for use in ColumnRole]),
         required=False,
-        help_text="Column, or field of a task's data → use.",
+        help_text="Column, or field in a task's data → use.",
     )
     rubric_version = Id(
         required=False,
@@ -93,33 +97,33 @@ class RatingsImportBody(Body):
     candidates = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
         required=False,
-        help_text="Name in the file → id of a model version, 0 for a new one.",
+        help_text="Name in the file → id of a model version; 0 creates one.",
     )
     reviewers = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
         required=False,
-        help_text="Name in the file → id of a member, 0 for a recorded reviewer.",
+        help_text="Name in the file → id of a member; 0 stands for a recorded reviewer.",
     )
     unknown_candidates = serializers.ChoiceField(choices=[MAKE, REFUSE], required=False)
     unknown_reviewers = serializers.ChoiceField(choices=[RECORD, REFUSE], required=False)
     dataset_version = Id(
         required=False,
         allow_null=True,
-        help_text="Id of the version whose rows are the items; null: the items are in the file.",
+        help_text="Id of the dataset version whose rows are the items; null: the items are in the file.",
     )
     items_by = serializers.ChoiceField(choices=[BY_ROW, BY_PROMPT, BY_FIELD], required=False)
     item_field = Text(max_length=200, required=False)
     is_blind = Flag(required=False)
     names_are_positions = Flag(
         required=False,
-        help_text="Reviewer names are positions, such as rater 1, that different people filled.",
+        help_text="Each reviewer name is a position, such as rater 1, that different people filled.",
     )
-    skips_invalid = Flag(required=False, help_text="Import without the records that cannot be used.")
+    skips_invalid = Flag(required=False, help_text="Import without the records that have a problem.")
     reference_candidate = Text(
         max_length=200,
         allow_blank=True,
         required=False,
-        help_text="Name in the file whose answers become the references of items without one.",
+        help_text="Name in the file whose answers become the references of items that have none.",
     )
 
 
@@ -150,7 +154,7 @@ class RatingsImportList(RatingsView):
         "Upload ratings", body=RatingsUploadBody, result=RatingsImportSerializer, status=201, upload=True
     )
     def post(self) -> object:
-        """The file is kept until its import is started or discarded. 409 if a file with the same content is
+        """The file is kept until its import is started or discarded. 409 if a file with the same content was
         already imported.
         """
         require_usable(self.request)
@@ -161,7 +165,7 @@ class RatingsImportList(RatingsView):
 class RatingsImportDetail(RatingsView):
     @operation("Read an import of ratings", result=RatingsImportSerializer)
     def get(self, import_id: int) -> object:
-        """Its job, the content found in the file, and the campaign created from it."""
+        """The import's job, the content found in the file, and the campaign created from it."""
         return self.ratings_import(import_id)
 
     @operation("Discard an import of ratings", status=204)
@@ -177,7 +181,7 @@ class RatingsProblemList(RatingsView):
 
     @operation("List problems of ratings", result=RatingsProblemSerializer, paged=True)
     def get(self, import_id: int) -> object:
-        """Refused records with reasons, and values that were changed when read, in the file's order."""
+        """Refused records with reasons, and values changed while reading, in the file's order."""
         return self.page(queries.problems_of(self.ratings_import(import_id)))
 
 
@@ -185,7 +189,9 @@ class RatingsProblemList(RatingsView):
 class RatingsImportCheck(RatingsView):
     @operation("Check ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues a job that reads the whole file like an import, reports every problem and stores nothing."""
+        """Queues a job that reads the whole file as an import would and reports every problem, but stores
+        nothing.
+        """
         return self.start(import_id, checks_only=True)
 
 
@@ -193,8 +199,8 @@ class RatingsImportCheck(RatingsView):
 class RatingsImportStart(RatingsView):
     @operation("Import ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues the job that creates the closed campaign: all or nothing. It can be started again after a
-        failure.
+        """Queues the job that creates the closed campaign: all or nothing. A failed import can be started
+        again.
         """
         return self.start(import_id, checks_only=False)
 
@@ -210,7 +216,7 @@ class LabelStudioView(ProjectView):
 class LabelStudioTasks(LabelStudioView):
     @operation("Download reviews for Label Studio", binary=True)
     def get(self, campaign_id: int) -> object:
-        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are
+        """One task for each answer, with its reviews as annotations, in one JSON list. Reviewers are
         pseudonyms.
         """
         tasks = json_of_tasks(self.campaign(campaign_id))
@@ -221,8 +227,8 @@ class LabelStudioTasks(LabelStudioView):
 class LabelStudioConfig(LabelStudioView):
     @operation("Download the labeling interface", binary=True)
     def get(self, campaign_id: int) -> object:
-        """Label Studio's XML for the campaign's rubric; create a project with it before importing the
-        tasks.
+        """Label Studio's XML for the campaign's rubric. Create a project with it before you import
+        the tasks.
         """
         config = labeling_config(self.campaign(campaign_id).rubric_version)
         return attached(HttpResponse(config, content_type="application/octet-stream"), "label-studio.xml")

@@ -26,7 +26,9 @@ class ReportFileSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(ReadOnlySerializer):
-    """A campaign's results as files of one moment. ``data_digest`` covers all that they rest on."""
+    """A campaign's results at one moment, as files. ``data_digest`` is a hash of all data they are computed
+    from.
+    """
 
     campaign = serializers.IntegerField(source="campaign_id")
     job = JobSerializer(allow_null=True)
@@ -47,13 +49,13 @@ class ReportBody(Body):
         choices=REVIEWER_TYPES,
         required=False,
         default="all",
-        help_text="Only in demonstration projects.",
+        help_text="Which reviewers count; demonstration projects only.",
     )
     view = Text(
         max_length=LONGEST_QUERY,
         allow_blank=True,
         default="",
-        help_text="The filter, as the URL of a comparison has it: “field.segment=retail&split=test”.",
+        help_text="The filter as in the URL of a comparison: “field.segment=retail&split=test”.",
     )
 
 
@@ -74,9 +76,9 @@ class CampaignReports(ReportView):
         """Newest first."""
         return self.page(reports_of(self.project).filter(campaign=self.campaign(campaign_id)))
 
-    @operation("Make a report", body=ReportBody, result=ReportSerializer, status=202)
+    @operation("Create a report", body=ReportBody, result=ReportSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Queues the job that writes it; poll the report until its state is “done”. Returns a report that is
+        """Queues the job that writes the report; poll it until its state is “done”. Returns a report that is
         already being written.
         """
         campaign = self.campaign(campaign_id)
@@ -95,7 +97,7 @@ class ReportDetail(ReportView):
 class ReportFile(ReportView):
     @operation("Download a report's file", binary=True)
     def get(self, report_id: int, name: str) -> object:
-        """``report.html`` or ``report.pdf`` of a finished report."""
+        """``report.html`` or ``report.pdf`` of a report that is done."""
         report = self.report(report_id)
         response = FileResponse(
             open_file(report, name),

@@ -40,7 +40,7 @@ from evalapp.rubrics.templates import TEMPLATES
 
 
 class KindField(serializers.ChoiceField):
-    """One of the kinds that there are."""
+    """One of the criterion kinds."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=choices(), **kwargs)
@@ -62,9 +62,9 @@ class ConditionSerializer(serializers.Serializer[Any]):
 
 
 class CriterionSerializer(serializers.Serializer[Any]):
-    """One question. ``level_descriptions`` says what each level means ("1" … "5", or "yes" and "no"),
-    ``examples`` gives an answer that deserves it. A category's levels are its ``options``, counted from 1.
-    ``visible_if``: asked only where that earlier criterion was answered with one of these levels.
+    """One question. ``level_descriptions`` says what each level means ("1" … "5", or "yes" and "no");
+    ``examples`` gives an example answer for a level. A category's levels are its ``options``, counted from 1.
+    With ``visible_if`` the criterion is only asked if the named earlier criterion has one of these levels.
     """
 
     key = serializers.CharField(allow_blank=True)
@@ -110,9 +110,9 @@ class RubricHintSerializer(serializers.Serializer[Any]):
 
 
 class RubricVersionSerializer(ReadOnlySerializer):
-    """``fingerprint`` is what an edit is based on (``based_on``); ``hints`` say what makes ratings worse
-    though it can be saved, such as levels without a text. ``criterion_ids``: by key, for who asks of one
-    criterion.
+    """``fingerprint`` identifies the version for edits (send it as ``based_on``). ``hints`` point out
+    weaknesses that lower the quality of ratings, such as levels without a description. ``criterion_ids`` maps
+    keys to ids.
     """
 
     rubric = serializers.IntegerField(source="rubric_id")
@@ -152,7 +152,7 @@ class RubricVersionSerializer(ReadOnlySerializer):
 
 
 class RubricSerializer(ReadOnlySerializer):
-    """``latest_version`` is an id, or null for a rubric without a version."""
+    """``latest_version`` is an id; null for a rubric without a version."""
 
     latest_version = serializers.SerializerMethodField()
     latest_number = serializers.SerializerMethodField()
@@ -227,12 +227,14 @@ class RubricVersionBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Fingerprint of the version it is based on; 412 if somebody saved a newer version since.",
+        help_text="Fingerprint of the version that you edited; 412 if somebody has saved a newer version.",
     )
 
 
 class RubricBody(Body):
-    """Version 1 comes from ``template`` or from ``criteria``; without either there is none yet."""
+    """Version 1 is created from ``template`` or from ``criteria``; without either, the rubric has no version
+    yet.
+    """
 
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
@@ -242,13 +244,18 @@ class RubricBody(Body):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["template"] and attrs.get("criteria"):
-            raise serializers.ValidationError({"criteria": ["Give either a template or criteria."]})
+            raise serializers.ValidationError({"criteria": ["Give a template or criteria, not both."]})
         return attrs
 
 
 class RubricFileBody(Body):
     yaml = Text(max_length=LARGEST_FILE)
-    name = Text(max_length=120, allow_blank=True, default="", help_text="Replaces the name in the file.")
+    name = Text(
+        max_length=120,
+        allow_blank=True,
+        default="",
+        help_text="Name of the rubric, in place of the name in the file.",
+    )
 
 
 class RubricFileSerializer(serializers.Serializer[Any]):
@@ -271,7 +278,7 @@ class RubricList(RubricView):
     def get(self) -> object:
         return self.page(queries.rubrics_of(self.project))
 
-    @operation("Make a rubric", body=RubricBody, result=RubricSerializer, status=201)
+    @operation("Create a rubric", body=RubricBody, result=RubricSerializer, status=201)
     def post(self) -> object:
         values = self.body()
         criteria = values.pop("criteria", None)
@@ -325,7 +332,7 @@ class RubricVersionList(RubricView):
 
     @operation("Save a rubric's criteria", body=RubricVersionBody, result=RubricVersionSerializer, status=201)
     def post(self, rubric_id: int) -> object:
-        """Saved into the latest version while no campaign uses it, else as the next version. A criterion that
+        """Saves into the latest version if no campaign uses it, otherwise as a new version. A criterion that
         keeps its ``key`` stays comparable over versions.
         """
         rubric = self.rubric(rubric_id)
@@ -337,7 +344,7 @@ class RubricVersionList(RubricView):
 
 @route("rubrics/<int:rubric_id>/versions/<int:number>/", "api_rubric_version")
 class RubricVersionDetail(RubricView):
-    @operation("Read a rubric's version", result=RubricVersionSerializer)
+    @operation("Read a rubric version", result=RubricVersionSerializer)
     def get(self, rubric_id: int, number: int) -> object:
         return get_or_missing(queries.versions_of(self.rubric(rubric_id)), number=number)
 
@@ -346,7 +353,7 @@ class RubricVersionDetail(RubricView):
 class RubricImport(RubricView):
     @operation("Import a rubric from YAML", body=RubricFileBody, result=RubricSerializer, status=201)
     def post(self) -> object:
-        """Creates the rubric with version 1; every problem of the file is reported."""
+        """Creates the rubric with version 1; the error lists every problem of the file."""
         values = self.body()
         rubric = services.import_rubric(
             project=self.project, content=values["yaml"].encode(), name=values["name"], by=self.person
@@ -358,6 +365,6 @@ class RubricImport(RubricView):
 class RubricFile(RubricView):
     @operation("Export a rubric version as YAML", result=RubricFileSerializer)
     def get(self, rubric_id: int, number: int) -> object:
-        """The text of a file that can be imported again."""
+        """YAML text that can be imported again."""
         rubric = self.rubric(rubric_id)
         return {"yaml": yaml_of(rubric, get_or_missing(rubric.versions.all(), number=number))}

@@ -47,7 +47,7 @@ class WebhookSerializer(ReadOnlySerializer):
 
 
 class WebhookSecretSerializer(serializers.Serializer[Any]):
-    """A webhook with its new secret."""
+    """A webhook, with its secret if that is new."""
 
     webhook = WebhookSerializer(source="endpoint")
     secret = serializers.CharField(help_text="Shown only once; empty if the webhook keeps its secret.")
@@ -94,7 +94,7 @@ class WebhookList(WebhookView):
 
     @operation("Register a webhook", body=WebhookBody, result=WebhookSecretSerializer, status=201)
     def post(self) -> object:
-        """Its host must be one that the operator allows. The signing secret is shown only once."""
+        """The operator must allow the webhook's host. The signing secret is shown only once."""
         site = site_of(self.request._request)
         return services.register_endpoint(project=self.project, by=self.person, site=site, **self.body())
 
@@ -107,8 +107,8 @@ class WebhookDetail(WebhookView):
 
     @operation("Change a webhook", body=WebhookBody, result=WebhookSecretSerializer)
     def patch(self, webhook_id: int) -> object:
-        """Fields that are left out are unchanged. A new URL gets a new secret, and the old one is void; else
-        the secret is empty here.
+        """Fields that are left out are unchanged. A new URL gets a new secret, and the old one becomes
+        invalid; otherwise the secret is empty here.
         """
         endpoint = self.endpoint(webhook_id)
         changed = self.changes(model_to_dict(endpoint, fields=WebhookBody().fields))
@@ -117,15 +117,15 @@ class WebhookDetail(WebhookView):
 
     @operation("Delete a webhook", status=204)
     def delete(self, webhook_id: int) -> None:
-        """Deletes its deliveries, too; waiting ones are never sent."""
+        """Deletes its deliveries, too; waiting deliveries are never sent."""
         services.delete_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
 
 
 @route("webhooks/<int:webhook_id>/secret/", "api_webhook_secret")
 class WebhookSecret(WebhookView):
-    @operation("Renew the secret", result=WebhookSecretSerializer, status=201)
+    @operation("Renew a webhook's secret", result=WebhookSecretSerializer, status=201)
     def post(self, webhook_id: int) -> object:
-        """The old one is void at once."""
+        """The old secret becomes invalid at once."""
         return services.renew_secret(endpoint=self.endpoint(webhook_id), by=self.person)
 
 
@@ -133,7 +133,7 @@ class WebhookSecret(WebhookView):
 class WebhookEnable(WebhookView):
     @operation("Switch a webhook on", result=WebhookSerializer)
     def post(self, webhook_id: int) -> object:
-        """Waiting deliveries are sent; events while it was off are not."""
+        """Sends waiting deliveries; events that happened while it was off are not sent."""
         services.enable_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
         return self.endpoint(webhook_id)
 
@@ -142,7 +142,7 @@ class WebhookEnable(WebhookView):
 class WebhookDisable(WebhookView):
     @operation("Switch a webhook off", result=WebhookSerializer)
     def post(self, webhook_id: int) -> object:
-        """Nothing is sent to it from now on."""
+        """From now on nothing is sent to the webhook."""
         services.disable_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
         return self.endpoint(webhook_id)
 
@@ -159,6 +159,6 @@ class WebhookDeliveries(WebhookView):
 class WebhookRedelivery(WebhookView):
     @operation("Redeliver", result=WebhookDeliverySerializer)
     def post(self, webhook_id: int, delivery_id: int) -> object:
-        """Sends the same body with the same id; a waiting delivery is sent now."""
+        """Sends the same body with the same id again; a waiting delivery is sent now."""
         services.redeliver(delivery=self.delivery(webhook_id, delivery_id), by=self.person)
         return self.delivery(webhook_id, delivery_id)

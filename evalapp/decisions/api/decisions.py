@@ -17,18 +17,22 @@ from evalapp.registry.queries import versions_of
 
 
 class DecisionSerializer(ReadOnlySerializer):
-    """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000
-    scores those that a job had stored, with their ``freshness``: when that was, and how many reviews and
-    changes before.
+    """``evidence`` has the measures at the time of the decision. For a campaign with more than 20,000 scores
+    these are the measures that a job had stored, with their ``freshness``: when they were computed, and how
+    many reviews and changes came later.
     """
 
     campaign = serializers.IntegerField(source="campaign_id")
     candidate = serializers.IntegerField(source="candidate_id", help_text="Id of a model version.")
     evidence = serializers.DictField()
     evaluation = serializers.IntegerField(
-        source="evaluation_id", allow_null=True, help_text="Id of the gate evaluation that it signs."
+        source="evaluation_id",
+        allow_null=True,
+        help_text="Id of the gate evaluation that the decision signs.",
     )
-    seal = serializers.CharField(help_text="The last hash of its dossier; empty if it signs no evaluation.")
+    seal = serializers.CharField(
+        help_text="Last hash of the dossier; empty if the decision signs no evaluation."
+    )
     decided_by = serializers.CharField(allow_null=True)
 
     class Meta:
@@ -42,22 +46,22 @@ class DecisionSerializer(ReadOnlySerializer):
 
 class DecisionBody(Body):
     campaign = Id()
-    candidate = Id(help_text="Id of a model version that takes part in the campaign.")
+    candidate = Id(help_text="Id of a model version that is a candidate of the campaign.")
     verdict = serializers.ChoiceField(choices=DecisionVerdict.choices)
     note = Text(max_length=MAX_NOTE, allow_blank=True, default="")
     evaluation = Id(
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of the gate evaluation of the candidate that the decision signs.",
+        help_text="Id of the candidate's gate evaluation that the decision signs.",
     )
     replaces = Id(
         required=False,
         default=None,
         allow_null=True,
         help_text=(
-            "Id of the newest decision on the evaluation, or else on the campaign. Without it a second"
-            " decision is refused (409)."
+            "Id of the newest decision on the evaluation, or else on the campaign. Without it, a second "
+            "decision is refused (409)."
         ),
     )
 
@@ -77,11 +81,11 @@ class DecisionList(ProjectView):
 
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
-        """The current results are stored with the decision. “release” makes the candidate the champion. With
-        ``evaluation`` it signs a gate evaluation; the person who started the candidate's training cannot
-        (403). If the evaluation, or else the campaign, has a decision already, give the id of the newest one
-        as ``replaces`` (409). For a campaign with more than 20,000 scores the stored comparison is used, and
-        must exist unless an evaluation is signed (409).
+        """Stores the current results with the decision. “release” makes the candidate the champion. With
+        ``evaluation`` the decision signs a gate evaluation; whoever started the candidate's training cannot
+        sign it (403). If there already is a decision on the evaluation, or else on the campaign, send the id
+        of the newest one as ``replaces`` (409). For a campaign with more than 20,000 scores the stored
+        comparison is used; it must exist unless an evaluation is signed (409).
         """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
@@ -114,9 +118,10 @@ class DecisionDossier(ProjectView):
 class ModelAliasDetail(ModelView):
     @operation("Set an alias", body=AliasBody, result=ModelVersionSerializer)
     def post(self, version_id: int) -> object:
-        """champion, challenger, or "" for none. A project has one of each; the version that had it loses it.
-        Setting the champion needs the permission to decide. If a gate is applied, a version becomes champion
-        by a signed evaluation; here only an earlier champion, or a first one that is not tuned, can be set.
+        """The alias is champion, challenger, or "" for none. A project has one of each; the version that had
+        the alias loses it. Setting the champion needs the permission to decide. If a gate is applied, a
+        version becomes champion by a signed evaluation; here you can only set an earlier champion, or a first
+        champion that is not tuned.
         """
         version = self.version(version_id)
         set_alias_by_hand(version=version, alias=self.body()["alias"], by=self.person)

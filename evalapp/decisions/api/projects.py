@@ -12,7 +12,7 @@ class ProjectList(ApiView):
     def get(self) -> object:
         return self.page(Project.objects.filter(memberships__user=self.person))
 
-    @operation("Open a project", body=ProjectBody, result=ProjectSerializer, status=201)
+    @operation("Create a project", body=ProjectBody, result=ProjectSerializer, status=201)
     def post(self) -> object:
-        """You become its owner, and it starts with a rubric from the template."""
+        """You become its owner. The project starts with a rubric from the template."""
         return open_project(by=self.person, **self.body())

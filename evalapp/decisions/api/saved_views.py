@@ -12,7 +12,7 @@ from evalapp.decisions.saved_views import change_view, delete_view, save_view, v
 
 
 class SavedViewSerializer(ReadOnlySerializer):
-    """A comparison filtered by ``query``, the part of its URL behind “?”."""
+    """A filtered comparison; ``query`` is the part of its URL after “?”."""
 
     owner = serializers.CharField(read_only=True)
 
@@ -25,7 +25,8 @@ class SavedViewBody(Body):
     campaign = Id()
     name = Text(max_length=80)
     query = Text(
-        max_length=4_000, help_text="As in the URL of the results: “candidates=3&field.segment=retail”."
+        max_length=4_000,
+        help_text="The filter as in the URL of the results: “candidates=3&field.segment=retail”.",
     )
     is_shared = Flag(default=False)
 
@@ -39,7 +40,7 @@ class SavedViewRoutes(ProjectView):
     required_permission = Permission.VIEW_ANALYSIS
 
     def view(self, view_id: int) -> SavedView:
-        """Somebody else's private view is not there."""
+        """Somebody else's private view is not found."""
         return get_or_missing(views_for(self.person, self.project), pk=view_id)
 
 
@@ -52,7 +53,7 @@ class SavedViewList(SavedViewRoutes):
 
     @operation("Save a view", body=SavedViewBody, result=SavedViewSerializer, status=201)
     def post(self) -> object:
-        """The filters must name existing values."""
+        """The filters must use existing values."""
         values = self.body()
         opened = self.project.campaigns.exclude(state=CampaignState.DRAFT).select_related("project")
         campaign = chosen(opened, values.pop("campaign"), "campaign", "opened campaign")

@@ -16,7 +16,9 @@ from evalapp.jobs.api import JobSerializer
 
 
 class CandidateEditsSerializer(serializers.Serializer[Any]):
-    """``rate``: words changed per 100 words of the accepted correction, over the corrected outputs."""
+    """``rate`` is the number of changed words per 100 words of the accepted correction, over the corrected
+    outputs.
+    """
 
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
@@ -25,8 +27,8 @@ class CandidateEditsSerializer(serializers.Serializer[Any]):
 
 
 class MetricConclusionSerializer(serializers.Serializer[Any]):
-    """Spearman with people against the references, against the corrections, and against the corrections of
-    ``others`` than the output itself.
+    """Spearman correlation of people's scores with the metric: against the references, against the
+    corrections, and against the corrections of ``others`` than the output itself.
     """
 
     metric = serializers.CharField(source="metric.name")
@@ -39,12 +41,14 @@ class MetricConclusionSerializer(serializers.Serializer[Any]):
 
 
 class CorrectionReportSerializer(serializers.Serializer[Any]):
-    """``unmeasured`` outputs wait for a POST. ``conclusions`` are empty without a scale, and for too many
-    outputs.
+    """``unmeasured`` counts outputs that wait for a POST. ``conclusions`` are empty without a scale, or with
+    too many outputs.
     """
 
     accepted = serializers.SerializerMethodField()
-    waiting = serializers.IntegerField(source="corrections.waiting", help_text="Not decided yet.")
+    waiting = serializers.IntegerField(
+        source="corrections.waiting", help_text="Corrections that nobody has decided on yet."
+    )
     rejected = serializers.IntegerField(source="corrections.rejected")
     unmeasured = serializers.IntegerField()
     criterion = serializers.CharField(source="criterion.key", allow_null=True, default=None)
@@ -52,7 +56,10 @@ class CorrectionReportSerializer(serializers.Serializer[Any]):
     candidates = CandidateEditsSerializer(many=True)
     conclusions = MetricConclusionSerializer(many=True)
     caution = serializers.CharField(
-        help_text=("Why “blind” and “stale” are uncertain: few corrections, or picked ones; else empty.")
+        help_text=(
+            "Why the conclusions “blind” and “stale” are uncertain: few corrections, or corrections of "
+            "picked items; otherwise empty."
+        )
     )
 
     def get_accepted(self, report: Any) -> int:
@@ -72,7 +79,9 @@ class CorrectionDetail(AnalysisView):
 
     @operation("Read the correction report", query=CorrectionQuery, result=CorrectionReportSerializer)
     def get(self, campaign_id: int) -> object:
-        """Edit rates, and each metric against the corrections: blind metric or stale reference."""
+        """Edit rates, and each metric's agreement with the corrections: is the metric blind, or is a
+        reference stale?
+        """
         scores = load_scores(self.campaign(campaign_id))
         wanted = self.query.get("criterion")
         scales = {criterion.key: criterion for criterion in scores.scales}
@@ -84,7 +93,7 @@ class CorrectionDetail(AnalysisView):
 
     @operation("Measure corrections", result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Measures new corrections. 400 if no correction is accepted."""
+        """Measures new corrections. 400 if no correction has been accepted."""
         campaign = self.campaign(campaign_id)
         self.body()
         return start_measuring(campaign=campaign, by=self.person)

@@ -37,7 +37,7 @@ class RowCountsSerializer(serializers.Serializer[Any]):
 
 
 class ExportSerializer(ReadOnlySerializer):
-    """Feedback on its way into files and a new dataset version."""
+    """An export: proposed rows from feedback that become files and a new dataset version."""
 
     campaign = serializers.IntegerField(source="campaign_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
@@ -62,8 +62,8 @@ class ExportDetailSerializer(ExportSerializer):
 
 
 class ExportRowSerializer(ReadOnlySerializer):
-    """A row, in or out with its ``reason``; the answer is ``edited_text``, else ``chosen_text``. ``is_good``:
-    whether a rated answer is one to give; null for other kinds.
+    """A proposed row, included or left out for a ``reason``. The answer is ``edited_text`` if set, else
+    ``chosen_text``. ``is_good`` says whether a rated answer is good enough to imitate; null for other kinds.
     """
 
     example = serializers.IntegerField(source="example_id")
@@ -100,19 +100,28 @@ class ExportBody(Body):
 class RowDecisionBody(Body):
     decision = serializers.ChoiceField(choices=RowDecision.choices)
     text = Text(
-        max_length=MAX_TEXT, allow_blank=True, default="", help_text="The edited answer, for “edited”."
+        max_length=MAX_TEXT,
+        allow_blank=True,
+        default="",
+        help_text="The edited answer, for the decision “edited”.",
     )
 
 
 class ManyDecisionsBody(Body):
     decision = serializers.ChoiceField(choices=MANY_DECISIONS)
     rows = List(
-        child=Id(), min_length=1, max_length=10_000, required=False, help_text="Default: all undecided rows."
+        child=Id(),
+        min_length=1,
+        max_length=10_000,
+        required=False,
+        help_text="Default: all rows without a decision.",
     )
 
 
 class DecidedSerializer(serializers.Serializer[Any]):
-    decided = serializers.IntegerField(help_text="Rows that you wrote yourself wait for somebody else.")
+    decided = serializers.IntegerField(
+        help_text="Number of rows decided. Rows that you wrote yourself wait for somebody else."
+    )
 
 
 class FinishBody(Body):
@@ -144,7 +153,7 @@ class ExportList(ExportView):
 
     @operation("Propose rows", body=ExportBody, result=ExportDetailSerializer, status=201)
     def post(self) -> object:
-        """Proposes rows from a campaign's feedback, each included or left out with its reason. A held-out
+        """Proposes rows from a campaign's feedback; each is included or left out with a reason. A held-out
         split is refused.
         """
         values = self.body()
@@ -180,7 +189,9 @@ class ExportRowDecision(ExportView):
 
     @operation("Decide on a row", body=RowDecisionBody, result=ExportRowSerializer)
     def post(self, export_id: int, row_id: int) -> object:
-        """Accepts it, accepts it with edits, or rejects it. Nobody decides on their own correction."""
+        """Accepts the row, accepts it with edits, or rejects it. Nobody can decide on their own
+        correction.
+        """
         row = get_or_missing(
             proposed_rows(self.export(export_id)).select_related("export__project"), pk=row_id
         )
@@ -194,7 +205,7 @@ class ExportDecisions(ExportView):
 
     @operation("Decide on many rows", body=ManyDecisionsBody, result=DecidedSerializer)
     def post(self, export_id: int) -> object:
-        """Decides on the given rows; default: all undecided ones."""
+        """Decides on the given rows; default: all rows without a decision."""
         export = self.export(export_id)
         values = self.body()
         count = decide_all(

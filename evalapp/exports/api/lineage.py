@@ -14,7 +14,7 @@ from evalapp.runs.api.runs import RunSerializer
 
 
 class ReviewLineageSerializer(serializers.Serializer[Any]):
-    """Lineage of a review: its rows in exports, and the runs that trained on them."""
+    """Lineage of a review: the rows it became in exports, and the runs that trained on them."""
 
     review = serializers.IntegerField(source="review.pk")
     campaign = serializers.IntegerField(source="review.campaign_id")
@@ -31,7 +31,7 @@ class LineageStepSerializer(serializers.Serializer[Any]):
 
 
 class ModelLineageSerializer(serializers.Serializer[Any]):
-    """Where a model came from: its adapters, runs, data and the feedback behind it, newest first."""
+    """Lineage of a model: its adapters, runs, data and the feedback behind them, newest first."""
 
     steps = LineageStepSerializer(many=True)
 
@@ -42,7 +42,7 @@ class ReviewLineage(ProjectView):
 
     @operation("Follow a review to models", result=ReviewLineageSerializer)
     def get(self, review_id: int) -> object:
-        """From a rating to the adapter it trained."""
+        """From a review to the adapters that were trained on it."""
         return review_lineage(self.project, review_id)
 
 
@@ -50,9 +50,9 @@ class ReviewLineage(ProjectView):
 class ModelLineage(ProjectView):
     required_permission = Permission.VIEW_EXPORTS
 
-    @operation("Follow a model back to reviews to reviews", result=ModelLineageSerializer)
+    @operation("Follow a model back to reviews", result=ModelLineageSerializer)
     def get(self, version_id: int) -> object:
-        """From an adapter to the ratings it was trained on."""
+        """From an adapter to the reviews that it was trained on."""
         found = model_lineage(self.project, version_id)
         prefetch_related_objects([step.version for step in found.steps], "model", "created_by")
         return found

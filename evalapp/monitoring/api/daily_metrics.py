@@ -22,21 +22,24 @@ _LARGEST = 1e15
 
 class DailyMetricsQuery(Query):
     metric = serializers.CharField(
-        required=False, default="", max_length=LONGEST_METRIC, help_text="One metric's name; without it, all."
+        required=False,
+        default="",
+        max_length=LONGEST_METRIC,
+        help_text="Name of one metric; default: all metrics.",
     )
     # A word of the language, so it cannot be written as the other fields are.
     vars()["from"] = serializers.DateField(
-        required=False, default=None, help_text=f"The first day; else {DAYS} days before the last."
+        required=False, default=None, help_text=f"First day; default: {DAYS} days before the last."
     )
-    to = serializers.DateField(required=False, default=None, help_text="The last day; else today.")
+    to = serializers.DateField(required=False, default=None, help_text="Last day; default: today.")
     stratum = serializers.CharField(
         required=False, default=ALL, allow_blank=True, max_length=LONGEST_STRATUM, help_text="Empty: all."
     )
 
 
 class DaySerializer(serializers.Serializer[Any]):
-    """``low`` and ``high`` are the control limits, null on a day that is not tested; quantiles are right to
-    within 2%.
+    """``low`` and ``high`` are the control limits; null on a day that is not tested. Quantiles are accurate
+    to 2%.
     """
 
     day = serializers.DateField()
@@ -69,11 +72,15 @@ class AllSeriesSerializer(serializers.Serializer[Any]):
 
 class DailyMetricBody(Body):
     day = serializers.DateField(help_text="A day in UTC.")
-    metric = Text(max_length=LONGEST_METRIC - 20, help_text="A name of your own.")
-    stratum = Text(max_length=LONGEST_STRATUM, allow_blank=True, default=ALL, help_text="Empty: all outputs.")
-    n = Whole(min_value=1, max_value=10**12, help_text="Outputs that it rests on.")
+    metric = Text(max_length=LONGEST_METRIC - 20, help_text="Your own name for the metric.")
+    stratum = Text(
+        max_length=LONGEST_STRATUM, allow_blank=True, default=ALL, help_text="Stratum; empty: all outputs."
+    )
+    n = Whole(min_value=1, max_value=10**12, help_text="Number of outputs behind the mean.")
     mean = Number(min_value=-_LARGEST, max_value=_LARGEST)
-    deviation = Number(default=0.0, min_value=0, max_value=_LARGEST, help_text="Of single values.")
+    deviation = Number(
+        default=0.0, min_value=0, max_value=_LARGEST, help_text="Standard deviation of single values."
+    )
 
 
 class DailyMetricsBody(Body):
@@ -81,12 +88,12 @@ class DailyMetricsBody(Body):
 
 
 class TakenDaysSerializer(serializers.Serializer[Any]):
-    stored = serializers.IntegerField(help_text="New, or in place of what was sent before.")
+    stored = serializers.IntegerField(help_text="Number of values that are new or replaced earlier ones.")
 
 
 class DailyAlertSerializer(ReadOnlySerializer):
-    """A daily metric past its threshold from ``day`` to ``last_day``, whose ``value`` and ``message`` it has;
-    ``ended_on``: the first day that was back.
+    """A daily metric beyond its threshold from ``day`` to ``last_day``; ``value`` and ``message`` are those
+    of ``last_day``. ``ended_on`` is the first day back within the threshold.
     """
 
     class Meta:
@@ -100,7 +107,7 @@ class DailyAlertSerializer(ReadOnlySerializer):
 class StreamDailyAlerts(StreamView):
     @operation("List daily alerts", result=DailyAlertSerializer, paged=True)
     def get(self, stream_id: int) -> object:
-        """Daily metrics that went past the thresholds of the stream, newest first."""
+        """Daily metrics that went past the stream's thresholds, newest first."""
         return self.page(self.stream(stream_id).daily_alerts.all())
 
 
@@ -110,7 +117,7 @@ class StreamDailyMetrics(StreamView):
 
     @operation("Read daily metrics", query=DailyMetricsQuery, result=AllSeriesSerializer)
     def get(self, stream_id: int) -> object:
-        """Metrics of all outputs by day (UTC), computed within a minute after events come in."""
+        """Metrics of all outputs by day (UTC), computed within a minute after events arrive."""
         stream = self.stream(stream_id)
         until: dt.date = self.query["to"] or timezone.now().date()
         since: dt.date = self.query["from"] or max(
@@ -132,9 +139,8 @@ class StreamDailyMetrics(StreamView):
 
     @operation("Send daily metrics", body=DailyMetricsBody, result=TakenDaysSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """For an application that counts its own outputs: a day's value of a metric takes the place of the
-        one sent before. Their names are told with “sent:” before them, so that they are never mistaken for
-        metrics that are computed here.
+        """For an application that counts its own outputs: each value of a day replaces the one sent before.
+        In answers the names begin with “sent:”, to distinguish them from metrics computed here.
         """
         stream = self.stream(stream_id)
         given = [GivenDay(**each) for each in self.body()["metrics"]]

@@ -36,25 +36,27 @@ class DeploymentSerializer(ReadOnlySerializer):
 
 
 class DeploymentQuery(Paging):
-    stream = serializers.IntegerField(required=False, default=None, min_value=1, help_text="A stream's id.")
+    stream = serializers.IntegerField(required=False, default=None, min_value=1, help_text="Id of a stream.")
 
 
 class DeploymentBody(Body):
     stream = Id()
-    version = Id(help_text="A model version's id.")
-    share = Number(default=1.0, min_value=0, max_value=1, help_text="Of the traffic; above 0, at most 1.")
-    started_at = serializers.DateTimeField(required=False, default=None, help_text="Else now.")
+    version = Id(help_text="Id of a model version.")
+    share = Number(
+        default=1.0, min_value=0, max_value=1, help_text="Share of the traffic, above 0 and at most 1."
+    )
+    started_at = serializers.DateTimeField(required=False, default=None, help_text="Start; default: now.")
     served_as = Text(
         max_length=LONGEST_SERVED_AS,
         allow_blank=True,
         default="",
-        help_text="What the stream's events call the model; else the version's label.",
+        help_text="Name of the model in the stream's events; default: the version's label.",
     )
     note = Text(max_length=LONGEST_NOTE, allow_blank=True, default="")
 
 
 class DeploymentEndBody(Body):
-    ended_at = serializers.DateTimeField(required=False, default=None, help_text="Else now.")
+    ended_at = serializers.DateTimeField(required=False, default=None, help_text="End; default: now.")
 
 
 class RollBackBody(Body):
@@ -70,15 +72,15 @@ class DeploymentView(ProjectView):
 class Deployments(DeploymentView):
     @operation("List deployments", query=DeploymentQuery, result=DeploymentSerializer, paged=True)
     def get(self) -> object:
-        """Newest first: who served what, when, and with which share of the traffic."""
+        """Deployments with their versions, times and shares of the traffic, newest first."""
         found = deployments_of(self.project)
         stream = self.query["stream"]
         return self.page(found if stream is None else found.filter(stream=stream))
 
     @operation("Record a deployment", body=DeploymentBody, result=DeploymentSerializer, status=201)
     def post(self) -> object:
-        """With all of the traffic the version takes the place of every other in the stream. A promotion makes
-        a deployment by itself where the stream follows the champion.
+        """A version with all of the traffic replaces every other in the stream. If the stream follows the
+        champion, a promotion creates a deployment automatically.
         """
         values = self.body()
         values["stream"] = chosen(streams_of(self.project), values["stream"], "stream", "stream")
@@ -103,7 +105,7 @@ class StreamRollBack(StreamView):
 
     @operation("Roll back", body=RollBackBody, result=DeploymentSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """Gives all traffic back to the version that served before; where the stream follows the champion, it
+        """Gives all traffic back to the previous version; if the stream follows the champion, that version
         becomes the champion again.
         """
         stream = self.stream(stream_id)

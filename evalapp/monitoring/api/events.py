@@ -32,9 +32,9 @@ class EventsBody(Body):
         min_length=1,
         max_length=MOST_IN_A_REQUEST,
         help_text=(
-            "Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model”, “time”, “fields” "
-            "by which a sample can be stratified, and “assessments”, values by name. An output has at most"
-            f" {LONGEST_ANSWER:,} characters, a message or context {LONGEST_TEXT:,}."
+            "Each event needs “id”, “prompt” (or “messages”) and “output”. Optional: “context”, “model”, "
+            "“time”, “fields” to stratify samples by, and “assessments” (values by name). An output has "
+            f"at most {LONGEST_ANSWER:,} characters, a message or context {LONGEST_TEXT:,}."
         ),
     )
 
@@ -45,44 +45,49 @@ class AssessmentsBody(Body):
         min_length=1,
         max_length=MOST_IN_A_REQUEST,
         help_text=(
-            "Objects with “event” (its id), “name” and “value” (a number, true, false or a text); “time” and "
-            "“source”. With its time, the same can be sent again."
+            "Each assessment needs “event” (the event's id), “name” and “value” (a number, true, false "
+            "or a text). Optional: “time” and “source”. An assessment with its time can be sent again "
+            "without being stored twice."
         ),
     )
 
 
 class RefusedSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="Its place in the request, from 1.")
-    id = serializers.CharField(source="external_id", help_text="As far as it has one.")
+    number = serializers.IntegerField(help_text="Position in the request, counted from 1.")
+    id = serializers.CharField(source="external_id", help_text="The event's id, if it has one.")
     problems = serializers.ListField(child=serializers.CharField())
     hashes = serializers.ListField(
         child=serializers.CharField(),
         allow_null=True,
-        help_text="Where the id is another event's: SHA-256 of what is stored, and of what was sent.",
+        help_text="If another event has the same id: SHA-256 of the stored event, and of the event sent.",
     )
 
 
 class TakenEventsSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New.")
-    known = serializers.IntegerField(help_text="Here already with the same content.")
+    known = serializers.IntegerField(
+        help_text="Number of events that were already stored with the same content."
+    )
     not_reviewed = serializers.IntegerField(
         help_text=(
-            "Stored events before the first week or in a week that is already sampled; they will not be"
-            " reviewed."
+            "Number of stored events that will not be reviewed, because they are from before the first "
+            "week or from a week that is already sampled."
         )
     )
     refused = RefusedSerializer(many=True)
 
 
 class RefusedAssessmentSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="Its place in the request, from 1.")
+    number = serializers.IntegerField(help_text="Position in the request, counted from 1.")
     problems = serializers.ListField(child=serializers.CharField())
 
 
 class TakenAssessmentsSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New.")
-    known = serializers.IntegerField(help_text="Here already.")
-    waiting = serializers.IntegerField(help_text="Of events that have not come; kept for a day.")
+    known = serializers.IntegerField(help_text="Number of assessments that were already stored.")
+    waiting = serializers.IntegerField(
+        help_text="Number of assessments whose event has not arrived; they are kept for a day."
+    )
     refused = RefusedAssessmentSerializer(many=True)
 
 
@@ -102,9 +107,9 @@ class FedView(StreamView):
 class StreamEvents(FedView):
     @operation("Send events", body=EventsBody, result=TakenEventsSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """Sound events are stored, the others are told in ``refused``. An event whose id is here with the
-        same content is known, so a request can be repeated; with other content it is refused (409 where it is
-        the only one), and what is stored stays.
+        """Valid events are stored; ``refused`` lists the others with their problems. An event that is already
+        stored with the same content counts as known, so a request can be repeated. An event with a stored id
+        but other content is refused and changes nothing; 409 if it is the only event of the request.
         """
         stream = self.stream(stream_id)
         rows = self.body()["events"]
@@ -118,9 +123,9 @@ class StreamEvents(FedView):
 class StreamAssessments(FedView):
     @operation("Send assessments", body=AssessmentsBody, result=TakenAssessmentsSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """What was learned of events: a thumb, an edit, a latency, a cost, a label. They are added, never
-        changed. One of an event that has not come waits a day for it. Sound ones are stored, the others are
-        listed in ``refused``; a request with a single, faulty one gets 400.
+        """Stores feedback on events: a thumb, an edit, a latency, a cost, a label. Assessments are added,
+        never changed. An assessment waits a day if its event has not arrived yet. Valid ones are stored;
+        ``refused`` lists the others. 400 if a request has a single assessment and it is invalid.
         """
         stream = self.stream(stream_id)
         rows = self.body()["assessments"]
@@ -133,7 +138,7 @@ class StreamAssessments(FedView):
 def _error_of(
     what: str, problems: Sequence[FieldProblem], hashes: tuple[str, str] | None = None
 ) -> ConflictError | InvalidError:
-    """Why the only one of a request is refused."""
+    """The error for a request whose only event or assessment is refused."""
     fields: dict[str, list[str]] = {}
     for each in problems:
         fields.setdefault(f"{what}.0.{each.field}", []).append(f"{each.problem} {each.fix}".strip())

@@ -20,7 +20,7 @@ from evalapp.monitoring.models import Cause
 
 
 class NoticeSerializer(ReadOnlySerializer):
-    """An e-mail to those who decide, and what became of it."""
+    """An e-mail to the people who decide, with its delivery state."""
 
     class Meta:
         model = Notice
@@ -33,13 +33,15 @@ class ReviewedWeekSerializer(serializers.Serializer[Any]):
 
 
 class IncidentSerializer(ReadOnlySerializer):
-    """``training_data`` and ``second_review`` are dataset versions, ``weeks`` those in which the training
-    data were reviewed; the ids of what was made of them follow. ``is_mended_by_training``: the cause is one
-    that training can mend.
+    """``training_data`` and ``second_review`` are ids of dataset versions; ``weeks`` are the weeks whose
+    reviews are in the training data. ``trainings``, ``campaigns``, ``decisions`` and ``deployments`` list
+    what followed. ``is_mended_by_training``: training can fix the cause.
     """
 
     stream = serializers.IntegerField(source="stream_id")
-    opened_in = serializers.IntegerField(source="opened_in.number", help_text="The week that alerted first.")
+    opened_in = serializers.IntegerField(
+        source="opened_in.number", help_text="Number of the first week that alerted."
+    )
     cause = serializers.ChoiceField(choices=Cause.choices, source="progress.cause")
     is_mended_by_training = serializers.BooleanField(source="progress.is_mended_by_training")
     acknowledged_by = serializers.CharField(allow_null=True)
@@ -89,12 +91,12 @@ class IncidentSerializer(ReadOnlySerializer):
 
 
 class IncidentQuery(Paging):
-    stream = serializers.IntegerField(required=False, default=None, min_value=1, help_text="A stream's id.")
+    stream = serializers.IntegerField(required=False, default=None, min_value=1, help_text="Id of a stream.")
     state = serializers.ChoiceField(choices=IncidentState.choices, required=False, default=None)
 
 
 class TrainingDataBody(Body):
-    dataset_version = Id(help_text="A version of feedback of the stream.")
+    dataset_version = Id(help_text="Id of a dataset version with feedback from the stream.")
 
 
 class CloseBody(Body):
@@ -112,7 +114,7 @@ class IncidentView(ProjectView):
 class Incidents(IncidentView):
     @operation("List incidents", query=IncidentQuery, result=IncidentSerializer, paged=True)
     def get(self) -> object:
-        """Newest first, of one stream or of all."""
+        """Newest first, for one stream or all."""
         found = incidents_of(self.project).prefetch_related("notices")
         if self.query["stream"] is not None:
             found = found.filter(stream=self.query["stream"])
@@ -125,7 +127,7 @@ class Incidents(IncidentView):
 class IncidentDetail(IncidentView):
     @operation("Read an incident", result=IncidentSerializer)
     def get(self, incident_id: int) -> object:
-        """Its alerts, and what has been done since."""
+        """The incident's alerts, and everything done since then."""
         return self.incident(incident_id)
 
 
@@ -135,7 +137,7 @@ class IncidentAcknowledge(IncidentView):
 
     @operation("Acknowledge an incident", result=IncidentSerializer)
     def post(self, incident_id: int) -> object:
-        """Somebody looks after it: no reminders are sent any more."""
+        """Records that somebody is working on it; no more reminders are sent."""
         incident = self.incident(incident_id)
         self.body()
         acknowledge(incident=incident, by=self.person)
@@ -148,8 +150,8 @@ class IncidentTrainingData(IncidentView):
 
     @operation("Accept the training data of an incident", body=TrainingDataBody, result=IncidentSerializer)
     def post(self, incident_id: int) -> object:
-        """Rows reviewed in the stream since the incident opened, alone or added to a base by a dataset
-        recipe; 409 for any other version. The training is started as any other run, on this version.
+        """The version must contain rows reviewed in the stream since the incident opened, alone or added to a
+        base by a dataset recipe; otherwise 409. Start the training on this version like any other run.
         """
         incident = self.incident(incident_id)
         version = self.body()["dataset_version"]
@@ -163,8 +165,9 @@ class IncidentSecondReview(IncidentView):
 
     @operation("Prepare the second review of an incident", result=IncidentSerializer, status=201)
     def post(self, incident_id: int) -> object:
-        """Writes a dataset version: events of the weeks that alerted, which the training data do not hold,
-        and rows of the regression set. Candidates answer it by a run or an import; a campaign reviews them.
+        """Writes a dataset version from events of the weeks that alerted (without those in the training data)
+        and rows of the regression set. Let candidates answer it by a run or an import, then review their
+        answers in a campaign.
         """
         incident = self.incident(incident_id)
         self.body()
@@ -178,7 +181,7 @@ class IncidentClose(IncidentView):
 
     @operation("Close an incident", body=CloseBody, result=IncidentSerializer)
     def post(self, incident_id: int) -> object:
-        """Although it has not recovered by itself, for a reason."""
+        """Closes an incident that has not recovered by itself; give a reason."""
         incident = self.incident(incident_id)
         close_incident(incident=incident, reason=self.body()["reason"], by=self.person)
         return self.incident(incident_id)

@@ -38,7 +38,7 @@ _HOW = f"Send the header “{STREAM_HEADER}: project/stream”, as in the stream
 
 
 class _OtlpParser(BaseParser):
-    """An ExportTraceServiceRequest, of at most MOST_BYTES before and after it is unpacked."""
+    """An ExportTraceServiceRequest of at most MOST_BYTES, both packed and unpacked."""
 
     def parse(
         self,
@@ -48,7 +48,9 @@ class _OtlpParser(BaseParser):
     ) -> ExportTraceServiceRequest:
         content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise TooLargeError(f"The body is larger than {MOST_BYTES:,} bytes. Send less at once.")
+            raise TooLargeError(
+                f"The body is larger than {MOST_BYTES:,} bytes. Split it into smaller requests."
+            )
         request = (parser_context or {})["request"]
         content = unpacked(content, request.headers.get("Content-Encoding", ""), MOST_BYTES)
         return read_protobuf(content) if self.media_type == PROTOBUF else read_otlp_json(content)
@@ -70,14 +72,14 @@ class TracesBody(Body):
 
 class PartialSuccessSerializer(serializers.Serializer[Any]):
     rejectedSpans = serializers.CharField(  # noqa: N815
-        required=False, help_text="How many spans of model calls became no event."
+        required=False, help_text="Number of spans of model calls that became no event."
     )
-    errorMessage = serializers.CharField(required=False, help_text="Why.")  # noqa: N815
+    errorMessage = serializers.CharField(required=False, help_text="The reasons.")  # noqa: N815
 
 
 class TracesSerializer(serializers.Serializer[Any]):
     partialSuccess = PartialSuccessSerializer(  # noqa: N815
-        required=False, help_text="Where there is something to say."
+        required=False, help_text="Set if some spans were not stored."
     )
 
 
@@ -98,9 +100,9 @@ class OtlpTraces(ApiView):
 
     @operation("Send OpenTelemetry spans", body=TracesBody, result=TracesSerializer)
     def post(self) -> object:
-        """OTLP over HTTP, protobuf or JSON, also with gzip. Model calls (`gen_ai.*`) become events of the
-        stream that the header `evalapp-stream` names, “project/stream”, or the token is bound to; other spans
-        are passed over. The answer is OTLP's, in the encoding of the request.
+        """OTLP over HTTP, as protobuf or JSON, also with gzip. Model calls (`gen_ai.*`) become events of the
+        stream that the header `evalapp-stream` names as “project/stream”, or that the token is bound to;
+        other spans are ignored. The answer is in OTLP's format and in the encoding of the request.
         """
         stream = self._stream()
         request = self.request.data
@@ -115,7 +117,7 @@ class OtlpTraces(ApiView):
         return Response(MessageToDict(answer))
 
     def handle_exception(self, exc: Exception) -> Any:
-        """As OTLP has it: a Status, in JSON beside the error of every operation."""
+        """An error in OTLP's format: a Status, in JSON beside the error object of all operations."""
         problem: Any = super().handle_exception(exc)
         message = problem.data["error"]["message"]
         if not self._is_protobuf():
@@ -145,7 +147,11 @@ class OtlpTraces(ApiView):
         slug, _, number = given.strip().partition("/")
         stream_id = number_of(number)
         if not slug or stream_id is None:
-            told = f"“{given[:80]}” names no stream." if given else "The request names no stream."
+            told = (
+                f"“{given[:80]}” is not the name of a stream."
+                if given
+                else "The request does not name a stream."
+            )
             raise InvalidError(f"{told} {_HOW}", field=STREAM_HEADER)
         membership = membership_for(self.person, slug, Permission.EDIT_DATA)
         streams = Stream.objects.filter(project=membership.project).select_related("project")

@@ -13,19 +13,22 @@ from evalapp.monitoring.services import MOST_PER_WEEK
 
 
 class GivenOutputBody(Body):
-    event = Fields(help_text="As for “Send events”, with an id and a time in the week.")
+    event = Fields(help_text="Events as for “Send events”, each with an id and a time within the week.")
     stratum = Text(max_length=LONGEST_STRATUM, allow_blank=True, default="")
     probability = Number(
         min_value=0,
         max_value=1,
-        help_text="With which it was drawn: above 0, at most 1. Its weight is 1 over it.",
+        help_text=(
+            "Probability with which the output was sampled: above 0, at most 1. Its weight is 1/probability."
+        ),
     )
 
 
 class SampleBody(Body):
     ends_at = serializers.DateTimeField(help_text="The end of the week.")
     strata = serializers.DictField(
-        child=Whole(min_value=1), help_text="Stratum → outputs of the week; the empty name without strata."
+        child=Whole(min_value=1),
+        help_text="Stratum → number of outputs in the week; use the empty name if there are no strata.",
     )
     outputs = List(child=GivenOutputBody(), min_length=1, max_length=MOST_PER_WEEK)
 
@@ -35,12 +38,12 @@ class StreamSamples(StreamView):
     required_permission = Permission.EDIT_DATA
     most_body_bytes = MOST_BYTES
 
-    @operation("Send a week's sample", body=SampleBody, result=WeekSerializer, status=201)
+    @operation("Send a weekly sample", body=SampleBody, result=WeekSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """For an application with more outputs than it wants to send: it draws a week's sample in its own
-        warehouse and sends that alone, with each output's probability. The estimates are the same. The week
-        is the stream's next one, or one that was empty; 409 where it was sampled.
-        Probabilities that cannot be of a stratum of the size that is stated are refused (400).
+        """For an application that does not send all outputs: it samples a week in its own warehouse and sends
+        that sample with each output's probability. The estimates are the same. The week is the stream's next
+        week or one without events; 409 if it is already sampled. 400 for probabilities that do not fit the
+        stated sizes of the strata.
         """
         stream = self.stream(stream_id)
         values = self.body()

@@ -58,15 +58,15 @@ class KeyFigureSerializer(serializers.Serializer[Any]):
 
 
 class DailyThresholdSerializer(serializers.Serializer[Any]):
-    """What a daily mean (of yes or no: share, 0 to 1) must not be under, and not over; null: any."""
+    """Lowest and highest allowed daily mean (for yes/no: share from 0 to 1); null: no limit."""
 
     least = serializers.FloatField(required=False, allow_null=True, default=None)
     highest = serializers.FloatField(required=False, allow_null=True, default=None)
 
 
 class StreamSerializer(ReadOnlySerializer):
-    """``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
-    ``error_criterion`` the highest rate.
+    """``thresholds``: criterion's key → lowest allowed mean (highest where lower is better), or for
+    ``error_criterion`` the highest allowed rate.
     """
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
@@ -89,13 +89,15 @@ class StreamSerializer(ReadOnlySerializer):
         )  # fmt: skip
 
     def get_events(self, stream: Any) -> int:
-        """How many production events have come in."""
+        """Number of production events received."""
         return int(stream.event_count)
 
 
 class KeyFigureBody(Body):
     criterion = Text(max_length=40, allow_blank=True, default="", help_text="A criterion's key.")
-    metric = Text(max_length=LONGEST_METRIC, allow_blank=True, default="", help_text="Of all outputs.")
+    metric = Text(
+        max_length=LONGEST_METRIC, allow_blank=True, default="", help_text="A metric of all outputs."
+    )
 
 
 class DailyThresholdBody(Body):
@@ -114,26 +116,26 @@ class StreamBody(Body):
     sampling = serializers.ChoiceField(
         choices=Sampling.choices,
         default=Sampling.PROPORTIONAL.value,
-        help_text="By risk: strata with more material errors are up to three times as likely to be reviewed.",
+        help_text="“By risk” samples strata with more material errors, up to three times as often.",
     )
     error_criterion = Text(max_length=40, allow_blank=True, default="")
     thresholds = serializers.DictField(child=Number(), default=dict)
     daily_thresholds = serializers.DictField(
         child=DailyThresholdBody(),
         default=dict,
-        help_text="By daily metric: a day whose mean is under the least or over the highest alerts.",
+        help_text="By name of the daily metric; a day with a mean below `least` or above `highest` alerts.",
     )
     baseline_weeks = Whole(default=12, min_value=8, max_value=52)
-    next_sample_at = serializers.DateTimeField(help_text="The end of the first week that is sampled.")
+    next_sample_at = serializers.DateTimeField(help_text="End of the first week to sample.")
     key_figures = serializers.DictField(
         child=KeyFigureBody(),
         required=False,
         default=None,
         allow_null=True,
-        help_text="By role: satisfaction, relevance, hallucination; else the rubric's usual ones.",
+        help_text="By role (satisfaction, relevance, hallucination); default: chosen from the rubric.",
     )
     follows_champion = serializers.BooleanField(
-        default=True, help_text="Who becomes the project's champion is deployed here."
+        default=True, help_text="If true, whoever becomes the project's champion is deployed in this stream."
     )
     seed = Whole(required=False, default=None, allow_null=True)
 
@@ -156,8 +158,8 @@ class WeeklyMetricQuery(Paging):
 
 
 class WeeklyMetricSerializer(ReadOnlySerializer):
-    """A criterion's metric of one evaluated week; ``value`` null where ``reason`` says why. ``is_enough``:
-    from 30 reviews on.
+    """A criterion's metric in one evaluated week; if ``value`` is null, ``reason`` says why. ``is_enough`` is
+    true from 30 reviews on.
     """
 
     week = serializers.IntegerField(source="weekly_sample.number")
@@ -178,7 +180,9 @@ class WeeklyMetricSerializer(ReadOnlySerializer):
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):
-    """A change since the baseline, in points of score, with its interval; undefined for a ``reason``."""
+    """A change since the baseline in points of score, with its interval; if undefined, ``reason``
+    says why.
+    """
 
     name = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
@@ -190,7 +194,9 @@ class EvidenceSerializer(serializers.Serializer[Any]):
 
 class AlertSerializer(ReadOnlySerializer):
     week = serializers.IntegerField(source="weekly_sample.number")
-    cause_reviewer = serializers.CharField(allow_null=True, help_text="Who, where the cause is one reviewer.")
+    cause_reviewer = serializers.CharField(
+        allow_null=True, help_text="Name of the reviewer, if the cause is one reviewer."
+    )
     evidence = EvidenceSerializer(many=True)
     incident = serializers.IntegerField(source="incident_id")
 
@@ -203,7 +209,9 @@ class AlertSerializer(ReadOnlySerializer):
 
 
 class StreamPatch(StreamBody):
-    paused = serializers.BooleanField(help_text="A paused stream takes events; no week of it is sampled.")
+    paused = serializers.BooleanField(
+        help_text="While paused, a stream accepts events, but no week is sampled."
+    )
 
 
 class StreamView(ProjectView):
@@ -213,7 +221,9 @@ class StreamView(ProjectView):
         return get_or_missing(streams_of(self.project), pk=stream_id)
 
     def plan(self, values: dict[str, Any]) -> StreamPlan:
-        """What a body plans. Raises InvalidError where the project has not what it names."""
+        """Reads a stream's plan from the body. Raises InvalidError if the project lacks something that it
+        names.
+        """
         values["rubric_version"] = chosen(
             usable_rubrics(self.project),
             values["rubric_version"],
@@ -232,7 +242,7 @@ class StreamList(StreamView):
 
     @operation("List streams", result=StreamSerializer, paged=True)
     def get(self) -> object:
-        """Streams of production events; a sample of the outputs is reviewed every week."""
+        """Streams of production events; every week, people review a sample of the outputs."""
         return self.page(streams_of(self.project))
 
     @operation("Create a stream", body=StreamBody, result=StreamSerializer, status=201)
@@ -254,8 +264,8 @@ class StreamDetail(StreamView):
 
     @operation("Change a stream", body=StreamPatch, result=StreamSerializer)
     def patch(self, stream_id: int) -> object:
-        """What is left out stays. A changed plan holds from the next week on; ``paused`` stops the weekly
-        samples, or goes on with the week that runs now.
+        """Fields that are left out are unchanged. Changes apply from the next week on; ``paused`` stops the
+        weekly samples or resumes them with the current week.
         """
         stream = self.stream(stream_id)
         current = {name: getattr(stream, name) for name in _PLANNED} | {
@@ -280,9 +290,7 @@ class StreamDraw(StreamView):
 
     @operation("Sample a waiting week", result=StreamSerializer, status=202)
     def post(self, stream_id: int) -> object:
-        """Samples the newest week that had no events, or whose job failed, once more. 409 where no week
-        waits.
-        """
+        """Samples the newest week that had no events or whose job failed once more. 409 if no week waits."""
         stream = self.stream(stream_id)
         self.body()
         sample_now(stream=stream, by=self.person)
@@ -295,7 +303,7 @@ class StreamEnd(StreamView):
 
     @operation("End a stream", result=StreamSerializer)
     def post(self, stream_id: int) -> object:
-        """No more weeks are sampled and no events imported; weeks in review continue, and everything is kept.
+        """Samples no more weeks and imports no more events; weeks in review continue, and all data are kept.
         This cannot be undone.
         """
         stream = self.stream(stream_id)
@@ -310,7 +318,7 @@ class StreamWeeks(StreamView):
 
     @operation("List a stream's weeks", result=WeekSerializer, paged=True)
     def get(self, stream_id: int) -> object:
-        """Newest first; ``size`` of ``population`` outputs are reviewed in ``campaign``."""
+        """Newest first; people review ``size`` of the ``population`` outputs in ``campaign``."""
         return self.page(weeks_of(self.stream(stream_id)))
 
 
@@ -322,7 +330,7 @@ class StreamMetrics(StreamView):
         "List a stream's weekly metrics", query=WeeklyMetricQuery, result=WeeklyMetricSerializer, paged=True
     )
     def get(self, stream_id: int) -> object:
-        """One entry per week and criterion, weighted by the inclusion probability of each output."""
+        """One entry per week and criterion; each output is weighted by its inclusion probability."""
         stream = self.stream(stream_id)
         metrics = WeeklyMetric.objects.filter(
             weekly_sample__stream=stream, weekly_sample__state=WeeklySampleState.EVALUATED

@@ -15,7 +15,7 @@ from evalapp.registry.models import Endpoint
 
 
 class EndpointSerializer(ReadOnlySerializer):
-    """An OpenAI-compatible endpoint; it is shown without its path, the API key never."""
+    """An OpenAI-compatible endpoint, shown without its path; the API key is never shown."""
 
     url = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()
@@ -29,9 +29,13 @@ class EndpointSerializer(ReadOnlySerializer):
 
 
 class EndpointChangeBody(Body):
-    url = Text(max_length=LONGEST_URL, help_text="OpenAI-compatible, up to /v1.")
+    url = Text(max_length=LONGEST_URL, help_text="Base URL of an OpenAI-compatible API, up to /v1.")
     secret = Text(
-        max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
+        max_length=LONGEST_KEY,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="API key of the endpoint.",
     )
     parallel = Whole(
         min_value=1,
@@ -62,7 +66,7 @@ class EndpointList(EndpointView):
 
     @operation("Add endpoint", body=EndpointBody, result=EndpointSerializer, status=201)
     def post(self) -> object:
-        """Nothing is asked yet. The API key is stored encrypted and never shown again."""
+        """Sends nothing to the endpoint yet. The API key is stored encrypted and never shown again."""
         return endpoints.create_endpoint(project=self.project, by=self.person, **self.body())
 
 
@@ -74,7 +78,7 @@ class EndpointDetail(EndpointView):
 
     @operation("Change an endpoint", body=EndpointChangeBody, result=EndpointSerializer)
     def patch(self, endpoint_id: int) -> object:
-        """Fields that are left out are unchanged; a new URL needs the API key again."""
+        """Fields that are left out are unchanged. A new URL needs the API key again."""
         endpoint = self.endpoint(endpoint_id)
         current = {"url": endpoint.url, "parallel": endpoint.parallel}
         endpoints.change_endpoint(endpoint=endpoint, by=self.person, **self.changes(current))
@@ -82,6 +86,6 @@ class EndpointDetail(EndpointView):
 
     @operation("Delete an endpoint", status=204)
     def delete(self, endpoint_id: int) -> object:
-        """Deletes its key, too. 409 while candidates use it."""
+        """Deletes the API key, too. 409 while candidates use the endpoint."""
         endpoints.delete_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
         return Response(status=204)

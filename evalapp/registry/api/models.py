@@ -14,8 +14,8 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionSerializer(ReadOnlySerializer):
-    """A candidate: base weights, a prompt over a base, an adapter, a full model, an API model, or
-    imported outputs.
+    """A candidate: a base model, a prompt on a base, an adapter, a full fine-tune, an API model, or imported
+    outputs.
     """
 
     model = serializers.CharField(source="model.name")
@@ -45,7 +45,7 @@ class FolderSerializer(serializers.Serializer[Any]):
 
 
 class FoldersSerializer(serializers.Serializer[Any]):
-    """Folders on the server that models may be registered from."""
+    """Folders on the server from which models can be registered."""
 
     bases = FolderSerializer(many=True)
     adapters = FolderSerializer(many=True)
@@ -57,7 +57,7 @@ class BaseBody(Body):
     label = Text(max_length=80, default="Base")
     chat_template = Text(
         max_length=MOST_TEMPLATE_CHARACTERS, allow_blank=True, default="",
-        help_text="A chat template for a folder without one, as the text of a chat_template.jinja.",
+        help_text="The text of a chat_template.jinja, for a folder without a chat template.",
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ class AdapterBody(Body):
 class AdapterUploadBody(Body):
     base = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     label = serializers.CharField(max_length=80)
-    archive = serializers.FileField(help_text="Zip of the adapter's folder, as peft saves it.")
+    archive = serializers.FileField(help_text="A zip of the adapter's folder, as peft saves it.")
 
 
 class ImportedBody(Body):
@@ -104,7 +104,7 @@ class ModelList(ModelView):
 class ModelFolders(ModelView):
     @operation("List model folders", result=FoldersSerializer)
     def get(self) -> object:
-        """Model folders on the server that may be registered."""
+        """Folders on the server from which models can be registered."""
         return {"bases": folders.bases_on_disk(), "adapters": folders.adapters_on_disk()}
 
 
@@ -112,7 +112,7 @@ class ModelFolders(ModelView):
 class BaseRegistration(ModelView):
     @operation("Register a base", body=BaseBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """Registers a model in an allowed folder of the server; its files stay there."""
+        """Registers a model in an allowed folder on the server; its files stay there."""
         return services.register_base(project=self.project, by=self.person, **self.body())
 
 
@@ -120,7 +120,7 @@ class BaseRegistration(ModelView):
 class AdapterRegistration(ModelView):
     @operation("Register an adapter", body=AdapterBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """Registers a LoRA folder of the server, which is checked against its base and copied."""
+        """Checks a LoRA folder on the server against its base, copies and registers it."""
         values = self.body()
         base = self.base(values.pop("base"))
         return services.register_adapter_folder(project=self.project, base=base, by=self.person, **values)
@@ -132,7 +132,7 @@ class AdapterUpload(ModelView):
         "Upload an adapter", body=AdapterUploadBody, result=ModelVersionSerializer, status=201, upload=True
     )
     def post(self) -> object:
-        """A zip with adapter_model.safetensors and adapter_config.json; nothing else is opened."""
+        """A zip with adapter_model.safetensors and adapter_config.json; no other file in it is opened."""
         values = self.body()
         return services.register_adapter_upload(
             project=self.project,
@@ -147,5 +147,5 @@ class AdapterUpload(ModelView):
 class ImportedRegistration(ModelView):
     @operation("Register imported outputs", body=ImportedBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """A candidate whose outputs are imported."""
+        """Registers a candidate whose outputs you import."""
         return services.register_imported(project=self.project, by=self.person, **self.body())

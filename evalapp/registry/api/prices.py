@@ -13,7 +13,9 @@ from evalapp.registry.prices import remove_machine_price, remove_price, set_mach
 
 
 class TokenPriceSerializer(serializers.Serializer[Any]):
-    """What a million tokens cost; without a model version, of every version that has no price of its own."""
+    """The price of a million tokens; without a model version, for every version that has no price
+    of its own.
+    """
 
     id = serializers.IntegerField()
     model_version = serializers.IntegerField(source="model_version_id", allow_null=True)
@@ -31,7 +33,7 @@ class TokenPriceBody(Body):
 
 
 class MachinePriceSerializer(serializers.Serializer[Any]):
-    """What an hour of training costs."""
+    """The price of an hour of training."""
 
     hour_price = serializers.DecimalField(max_digits=13, decimal_places=6)
     currency = serializers.CharField()
@@ -56,7 +58,7 @@ class TokenPriceList(TokenPriceRoutes):
 
     @operation("Set a token price", body=TokenPriceBody, result=TokenPriceSerializer)
     def put(self) -> object:
-        """An existing price of the same version is replaced."""
+        """Replaces an existing price of the same version."""
         values = self.body()
         wanted = values.pop("model_version")
         versions = ModelVersion.objects.filter(project=self.project)
@@ -83,7 +85,7 @@ class MachinePriceDetail(TokenPriceRoutes):
 
     @operation("Set the price of training", body=MachinePriceBody, result=MachinePriceSerializer)
     def put(self) -> object:
-        """What an hour of the machine that trains costs; an existing price is replaced."""
+        """Sets the price of an hour on the machine that trains, and replaces an existing one."""
         return set_machine_price(project=self.project, by=self.person, **self.body())
 
     @operation("Remove the price of training", status=204)

@@ -28,8 +28,8 @@ class CalibratingSerializer(NamedSerializer):
     distance = serializers.FloatField(
         allow_null=True,
         help_text=(
-            "Levels from the median of the others, on average; where answers are compared, the share of the "
-            "others' preferences that differ."
+            "Mean distance in levels from the median of the others; if answers are compared, the share "
+            "of the others' preferences that differ."
         ),
     )
 
@@ -46,7 +46,7 @@ class RoundBody(Body):
 
 
 class CalibrationAnswersSerializer(serializers.Serializer[Any]):
-    """What one person gave; ``answers`` follow ``columns``, empty where nothing was answered."""
+    """Answers of one person, in the order of ``columns``; empty where a criterion was not answered."""
 
     name = serializers.CharField(help_text="“You”, or a pseudonym.")
     answers = serializers.ListField(child=serializers.CharField(allow_blank=True))
@@ -59,7 +59,7 @@ class ShownTextSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationPartSerializer(serializers.Serializer[Any]):
-    """An answer that was rated, or answers that were compared, as they stood before me."""
+    """A rated answer, or compared answers in the order in which I saw them."""
 
     heading = serializers.CharField()
     shown = ShownTextSerializer(many=True)
@@ -73,14 +73,14 @@ class CalibrationNoteSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationItemSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="The name that notes use for it.")
+    number = serializers.IntegerField(help_text="Number by which notes refer to the item.")
     request = serializers.CharField(source="item.example.prompt_text", allow_blank=True)
     parts = CalibrationPartSerializer(many=True)
     notes = CalibrationNoteSerializer(many=True)
 
 
 class OwnCalibrationSerializer(serializers.Serializer[Any]):
-    """``items`` are empty until I have given all of mine, so that others' answers cannot move them."""
+    """``items`` are empty until I have submitted all my answers, so that others cannot influence mine."""
 
     is_done = serializers.BooleanField()
     columns = serializers.ListField(child=serializers.CharField())
@@ -102,14 +102,14 @@ class CampaignCalibration(CampaignView):
 
     @operation("Read the calibration", result=CalibrationSerializer)
     def get(self, campaign_id: int) -> object:
-        """The reviewers with their progress in the round, their distance from the others, and whether they
-        are admitted.
+        """Reviewers with their progress in the round, their distance from the others, and whether they are
+        admitted.
         """
         return _round_of(self.campaign(campaign_id))
 
     @operation("Start another round", body=RoundBody, result=CalibrationSerializer)
     def post(self, campaign_id: int) -> object:
-        """Adds items for everybody who is not admitted yet."""
+        """Adds calibration items for every reviewer who is not admitted yet."""
         campaign = self.campaign(campaign_id)
         start_round(campaign=campaign, wanted=self.body()["items"], by=self.person)
         return _round_of(campaign)
@@ -119,8 +119,8 @@ class CampaignCalibration(CampaignView):
 class CampaignAdmit(CampaignView):
     @operation("Admit a reviewer", result=CalibrationSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """They get the campaign's items from now on. 409 if they are admitted or have left; also if the
-        project shows no names and they have started the round: then admit them by number.
+        """From now on the reviewer gets the campaign's items. 409 if they are already admitted or have left.
+        Also 409 if the project hides names and they have started the round: then admit them by number.
         """
         campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
         self.body()
@@ -132,7 +132,7 @@ class CampaignAdmit(CampaignView):
 class CampaignAdmitNumbered(CampaignView):
     @operation("Admit a reviewer by number", result=CalibrationSerializer)
     def post(self, campaign_id: int, number: int) -> object:
-        """By the number of the pseudonym in the calibration, for projects that show no names."""
+        """For projects that hide names: ``number`` is that of the pseudonym in the calibration."""
         campaign = self.campaign(campaign_id)
         self.body()
         admit_by_number(campaign=campaign, number=number, by=self.person)
@@ -160,7 +160,7 @@ class CalibrationView(ReviewView):
 class OwnCalibration(CalibrationView):
     @operation("Read my calibration round", result=OwnCalibrationSerializer)
     def get(self, key: UUID) -> object:
-        """All reviewers' answers to the calibration items, once I have given mine."""
+        """All reviewers' answers to the calibration items, after I have submitted mine."""
         return self.shown(self.calibrating_campaign_reviewer(key))
 
 
@@ -170,7 +170,7 @@ class OwnCalibrationNotes(CalibrationView):
         "Discuss a calibration item", body=CalibrationNoteBody, result=OwnCalibrationSerializer, status=201
     )
     def post(self, key: UUID) -> object:
-        """Readable by everybody who has reviewed the item. 409 until I have given all my answers."""
+        """Everybody who has reviewed the item can read it. 409 until I have submitted all my answers."""
         campaign_reviewer = self.calibrating_campaign_reviewer(key)
         values = self.body()
         if not own_round_is_done(campaign_reviewer):

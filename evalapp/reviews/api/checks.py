@@ -19,9 +19,8 @@ from evalapp.reviews.preferences.models import GoldPreference
 
 
 class NamedSerializer(serializers.Serializer[Any]):
-    """A finding under its reviewer's name. ``reviewer`` is the number by which cases are filtered, null
-    before the first review; ``person`` is null and ``name`` reads "Reviewer 2" unless the project shows
-    names.
+    """A result for one reviewer. ``reviewer`` is the number for filtering cases; null before the first
+    review. Unless the project shows names, ``person`` is null and ``name`` reads "Reviewer 2".
     """
 
     reviewer = serializers.IntegerField(source="number", allow_null=True)
@@ -41,11 +40,12 @@ class NamedSerializer(serializers.Serializer[Any]):
 
 
 class ReviewerChecksSerializer(NamedSerializer):
-    """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close.
+    """``gold_right`` of the ``gold_answered`` gold answers are right. ``repeats_equal`` and ``repeats_close``
+    count the ``repeats_compared`` answers to repeats that are the same or close.
 
-    Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the
-    screen instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers
-    are.
+    If answers are compared, ``sides_kept`` of ``sides_compared`` repeats chose the same position on the
+    screen instead of the same answer. ``mean_tau`` measures how similar a reviewer's two rankings of the same
+    answers are.
     """
 
     gold_right = serializers.IntegerField(source="hits")
@@ -63,18 +63,23 @@ class ChecksSerializer(serializers.Serializer[Any]):
 
 
 class GoldPreferenceBody(Body):
-    """Of a ranking only ``row`` and ``candidate``, the best of all."""
+    """A known preference. For a ranking, give only ``row`` and ``candidate``, the best answer."""
 
     row = Whole(min_value=1, help_text="The row's number in the dataset version.")
     candidate = Text(max_length=200, help_text="A candidate's label.")
-    against = Text(max_length=200, allow_blank=True, default="", help_text="Label of the other candidate.")
+    against = Text(
+        max_length=200,
+        allow_blank=True,
+        default="",
+        help_text="Label of the other candidate; empty for a ranking.",
+    )
     outcome = serializers.ChoiceField(
         choices=OUTCOMES,
         allow_blank=True,
         default="",
-        help_text="Outcome for the candidate against the other.",
+        help_text="Outcome for `candidate` against `against`.",
     )
-    tie_counts = Flag(default=False, help_text="If one is better: whether a tie also counts as right.")
+    tie_counts = Flag(default=False, help_text="If one is better: whether a tie counts as right, too.")
 
 
 class GoldPreferencesBody(Body):
@@ -82,7 +87,7 @@ class GoldPreferencesBody(Body):
 
 
 class GoldPreferenceSerializer(ReadOnlySerializer):
-    """``against`` is empty for a ranking, of which the best candidate is known."""
+    """``against`` is empty for a ranking; only its best candidate is known."""
 
     row = serializers.IntegerField(source="example.row_number")
     candidate = serializers.CharField(source="candidate.label")
@@ -100,7 +105,7 @@ class CampaignChecks(CampaignView):
 
     @operation("Read the reviewers' check results", result=ChecksSerializer)
     def get(self, campaign_id: int) -> object:
-        """Gold accuracy and agreement on repeats, by reviewer."""
+        """Gold accuracy and agreement on repeats for each reviewer."""
         campaign = self.campaign(campaign_id)
         return {"people": under_names(campaign, checks_of(campaign))}
 
@@ -112,16 +117,14 @@ class CampaignGoldPreferences(CampaignView):
 
     @operation("List known preferences", result=GoldPreferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """For a campaign that compares answers: the known preferences of its gold items, against which
-        reviewers are checked.
-        """
+        """For a campaign that compares answers: the known preferences for its gold items."""
         preferences = self.campaign(campaign_id).gold_preferences
         return self.page(preferences.select_related("example", "candidate", "against"))
 
     @operation("Store known preferences", body=GoldPreferencesBody, result=StoredSerializer)
     def post(self, campaign_id: int) -> object:
-        """All or none; existing known answers are replaced. An open campaign takes no new examples; 409 for a
-        campaign that rates answers.
+        """Stores all or none; existing known answers are replaced. An open campaign takes no new examples.
+        409 for a campaign in which answers are rated.
         """
         campaign = self.campaign(campaign_id)
         rows = [
@@ -145,7 +148,7 @@ class CampaignGoldPreference(CampaignView):
 
     @operation("Remove a known preference", status=204)
     def delete(self, campaign_id: int, preference: int) -> object:
-        """In an open campaign the example stays a gold item. 409 once it is closed."""
+        """In an open campaign the example stays a gold item. 409 if the campaign is closed."""
         preferences = self.campaign(campaign_id).gold_preferences.select_related("campaign__project")
         remove_known(known=get_or_missing(preferences, pk=preference), by=self.person)
         return Response(status=204)

@@ -18,7 +18,9 @@ class FlagBody(Body):
 
 
 class FlagSerializer(serializers.Serializer[Any]):
-    """What a reviewer says is wrong with an item; open until ``resolved_at``. It names no reviewer."""
+    """A problem with an item that a reviewer reports, without the reviewer's name; open until ``resolved_at``
+    is set.
+    """
 
     id = serializers.IntegerField()
     item = serializers.IntegerField(source="item_id")
@@ -31,9 +33,7 @@ class FlagSerializer(serializers.Serializer[Any]):
 class FlagTask(ReviewView):
     @operation("Flag an item", body=FlagBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
-        """Tells the manager that something is wrong with it; the item stays yours. A second flag replaces the
-        note.
-        """
+        """Reports a problem to the manager; the item stays yours. A second flag replaces the note."""
         flag_item(review_context=self.review_context(key, slot), by=self.person, note=self.body()["note"])
         return None
 
@@ -42,7 +42,7 @@ class FlagTask(ReviewView):
 class FlagList(CampaignView):
     @operation("List a campaign's flags", result=FlagSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Problems with items that reviewers reported, latest first."""
+        """Problems that reviewers reported, latest first."""
         return self.page(flags_of(self.campaign(campaign_id)))
 
 
@@ -50,7 +50,7 @@ class FlagList(CampaignView):
 class FlagResolve(CampaignView):
     @operation("Resolve a flag", status=204)
     def post(self, campaign_id: int, flag_id: int) -> object:
-        """409 if it is resolved already."""
+        """409 if the flag is already resolved."""
         flags = self.campaign(campaign_id).flags.select_related("campaign__project")
         flag = get_or_missing(flags, pk=flag_id)
         self.body()

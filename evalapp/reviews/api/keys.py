@@ -17,8 +17,8 @@ _ACTIONS = ", ".join(key.action for key in REVIEW_KEYS)
 
 
 class ReviewKeysSerializer(serializers.Serializer[Any]):
-    """My single-letter keys, by action; while they are off the letters are kept. Scores are
-    given by digits.
+    """My single-letter keys, by action. If they are switched off, the letters are kept. Scores are given with
+    digits.
     """
 
     enabled = serializers.BooleanField()
@@ -31,7 +31,8 @@ class ReviewKeysBody(Body):
         child=Text(max_length=1),
         default=dict,
         help_text=(
-            f"Letters by action, each used once; actions left out keep their letters. Actions: {_ACTIONS}."
+            "Letters by action; use each letter once. Actions that are left out keep their letters. "
+            f"Actions: {_ACTIONS}."
         ),
     )
 
@@ -44,7 +45,7 @@ class ReviewKeys(ApiView):
 
     @operation("Set my review keys", body=ReviewKeysBody, result=ReviewKeysSerializer)
     def put(self) -> object:
-        """Switches single-letter keys off, or changes them."""
+        """Switches single-letter keys on or off, or changes them."""
         values = self.body()
         update_profile(
             user=self.person,

@@ -30,13 +30,13 @@ class ReviewProgressSerializer(serializers.Serializer[Any]):
     mine = serializers.IntegerField()
     mine_total = serializers.IntegerField(
         help_text=(
-            "The most reviews that I can give, since nobody gets an item twice; if nothing is"
-            " left, the number I gave."
+            "Largest number of reviews that I can give, since nobody gets an item twice; if nothing is "
+            "left, the number I gave."
         )
     )
-    done = serializers.IntegerField(help_text="Reviews of everyone.")
+    done = serializers.IntegerField(help_text="Number of reviews by all reviewers.")
     total = serializers.IntegerField()
-    median_seconds = serializers.FloatField(allow_null=True, help_text="Over my latest 30 reviews.")
+    median_seconds = serializers.FloatField(allow_null=True, help_text="Median over my latest 30 reviews.")
 
 
 class OwnCampaignSerializer(serializers.Serializer[Any]):
@@ -48,7 +48,7 @@ class OwnCampaignSerializer(serializers.Serializer[Any]):
     method = serializers.ChoiceField(
         source="campaign.method",
         choices=Method.choices,
-        help_text="pointwise: each answer is rated; otherwise answers are compared in pairs or ranked.",
+        help_text="pointwise: answers are rated; otherwise answers are compared in pairs or ranked.",
     )
     state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
     deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
@@ -68,11 +68,11 @@ class NoWorkSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=[reason.value for reason in NoWorkReason])
     text = serializers.CharField()
     come_back_at = serializers.DateTimeField(allow_null=True)
-    closing_question = serializers.BooleanField(help_text="Whether I have the closing question to answer.")
+    closing_question = serializers.BooleanField(help_text="Whether the closing question waits for my answer.")
 
 
 class NextSerializer(serializers.Serializer[Any]):
-    """Either a task, or why there is none."""
+    """A task, or the reason why there is none."""
 
     task = TaskSerializer(allow_null=True)
     no_work = NoWorkSerializer(allow_null=True)
@@ -87,7 +87,7 @@ class ClosingTextSerializer(serializers.Serializer[Any]):
 
 
 class ClosingSerializer(serializers.Serializer[Any]):
-    """``texts`` is empty where nothing is asked: your part is not done, or you have answered."""
+    """``texts`` is empty if there is no question for you: your reviews are not done, or you have answered."""
 
     question = serializers.CharField()
     texts = ClosingTextSerializer(many=True)
@@ -107,7 +107,7 @@ class BeliefBody(Body):
 
 
 class ClosingBody(Body):
-    """No beliefs at all: the question is left out, and not asked again."""
+    """An empty list skips the question; it is not asked again."""
 
     beliefs = List(child=BeliefBody(), max_length=100)
 
@@ -116,7 +116,7 @@ class ClosingBody(Body):
 class OwnCampaignList(ReviewView):
     @operation("List my campaigns", result=OwnCampaignSerializer, paged=True)
     def get(self) -> object:
-        """Campaigns in which I review, with my progress."""
+        """Campaigns in which I am a reviewer, with my progress."""
         return self.page(with_progress(campaign_reviewers_of(self.person)), dress=_with_progress_shown)
 
 
@@ -130,7 +130,7 @@ def _with_progress_shown(campaign_reviewers: list[CampaignReviewer]) -> list[Cam
 class OwnCampaignDetail(ReviewView):
     @operation("Read a campaign of mine", result=OwnCampaignDetailSerializer)
     def get(self, key: UUID) -> object:
-        """Instructions, and the rubric with the keys that answers use."""
+        """Instructions, and the rubric with the keys to use in answers."""
         campaign_reviewer = self.campaign_reviewer(key)
         criteria = [
             draft_of(each.criterion) for each in criteria_of(campaign_reviewer.campaign.rubric_version)
@@ -181,12 +181,12 @@ def no_work_body(found: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str
 class ClosingQuestion(ReviewView):
     @operation("Read the closing question", result=ClosingSerializer)
     def get(self, key: UUID) -> object:
-        """Asked once, after a blind campaign is closed. The question reveals nothing that is hidden."""
+        """Asked once, after a blind campaign is closed. The question reveals no candidate."""
         return {"question": CLOSING_QUESTION, "texts": closing_questions(self.campaign_reviewer(key))}
 
     @operation("Answer the closing question", body=ClosingBody, status=204)
     def post(self, key: UUID) -> object:
-        """Final; nobody learns whether a guess was right. 409 if there is no question."""
+        """The answer is final; nobody learns whether a guess was right. 409 if there is no question."""
         campaign_reviewer = self.campaign_reviewer(key)
         beliefs = {(each["assignment"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
         if beliefs:

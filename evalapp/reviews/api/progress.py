@@ -21,9 +21,9 @@ from evalapp.rubrics.models import Criterion
 
 
 class AddAssignmentsBody(Body):
-    """Where answers are rated, ``criterion`` and ``least``; where they are compared, ``agreement``."""
+    """Send ``criterion`` and ``least`` if answers are rated, ``agreement`` if they are compared."""
 
-    criterion = Text(max_length=120, required=False, help_text="The key of a criterion of the rubric.")
+    criterion = Text(max_length=120, required=False, help_text="Key of a criterion of the rubric.")
     least = Whole(
         min_value=1,
         required=False,
@@ -33,7 +33,7 @@ class AddAssignmentsBody(Body):
         min_value=0,
         max_value=99,
         required=False,
-        help_text="The largest percentage of pairs of preferences on the same two answers that agree.",
+        help_text="Adds reviewers if at most this percentage of pairs of preferences agree.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
 
@@ -50,8 +50,8 @@ class AssignmentCountsSerializer(serializers.Serializer[Any]):
 
 
 class PersonProgressSerializer(serializers.Serializer[Any]):
-    """``reviewer`` is the number by which cases are filtered, null before the first review. ``person`` is
-    null and ``name`` reads "Reviewer 2" unless the project shows reviewers' names.
+    """``reviewer`` is the number for filtering cases; null before the first review. Unless the project shows
+    reviewers' names, ``person`` is null and ``name`` reads "Reviewer 2".
     """
 
     reviewer = serializers.IntegerField(source="number", allow_null=True)
@@ -61,10 +61,10 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     has_left = serializers.SerializerMethodField()
     reviews = serializers.IntegerField(source="progress.reviews")
     share = serializers.IntegerField(
-        allow_null=True, help_text="An even share of the reviews; null for reviewers who left."
+        allow_null=True, help_text="The reviewer's even share of all reviews; null for reviewers who left."
     )
-    left = serializers.IntegerField(help_text="What is left of that share.")
-    pace = MeasureSerializer(help_text="Reviews a day over the last whole days.")
+    left = serializers.IntegerField(help_text="Reviews left of that share.")
+    pace = MeasureSerializer(help_text="Reviews per day over the last whole days.")
     in_progress = serializers.IntegerField(source="progress.in_progress")
     mean_seconds = serializers.FloatField(source="progress.mean_seconds", allow_null=True)
     median_seconds = serializers.FloatField(source="progress.median_seconds", allow_null=True)
@@ -82,9 +82,7 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    """When the last review will be in, at the pace of the last days. A date is null where it
-    cannot be told.
-    """
+    """The date of the last review at the pace of the last days. A date is null if it cannot be estimated."""
 
     pace = MeasureSerializer(source="forecast.pace")
     days = MeasureSerializer(source="forecast.days")
@@ -94,7 +92,7 @@ class ForecastSerializer(serializers.Serializer[Any]):
     latest = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
     days_late = serializers.IntegerField(
-        help_text="Days after the deadline; 0 if it will be met, or there is none."
+        help_text="Days after the deadline; 0 if the deadline will be met or there is none."
     )
 
 
@@ -105,7 +103,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
     assignments = AssignmentCountsSerializer()
     people = PersonProgressSerializer(many=True)
     forecast = ForecastSerializer(
-        allow_null=True, help_text="Null unless the campaign is open with reviews left."
+        allow_null=True, help_text="Null unless the campaign is open and has reviews left."
     )
 
 
@@ -113,7 +111,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class CampaignAddAssignments(CampaignView):
     @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """Adds reviewers to each item whose answers to a criterion, or whose preferences, differ."""
+        """Adds reviewers to each item on which answers to a criterion, or preferences, differ."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
@@ -129,7 +127,9 @@ class CampaignAddAssignments(CampaignView):
 
 def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str]) -> None:
     """InvalidError for a field of ``of`` that the campaign's method needs and lacks, or cannot use."""
-    problems = {name: ["This campaign's method needs it."] for name in sorted(wanted - values.keys())}
+    problems = {
+        name: ["This field is required for the campaign's method."] for name in sorted(wanted - values.keys())
+    }
     for name in sorted((of - wanted) & values.keys()):
         problems[name] = ["This campaign's method does not use it. Leave it out."]
     if problems:
@@ -150,9 +150,7 @@ def _criterion(campaign: Campaign, key: str) -> Criterion:
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Assignments, the progress of each reviewer with active seconds per review, and a forecast of the
-        end.
-        """
+        """Assignments, each reviewer's progress with active seconds per review, and a forecast of the end."""
         campaign = self.campaign(campaign_id)
         team = team_progress(campaign, reader_id=self.person.pk)
         return {

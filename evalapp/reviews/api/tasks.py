@@ -40,8 +40,8 @@ from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
 class SpanSerializer(serializers.Serializer[Any]):
-    """A marked stretch. ``label`` counts the criterion's options from 1; ``start`` and ``end`` (behind the
-    last) count Unicode code points of the task's ``answer``.
+    """A marked span. ``label`` is the number of the criterion's option, from 1; ``start`` and ``end``
+    (exclusive) count Unicode code points of the task's ``answer``.
     """
 
     label = serializers.IntegerField()
@@ -51,9 +51,9 @@ class SpanSerializer(serializers.Serializer[Any]):
 
 
 class AnswersSerializer(serializers.Serializer[Any]):
-    """``scores``: criterion → level (yes/no: 1/0; of a category the option's place, from 1) or "na".
-    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written. ``spans``: span criterion
-    → what was marked; "na" among the scores: nothing to mark.
+    """``scores``: criterion → level (yes/no: 1/0; category: number of the option, from 1) or "na". ``tags``:
+    criterion → reasons. ``texts``: text criterion → text. ``spans``: span criterion → marked spans; "na" in
+    ``scores`` means that there is nothing to mark.
     """
 
     scores = serializers.DictField()
@@ -65,8 +65,8 @@ class AnswersSerializer(serializers.Serializer[Any]):
 
 
 class PreferenceSerializer(serializers.Serializer[Any]):
-    """``choice``: of two answers, A the first; empty for a ranking. ``ranks``: of each answer in the order
-    shown, 1 for the best; null for two.
+    """``choice`` is the preference between two answers, A is the first; empty for a ranking. ``ranks`` has a
+    rank for each answer in the order shown, 1 for the best; null for a pair.
     """
 
     choice = serializers.ChoiceField(choices=Choice.choices, allow_blank=True)
@@ -82,7 +82,7 @@ class PreferenceSerializer(serializers.Serializer[Any]):
     )
 )
 class AnswersField(serializers.Field[Any, Any, Any, Any]):
-    """The answers of a review, by the kind of its campaign's reviews."""
+    """The answers of a review; their fields depend on the campaign's review kind."""
 
     def to_representation(self, value: Any) -> Any:
         shape = PreferenceSerializer if "choice" in value else AnswersSerializer
@@ -96,7 +96,7 @@ class DraftSerializer(serializers.Serializer[Any]):
 
 
 class ShownAnswerSerializer(serializers.Serializer[Any]):
-    """``candidate`` is empty where the campaign is blind."""
+    """``candidate`` is empty in a blind campaign."""
 
     letter = serializers.CharField()
     answer = serializers.CharField(allow_blank=True)
@@ -104,14 +104,14 @@ class ShownAnswerSerializer(serializers.Serializer[Any]):
 
 
 class TaskSerializer(serializers.Serializer[Any]):
-    """What to review: one answer to rate, or those to compare. ``assignment`` and ``slot`` are its URL;
-    ``revision`` is that of my review of it, 0 before the first.
+    """An answer to rate, or answers to compare. ``assignment`` and ``slot`` are the parts of its URL;
+    ``revision`` is the revision of my review, 0 before the first.
     """
 
     assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     messages = MessageSerializer(many=True)
-    conversation = ConversationField(help_text="The messages as they came, up to the user's last turn.")
+    conversation = ConversationField(help_text="Original messages up to the user's last turn.")
     context = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
     shown = ShownAnswerSerializer(many=True, help_text="The answers in the order shown, A first.")
@@ -121,7 +121,7 @@ class TaskSerializer(serializers.Serializer[Any]):
 
 
 class ReviewSerializer(serializers.Serializer[Any]):
-    """My review. ``is_replay``: this submission had been stored before; nothing was written now."""
+    """My review. ``is_replay``: this submission was already stored; the request changed nothing."""
 
     campaign = serializers.UUIDField()
     assignment = serializers.UUIDField()
@@ -137,21 +137,22 @@ class ReviewSerializer(serializers.Serializer[Any]):
 class SavedDraftSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    is_claimed = serializers.BooleanField(help_text="Whether the assignment is still claimed by me.")
+    is_claimed = serializers.BooleanField(help_text="Whether I still have the assignment.")
 
 
 ANSWERS_HELP = (
-    'Of a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion:'
-    ' text}, "spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]},'
-    ' "comment": text, "correction": text or null}. Of two answers that are compared {"choice": "a", "b",'
-    ' "tie" or "both_bad", "comment": text}, of more {"ranks": [rank of each answer in the order shown, 1 for'
-    ' the best], "comment": text}.'
+    'For a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": '
+    '{criterion: text}, "spans": '
+    '{criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]}, '
+    '"comment": text, "correction": text or null}. For a pair '
+    '{"choice": "a", "b", "tie" or "both_bad", "comment": text}; for a ranking '
+    '{"ranks": [rank of each answer in the order shown, 1 for the best], "comment": text}.'
 )
 
 
 class SubmissionBody(Body):
     client_id = Text(
-        max_length=64, help_text="A UUID that you choose, the same whenever the submission is repeated."
+        max_length=64, help_text="A UUID of your choice; send the same one when you repeat the submission."
     )
     answers = Fields(help_text=ANSWERS_HELP)
     seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
@@ -159,13 +160,13 @@ class SubmissionBody(Body):
 
 class AmendmentBody(Body):
     answers = Fields(help_text=ANSWERS_HELP)
-    revision = Whole(min_value=1, help_text="The revision that the change is based on.")
+    revision = Whole(min_value=1, help_text="Revision of the review that you change.")
 
 
 class DraftBody(Body):
     answers = Fields(help_text=ANSWERS_HELP)
     seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
-    revision = Whole(default=0, help_text="Revision of the draft that it is based on; 0 for the first.")
+    revision = Whole(default=0, help_text="Revision of the draft that you change; 0 for the first.")
 
 
 class SkipBody(Body):
@@ -221,7 +222,7 @@ class TaskDetail(ReviewView):
     @operation("Read my review task", result=TaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
         """A task that I have claimed or reviewed. 409 if the campaign is closed (``campaign_closed``), or if
-        the assignment went to somebody else (``lease_lost``; my draft is kept).
+        somebody else has the assignment now (``lease_lost``; my draft is kept).
         """
         review_context = self.review_context(key, slot)
         campaign = review_context.assignment.campaign
@@ -249,9 +250,9 @@ class TaskDetail(ReviewView):
         also={200: "This submission was already stored."},
     )
     def post(self, key: UUID, slot: int) -> object:
-        """Stored exactly once: the request can be repeated with the same ``client_id``. 409 if other answers
-        were stored first or the assignment went to somebody else, 403 if you were removed from the campaign;
-        your text is then kept as a draft.
+        """Stored exactly once: repeat the request with the same ``client_id`` at any time. 409 if different
+        answers are already stored, or if somebody else has the assignment now; 403 if you were removed from
+        the campaign. In these cases your text is kept as a draft.
         """
         review_context = self.context_to_submit(key, slot)
         values = self.body()
@@ -268,7 +269,9 @@ class TaskDetail(ReviewView):
 
     @operation("Amend my review", body=AmendmentBody, result=ReviewSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """Until the campaign closes; earlier revisions are kept. 412 if ``revision`` is not the latest."""
+        """Possible until the campaign closes; earlier revisions are kept. 412 if ``revision`` is not the
+        latest.
+        """
         review_context = self.context_to_submit(key, slot)
         review = own_reviews(review_context).first()
         if review is None:
@@ -322,8 +325,8 @@ def shown_review(review: Review) -> dict[str, Any]:
 class DraftDetail(ReviewView):
     @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """Saves incomplete answers, and renews the lease. 409 if the assignment is no longer mine, or the
-        campaign is closed (the draft is saved all the same), 412 if another client saved a newer draft.
+        """Saves incomplete answers and renews the lease. 409 if the assignment is no longer mine, or if the
+        campaign is closed (the draft is saved anyway). 412 if another client saved a newer draft.
         """
         review_context = self.review_context(key, slot)
         values = self.body()
@@ -339,7 +342,7 @@ class DraftDetail(ReviewView):
 class SkipTask(ReviewView):
     @operation("Skip an item", body=SkipBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
-        """Somebody else gets it, and you do not get it again. Give a reason."""
+        """Somebody else gets the item, and you do not get it again. Give a reason."""
         review_context = self.review_context(key, slot)
         skip_item(reviewer=self.person, assignment=review_context.assignment, reason=self.body()["reason"])
         return None
@@ -349,8 +352,8 @@ class SkipTask(ReviewView):
 class UndoReview(ReviewView):
     @operation("Find my last review", body=Nothing, result=ReviewSerializer)
     def post(self, key: UUID) -> object:
-        """Submitted reviews cannot be withdrawn, but amended: this returns the latest. 404 before my
-        first.
+        """My latest review. Submitted reviews can be amended but not withdrawn. 404 before my first
+        review.
         """
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()

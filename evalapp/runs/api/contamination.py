@@ -21,14 +21,14 @@ from evalapp.runs.models import ContaminationDecision
 
 
 class ContaminationPairSerializer(serializers.Serializer[Any]):
-    """A training row and the evaluation row that it would teach: the hashes are of the training row's content
-    and of the evaluation row's prompt.
+    """A training row that contains an evaluation row: ``training_hash`` is of the training row's content,
+    ``evaluation_hash`` of the evaluation row's prompt.
     """
 
     kind = serializers.CharField(
         help_text=(
-            "exact (the same prompt), near (the same but for a few words), or contained (a share of its"
-            " 8-word sequences)."
+            "exact (same prompt), near (a few words differ), or contained (shares some of its 8-word "
+            "sequences)."
         )
     )
     share = serializers.FloatField()
@@ -37,13 +37,15 @@ class ContaminationPairSerializer(serializers.Serializer[Any]):
     evaluation_row = serializers.IntegerField()
     evaluation_version = serializers.IntegerField(
         default=None,
-        help_text="The dataset version of the evaluation row; null in what an earlier release stored.",
+        help_text=(
+            "Id of the dataset version of the evaluation row; null for pairs stored by an earlier release."
+        ),
     )
     evaluation_hash = serializers.CharField()
 
 
 class RowDataSerializer(serializers.Serializer[Any]):
-    """Where a row stands: version ``number`` of the dataset called ``name``."""
+    """Location of a row: version ``number`` of the dataset ``name``."""
 
     dataset = serializers.IntegerField()
     name = serializers.CharField()
@@ -53,14 +55,14 @@ class RowDataSerializer(serializers.Serializer[Any]):
 
 
 class NamedContaminationPairSerializer(ContaminationPairSerializer):
-    """The same with the data that each row is of; ``evaluation_data`` is null where that was deleted."""
+    """A pair with the data of both rows; ``evaluation_data`` is null if that dataset was deleted."""
 
     training_data = RowDataSerializer()
     evaluation_data = RowDataSerializer(allow_null=True)
 
 
 class ContaminationDecisionSerializer(ReadOnlySerializer):
-    """An owner's decision; it covers exactly its rows, and is never changed."""
+    """An owner's decision; it covers exactly its rows and never changes."""
 
     dataset_version = serializers.IntegerField(source="dataset_version_id")
     rows = serializers.SerializerMethodField()
@@ -76,9 +78,9 @@ class ContaminationDecisionSerializer(ReadOnlySerializer):
 
 
 class ContaminationSerializer(serializers.Serializer[Any]):
-    """``is_known`` is false where the version is too large to be compared now and nothing has compared it
-    yet. ``rows_hash`` names ``pairs`` as a decision does; ``standing`` is the decision that covers them, or
-    null.
+    """``is_known`` is false if the version is too large for an immediate check and no job has checked it yet.
+    ``rows_hash`` identifies ``pairs``, as in a decision; ``standing`` is the decision that covers these
+    pairs, or null.
     """
 
     is_known = serializers.BooleanField()
@@ -92,12 +94,10 @@ class ContaminationSerializer(serializers.Serializer[Any]):
 
 
 class ContaminationBody(Body):
-    reason = Text(max_length=LONGEST_REASON, help_text="The reason for training on these rows.")
+    reason = Text(max_length=LONGEST_REASON, help_text="Reason for training on these rows.")
     rows_hash = Text(
         max_length=64,
-        help_text=(
-            "Hash of the rows that you were shown; if other rows were found since, the decision is refused."
-        ),
+        help_text="Hash of the rows that you saw; if more rows were found since, the decision is refused.",
     )
 
 
@@ -108,7 +108,7 @@ class Contamination(DatasetView):
 
     @operation("Read the contamination check", result=ContaminationSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """Training rows that are also in evaluation splits, and owners' decisions on them."""
+        """Training rows that also occur in evaluation splits, and owners' decisions on them."""
         version = self.version(dataset_id, number)
         found = known_leaks(version)
         leaks = found.leaks if found is not None else {}
@@ -133,8 +133,8 @@ class Contamination(DatasetView):
         status=201,
     )
     def post(self, dataset_id: int, number: int) -> object:
-        """A permanent decision by an owner: trainings on the version may use exactly these rows. It is shown
-        on their models, and a gate still fails a candidate on rows that it was trained on.
+        """A permanent decision by an owner: trainings on this version may use exactly these rows. Models
+        trained on them show the decision, and a gate still fails these candidates on the rows.
         """
         version = self.version(dataset_id, number)
         return allow_contamination(version=version, by=self.person, **self.body())

@@ -27,7 +27,7 @@ from evalapp.runs.generation.shards import MOST_SHARDS
 from evalapp.runs.models import Run
 
 MOST_INLINE_ANSWERS = 10_000
-_ITEM_FIELD = "The metadata field with the row ids that “item” gives; default: “item”, “id” or the like."
+_ITEM_FIELD = "Metadata field that contains the row ids given as “item”; default: “item”, “id” or similar."
 _FORMATS = ["auto", "bf16", "fp32"]
 SAMPLING_SHAPE: dict[str, Any] = {
     "type": "object",
@@ -47,13 +47,13 @@ SAMPLING_SHAPE: dict[str, Any] = {
         "stop": {
             "type": "array",
             "items": {"type": "string", "minLength": 1},
-            "description": "Texts that end an answer; they are removed from it.",
+            "description": "Texts that end an answer; they are removed from the answer.",
         },
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 42},
         "json_schema": {
             "oneOf": [
                 {"type": "object", "additionalProperties": True},
-                {"type": "string", "description": "The prompt as text."},
+                {"type": "string", "description": "The schema as JSON text."},
                 {"type": "null"},
             ],
             "description": (
@@ -66,11 +66,11 @@ SAMPLING_SHAPE: dict[str, Any] = {
         "batch_size": {
             "type": ["integer", "null"],
             "minimum": 1,
-            "description": "null: chosen by the engine.",
+            "description": "null: the engine chooses.",
         },
         "dtype": {"type": "string", "enum": _FORMATS, "default": "auto"},
         "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
-        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "null: every core."},
+        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "null: all cores."},
         "prefix_caching": {"type": "boolean", "default": True},
         "shards": {
             "type": "integer",
@@ -81,12 +81,12 @@ SAMPLING_SHAPE: dict[str, Any] = {
         },
     },
 }
-"""What a generation may be asked for, beside its candidates and rows."""
+"""Settings of a generation, besides its candidates and rows."""
 
 
 @extend_schema_field(SAMPLING_SHAPE)
 class Sampling(Fields):
-    """Settings of a generation; a schema given as an object is kept as the text of it."""
+    """Settings of a generation; a schema given as an object is stored as text."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         values = super().to_internal_value(data)
@@ -99,10 +99,8 @@ class BatchFileBody(Body):
     dataset_version = Id()
     splits = List(child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4)
     candidates = List(child=Id(), min_length=1, max_length=50)
-    sampling = Sampling(
-        default=dict, help_text="For API models only these sampling fields, up to json_schema."
-    )
-    samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers per row.")
+    sampling = Sampling(default=dict, help_text="API models only take the sampling fields up to json_schema.")
+    samples = Whole(min_value=1, max_value=32, default=1, help_text="Number of answers per row.")
 
     def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
         return without_own(values, ("samples",))
@@ -113,9 +111,9 @@ class GenerationBody(BatchFileBody):
 
 
 class AnswerBody(Body):
-    """The row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the dataset
-    version); where several are given they must name the same. ``row`` alone is refused where the rows have
-    ids.
+    """Identify the row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the
+    dataset version). If you give several, they must identify the same row. ``row`` alone is refused if the
+    rows have ids.
     """
 
     text = Text(max_length=LONGEST_ANSWER)
@@ -149,8 +147,10 @@ class OutputsUploadBody(Body):
     )
     file = ImportFile(
         most_bytes=MOST_BYTES,
-        help_text="JSONL or CSV with “item”, “prompt” or “row”, and “text” or a column called like the "
-        "candidate; or the output of an OpenAI batch.",
+        help_text=(
+            "JSONL or CSV with “item”, “prompt” or “row”, and “text” or a column named like the "
+            "candidate; or the output of an OpenAI batch."
+        ),
     )
 
 
@@ -158,7 +158,9 @@ class OutputsUploadBody(Body):
 class GenerationStart(RunView):
     @operation("Generate outputs", body=GenerationBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """Every candidate answers every row of the splits; all have the same base, or all are API models."""
+        """Every candidate answers every row of the splits. All candidates must have the same base, or all
+        must be API models.
+        """
         run = services.start_generation(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
 
@@ -177,8 +179,8 @@ class GenerationStart(RunView):
 class BatchFile(GenerationStart):
     @operation("Create a batch file", body=BatchFileBody, binary=True)
     def post(self) -> object:
-        """The prompts of such a generation for one API model, in OpenAI's batch format. Upload the batch
-        output as that candidate's outputs.
+        """The prompts of a generation by one API model, in OpenAI's batch format. Upload the batch's output
+        as this candidate's outputs.
         """
         lines = services.batch_file(project=self.project, **self.asked())
         return StreamingHttpResponse(lines, content_type="application/octet-stream")
@@ -188,7 +190,7 @@ class BatchFile(GenerationStart):
 class OutputsImport(RunView):
     @operation("Import outputs", body=OutputsBody, result=RunSerializer, status=201)
     def post(self) -> object:
-        """Imports all outputs or none. They are then scored automatically."""
+        """Imports all outputs or none, then scores them automatically."""
         values = self.body()
         version = self.dataset_version(values["dataset_version"])
         values["item_field"] = item_field_of(version.examples.all(), values["item_field"], of=version)
@@ -225,9 +227,9 @@ class OutputsImport(RunView):
 
 @route("runs/outputs/upload/", "api_run_upload")
 class OutputsUpload(OutputsImport):
-    @operation("Upload answers", body=OutputsUploadBody, result=RunSerializer, status=201, upload=True)
+    @operation("Upload outputs", body=OutputsUploadBody, result=RunSerializer, status=201, upload=True)
     def post(self) -> object:
-        """The same from a JSONL or CSV file."""
+        """Imports outputs as above, from a JSONL or CSV file."""
         values = self.body()
         file = values.pop("file")
         version = self.dataset_version(values["dataset_version"])

@@ -17,8 +17,8 @@ from evalapp.runs.queries import trainable_versions
 
 
 class ShowingBody(Body):
-    """``examples_version`` and ``example_rows`` (numbers) show rows of a training split before
-    each question.
+    """``examples_version`` and ``example_rows`` (row numbers) choose training rows to show before each
+    question.
     """
 
     examples_version = Id(required=False, allow_null=True, default=None)
@@ -34,11 +34,13 @@ class PromptBody(ShowingBody):
 
 class EndpointModelBody(ShowingBody):
     label = Text(max_length=80)
-    model = Text(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
+    model = Text(max_length=LONGEST_MODEL, help_text="Name of the model at the endpoint.")
     system_prompt = Text(max_length=20_000, allow_blank=True, required=False, default="")
     prompt_template = Text(max_length=20_000, allow_blank=True, required=False, default="")
     request = Fields(
-        required=False, default=dict, help_text="More fields of its requests; null removes a field."
+        required=False,
+        default=dict,
+        help_text="Further fields for requests to the endpoint; null removes a field.",
     )
 
 
@@ -57,7 +59,7 @@ def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
 class PromptRegistration(ModelView):
     @operation("Register a prompt", body=PromptBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """A system prompt, a template with {prompt}, examples, or several of these, over a base."""
+        """A system prompt, a template with {prompt}, examples, or several of these, on a base."""
         values = self.body()
         base = self.base(values.pop("base"))
         examples = examples_in(values, self.project)
@@ -72,7 +74,7 @@ class EndpointModelRegistration(EndpointView):
 
     @operation("Register an API model", body=EndpointModelBody, result=ModelVersionSerializer, status=201)
     def post(self, endpoint_id: int) -> object:
-        """An API model as a candidate: as it is, or with a system prompt, a template or examples."""
+        """Registers an API model as a candidate, alone or with a system prompt, a template or examples."""
         endpoint, values = self.endpoint(endpoint_id), self.body()
         examples = examples_in(values, self.project)
         return endpoints.register_endpoint_model(

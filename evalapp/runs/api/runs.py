@@ -27,7 +27,7 @@ class RunCandidateSerializer(ReadOnlySerializer):
 
 
 class RunShardSerializer(ReadOnlySerializer):
-    """A part of a generation whose rows are split: ``done`` of ``outputs`` answers are there."""
+    """One shard of a generation; ``done`` of its ``outputs`` are finished."""
 
     worker = serializers.CharField(source="holder.worker", default="")
 
@@ -37,13 +37,16 @@ class RunShardSerializer(ReadOnlySerializer):
 
 
 class RunSerializer(ReadOnlySerializer):
-    """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``;
-    of a training also how many of these were there to ``train`` on and for ``validation``, and how many rows
-    of the version had nothing for its objective and were ``passed_over`` (``passed_over_validation`` of them
-    were to validate; where these were all such rows, ``draws_validation``); of judged answers, whether
-    ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the sides of "pairs". ``rows_read`` is how
-    many of the first at least one step read: fewer where the training ended before one pass; null before its
-    end, and where none is trained. ``engine_reason`` says why this engine and device.
+    """``rows`` accounts for every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``. A
+    training also has the numbers of rows to ``train`` on and for ``validation``. ``passed_over`` counts rows
+    of the version without data for the objective; ``passed_over_validation`` of them were validation rows. If
+    these were all validation rows, ``draws_validation`` is true and training rows are held out instead.
+    Objectives that learn from judged answers have ``judged_by``: "ratings" (with ``unrated_pairs`` passed
+    over) or "pairs", whose two sides count as good and bad.
+
+    ``rows_read`` is the number of training rows that at least one step read: lower if the training ended
+    before one pass, null before its end and for other runs. ``engine_reason`` explains the choice of engine
+    and device.
     """
 
     job = JobSerializer()
@@ -72,7 +75,7 @@ class RunSerializer(ReadOnlySerializer):
         )  # fmt: skip
 
     def get_settings(self, run: Run) -> dict[str, Any]:
-        """The stored specification without the server's own folders."""
+        """The stored specification, without the server's folders."""
         hidden = ("base_folder", "continue_from", "candidates")
         return {name: value for name, value in run.spec.items() if name not in hidden}
 
@@ -84,13 +87,13 @@ class RunQuery(Paging):
 def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     """The settings, if none of them is the product's to set."""
     if given := [name for name in own if name in values]:
-        raise serializers.ValidationError(f"{given[0]} cannot be set here.")
+        raise serializers.ValidationError(f"{given[0]} cannot be set in this request.")
     return values
 
 
 class OutputSerializer(ReadOnlySerializer):
-    """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor
-    scored.
+    """``text`` is the answer alone; ``reasoning`` is the model's reasoning before it, which is neither
+    reviewed nor scored.
     """
 
     example = serializers.IntegerField(source="example_id")
@@ -108,21 +111,23 @@ class OutputSerializer(ReadOnlySerializer):
 
 
 class CandidateUsageSerializer(serializers.Serializer[Any]):
-    """Means over a candidate's answers; ``cost`` is of all of them, null without a price or
-    counted tokens.
+    """Means over a candidate's answers; ``cost`` is the sum over all of them, null without a price or counted
+    tokens.
     """
 
     candidate = serializers.IntegerField(source="candidate.pk")
     answers = serializers.IntegerField()
     refused = serializers.IntegerField()
-    cut = serializers.IntegerField(help_text="Truncated answers.")
+    cut = serializers.IntegerField(help_text="Number of truncated answers.")
     cut_reasoning = serializers.IntegerField(
-        help_text="Those truncated during the reasoning, so there is no answer."
+        help_text="Number of answers truncated during the reasoning, so that there is no answer."
     )
     prompt_tokens = serializers.FloatField(allow_null=True)
     completion_tokens = serializers.FloatField(allow_null=True)
     seconds = serializers.FloatField(allow_null=True)
-    slow_seconds = serializers.FloatField(allow_null=True, help_text="95% of the answers took at most this.")
+    slow_seconds = serializers.FloatField(
+        allow_null=True, help_text="95th percentile of the time for one answer."
+    )
     cost = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
     currency = serializers.CharField(allow_blank=True)
 
@@ -169,7 +174,9 @@ class RunList(RunView):
 class RunDetail(RunView):
     @operation("Read a run", result=RunSerializer)
     def get(self, run_id: int) -> object:
-        """Its row counts, its engine with the reason, its job's progress, and the model it created."""
+        """The run's row counts, its engine with the reason, its job's progress, and the model that it
+        created.
+        """
         return self.run(run_id)
 
 
@@ -177,8 +184,8 @@ class RunDetail(RunView):
 class RunHalfBatch(RunView):
     @operation("Retry a run with half the batch size", result=RunSerializer, status=202)
     def post(self, run_id: int) -> object:
-        """A new run for one that ran out of memory: at most half the batch size, with a training's
-        `accumulation_steps` raised so that the effective batch size stays. 409 for any other run.
+        """Starts a new run in place of one that ran out of memory, with at most half the batch size; for a
+        training, `accumulation_steps` is raised to keep the effective batch size. 409 for any other run.
         """
         run = self.run(run_id)
         self.body()

@@ -19,7 +19,7 @@ from evalapp.runs.training.axes import AXES
 
 
 class SweepBody(TrainingBody):
-    """``hyperparameters`` are what all trainings have in common."""
+    """``hyperparameters`` are the settings that all trainings share."""
 
     name = Text(max_length=MOST_LETTERS)
     axes = Fields(
@@ -31,7 +31,7 @@ class SweepBody(TrainingBody):
 
 
 class SweepSerializer(ReadOnlySerializer):
-    """``over`` of its ``trainings`` are over."""
+    """``over`` of the ``trainings`` have ended."""
 
     dataset_version = serializers.IntegerField(source="dataset_version_id")
     base = serializers.IntegerField(source="base_id")
@@ -57,8 +57,10 @@ class SweepRunSerializer(serializers.Serializer[Any]):
     run = serializers.IntegerField(source="run.pk")
     name = serializers.CharField(source="run.name")
     state = serializers.ChoiceField(choices=JobState.choices, source="run.job.state")
-    combination = serializers.DictField(help_text="The value for each setting that the sweep varies.")
-    examples = serializers.IntegerField(allow_null=True, help_text="Training rows used; null before the end.")
+    combination = serializers.DictField(help_text="Value of each setting that the sweep varies.")
+    examples = serializers.IntegerField(
+        allow_null=True, help_text="Number of training rows used; null before the training ends."
+    )
     validation_loss = serializers.FloatField(allow_null=True)
     training_loss = serializers.FloatField(allow_null=True)
     tokens = serializers.IntegerField(allow_null=True)
@@ -68,7 +70,7 @@ class SweepRunSerializer(serializers.Serializer[Any]):
 
 
 class SettingsRowSerializer(serializers.Serializer[Any]):
-    """Trainings that differ in the seed alone."""
+    """Trainings that differ only in the seed."""
 
     settings = serializers.CharField(source="words")
     trainings = serializers.IntegerField()
@@ -105,8 +107,9 @@ class SweepList(SweepView):
 
     @operation("Start a sweep", body=SweepBody, result=SweepSerializer, status=202)
     def post(self) -> object:
-        """A training for every combination of the values in `axes`: several seeds, a small grid, or shares of
-        the data. All are validated on the same rows. Refused like a training, all of them or none.
+        """Starts a training for every combination of the values in `axes`: several seeds, a small grid, or
+        shares of the data. All use the same validation rows. Refused for the same reasons as a training;
+        starts all of them or none.
         """
         sweep = start_sweep(project=self.project, by=self.person, **self.asked_training())
         return self.sweep(sweep.pk)
@@ -116,8 +119,8 @@ class SweepList(SweepView):
 class SweepDetail(SweepView):
     @operation("Read a sweep", result=SweepTableSerializer)
     def get(self, sweep_id: int) -> object:
-        """Its trainings with their settings, losses and cost; the best by validation loss
-        once two are done.
+        """Trainings with their settings, losses and cost; the best by validation loss as soon as two have
+        ended.
         """
         return self.told(sweep_id)
 
@@ -126,7 +129,7 @@ class SweepDetail(SweepView):
 class SweepCancel(SweepView):
     @operation("Cancel a sweep", result=SweepTableSerializer)
     def post(self, sweep_id: int) -> object:
-        """Cancels every training that has not ended; a running one saves its work first. 409 if all have
+        """Cancels every training that has not ended; running ones save their work first. 409 if all have
         ended.
         """
         sweep = self.sweep(sweep_id)

@@ -38,7 +38,7 @@ class SampleAnswerSerializer(ReadOnlySerializer):
 
 
 class DrawnRowsSerializer(ReadOnlySerializer):
-    """Ids of the rows in the run directory: "row-12" was made of row 12 of the dataset version."""
+    """Ids of rows in the run directory; "row-12" comes from row 12 of the dataset version."""
 
     rows = serializers.ListField(child=serializers.CharField())
 
@@ -49,10 +49,10 @@ class DrawnRowsSerializer(ReadOnlySerializer):
 
 @route("runs/training/", "api_run_training")
 class TrainingStart(RunView):
-    @operation("New training", body=TrainingBody, result=RunSerializer, status=202)
+    @operation("Start a training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """LoRA on the version's training rows, from a base or continuing an adapter. Refused if a training
-        row is in an evaluation split (409 contaminated), until an owner has decided on those rows.
+        """Trains a base, or continues an adapter, on the version's training rows. Refused if a training row
+        is in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
         run = services.start_training(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -62,9 +62,10 @@ class TrainingStart(RunView):
 class DryRunStart(RunView):
     @operation("Start a dry run", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """What a training with this body would be, in the run's `result` once its job has succeeded: tokens
-        of three rows with those that are trained on, lengths, truncated and dropped rows, the trainable
-        share, time and memory from a few batches, and contaminated rows (`leaks`). No weights are stored.
+        """Previews the training that this body would start. When its job has succeeded, the run's `result`
+        has the tokens of three rows, with those that are trained on; lengths; truncated and dropped rows; the
+        trainable share; time and memory from a few batches; and contaminated rows (`leaks`). No weights are
+        stored.
         """
         run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -86,7 +87,7 @@ class RunSamples(RunView):
 
     @operation("List a training's sample answers", result=SampleAnswerSerializer, paged=True)
     def get(self, run_id: int) -> object:
-        """The model's answers to the same few validation prompts at each evaluation."""
+        """The model's answers to the same few validation prompts, at each evaluation."""
         return self.page(self.run(run_id).sample_answers.select_related("example"))
 
 
@@ -94,5 +95,5 @@ class RunSamples(RunView):
 class RunDrawnRows(RunView):
     @operation("Read the rows that a training sampled", result=DrawnRowsSerializer)
     def get(self, run_id: int) -> object:
-        """Available after a training that used a share of its rows; 404 for others, which used all."""
+        """Only for trainings that used a share of their rows; 404 for others, which used all rows."""
         return get_or_missing(DrawnRows.objects.filter(run=self.run(run_id)))

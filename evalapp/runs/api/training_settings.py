@@ -15,7 +15,7 @@ from training import objectives
 from training.spec import LORA_LIMITS, TRAINING_LIMITS, LoraParameters, TrainingSpec
 
 OWN = ("base_folder", "continue_from", "rows", "data_sha256")
-"""What the server sets."""
+"""Settings that the server chooses."""
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -35,7 +35,7 @@ class TrainingSettingsSchema(OpenApiSerializerFieldExtension):  # type: ignore[n
 
 
 def training_settings_schema() -> dict[str, Any]:
-    """Of what a training may be asked for."""
+    """Settings that a training can be started with."""
     found = _object(TrainingSpec, TRAINING_LIMITS, without={"format", *OWN})
     found["properties"]["lora"] = _object(LoraParameters, LORA_LIMITS)
     found["properties"]["objective"] |= {

@@ -18,12 +18,12 @@ from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_BYTES, MOST_SCORES,
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
 from evalapp.scoring.score_join import item_field_of_run, labels_of
 
-_ITEM_FIELD = "The metadata field with the row ids that “item” gives; default: “item”, “id” or the like."
-_CHECKS_ONLY = "Store nothing; report which scores would be joined, by what, and which cannot."
+_ITEM_FIELD = "Metadata field that contains the row ids given as “item”; default: “item”, “id” or similar."
+_CHECKS_ONLY = "Store nothing; report which scores match an output, by which key, and which do not."
 
 
 class ExternalMetricSerializer(ReadOnlySerializer):
-    """``metric`` is its name in the results: never one of the product's own."""
+    """``metric`` is the metric's name in the results; it is never the name of a built-in metric."""
 
     class Meta:
         model = ExternalMetric
@@ -33,14 +33,15 @@ class ExternalMetricSerializer(ReadOnlySerializer):
 class ExternalMetricBody(Body):
     name = Text(max_length=LONGEST_NAME)
     better = serializers.ChoiceField(choices=Better.choices)
-    smallest = Number(required=False, allow_null=True, default=None, help_text="Of its scale.")
-    largest = Number(required=False, allow_null=True, default=None, help_text="Of its scale.")
+    smallest = Number(required=False, allow_null=True, default=None, help_text="Lowest value of the scale.")
+    largest = Number(required=False, allow_null=True, default=None, help_text="Highest value of the scale.")
     source = Text(max_length=LONGEST_SOURCE, required=False, allow_blank=True, default="")
 
 
 class ScoreBody(Body):
-    """The output by its id, or by the candidate's label and the row: ``item``, its value of the metadata
-    field ``item_field``, or ``row``, its number in the run's dataset version, where the rows have no ids.
+    """Identify the output by its id, or by the candidate's label and the row: ``item`` (the row's value of
+    the metadata field ``item_field``) or, if rows have no ids, ``row`` (its number in the run's dataset
+    version).
     """
 
     value = Number()
@@ -52,35 +53,43 @@ class ScoreBody(Body):
 
 
 class ScoresBody(Body):
-    run = Id(required=False, help_text="Needed where scores name item or row, and candidate.")
+    run = Id(required=False, help_text="Id of the run; required if scores give item or row, and candidate.")
     item_field = Text(max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD)
     checks_only = Flag(required=False, default=False, help_text=_CHECKS_ONLY)
     scores = List(child=ScoreBody(), min_length=1, max_length=MOST_SCORES)
 
 
 class ScoreFileBody(Body):
-    run = serializers.IntegerField(required=False, min_value=1, help_text="As above.")
+    run = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="Id of the run; required if scores give item or row, and candidate.",
+    )
     item_field = serializers.CharField(
         max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD
     )
     checks_only = serializers.BooleanField(required=False, default=False, help_text=_CHECKS_ONLY)
     file = ImportFile(
         most_bytes=MOST_BYTES,
-        help_text="JSONL or CSV with the same fields, in UTF-8; or, in place of candidate and value, a "
-        "column for each candidate of the run.",
+        help_text=(
+            "UTF-8 JSONL or CSV with the same fields; instead of candidate and value, there can be a "
+            "column for each candidate of the run."
+        ),
     )
 
 
 class StoredScoresSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
-    changed = serializers.IntegerField(help_text="Scores that replaced another value.")
+    changed = serializers.IntegerField(help_text="Number of scores that replaced another value.")
     unchanged = serializers.IntegerField()
     joined_by = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text="How many were joined by “output id”, by a metadata field (its name) or by “row number”.",
+        help_text=(
+            "Number of scores matched by “output id”, by a metadata field (its name) or by “row number”."
+        ),
     )
     without_score = serializers.IntegerField(
-        allow_null=True, help_text="Outputs of the run without a score; null without a run."
+        allow_null=True, help_text="Number of the run's outputs without a score; null without a run."
     )
     problems = serializers.SerializerMethodField(help_text="Scores that cannot be used; empty after storing.")
 
@@ -115,7 +124,7 @@ class ExternalMetricList(ExternalView):
         "Create an external metric", body=ExternalMetricBody, result=ExternalMetricSerializer, status=201
     )
     def post(self) -> object:
-        """400 for the name of a built-in metric, 409 for a name in use."""
+        """400 if the name is that of a built-in metric, 409 if it is in use."""
         return external.create_external_metric(project=self.project, by=self.person, **self.body())
 
 
@@ -127,7 +136,7 @@ class ExternalMetricDetail(ExternalView):
 
     @operation("Delete an external metric", status=204)
     def delete(self, metric_id: int) -> object:
-        """Deletes its scores, too."""
+        """Deletes the metric's scores, too."""
         external.delete_external_metric(metric=self.metric(metric_id), by=self.person)
         return Response(status=204)
 
@@ -142,9 +151,8 @@ class ExternalScores(ExternalView):
 
     @operation("Store external scores", body=ScoresBody, result=StoredScoresSerializer)
     def post(self, metric_id: int) -> object:
-        """All or none; an existing score of an output is replaced, and repeating a request changes nothing.
-
-        400 for scores with only a row number if the rows have ids.
+        """Stores all or none. A new score replaces an existing score of the same output; repeating a request
+        changes nothing. 400 for scores with only a row number if the rows have ids.
         """
         metric = self.metric(metric_id)
         values = self.body()
@@ -169,7 +177,7 @@ class ExternalScoreFile(ExternalView):
 
     @operation("Upload external scores", body=ScoreFileBody, result=StoredScoresSerializer, upload=True)
     def post(self, metric_id: int) -> object:
-        """The same from a JSONL or CSV file."""
+        """Stores scores as above, from a JSONL or CSV file."""
         metric = self.metric(metric_id)
         values = self.body()
         file = values["file"]

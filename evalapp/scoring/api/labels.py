@@ -14,10 +14,10 @@ from evalapp.scoring.models import LabelParser, ParserKind
 
 
 class LabelParserSerializer(ReadOnlySerializer):
-    """How a label is read from an output to the dataset's examples."""
+    """How to read a label from an output, for comparison with the rows' labels."""
 
     labels = serializers.ListField(
-        child=serializers.CharField(), help_text="Empty: the labels of the examples."
+        child=serializers.CharField(), help_text="Allowed labels; empty: the labels of the rows."
     )
 
     class Meta:
@@ -43,12 +43,12 @@ class LabelParserDetail(ProjectView):
 
     @operation("Read a dataset's label parser", result=LabelParserSerializer)
     def get(self, dataset_id: int) -> object:
-        """404 if none is declared."""
+        """404 if the dataset has none."""
         return get_or_missing(LabelParser.objects.all(), dataset=self.dataset(dataset_id))
 
-    @operation("Declare a dataset's label parser", body=LabelParserBody, result=LabelParserSerializer)
+    @operation("Set a dataset's label parser", body=LabelParserBody, result=LabelParserSerializer)
     def put(self, dataset_id: int) -> object:
-        """Labels are read by it when a run is scored."""
+        """Scoring a run then reads labels with it."""
         dataset = self.dataset(dataset_id)
         return save_label_parser(dataset=dataset, by=self.person, **self.body())
 

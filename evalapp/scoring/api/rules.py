@@ -18,7 +18,7 @@ from evalapp.scoring.services import save_rule_check, set_rule_active, start_sco
 
 
 class RuleCheckSerializer(ReadOnlySerializer):
-    """A rule of the house; ``params`` depend on ``kind``."""
+    """A rule check; ``params`` depend on ``kind``."""
 
     params = serializers.DictField()
 
@@ -57,7 +57,7 @@ class RuleList(RuleView):
 
     @operation("Create a rule check", body=RuleCheckBody, result=RuleCheckSerializer, status=201)
     def post(self) -> object:
-        """It is applied by the next scoring of a run."""
+        """The rule is applied the next time a run is scored."""
         return save_rule_check(project=self.project, by=self.person, **self.body())
 
 
@@ -69,7 +69,7 @@ class RuleDetail(RuleView):
 
     @operation("Change a rule check", body=RuleCheckChange, result=RuleCheckSerializer)
     def patch(self, rule_id: int) -> object:
-        """Fields that are left out are unchanged. An inactive rule keeps its results and gets no new ones."""
+        """Fields that are left out are unchanged. An inactive rule keeps its results but gets no new ones."""
         rule = self.rule(rule_id)
         values = self.changes(model_to_dict(rule, fields=RuleCheckChange().fields))
         with transaction.atomic():
@@ -90,7 +90,7 @@ class RuleDetail(RuleView):
 class RunScoring(RunView):
     @operation("Score a run", result=JobSerializer, status=202)
     def post(self, run_id: int) -> object:
-        """All metrics and the active rules; scoring again replaces the results."""
+        """Computes all metrics and the active rules; scoring again replaces the results."""
         run = self.run(run_id)
         self.body()
         if run.kind in TRAINING_KINDS:
