@@ -16,7 +16,7 @@ def main() -> int:
         print(f"\n== {name}", flush=True)
         if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode:
             missed.append(name)
-    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery number was reached.")
+    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery benchmark reached its target.")
     return 1 if missed else 0
 
 

@@ -75,9 +75,9 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--each", type=int, default=18, help="reviews of each client in a round")
-    parser.add_argument("--looks", type=int, default=200, help="in the database in a round")
-    parser.add_argument("--side", choices=SIDES, help="used by the benchmark itself")
+    parser.add_argument("--each", type=int, default=18, help="reviews per client in a round")
+    parser.add_argument("--looks", type=int, default=200, help='"next" requests to the database per round')
+    parser.add_argument("--side", choices=SIDES, help="used internally by the benchmark")
     options = parser.parse_args()
     if options.side:
         serve(options, free_port())
@@ -206,7 +206,7 @@ def work(campaign: Any, cookies: list[str], port: int, each: int) -> Values:
     seconds = time.perf_counter() - began
     reviews = sum(person.reviews for person in people)
     if reviews != each * len(people):
-        raise SystemExit(f"Only {reviews} reviews came about; see the server's log.")
+        raise SystemExit(f"Only {reviews} reviews were submitted. See the server's log.")
     _take_back(campaign, latest)
     times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
     return Values(len(people), reviews, seconds, times)

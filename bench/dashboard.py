@@ -83,8 +83,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ratings", type=int, default=1_000_000)
     parser.add_argument("--looks", type=int, default=40)
-    parser.add_argument("--without-job", action="store_true", help="counts alone, before any job has run")
-    parser.add_argument("--all-pages", action="store_true", help="the other pages of the analysis, too")
+    parser.add_argument(
+        "--without-job", action="store_true", help="measure the counts alone, before any job has run"
+    )
+    parser.add_argument(
+        "--all-pages", action="store_true", help="also measure the other pages of the analysis"
+    )
     options = parser.parse_args()
     with installation(PORT) as home:
         sys.exit(0 if measure(options, home) else 1)
@@ -105,8 +109,8 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     print(f"{ratings:,} ratings in {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
     fixed = fix_counts(campaign=campaign)
-    said = "as the counts that were kept" if fixed.is_sound else f"but the counts differ: {fixed}"
-    print(f"counted anew in {time.monotonic() - began:.1f} s, {said}", flush=True)
+    said = "same as the stored counts" if fixed.is_sound else f"different from the stored counts: {fixed}"
+    print(f"recounted in {time.monotonic() - began:.1f} s, {said}", flush=True)
     address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     times = {}
     with web_server(home, PORT):

@@ -29,10 +29,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--base", help="a model's folder; without it the bundled small model")
+    parser.add_argument("--base", help="folder of a model; default: the bundled small model")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=128)
-    parser.add_argument("--words", type=int, default=40, help="of a prompt, on the whole")
+    parser.add_argument("--words", type=int, default=40, help="average number of words in a prompt")
     parser.add_argument("--most-tokens", type=int, default=128)
     options = parser.parse_args()
     if find_spec("vllm") is None:

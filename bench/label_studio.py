@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=10_000)
-    parser.add_argument("--side", choices=["peer", "ours"], help="used by the benchmark itself")
+    parser.add_argument("--side", choices=["peer", "ours"], help="used internally by the benchmark")
     options = parser.parse_args()
     if options.set_up:
         set_up(options.folder)

@@ -363,7 +363,7 @@ def check_quota() -> None:
     over = Assignment.objects.filter(reviews_done__gt=F("outputs_total")).count()
     print(f"stored {reviews}: doubled {doubled}, over quota {over}, scores {Score.objects.count()}")
     if doubled or over or not reviews == by_assignments == by_people or Score.objects.count() != 5 * reviews:
-        raise SystemExit("The tables do not agree with one another.")
+        raise SystemExit("The tables contradict one another.")
 
 
 if __name__ == "__main__":

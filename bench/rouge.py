@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--words", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="threads of our engine")
+    parser.add_argument("--threads", type=int, default=1, help="number of threads of our scorer")
     options = parser.parse_args()
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)
 

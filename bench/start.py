@@ -33,8 +33,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pages", type=int, default=200, help="that the web serves, for its memory")
-    parser.add_argument("--without-models", action="store_true", help="no model is fetched, none can run")
+    parser.add_argument("--pages", type=int, default=200, help="pages to request before memory is measured")
+    parser.add_argument("--without-models", action="store_true", help="fetch no model and run none")
     options = parser.parse_args()
     arguments = ["--without-model-worker"] if options.without_models else []
     firsts, nexts, memories = [], [], []
@@ -90,7 +90,7 @@ def start_once(home: Path, arguments: Sequence[str], pages: int) -> tuple[float,
         with ThreadPoolExecutor(8) as clients:
             served = sum(clients.map(answers, [address] * pages))
         if served != pages:
-            raise SystemExit(f"Only {served} of {pages} pages came.")
+            raise SystemExit(f"Only {served} of {pages} pages were served.")
         services = state.read(read_environment(variables))
         web = next(service.pid for service in services if service.name == "web")
         return seconds, state.process_memory(web or 0) / 1e6

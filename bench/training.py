@@ -40,12 +40,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--base", help="a model's folder; without it the bundled small model")
+    parser.add_argument("--base", help="folder of a model; default: the bundled small model")
     parser.add_argument("--objective", choices=("sft", "dpo"), default="sft")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--words", type=int, default=40, help="of a prompt and of an answer, on the whole")
+    parser.add_argument(
+        "--words", type=int, default=40, help="average number of words in a prompt and in an answer"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     if find_spec("trl") is None:

@@ -1,4 +1,4 @@
-"""A client of evalapp: outputs of a deployed model go in, a release gate's verdict comes out."""
+"""Client of evalapp: sends outputs of a deployed model, and reads the verdict of a release gate."""
 
 from evalapp_client.client import Client
 from evalapp_client.deployments import Deployment, Promotion

@@ -23,11 +23,11 @@ from evalapp_client.taken import Refused
 
 
 class Client:
-    """``url``: the installation's address, “https://evalapp.example.com”. ``token``: an API token, “eva_…”,
-    of somebody whose role allows what is asked. ``project``: the project's name in its address.
+    """``url`` is the address of the installation, “https://evalapp.example.com”. ``token`` is an API token,
+    “eva_…”, of a person whose role allows the requests. ``project`` is the project's name in its URL.
 
-    Requests are repeated while the server is away or wants to be asked more slowly, up to
-    ``patience.total`` seconds; then UnreachableError, ThrottledError or ServerError is raised.
+    Requests are repeated while the server is unreachable or throttles them, for up to ``patience.total``
+    seconds; then UnreachableError, ThrottledError or ServerError is raised.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Client:
         every: float = 2.0,
         on_refused: Callable[[list[Refused]], None] | None = None,
     ) -> Stream:
-        """The stream with this number, as in its address.
+        """The stream with this number, as in its URL.
 
-        What `Stream.log` and `Stream.assess` are given is sent from the background in batches of up to 500,
-        at the latest ``every`` seconds. ``most_waiting`` events and assessments may wait for a server that
-        is away; then ``when_full`` decides: “raise” QueueFullError, “wait” until there is room, or “drop”
-        the new one, counted in `Stream.dropped` and logged as an error. ``on_refused`` is called, in
-        the background, with what the server refused.
+        `Stream.log` and `Stream.assess` send in the background, in batches of up to 500 and at least once
+        every ``every`` seconds. Up to ``most_waiting`` events and assessments wait while the server is
+        unreachable. After that ``when_full`` decides: “raise” raises QueueFullError, “wait” blocks until
+        there is room, and “drop” discards the new one, counts it in `Stream.dropped` and logs an error.
+        ``on_refused`` is called in the background with everything that the server refused.
         """
         made = Stream(
             self._connection,
@@ -78,10 +78,11 @@ class Client:
         return made
 
     def gate(self, campaign: int, candidate: str = "", *, evaluate: bool = True) -> Verdict:
-        """The verdict of the campaign's release gate on a candidate, by default its newest tuned one.
+        """The verdict of the campaign's release gate on a candidate, by default the newest tuned one.
 
-        An evaluation spends false-release budget where there are new reviews since the last one. Without
-        ``evaluate`` the last recorded evaluation is read; EvalappError where that is another candidate's.
+        An evaluation spends false-release budget if there are new reviews since the last one. With
+        ``evaluate=False`` the last recorded evaluation is read; raises EvalappError if it is of another
+        candidate.
         """
         path = f"campaigns/{campaign}/gate/"
         if evaluate:
@@ -96,34 +97,37 @@ class Client:
         return verdict
 
     def promote(self, verdict: Verdict, note: str = "") -> Promotion:
-        """Sign the gate's “release”, which makes the candidate the project's champion; streams that follow
-        the champion are served by it from then on. One that somebody has signed already, and that is in
-        force, is returned as it is. EvalappError where the verdict is another, ApiError where
-        the token's person may not decide, or started the candidate's training.
+        """Signs the gate's “release”, which makes the candidate the project's champion. Streams that follow
+        the champion then switch to it. If a decision on this evaluation is already in force, it is returned.
+        Raises EvalappError for any other verdict, and ApiError if the token's person may not decide or
+        started the candidate's training.
         """
         return promote(self._connection, verdict, note)
 
     def deployments(self, stream: int) -> list[Deployment]:
-        """What serves and served the stream, newest first; the newest hundred."""
+        """Current and past deployments of the stream, newest first, at most 100."""
         return deployments_of(self._connection, stream)
 
     def deploy(
         self, stream: int, version: int, *, share: float = 1.0, served_as: str = "", note: str = ""
     ) -> Deployment:
-        """Record that a model version serves this share of the stream's traffic from now on. With all of it,
-        it takes the place of every other; with a part, the others give up as much of theirs as that takes, in
-        proportion. ``served_as``: what the stream's events call it, by default the version's label.
+        """Records that a model version serves this share of the stream's traffic from now on. With all of the
+        traffic it replaces every other version; with a part, the others lose traffic in proportion.
+        ``served_as`` is the model's name in the stream's events, by default the version's label.
         """
         return deploy(self._connection, stream, version, share=share, served_as=served_as, note=note)
 
     def roll_back(self, stream: int, reason: str) -> Deployment:
-        """Give all traffic back to the version that served the stream before the newest one; where the stream
-        follows the champion, it becomes the champion again. ConflictError where none served before.
+        """Gives all traffic back to the version that served the stream before the newest one. If the stream
+        follows the champion, that version becomes the champion again. Raises ConflictError if there was no
+        earlier version.
         """
         return roll_back(self._connection, stream, reason)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Close all streams, then the connection. Raises as `Stream.close`, once all are closed."""
+        """Closes all streams, then the connection. Raises as `Stream.close` does, after all streams are
+        closed.
+        """
         problem: EvalappError | None = None
         for stream in self._streams:
             try:

@@ -1,5 +1,5 @@
-"""Requests to the API, repeated while the server is away. Every request of this client can be repeated: the
-server knows what it has already taken.
+"""Requests to the API, repeated while the server is unreachable. Every request of this client is safe to
+repeat: the server recognises what it has already stored.
 """
 
 import json
@@ -17,13 +17,13 @@ import httpx
 from evalapp_client.errors import ApiError, EvalappError, UnreachableError, api_error
 
 AWAY = frozenset({429, 500, 502, 503, 504})
-"""Answers after which the same request may succeed."""
+"""Status codes after which the same request may succeed."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait between two attempts: ``first`` seconds, twice as long each time up to ``longest``,
-    and for direct calls up to ``total`` seconds in all.
+    """How long to wait between attempts: ``first`` seconds, then twice as long each time up to ``longest``.
+    Direct calls give up after ``total`` seconds.
     """
 
     first: float = 0.5
@@ -31,14 +31,14 @@ class Patience:
     total: float = 60.0
 
     def wait_of(self, attempt: int, asked_for: float | None) -> float:
-        """Seconds before the attempt of this number, from 1; not less than the server asked for."""
+        """Seconds to wait before attempt ``number`` (from 1); at least as long as the server asked for."""
         # A part is chance, so that clients that lost the server together do not come back together.
         grown = min(self.longest, self.first * 2.0 ** min(attempt - 1, 20))
         return max(grown * random.uniform(0.5, 1.0), min(asked_for or 0.0, self.longest))
 
 
 class AwayError(EvalappError):
-    """The server is away for now; ``why`` as callers see it in the end."""
+    """The server is unreachable for now; ``why`` is the error that callers finally get."""
 
     def __init__(self, why: EvalappError, retry_after: float | None) -> None:
         super().__init__(str(why))
@@ -47,14 +47,14 @@ class AwayError(EvalappError):
 
 
 class Attempt:
-    """Waits between the attempts of one call, ever longer."""
+    """Waits between the attempts of one call, longer each time."""
 
     def __init__(self, patience: Patience, wait: Callable[[float], None]) -> None:
         self._patience, self._wait = patience, wait
         self._waited, self._number = 0.0, 0
 
     def wait(self, away: AwayError) -> None:
-        """Raises why the server is away once patience is over."""
+        """Raises the last error once patience is over."""
         self._number += 1
         seconds = self._patience.wait_of(self._number, away.retry_after)
         self._waited += seconds
@@ -64,7 +64,7 @@ class Attempt:
 
 
 class Connection:
-    """``root``: the address that paths are below."""
+    """``root`` is the URL to which paths are relative."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Connection:
         _ALL.add(self)
 
     def begin_anew(self) -> None:
-        """In a process that was forked: its parent goes on using the open sockets, which stay untouched."""
+        """For a forked process: leaves the parent's open sockets untouched."""
         self._of_the_parent, self._http = self._http, self._make()
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """The answer's JSON. Waits while the server is away; raises ApiError or UnreachableError."""
+        """The answer's JSON. Waits while the server is unreachable; raises ApiError or UnreachableError."""
         content = None if body is None else self.written(body)
         attempt = self.attempt()
         while True:
@@ -105,15 +105,15 @@ class Connection:
 
     @staticmethod
     def written(body: object) -> bytes:
-        """The JSON of a request."""
+        """The body of a request as JSON."""
         return json.dumps(body, allow_nan=False).encode()
 
     def attempt(self) -> "Attempt":
-        """Of one call, as long as patience lasts."""
+        """Repeats one call for as long as patience allows."""
         return Attempt(self.patience, self._wait)
 
     def ask_once(self, method: str, path: str, content: bytes | None) -> Any:
-        """Raises AwayError where it may be tried again, else ApiError."""
+        """Raises AwayError if the request may be repeated, otherwise ApiError."""
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
             answer = self._http.request(method, path, content=content, headers=headers)
@@ -124,7 +124,9 @@ class Connection:
             raise AwayError(why, None) from error
         if answer.is_success:
             if (found := _json_of(answer)) is None:
-                raise AwayError(UnreachableError(f"{answer.url} does not answer as evalapp does."), None)
+                raise AwayError(
+                    UnreachableError(f"{answer.url} does not answer like evalapp. Check the URL."), None
+                )
             return found
         failed: ApiError = api_error(answer.status_code, _json_of(answer), answer.text)
         if answer.status_code in AWAY:

@@ -1,4 +1,4 @@
-"""Which model version serves a stream: read, changed, promoted and rolled back. Each can be repeated."""
+"""Which model version serves a stream: read, change, promote and roll back. Each call is safe to repeat."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ _SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class Deployment:
-    """``version``: a model version's id. ``share`` of the stream's traffic, above 0 and at most 1.
-    ``origin``: “promotion”, “recorded” or “roll_back”. ``ended_at``: None while it serves.
+    """``version`` is the id of a model version, ``share`` its share of the stream's traffic (above 0, at most
+    1). ``origin`` is “promotion”, “recorded” or “roll_back”. ``ended_at`` is None while the version serves.
     """
 
     id: int
@@ -35,7 +35,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Promotion:
-    """The decision that made a version the champion. ``seal``: the last hash of its dossier."""
+    """A decision that made a version the champion. ``seal`` is the last hash of its dossier."""
 
     decision: int
     version: int
@@ -43,7 +43,7 @@ class Promotion:
 
 
 def deployments_of(connection: Connection, stream: int) -> list[Deployment]:
-    """The newest hundred, newest first."""
+    """The newest 100 deployments, newest first."""
     answer = connection.ask("GET", f"deployments/?stream={stream}&limit=100")
     return [_deployment(each) for each in answer["results"]]
 
@@ -51,7 +51,7 @@ def deployments_of(connection: Connection, stream: int) -> list[Deployment]:
 def deploy(
     connection: Connection, stream: int, version: int, *, share: float, served_as: str, note: str
 ) -> Deployment:
-    """The version serves this share from now on; the others give up as much of theirs as it takes."""
+    """From now on the version serves this share; the others give up as much."""
     running = [each for each in deployments_of(connection, stream) if each.is_running]
     others = [each for each in running if each.version != version]
     held = sum(each.share for each in others)
@@ -77,7 +77,7 @@ def _record(
 
 
 def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
-    """Signs the evaluation that the verdict is of."""
+    """Signs the evaluation behind the verdict."""
     if not verdict.is_release or verdict.evaluation is None or verdict.version is None:
         raise EvalappError(
             f"Only a recorded “release” is promoted, and the gate says:\n{verdict.explanation}"
@@ -101,7 +101,7 @@ def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
 
 
 def _signed_release(connection: Connection, evaluation: int, version: int) -> Mapping[str, Any] | None:
-    """The newest decision on the evaluation, where it is a release that is in force, whoever signed it."""
+    """The newest decision on the evaluation if it is a release in force, no matter who signed it."""
     decisions = connection.ask("GET", "decisions/?limit=100")["results"]
     newest = next((each for each in decisions if each["evaluation"] == evaluation), None)
     if newest is None or newest["verdict"] != RELEASE:
@@ -112,7 +112,9 @@ def _signed_release(connection: Connection, evaluation: int, version: int) -> Ma
 
 
 def roll_back(connection: Connection, stream: int, reason: str) -> Deployment:
-    """A second roll back would undo the first, so none is sent again before it is known whether it came."""
+    """A second roll back would undo the first, so before repeating the request it is checked whether the
+    first arrived.
+    """
     before = _newest(deployments_of(connection, stream))
     attempt = connection.attempt()
     while True:

@@ -1,4 +1,4 @@
-"""What can go wrong. Errors that the server told carry its code, message and fields."""
+"""All errors. Errors reported by the server have its code, message and fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
 
 
 class EvalappError(Exception):
-    """Any error of this client."""
+    """Base class of all errors of this client."""
 
 
 class UnreachableError(EvalappError):
-    """No answer came, however often it was tried."""
+    """The server could not be reached in any attempt."""
 
 
 class ApiError(EvalappError):
-    """The server refused. ``fields``: messages by the field of the request that they are about."""
+    """The server refused the request. ``fields`` has messages by field of the request."""
 
     def __init__(self, status: int, code: str, message: str, fields: Mapping[str, Sequence[str]]) -> None:
         super().__init__(f"{message} ({status} {code})")
@@ -27,7 +27,7 @@ class ApiError(EvalappError):
 
 
 class InvalidError(ApiError):
-    """The request is not acceptable (400)."""
+    """The request is not valid (400)."""
 
 
 class NotSignedInError(ApiError):
@@ -39,36 +39,36 @@ class NotAllowedError(ApiError):
 
 
 class MissingError(ApiError):
-    """Not there, or not for the token's person to see (404)."""
+    """The object does not exist, or the token's person may not see it (404)."""
 
 
 class ConflictError(ApiError):
-    """Something else came first: an event's id is another's, or the stream has ended (409)."""
+    """The request conflicts with what is stored: another event has this id, or the stream has ended (409)."""
 
 
 class TooLargeError(ApiError):
-    """More than the server takes at once (413)."""
+    """The request is larger than the server accepts (413)."""
 
 
 class ThrottledError(ApiError):
-    """Too many requests, and waiting for the next minute took longer than was allowed (429)."""
+    """Too many requests, and waiting for the next minute took longer than allowed (429)."""
 
 
 class ServerError(ApiError):
-    """The server could not do its work (5xx), however often it was tried."""
+    """The server failed (5xx) in every attempt."""
 
 
 class QueueFullError(EvalappError):
-    """The server has been away for so long that nothing more can wait for it."""
+    """The queue is full, because the server has been unreachable for a long time."""
 
 
 class ClosedError(EvalappError):
-    """Nothing can be sent any more."""
+    """The stream is closed, so nothing can be sent."""
 
 
 class NotSentError(EvalappError):
-    """``count`` events and assessments still wait after the time that was given; they are tried further
-    unless the stream was closed.
+    """``count`` events and assessments were not sent in the given time. They are retried unless the stream is
+    closed.
     """
 
     def __init__(self, count: int, last_error: str) -> None:
@@ -79,7 +79,7 @@ class NotSentError(EvalappError):
 
 
 class RefusedError(EvalappError):
-    """The server refused some of what was sent, and will never take it."""
+    """The server refused some events or assessments for good."""
 
     def __init__(self, refused: "Sequence[Refused]") -> None:
         told = "; ".join(f"{each.id or each.number}: {' '.join(each.problems)}" for each in refused[:5])
@@ -100,7 +100,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error(status: int, body: object, text: str) -> ApiError:
-    """The error in an answer; ``body`` is its JSON value, None where it has none."""
+    """The error in an answer; ``body`` is the answer's JSON value, None if it has none."""
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     told = body.get("error") if isinstance(body, dict) else None
     if not isinstance(told, dict):

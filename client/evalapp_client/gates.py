@@ -1,4 +1,4 @@
-"""A release gate's verdict, and why."""
+"""A release gate's verdict, with its reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``verdict``: “release”, “do_not_release” or “not_yet”; empty where the campaign has no gate or it was
-    never evaluated. ``reason`` says why it is “not_yet” whatever the numbers are. ``more_reviews``: how many
-    would decide what is open, None if unknown. ``evaluation`` and ``version``: ids of the recorded evaluation
-    and of the candidate's model version, None where there is none.
+    """``verdict`` is “release”, “do_not_release” or “not_yet”; empty if the campaign has no gate or the gate
+    was never evaluated. ``reason`` says why it is “not_yet” whatever the numbers are. ``more_reviews`` is the
+    number of reviews that would decide the open conditions, None if unknown. ``evaluation`` and ``version``
+    are the ids of the recorded evaluation and of the candidate's model version, None if there is none.
     """
 
     campaign: int
@@ -39,7 +39,7 @@ class Verdict:
 
     @property
     def explanation(self) -> str:
-        """The verdict and its reasons, a line each."""
+        """The verdict and its reasons, one per line."""
         name = self.candidate or f"campaign {self.campaign}"
         lines = [f"{name}: {self.verdict.replace('_', ' ') or 'no verdict'}"]
         if not self.verdict:
@@ -51,12 +51,12 @@ class Verdict:
             for each in self.results
         ]
         if self.more_reviews:
-            lines.append(f"About {self.more_reviews:,} more reviews would decide what is open.")
+            lines.append(f"About {self.more_reviews:,} more reviews would decide the open conditions.")
         return "\n".join(lines)
 
 
 def verdict_of(campaign: int, candidate: str, answer: Mapping[str, Any]) -> Verdict:
-    """``answer``: what the API says of a campaign's gate."""
+    """``answer`` is the API's answer about a campaign's gate."""
     evaluation = answer.get("evaluation") or {}
     return Verdict(
         campaign=campaign,

@@ -1,4 +1,6 @@
-"""What waits to be sent, and the thread that sends it. It waits until the server has answered for it."""
+"""The queue of things to send, and the thread that sends them. Each thing stays in the queue until the server
+has answered for it.
+"""
 
 import logging
 import os
@@ -25,7 +27,7 @@ WhenFull = Literal["raise", "wait", "drop"]
 
 
 class Item(NamedTuple):
-    """``text``: its JSON. ``id``: the event's."""
+    """``text`` is the JSON to send; ``id`` is the event's id."""
 
     id: str
     text: str
@@ -35,7 +37,7 @@ Send = Callable[[Kind, Sequence[Item]], list[Refused]]
 
 
 class Outbox:
-    """``send`` posts a batch and returns what of it was refused; it raises AwayError or ApiError."""
+    """``send`` posts a batch and returns what the server refused; it raises AwayError or ApiError."""
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class Outbox:
         _ALL.add(self)
 
     def _reset(self) -> None:
-        """Empty; also in a process that was forked, whose parent sends what waited."""
+        """Starts empty, also in a forked process, whose parent sends what was waiting."""
         self._changed = threading.Condition()
         self._waiting: dict[Kind, deque[Item]] = {EVENTS: deque(), ASSESSMENTS: deque()}
         self._oldest = 0.0
@@ -71,16 +73,18 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     def put(self, kind: Kind, item: Item) -> bool:
-        """Whether there was room. Raises ClosedError, QueueFullError."""
+        """Returns whether there was room. Raises ClosedError or QueueFullError."""
         with self._changed:
             self._require_open()
             if self._count() >= self._most_waiting:
                 if self._when_full == "drop":
                     self.dropped += 1
-                    logger.error("Dropped, because %s wait already: %s", self._most_waiting, item.id)
+                    logger.error(
+                        "Dropped one, because %s are already waiting: %s", self._most_waiting, item.id
+                    )
                     return False
                 if self._when_full == "raise":
-                    message = f"{self._most_waiting:,} events and assessments wait to be sent already."
+                    message = f"{self._most_waiting:,} events and assessments are already waiting to be sent."
                     raise QueueFullError(f"{message} {self._last_error}".strip())
                 self._is_hurried = True
                 self._changed.notify_all()
@@ -95,8 +99,8 @@ class Outbox:
         return True
 
     def flush(self, timeout: float) -> None:
-        """Wait until all that was put is answered for. Raises NotSentError after ``timeout`` seconds,
-        RefusedError where something was refused since the last time.
+        """Waits until the server has answered for everything in the queue. Raises NotSentError after
+        ``timeout`` seconds, RefusedError if something was refused since the last call.
         """
         with self._changed:
             self._is_hurried = self._count() > 0
@@ -107,7 +111,7 @@ class Outbox:
             self._tell_refused()
 
     def close(self, timeout: float) -> None:
-        """As `flush`; what is not sent by then is lost, and told by NotSentError."""
+        """As `flush`; what has not been sent by then is lost and counted in NotSentError."""
         with self._changed:
             if self._has_given_up:
                 return
@@ -164,7 +168,7 @@ class Outbox:
                 self._changed.notify_all()
 
     def _batch(self) -> tuple[Kind, list[Item]]:
-        """Events before the assessments of them."""
+        """Events come before their assessments."""
         kind: Kind = EVENTS if self._waiting[EVENTS] else ASSESSMENTS
         batch: list[Item] = []
         size = 0
@@ -176,7 +180,7 @@ class Outbox:
         return kind, batch
 
     def _deliver(self, kind: Kind, batch: Sequence[Item]) -> bool:
-        """Whether the server has answered for all of the batch; else the outbox was closed meanwhile."""
+        """Whether the server has answered for the whole batch; False if the outbox was closed meanwhile."""
         attempt = 0
         while True:
             try:
@@ -201,7 +205,7 @@ class Outbox:
                 return True
 
     def _wait(self, seconds: float, error: str) -> bool:
-        """False where nothing is to be tried any more."""
+        """False if there is nothing left to try."""
         with self._changed:
             if not self._last_error:
                 logger.warning("Waiting for the server: %s", error)

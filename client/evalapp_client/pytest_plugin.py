@@ -1,10 +1,10 @@
-"""A build that fails when a release gate says no.
+"""Fails a build unless a release gate's verdict is “release”.
 
     @pytest.mark.evalapp_gate(12)
     def test_the_model_may_be_released() -> None: ...
 
-The token is in the environment variable EVALAPP_TOKEN; the address and the project are in EVALAPP_URL and
-EVALAPP_PROJECT, or in the ini options ``evalapp_url`` and ``evalapp_project``.
+Set the token in the environment variable EVALAPP_TOKEN, the address and the project in EVALAPP_URL and
+EVALAPP_PROJECT or in the ini options ``evalapp_url`` and ``evalapp_project``.
 """
 
 import os
@@ -22,15 +22,17 @@ Require = Callable[..., Verdict]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("evalapp_url", "Address of the evalapp installation; EVALAPP_URL comes first.")
-    parser.addini("evalapp_project", "Project, as in its address; EVALAPP_PROJECT comes first.")
+    parser.addini("evalapp_url", "Address of the evalapp installation; EVALAPP_URL takes precedence.")
+    parser.addini("evalapp_project", "Project, as in its URL; EVALAPP_PROJECT takes precedence.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        f'{MARK}(campaign, candidate="", evaluate=True): the test fails unless the release gate of the'
-        " evalapp campaign says “release”; evaluate=False reads the last evaluation.",
+        (
+            f'{MARK}(campaign, candidate="", evaluate=True): the test fails unless the release gate of '
+            "the evalapp campaign says “release”; evaluate=False reads the last evaluation."
+        ),
     )
 
 
@@ -69,7 +71,9 @@ def require_release(client: Client, campaign: int, candidate: str = "", *, evalu
     try:
         verdict = client.gate(campaign, candidate, evaluate=evaluate)
     except EvalappError as error:
-        pytest.fail(f"The release gate of campaign {campaign} could not be asked: {error}", pytrace=False)
+        pytest.fail(
+            f"The verdict of campaign {campaign}'s release gate could not be read: {error}", pytrace=False
+        )
     if not verdict.is_release:
         pytest.fail(f"The release gate says no.\n{verdict.explanation}", pytrace=False)
     return verdict
@@ -87,6 +91,6 @@ def _client_of(config: pytest.Config) -> Client:
             if not value
         ]
         if missing:
-            pytest.fail(f"Set {', '.join(missing)}, so that the release gate can be asked.", pytrace=False)
+            pytest.fail(f"Set {', '.join(missing)} to read the release gate.", pytrace=False)
         client = config.stash[_CLIENT] = Client(url, token, project)
     return client

@@ -1,4 +1,4 @@
-"""A stream of production events: what an application logs as it runs, and direct calls."""
+"""A stream of production events: background logging from an application, and direct calls."""
 
 import atexit
 import datetime as dt
@@ -20,8 +20,8 @@ Value = bool | float | str
 
 
 class Stream:
-    """Made by `Client.stream`. ``log`` and ``assess`` return at once and may be called from any thread; as a
-    context manager it is closed at the end.
+    """Created by `Client.stream`. ``log`` and ``assess`` return at once and may be called from any thread. As
+    a context manager, the stream is closed at the end of the block.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Stream:
 
     @property
     def dropped(self) -> int:
-        """How many were dropped because too many waited."""
+        """Number of events and assessments dropped because the queue was full."""
         return self._outbox.dropped
 
     @property
     def refused(self) -> int:
-        """How many of what was logged the server has refused for good."""
+        """Number of events and assessments that the server refused for good."""
         return self._outbox.refused_count
 
     def log(
@@ -70,11 +70,11 @@ class Stream:
         fields: Mapping[str, Any] | None = None,
         assessments: Mapping[str, Value] | None = None,
     ) -> str:
-        """Take an output that a user got, to be sent soon; returns the event's id, which is made where none
-        is given. One of ``prompt``, ``messages`` (with tool calls, too) and ``conversation`` tells what was
-        asked. ``time`` is when, by default now; one without a zone is local.
+        """Logs an output that a user got; it is sent in the background. Returns the event's id, which is
+        generated if you give none. Give the request as one of ``prompt``, ``messages`` (may contain tool
+        calls) and ``conversation``. ``time`` defaults to now; a time without a zone is local.
 
-        Raises TypeError or ValueError for what is no JSON, QueueFullError, ClosedError.
+        Raises TypeError or ValueError for a value that is not JSON, QueueFullError, ClosedError.
         """
         identity = id or uuid.uuid4().hex
         event = {
@@ -95,32 +95,32 @@ class Stream:
     def assess(
         self, event: str, name: str, value: Value, *, time: dt.datetime | str | None = None, source: str = ""
     ) -> None:
-        """Take what was learned of an event (a thumb, an edit, a cost), to be sent soon; also before the
-        event itself. Raises as `log`.
+        """Adds feedback on an event (a thumb, an edit, a cost), to be sent in the background; it may come
+        before the event itself. Raises the same errors as `log`.
         """
         told = {"event": event, "name": name, "value": value, "time": _time(time), "source": source or None}
         self._put(ASSESSMENTS, event, told)
 
     def events(self, events: Sequence[Mapping[str, Any]]) -> TakenEvents:
-        """Send events, with the API's fields, and wait for the answer; those that are there already are
-        known. Raises ApiError, UnreachableError; what was sent before that stays.
+        """Sends events, with the API's fields, and waits for the answer; events that are already stored count
+        as known. Raises ApiError or UnreachableError; what was sent before the error stays stored.
         """
         sums, refused = self._all(EVENTS, events)
         return TakenEvents(sums["stored"], sums["known"], sums["not_reviewed"], refused)
 
     def assessments(self, assessments: Sequence[Mapping[str, Any]]) -> TakenAssessments:
-        """The same of assessments."""
+        """Sends assessments in the same way."""
         sums, refused = self._all(ASSESSMENTS, assessments)
         return TakenAssessments(sums["stored"], sums["known"], sums["waiting"], refused)
 
     def flush(self, timeout: float = 30.0) -> None:
-        """Wait until the server has answered for all that was logged. Raises NotSentError after ``timeout``
-        seconds, and RefusedError where it has refused something since the last time.
+        """Waits until the server has answered for everything that was logged. Raises NotSentError after
+        ``timeout`` seconds, and RefusedError if the server refused something since the last call.
         """
         self._outbox.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """As `flush`; nothing can be logged any more, and what is not sent by then is lost."""
+        """As `flush`; afterwards nothing can be logged, and what has not been sent is lost."""
         self._outbox.close(timeout)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""What the server says of what it was sent."""
+"""The server's answers to what was sent."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Refused:
-    """An event or assessment that was not taken. ``number``: its place in what was given, from 1."""
+    """A refused event or assessment. ``number`` is its position in what you gave, from 1."""
 
     number: int
     id: str
@@ -16,8 +16,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class TakenEvents:
-    """``stored`` are new, ``known`` were there with the same content. ``not_reviewed`` of those stored lie in
-    no week that is still to be sampled.
+    """``stored`` counts new events, ``known`` those already stored with the same content. ``not_reviewed``
+    counts stored events that belong to no week still to be sampled.
     """
 
     stored: int = 0
@@ -28,7 +28,7 @@ class TakenEvents:
 
 @dataclass(frozen=True)
 class TakenAssessments:
-    """``waiting``: their event has not come; they wait for it for a day."""
+    """``waiting`` counts assessments whose event has not arrived; they wait a day for it."""
 
     stored: int = 0
     known: int = 0
@@ -39,7 +39,7 @@ class TakenAssessments:
 def refused_in(
     answer: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], before: int = 0
 ) -> list[Refused]:
-    """``before``: how many were sent in earlier requests."""
+    """``before`` is the number sent in earlier requests."""
     return [
         Refused(before + int(each["number"]), id_of(sent[int(each["number"]) - 1]), list(each["problems"]))
         for each in answer.get("refused", ())
@@ -47,5 +47,5 @@ def refused_in(
 
 
 def id_of(sent: Mapping[str, Any]) -> str:
-    """The event's."""
+    """Id of the event."""
     return str(sent.get("id", sent.get("event", "")))

@@ -1,21 +1,21 @@
-"""Continuous delivery of a model: what a build server runs once the reviews of a campaign are in.
+"""Continuous delivery of a model: a script for a build server to run once a campaign's reviews are in.
 
     python deliver.py --campaign 12 --stream 3 --share 0.1 --check "./smoke_test.sh" --note "Build 481"
 
-1. The release gate is asked. It says “release”, or nothing below happens.
+1. The release gate is evaluated. The next steps follow only if the verdict is “release”.
 2. The candidate serves a share of the stream's traffic; the others keep the rest.
-3. The check runs, with the candidate's label as its last argument. Where it fails, the version that served
-   before gets all traffic back, with the reason.
-4. The evaluation is signed, if nobody has signed it: the candidate is the champion, and serves all of the
-   stream's traffic. Where the server refuses that, the traffic goes back as after a failed check.
+3. The check runs, with the candidate's label as its last argument. If it fails, the previous version gets all
+   traffic back, and the reason is recorded.
+4. The evaluation is signed, unless somebody has signed it already. The candidate becomes the champion and
+   serves all of the stream's traffic. If the server refuses, the traffic goes back as after a failed check.
 
-Without --check and with --share 1 steps 2 and 3 are left out. The build server routes the traffic itself;
-this records what it does, so that outputs, alerts and decisions stand beside the right version. EVALAPP_URL,
-EVALAPP_PROJECT and EVALAPP_TOKEN say where; the token is of somebody who may decide and did not train the
-candidate.
+Without --check and with --share 1, steps 2 and 3 are left out. The build server routes the traffic itself;
+this script only records the routing, so that outputs, alerts and decisions belong to the right version. Set
+EVALAPP_URL, EVALAPP_PROJECT and EVALAPP_TOKEN. The token's person must be allowed to decide and must not have
+trained the candidate.
 
-Exit codes: 0 delivered, 1 the gate says no, 2 asked wrongly, 3 the gate says not yet, 4 rolled back,
-5 refused or not reached.
+Exit codes: 0 delivered, 1 do not release, 2 wrong arguments, 3 not yet, 4 rolled back, 5 refused, or the
+server cannot be reached.
 """
 
 import argparse
@@ -52,17 +52,23 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--campaign", type=int, required=True, help="whose gate is asked")
-    parser.add_argument("--candidate", default="", help="its label; else the newest tuned one")
-    parser.add_argument("--stream", type=int, required=True, help="that the candidate is to serve")
-    parser.add_argument("--share", type=float, default=1.0, help="of the traffic, until it is promoted")
-    parser.add_argument("--check", default="", help="a command that must succeed before it is promoted")
-    parser.add_argument("--note", default="", help="kept with the deployments and the decision")
+    parser.add_argument("--campaign", type=int, required=True, help="id of the campaign whose gate decides")
+    parser.add_argument(
+        "--candidate", default="", help="label of the candidate; default: the newest tuned one"
+    )
+    parser.add_argument(
+        "--stream", type=int, required=True, help="id of the stream that the candidate will serve"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of the traffic before the promotion; default: all"
+    )
+    parser.add_argument("--check", default="", help="command that must succeed before the promotion")
+    parser.add_argument("--note", default="", help="note to store with the deployments and the decision")
     return parser.parse_args()
 
 
 def deliver(client: Client, options: argparse.Namespace) -> int:
-    """The steps above. Raises EvalappError where the server refuses or cannot be reached."""
+    """Runs the steps above. Raises EvalappError if the server refuses or cannot be reached."""
     verdict = client.gate(options.campaign, options.candidate)
     print(verdict.explanation)
     if not verdict.is_release or verdict.version is None:
@@ -80,7 +86,7 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
     except ApiError as refused:
         if not tries_first:
             raise
-        return _back(client, options, f"It is not promoted: {refused.message}")
+        return _back(client, options, f"It was not promoted: {refused.message}")
     print(f"{verdict.candidate} is the champion (decision {promotion.decision}).")
     # A stream that follows the champion is served by it already.
     if not (is_delivered or _serves_all(client.deployments(options.stream), verdict.version)):

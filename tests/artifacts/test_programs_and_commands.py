@@ -143,7 +143,7 @@ def test_the_command_writes_an_archive_whole_or_not_at_all(
         said_by("export_model", str(adapter.pk), str(target))
     with pytest.raises(CommandError, match="has no trained weights"):
         said_by("export_model", str(base.pk), str(tmp_path / "base.zip"))
-    with pytest.raises(CommandError, match="There is no model version 0"):
+    with pytest.raises(CommandError, match="There is no model version with the id 0"):
         said_by("export_model", "0", str(tmp_path / "none.zip"))
     assert [path.name for path in tmp_path.iterdir() if "zip" in path.name] == ["v1.zip"]
 

@@ -119,4 +119,4 @@ def test_a_build_that_cannot_ask_fails(tmp_path: Path, live_server: Any, secret:
     assert "Set EVALAPP_URL, EVALAPP_PROJECT, EVALAPP_TOKEN" in done.stdout
     where = {"EVALAPP_URL": live_server.url, "EVALAPP_PROJECT": "elsewhere", "EVALAPP_TOKEN": secret}
     done = run_build(tmp_path, 1, **where)
-    assert done.returncode == 1 and "could not be asked" in done.stdout
+    assert done.returncode == 1 and "could not be read" in done.stdout

@@ -170,7 +170,7 @@ def test_a_full_queue_raises_or_drops_or_waits(
         waiting.log(id=f"w-{number}", **QUESTION)
     for number in range(5):
         dropping.log(id=f"d-{number}", **QUESTION)
-    with pytest.raises(QueueFullError, match="2 events and assessments wait"):
+    with pytest.raises(QueueFullError, match="2 events and assessments are already waiting"):
         raising.log(**QUESTION)
     assert dropping.dropped == 3 and "Dropped" in caplog.text
     blocked = threading.Thread(target=lambda: waiting.log(id="w-2", **QUESTION))

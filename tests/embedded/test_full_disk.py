@@ -85,8 +85,8 @@ def test_pages_stay_readable_whatever_dies_while_the_disk_is_full(disk: Path, tm
         code, output = running.installation.run("status")
         assert code == 0
         assert (
-            "takes no writes (" in output
-            and "No space left on device): free space. Pages can be read." in output
+            "accepts no writes (" in output
+            and "No space left on device). Free some space. Pages can still be read." in output
         )
         assert "disk: 0 MB free" in output
         code, output = running.installation.run("backup", str(tmp_path / "backup.tar"))

@@ -207,7 +207,7 @@ def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Runn
         assert (code, output) == (0, "('précis',)\n")
         code, output = other.run("restore", str(file))
         assert code == 1
-        assert "has an installation already" in output
+        assert "already contains an installation" in output
 
 
 @pytest.mark.verification

@@ -80,7 +80,7 @@ def test_a_store_that_cannot_be_reached_is_refused(tmp_path: Path, settings) -> 
 @pytest.mark.django_db
 def test_another_schema_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command.preparation, "is_current", lambda: False)
-    assert refusal().startswith("The database has another schema than this release")
+    assert refusal().startswith("The database has the schema of another release")
 
 
 def test_embedded_servers_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
-"""`manage.py artifacts`: what lies on the disk, why it is needed, and the removal of what is not, in two
-steps.
+"""`manage.py artifacts`: lists the artifacts on the disk with why each is needed, and removes those that are
+not needed, in two steps.
 """
 
 import json
@@ -16,20 +16,20 @@ from evalapp.core.errors import ProblemError
 
 class Command(BaseCommand):
     help = (
-        "List the weights, run directories and merged exports of all projects, and those of none, with why"
-        " each is needed. --set-aside marks what nothing needs; a week later --remove deletes it from the"
-        " disk, unless something needs it by then."
+        "List the weights, run directories and merged exports of all projects and of none, with why "
+        "each is needed. --set-aside marks artifacts that nothing needs; a week later --remove "
+        "deletes them from the disk, unless something needs them by then."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "paths", nargs="*", metavar="KIND:PATH", help="The artifacts, as listed; default: all."
+            "paths", nargs="*", metavar="KIND:PATH", help="Artifacts as they are listed; default: all."
         )
         acts = parser.add_mutually_exclusive_group()
         for act in ACTS:
             acts.add_argument(f"--{act.replace('_', '-')}", dest="act", action="store_const", const=act)
         parser.add_argument("--unneeded", action="store_true", help="List only artifacts that nothing needs.")
-        parser.add_argument("--json", action="store_true", help="for machines")
+        parser.add_argument("--json", action="store_true", help="Print JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         removal.sweep()

@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: the database and the files in one file, also while evalapp runs."""
+"""`manage.py backup FILE`: writes the database and the files into one file, also while evalapp runs."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ from evalapp.env import environment
 
 
 class Command(BaseCommand):
-    help = "Write the database and the files into one file, whole or not at all; evalapp may run meanwhile."
+    help = "Write the database and the files into one file, completely or not at all; evalapp may be running."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,6 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from problem
         megabytes = target.stat().st_size / 10**6
         self.stdout.write(
-            f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB. It has the"
-            " secret key and personal data: keep it private."
+            f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB. It "
+            "contains the secret key and personal data: keep it private."
         )

@@ -1,4 +1,4 @@
-"""Make the first account and its project, or a link with which a person sets a password anew."""
+"""Creates the first account with its project, or a link for setting a new password."""
 
 import getpass
 import sys
@@ -29,25 +29,28 @@ FIRST_PROJECT = "First project"
 
 
 class Command(BaseCommand):
-    help = "Make an owner: an account, and a project that it owns. Run again for a new password link."
+    help = "Create an owner: an account with its own project. Run it again for a new password link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", default="", help="The email to sign in with; asked for if missing.")
-        parser.add_argument("--name", default="", help="The person's name, as colleagues see it.")
+        parser.add_argument("--email", default="", help="Email to sign in with; asked for if missing.")
+        parser.add_argument("--name", default="", help="Name of the person, as colleagues see it.")
         parser.add_argument(
             "--project",
             default="",
-            help=f"The name of their project; for a new account “{FIRST_PROJECT}” if missing.",
+            help=f"Name of the project; default for a new account: “{FIRST_PROJECT}”.",
         )
         parser.add_argument(
             "--admin",
             action="store_true",
-            help="Also site admin (sees no project by that alone, but reads the audit of all).",
+            help=(
+                "Also make the person a site admin, who can read the audit of all projects but opens none of "
+                "them by that alone."
+            ),
         )
         parser.add_argument(
             "--link",
             action="store_true",
-            help="Print a link that sets the password instead of asking for one.",
+            help="Print a link for setting the password instead of asking for a password.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -80,11 +83,11 @@ class Command(BaseCommand):
 
     def _ask_email(self) -> str:
         if not sys.stdin.isatty():
-            raise CommandError("There is no terminal to ask for the email: give it with --email.")
+            raise CommandError("There is no terminal to ask for the email. Give it with --email.")
         return input("E-mail address: ")
 
     def _ask_password(self, email: str, name: str) -> str:
-        """A password typed twice, or the first line of a standard input that is no terminal."""
+        """A password typed twice, or the first line of a standard input that is not a terminal."""
         if sys.stdin.isatty():
             password = getpass.getpass("Password: ")
             if getpass.getpass("Repeat the password: ") != password:
@@ -92,11 +95,11 @@ class Command(BaseCommand):
         else:
             password = sys.stdin.readline().rstrip("\n")
             if not password:
-                raise CommandError("There is no terminal to ask for a password: run with --link.")
+                raise CommandError("There is no terminal to ask for a password. Run the command with --link.")
         try:
             validate_password(password, User(email=email, name=name))
         except ValidationError as error:
-            raise CommandError("That password is refused. " + " ".join(error.messages)) from error
+            raise CommandError("That password is not allowed. " + " ".join(error.messages)) from error
         return password
 
     @staticmethod
@@ -121,7 +124,7 @@ class Command(BaseCommand):
 
 
 def _keep_person(user: User, password: str | None) -> None:
-    """What the command does to an account that is there: it vouches for the email, and sets the password."""
+    """Changes an existing account: confirms the email and sets the password."""
     verify_email(user, how="create_owner")
     if password is not None:
         user.set_password(password)

@@ -20,20 +20,27 @@ LOOK_EVERY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Start the demonstration, start it over, watch the live one, or record it when it has finished."
+    help = (
+        "Start the demonstration, start it over, watch its live track, or record the live track when "
+        "it has finished."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--start", action="store_true", help="create the demonstration if there is none")
+        what.add_argument(
+            "--start", action="store_true", help="create the demonstration if it does not exist"
+        )
         what.add_argument("--reset", action="store_true", help="delete the demonstration and start it over")
         what.add_argument(
             "--watch", action="store_true", help="print the progress of the live track until it ends"
         )
         what.add_argument(
-            "--record", action="store_true", help="keep the finished live track as the recorded cycle"
+            "--record", action="store_true", help="store the finished live track as the recorded cycle"
         )
-        parser.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
-        parser.add_argument("--to", type=Path, default=RECORDING, help="the file that --record writes")
+        parser.add_argument(
+            "--yes", action="store_true", help="do not ask for confirmation before --reset deletes"
+        )
+        parser.add_argument("--to", type=Path, default=RECORDING, help="file that --record writes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["record"]:
@@ -46,11 +53,12 @@ class Command(BaseCommand):
                 self._remove()
             project = start_demonstration()
             self.stdout.write(
-                f"“{project.name}” is there; its log-ins are in demo-logins.txt in EVALAPP_HOME."
+                f"The demonstration “{project.name}” exists; its log-ins are in demo-logins.txt in "
+                "EVALAPP_HOME."
             )
 
     def _remove(self) -> None:
-        """Waits for a job at work to stop, as long as it may take to save or to be taken for lost."""
+        """Waits until the running job has stopped, for as long as saving or losing a worker can take."""
         until = time.monotonic() + settings.JOB_STOP_SECONDS + settings.JOB_LEASE_SECONDS
         is_told = False
         while True:
@@ -62,7 +70,7 @@ class Command(BaseCommand):
             else:
                 break
             if not is_told:
-                self.stdout.write("Waiting until its running job has stopped, two minutes at most …")
+                self.stdout.write("Waiting until the running job has stopped, at most two minutes …")
                 is_told = True
             time.sleep(LOOK_EVERY_SECONDS)
         if is_removed:
@@ -71,27 +79,31 @@ class Command(BaseCommand):
     def _confirm(self, is_sure: bool) -> None:
         if is_sure or not sys.stdin.isatty():
             return
-        self.stdout.write("This deletes the demonstration with every review that visitors gave in it.")
-        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        self.stdout.write(
+            "This deletes the demonstration, including all reviews that visitors submitted in it."
+        )
+        if input("Continue? [y/N]").strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was deleted.")
 
     def _record(self, path: Path) -> None:
         live = Demonstration.objects.filter(track=Track.LIVE).exclude(finished_at=None).first()
         if live is None:
-            raise CommandError("No live demonstration has finished yet; wait for it, then record.")
+            raise CommandError("No live demonstration has finished yet. Wait until it has, then record it.")
         kept = save_recording(live, path)
         self.stdout.write(f"Recorded {kept} outputs to {path}.")
 
     def _watch(self) -> None:
-        """Ends when the live track does; CommandError where it stands still or never can begin."""
+        """Ends with the live track; CommandError if it has stopped or cannot begin."""
         told = ""
         while True:
             live = Demonstration.objects.select_related("job").filter(track=Track.LIVE).first()
             if live is None:
-                raise CommandError(why_not_runnable() or "There is no live demonstration; use --start.")
+                raise CommandError(
+                    why_not_runnable() or "There is no live demonstration. Start one with --start."
+                )
             if live.finished_at is not None:
                 minutes = (live.finished_at - live.created_at).total_seconds() / 60
-                self.stdout.write(f"The live demonstration has ended after {minutes:.1f} min.")
+                self.stdout.write(f"The live demonstration ended after {minutes:.1f} min.")
                 return
             if (line := _line(live)) != told:
                 self.stdout.write(line)

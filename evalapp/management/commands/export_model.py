@@ -20,15 +20,18 @@ _PAUSE = 1.0
 
 class Command(BaseCommand):
     help = (
-        "Write a tuned version with its model card and the SHA-256 of each file into a zip. With --merged,"
-        " the model worker of the running installation first merges the adapter into its base."
+        "Write a tuned version with its model card and the SHA-256 of each file into a zip. With "
+        "--merged, the model worker of the running installation first merges the adapter into its "
+        "base."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("version", type=int, help="The version's id, as in the URL of its page.")
-        parser.add_argument("file", type=Path, help="The zip to write; it must not exist yet.")
+        parser.add_argument("version", type=int, help="Id of the version, as in the URL of its page.")
+        parser.add_argument("file", type=Path, help="Zip file to write; it must not exist.")
         parser.add_argument(
-            "--merged", action="store_true", help="The full model: the adapter merged into its base."
+            "--merged",
+            action="store_true",
+            help="Write the full model, with the adapter merged into its base.",
         )
         parser.add_argument("--dtype", choices=MergeFormat.values, default=MergeFormat.BASE.value)
 
@@ -39,7 +42,7 @@ class Command(BaseCommand):
             .first()
         )
         if version is None:
-            raise CommandError(f"There is no model version {options['version']}.")
+            raise CommandError(f"There is no model version with the id {options['version']}.")
         try:
             merged = self._merged(version, options["dtype"]) if options["merged"] else None
             self._write(version, merged, options["file"])

@@ -30,9 +30,9 @@ class _BeforeFirst(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Evaluate the campaign's gate on a candidate and record the evaluation. Exit code 0: release, 1: do"
-        " not release, 2: not yet (also before the first review, and if exploratory or simulated), 3: the"
-        " gate could not be evaluated."
+        "Evaluate the campaign's gate on a candidate and record the evaluation. Exit code 0: "
+        "release; 1: do not release; 2: not yet (also before the first review, and for exploratory "
+        "or simulated evaluations); 3: the gate could not be evaluated."
     )
     # A check that fails would exit by 1.
     requires_system_checks: list[str] = []
@@ -50,14 +50,14 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("campaign", help="The campaign's id, key, or unique name.")
+        parser.add_argument("campaign", help="Id, key or unique name of the campaign.")
         parser.add_argument(
             "--candidate", default="", help="Label of the candidate; default: the newest tuned one."
         )
         parser.add_argument(
             "--last", action="store_true", help="Read the last recorded evaluation without spending budget."
         )
-        parser.add_argument("--json", action="store_true", help="for machines")
+        parser.add_argument("--json", action="store_true", help="Print JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
-        """The evaluation, recorded now or before; nothing is recorded while the gate waits for its first
+        """The evaluation, just recorded or recorded earlier; nothing is recorded before the gate's first
         review.
         """
         campaign = _campaign(options["campaign"])
@@ -106,14 +106,15 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{evaluation.candidate.label}: {verdict}{beside}")
         if evaluation.is_simulated:
-            self.stdout.write("Simulated: no person has rated, so the verdict decides nothing.")
+            self.stdout.write("Simulated: no person has rated, so this verdict decides nothing.")
         elif evaluation.is_exploratory:
             self.stdout.write(f"Exploratory: {evaluation.record['why_beside_ledger']}.")
         for result in evaluation.record["results"]:
             self.stdout.write(f"  {result['state']:9}  {result['words']}. {result['reason']}")
         if evaluation.more_reviews:
             self.stdout.write(
-                f"About {evaluation.more_reviews:,} more reviews of it would decide the undecided conditions."
+                f"About {evaluation.more_reviews:,} more reviews of the candidate would decide the undecided"
+                " conditions."
             )
 
 
@@ -128,7 +129,7 @@ def _campaign(named: str) -> Campaign:
             found = list(campaigns.filter(name=named)[:2])
     if len(found) != 1:
         how = "There are several campaigns" if found else "There is no campaign"
-        raise CommandError(f"{how} “{named}”; give its id or key.", returncode=ERROR)
+        raise CommandError(f"{how} “{named}”. Give the campaign's id or key.", returncode=ERROR)
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""`manage.py replay FILE`: what monitoring would have told of past weeks."""
+"""`manage.py replay FILE`: shows which alerts monitoring would have raised in past weeks."""
 
 import time
 from collections.abc import Iterator
@@ -16,17 +16,21 @@ from evalapp.monitoring.models import Cause, WeeklyMetric, WeeklySample
 
 class Command(BaseCommand):
     help = (
-        "Play weeks of events, with the scores that reviewers would give, through monitoring: sampled,"
-        " reviewed, evaluated, alerted of. FILE is JSON Lines: events as they are sent, each with an id, a"
-        f" time and “scores” (criterion: whole number, or true for an error); {MOST_WEEKS} weeks at most."
-        " A demonstration project of its own holds them."
+        "Play past weeks of events through monitoring: sampling, reviews, evaluation and alerts. "
+        f"FILE is JSON Lines with at most {MOST_WEEKS} weeks of events as the API takes them, each "
+        "with an id, a time and “scores”, the scores that reviewers would give (criterion: whole "
+        "number, or true for an error). The replay runs in a demonstration project of its own."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--speed", type=float, default=0, help="Weeks a minute; else as fast as can be.")
+        parser.add_argument(
+            "--speed", type=float, default=0, help="Weeks per minute; default: as fast as possible."
+        )
         parser.add_argument("--reviewed-a-week", type=int, default=40, help="Outputs; 40.")
-        parser.add_argument("--owner", default="", help="Email of the project's owner; else the first owner.")
+        parser.add_argument(
+            "--owner", default="", help="Email of the project's owner; default: the first owner."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         owners = User.objects.filter(is_active=True, memberships__role=Role.OWNER)
@@ -36,7 +40,7 @@ class Command(BaseCommand):
             else owners.order_by("pk").first()
         )
         if owner is None:
-            raise CommandError("There is no such account. Name one with --owner EMAIL.")
+            raise CommandError("There is no account with this email. Name another with --owner EMAIL.")
         try:
             events = read_events(options["file"])
             stream = open_replay(
@@ -63,7 +67,7 @@ def _told(week: WeeklySample) -> str:
 
 
 def _causes(week: WeeklySample) -> Iterator[str]:
-    """Of the week's alerts, and of earlier ones that could not be told so far."""
+    """Causes of the week's alerts, and of earlier alerts whose cause was not known until now."""
     for alert in (
         week.stream.alerts.filter(told_week=week.number).select_related("weekly_sample").order_by("pk")
     ):

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: make the installation what it was when the backup was made."""
+"""`manage.py restore FILE`: brings the installation back to the state of a backup."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ from evalapp.env import environment
 
 
 class Command(BaseCommand):
-    help = "Replace the database and the files with those of a backup; evalapp must not be running."
+    help = "Replace the database and the files by those of a backup; evalapp must not be running."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -26,12 +26,12 @@ class Command(BaseCommand):
         try:
             # Servers of yours may serve an evalapp that another home, or another machine, runs.
             if not wanted.embedded_postgres and health(wanted) is not None:
-                raise CommandError(f"evalapp answers at {wanted.bind.url}: stop it first.")
+                raise CommandError(f"evalapp is running at {wanted.bind.url}. Stop it first.")
             with ensure_running_alone(wanted):
                 if not options["force"] and not restores.is_empty(wanted):
                     raise CommandError(
-                        f"{wanted.home} has an installation already: back it up and add --force to replace"
-                        " it, or set EVALAPP_HOME to an empty folder."
+                        f"{wanted.home} already contains an installation. Back it up and add --force to"
+                        " replace it, or set EVALAPP_HOME to an empty folder."
                     )
                 manifest = restores.restore(wanted, options["file"].expanduser().absolute())
                 preparation.migrate()

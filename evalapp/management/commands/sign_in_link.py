@@ -1,4 +1,4 @@
-"""A link that signs the site admin in, once: the way in when single sign-on is broken."""
+"""A one-time link that signs the site admin in, for when single sign-on is broken."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from evalapp.env import environment
 
 
 class Command(BaseCommand):
-    help = "Print a one-time link that signs the site admin in without password or provider."
+    help = "Print a one-time link that signs the site admin in without a password or the identity provider."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True, help="The site admin's email.")
+        parser.add_argument("--email", required=True, help="Email of the site admin.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.with_email(options["email"]).first()

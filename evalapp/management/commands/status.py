@@ -1,4 +1,4 @@
-"""`manage.py status`: what runs, how large it is, what waits; exit code 1 when it is down."""
+"""`manage.py status`: processes, memory and queues; exit code 1 if evalapp is down."""
 
 import argparse
 import json
@@ -27,11 +27,10 @@ _MEGABYTE = 10**6
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away.
-
-    `silent_for` are the seconds since each worker and the scheduler were last heard, `oldest_waits` those
-    that the job which has waited longest has, by queue; `disk` what may still be written in the home, and
-    what refuses it.
+    """The state of the installation. Memory is in bytes (PSS); `queues` is None while the broker is away.
+    `silent_for` has the seconds since the last heartbeat of each worker and the scheduler, `oldest_waits` the
+    longest waiting time by queue. `disk` has the free space in the home, and the reason if writing is
+    refused.
     """
 
     home: str
@@ -52,13 +51,11 @@ class Status:
 
 
 class Command(BaseCommand):
-    help = (
-        "Show what runs, its processes and memory, and how many jobs wait. Exit code 1 when evalapp is down."
-    )
+    help = "Show what runs, processes, memory and the number of waiting jobs. Exit code 1 if evalapp is down."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="for machines")
+        parser.add_argument("--json", action="store_true", help="Print JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         status = look(state.as_running(environment()))
@@ -72,7 +69,7 @@ class Command(BaseCommand):
 
 
 def look(wanted: Environment) -> Status:
-    """Ask every part whether it answers; takes a few seconds where one hangs."""
+    """Asks every part whether it answers; takes a few seconds if one hangs."""
     owner = Ownership(wanted).current_owner()
     answer = health(wanted)
     broker, database = broker_answers(wanted), database_answers(wanted)
@@ -149,8 +146,8 @@ def _lines(status: Status) -> list[str]:
     ]
     if status.disk["refusal"]:
         lines.append(
-            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): free space. Pages can be"
-            " read."
+            f"the disk of {status.home} accepts no writes ({status.disk['refusal']}). Free some space. "
+            "Pages can still be read."
         )
     if status.disk["free_bytes"] is not None:
         lines.append(f"disk: {status.disk['free_bytes'] / _MEGABYTE:,.0f} MB free")

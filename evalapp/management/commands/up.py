@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole product in the foreground, until Ctrl-C."""
+"""`manage.py up`: runs the whole product in the foreground, until Ctrl-C."""
 
 import argparse
 import importlib.util
@@ -28,7 +28,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="also start the demonstration")
         parser.add_argument(
-            "--without-model-worker", action="store_true", help="another machine trains and generates"
+            "--without-model-worker",
+            action="store_true",
+            help="run no models here, because another machine trains and generates",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -88,10 +90,10 @@ def _one_shots(wanted: Environment, *, demonstration: bool, with_models: bool) -
         return
     yield OneShot(
         program=programs.bundled_model(wanted),
-        before="Fetching and converting the small model, once (about 100 MB; a minute) …",
+        before="Downloading and converting the small model, once (about 100 MB; takes a minute) …",
         after="The small model is ready.",
         on_failure=(
-            "The small model could not be created, so only imported outputs and your own models can be used."
+            "The small model could not be created. Imported outputs and your own models can still be used."
         ),
     )
     if demonstration and wanted.bundled_model_folder.exists():

@@ -1,6 +1,4 @@
-"""`manage.py work`: this machine trains and generates for an installation whose pages are
-served elsewhere.
-"""
+"""`manage.py work`: trains and generates on this machine for an installation on another machine."""
 
 import os
 import socket
@@ -26,8 +24,8 @@ from run_directory.store import StoreError
 
 class Command(BaseCommand):
     help = (
-        "Train and generate on this machine for an evalapp that another machine serves. Needs the same"
-        " DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; see docs/operations.md."
+        "Train and generate on this machine for an evalapp on another machine. Both need the same "
+        "DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; see docs/operations.md."
     )
     requires_system_checks: list[str] = []
 
@@ -47,11 +45,13 @@ class Command(BaseCommand):
 
 
 def _problems(wanted: Environment) -> Iterator[str]:
-    """What keeps this machine from working, as sentences; those that follow from the first are left out."""
+    """The reasons why this machine cannot work, as sentences; reasons that follow from the first are left
+    out.
+    """
     if wanted.embedded_postgres or wanted.embedded_valkey:
         yield (
-            "Set DATABASE_URL and REDIS_URL to the PostgreSQL and the Redis server that the machine with the"
-            " pages uses: the embedded ones listen to no network."
+            "Set DATABASE_URL and REDIS_URL to the PostgreSQL and the Redis server of the machine that "
+            "serves the pages. The embedded servers do not accept connections from other machines."
         )
         return
     reasons = {
@@ -61,8 +61,8 @@ def _problems(wanted: Environment) -> Iterator[str]:
     silent = {name: reason for name, reason in reasons.items() if reason}
     for name, reason in silent.items():
         yield (
-            f"The {name} does not answer ({reason}): start it, open its port to this machine, or correct the"
-            " URL."
+            f"The {name} does not answer ({reason}). Start it, open its port to this machine, or correct "
+            "the URL."
         )
     if silent:
         return
@@ -75,8 +75,8 @@ def _problems(wanted: Environment) -> Iterator[str]:
     yield from disagreements()
     if not preparation.is_current():
         yield (
-            "The database has another schema than this release: check out the commit of the machine with the"
-            " pages, and let `manage.py up` there bring the database to it."
+            "The database has the schema of another release. Check out the commit of the machine that "
+            "serves the pages, and let `manage.py up` there migrate the database to it."
         )
     if problem := why_not_runnable():
         yield problem
