@@ -25,8 +25,11 @@ HELP: Mapping[Kept, str] = {
     Kept.PRODUCTION_EVENTS: (
         "Empty: for good. Sampled events, and events of a week that is still to be sampled, are kept."
     ),
-    Kept.DRAFTS: "Empty: for good. Unsent reviews, and drafts of datasets that did not become a version.",
-    Kept.JOB_LOGS: "Empty: for good. The jobs themselves stay.",
+    Kept.DRAFTS: (
+        "Leave empty to keep them for good. Applies to unsent reviews, and to drafts of datasets "
+        "that did not become a version."
+    ),
+    Kept.JOB_LOGS: "Leave empty to keep them for good. The jobs themselves always stay.",
 }
 
 

@@ -109,7 +109,7 @@ class _Problems(dict[str, list[str]]):
 def require_sound(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
     """Raise InvalidError naming every field of the design that cannot stay in this project."""
     if problems := problems_of(design, project, draft=draft):
-        raise InvalidError("The campaign was not created: see the fields.", fields=problems)
+        raise InvalidError("The campaign was not created; see the messages of the fields.", fields=problems)
 
 
 def problems_of(

@@ -84,7 +84,7 @@ def _pending(work: Work) -> Erasure:
     if erasure is None:
         raise MissingError("The erasure was deleted. There is nothing to do.")
     if erasure.job_id != work.job.pk:
-        raise ConflictError("The erasure was started again meanwhile. Look at its page.")
+        raise ConflictError("The erasure was started again in the meantime. See its page.")
     if erasure.state == ErasureState.DISCARDED:
         raise ConflictError("The erasure was discarded. Start another one.")
     return erasure

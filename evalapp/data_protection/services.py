@@ -71,7 +71,7 @@ def discard(*, erasure: Erasure, by: User | None) -> None:
     """
     erasure = _locked(erasure)
     if erasure.is_over:
-        raise ConflictError("This erasure is over. There is nothing to discard.")
+        raise ConflictError("This erasure is done, so it cannot be discarded.")
     if erasure.is_going:
         raise ConflictError("The job of this erasure is running. Cancel it first.")
     erasure.state, erasure.sealed_texts = ErasureState.DISCARDED, ""

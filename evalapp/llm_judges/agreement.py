@@ -83,8 +83,8 @@ class JudgeAgreement:
             return "Nothing shows that the judge agrees with people beyond chance."
         if gap.low > 0:
             return (
-                "The judge agrees with a person more than two people agree with each other, who differ a"
-                " lot: it is more consistent than a person, which does not make it right."
+                "The judge agrees with a person more than two people agree with each other, but people "
+                "differ a lot here: the judge is more consistent, which does not make it right."
             )
         return (
             "On these outputs, the judge agrees with a person about as much as two people agree with each"

@@ -97,7 +97,7 @@ def _pattern_problems(kind: str, pattern: str) -> Iterator[str]:
     if compiled.programsize > MOST_INSTRUCTIONS:
         yield f"the expression “{pattern[:_SHOWN]}” is too large; use fewer or smaller repetitions."
     if compiled.fullmatch("word") is not None and compiled.fullmatch("the") is not None:
-        yield f"the expression “{pattern[:_SHOWN]}” matches any word; name what it shall find more closely."
+        yield f"the expression “{pattern[:_SHOWN]}” matches any word; make it more specific."
     if compiled.search("") is not None:
         yield f"the expression “{pattern[:_SHOWN]}” matches a text without any character; use + for *."
 

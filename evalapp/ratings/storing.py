@@ -182,7 +182,9 @@ class Storing:
         for name in (wanted[:120], *(f"{wanted[:110]} ({number})" for number in range(2, _NAMES_TRIED))):
             with suppress(ConflictError), transaction.atomic():
                 return make(project=self._project, name=name, by=self._by, description=description)
-        raise ConflictError(f"Too many things of this project are named “{wanted}”. Choose another name.")
+        raise ConflictError(
+            f"This project already has too many objects named “{wanted}”. Choose another name."
+        )
 
     def _candidates(self) -> list[ModelVersion]:
         return [

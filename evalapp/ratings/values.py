@@ -186,7 +186,7 @@ def reader_of(draft: CriterionDraft) -> Callable[[RawValue], Level]:
             if is_not_applicable(raw):
                 if not draft.allows_not_applicable:
                     raise ValueProblemError(
-                        f"{draft.name} cannot be N/A.", "Let it allow N/A, or leave it out."
+                        f"{draft.name} cannot be N/A.", "Allow N/A for the criterion, or leave the value out."
                     )
                 found = Level()
             else:

@@ -64,7 +64,7 @@ def change_endpoint(*, endpoint: Endpoint, url: str, secret: str, parallel: int,
     _require_parallel(parallel)
     if url != locked.url and locked.sealed_key and not secret:
         raise InvalidError(
-            "Enter the API key again: one is sent only to the endpoint that it was entered for.",
+            "Enter the API key again: a key is sent only to the endpoint for which it was entered.",
             field="secret",
         )
     locked.url, locked.parallel = url, parallel

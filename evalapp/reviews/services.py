@@ -194,7 +194,9 @@ def keep_draft(
     campaign = review_context.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED
     if not review_context.is_open and not is_closed:
-        raise ConflictError("This item is submitted, or assigned to somebody else.", code="not_claimed")
+        raise ConflictError(
+            "This item is already submitted, or assigned to somebody else.", code="not_claimed"
+        )
     kind = kind_of(campaign)
     answers = kind.storable(answers)
     kind.check_draft(answers)

@@ -62,7 +62,7 @@ def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
     reported, and nothing read then. What the rubric and the text allow is not asked yet.
     """
     if not isinstance(raw, dict) or not all(isinstance(given, list) for given in raw.values()):
-        report("spans", "spans must be an object of criterion and a list of marks.")
+        report("spans", "spans must be an object of criteria, each with a list of marks.")
         return {}
     if sum(map(len, raw.values())) > MOST_SPANS:
         report("spans", f"one answer has at most {MOST_SPANS} marks. Remove some.")
@@ -135,7 +135,9 @@ def checked_spans(
         elif not criterion.allows_not_applicable:
             report(f"scores.{key}", f"{criterion.name} cannot be “nothing to mark”. Mark a span.")
         elif spans:
-            report(f"spans.{key}", f"{criterion.name} has marks and “nothing to mark”. Take one back.")
+            report(
+                f"spans.{key}", f"{criterion.name} has marks and “nothing to mark”. Remove one of the two."
+            )
         else:
             nothing.append(criterion)
     return rows, nothing
@@ -203,8 +205,8 @@ def span_from_quote(text: str, *, words: str, occurrence: int, label: int, comme
         start = text.find(words, end) if words else -1
         if start < 0:
             raise InvalidError(
-                f"“{shown}” is in the answer only {found} time{'s' if found > 1 else ''}. Choose an "
-                "earlier one."
+                f"“{shown}” occurs in the answer only {found} time{'s' if found > 1 else ''}. Choose an"
+                " earlier occurrence."
                 if found
                 else f"“{shown}” is not in the answer. Quote it exactly as it is written there.",
                 field=field,

@@ -125,7 +125,7 @@ CALL = ("messages", 2, "parts", 0)
         ),
         ((*CALL, "by"), "nobody", "conversation.messages[3].parts[1].by", "neither client nor server"),
         ((*CALL, "arguments"), KeyError, "conversation.messages[3].parts[1]", "no arguments"),
-        ((*CALL, "mark"), "x", "conversation.messages[3].parts[1].mark", "no mark"),
+        ((*CALL, "mark"), "x", "conversation.messages[3].parts[1].mark", "must not have a mark"),
         (
             (*CALL, "arguments"),
             {"a": {"\0": 1}},

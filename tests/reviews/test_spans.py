@@ -266,7 +266,7 @@ def test_words_that_are_not_there_are_named_and_stay_in_the_form(campaign: Campa
 
     assert refused.status_code == 400
     page = refused.content.decode()
-    assert "is in the answer only 1 time" in page
+    assert "occurs in the answer only 1 time" in page
     assert 'value="you"' in page
     assert 'value="nice"' in page
     assert post(criterion_tone="3", **{"quote-facts": "<nowhere>", **quote}).status_code == 400

@@ -21,7 +21,7 @@ from evalapp.core.http import get_or_missing
 class FinderQuery(ViewQuery):
     """A condition on a metric and one on a criterion, as in the URL of the finder's page."""
 
-    find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
+    find = serializers.CharField(max_length=40, required=False, help_text=f"Required. {METRIC_WORDS}")
     find_is = serializers.ChoiceField(
         choices=[side.value for side in MetricSide],
         required=False,

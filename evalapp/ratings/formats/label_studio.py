@@ -122,7 +122,9 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
         said.values.append((control, storable("; ".join(paths), name, LONGEST_COMMENT)))
     else:
         problem = f"Results of the type “{str(kind)[:40]}” are not read."
-        found.remarks.append(FieldProblem(name, problem, "Ratings, choices, texts, numbers and labels are."))
+        found.remarks.append(
+            FieldProblem(name, problem, "Only ratings, choices, texts, numbers and labels are read.")
+        )
         if said == AnswerAnnotation():
             del found.said[target]
 

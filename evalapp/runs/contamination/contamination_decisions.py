@@ -42,8 +42,8 @@ def allow_contamination(
         )
     if rows_hash != rows_hash_of(found.leaks["pairs"]):
         raise ConflictError(
-            "Other rows have been found since you opened the page, and a decision covers exactly the rows"
-            " that were shown. Read them and decide again."
+            "More rows have been found since you opened the page, and a decision covers exactly the rows "
+            "that you saw. Read them and decide again."
         )
     with transaction.atomic():
         # Two owners at once record one decision.

@@ -119,7 +119,7 @@ class Relay(ProgramRelay):
             account = RowAccount.from_dict(event.fields["rows"])
         except RecordError as error:
             raise GarbageError(
-                f"The program accounts for its rows in a form that cannot be read: {error}."
+                f"The program reported its row counts in a form that cannot be read: {error}."
             ) from error
         with transaction.atomic():
             self._run.rows = account_of(self._run, account)

@@ -44,7 +44,7 @@ def _read_version(text: str) -> int:
     """The number in v3 or 3."""
     number = int(text.lower().removeprefix("v"))
     if number < 1:
-        raise ValueError(f"{text} is no version")
+        raise ValueError(f"{text} is not a version")
     return number
 
 
