@@ -241,7 +241,7 @@ def test_the_first_owner_is_made_on_the_command_line(db: None, monkeypatch: pyte
 
 
 def test_without_a_terminal_the_address_must_be_given(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CommandError, match="give it with --email"):
+    with pytest.raises(CommandError, match="Give it with --email"):
         run_create_owner(typed="a quiet harbour 9\n", monkeypatch=monkeypatch)
     assert not User.objects.exists()
 
