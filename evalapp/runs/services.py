@@ -396,11 +396,7 @@ def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[
         _refuse("samples", f"Choose 1 to {MOST_SAMPLES} answers for each row.")
     if samples > 1 and not own.get("temperature"):
         _refuse(
-            "samples",
-            (
-                "At temperature 0 all answers to a row are the same. Raise the temperature, or generate one "
-                "answer."
-            ),
+            "samples", "At temperature 0 all answers to a row are the same. Raise it, or generate one answer."
         )
     around = {key: own.pop(key) for key in _AROUND_SAMPLING if key in own}
     return samples, own, around
@@ -448,10 +444,7 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
     if asked:
         _refuse(
             "candidates",
-            (
-                f"“{asked[0].label}” is an API model, and the other candidates run here. Start one run for "
-                "each kind."
-            ),
+            f"“{asked[0].label}” is an API model, the others run here. Start one run for each kind.",
         )
     if len(bases) > 1:
         names = ", ".join(sorted(f"“{base.model.name}: {base.label}”" for base in bases.values()))
