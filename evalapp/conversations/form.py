@@ -329,7 +329,7 @@ def _call_part(place: str, part: Part, sources: set[str]) -> Iterator[FieldProbl
         )
     if "arguments" in part and "mark" in part:
         yield FieldProblem(
-            f"{place}.mark", "Arguments that can be read have no mark.", "Remove one of the two."
+            f"{place}.mark", "Arguments that could be read must not have a mark.", "Remove one of the two."
         )
 
 
