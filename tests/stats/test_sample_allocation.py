@@ -63,7 +63,7 @@ def test_rounded_at_random_the_probabilities_are_exact(scheme: Scheme) -> None:
 
 
 def test_what_makes_no_sample_is_refused() -> None:
-    with pytest.raises(ValueError, match="no sample"):
+    with pytest.raises(ValueError, match="not a sample"):
         allocate(WEEK, 0)
     with pytest.raises(ValueError, match="0 or more"):
         allocate(WEEK, 5, scheme=Scheme.RISK, risk={"claims": -1})
