@@ -1,4 +1,4 @@
-"""Alerts of an evaluated week: they open an incident, or join the one that is open."""
+"""Alerts of an evaluated week: they open an incident, or join the open one."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,15 @@ from evalapp.webhooks.models import WebhookEvent
 
 @transaction.atomic
 def raise_alerts(week: WeeklySample) -> list[Alert]:
-    """Store and tell what the week's metrics say, once; call it in the transaction that evaluates the week.
+    """Store and announce the alerts of the week's metrics, once; call it in the transaction that evaluates
+    the week.
 
-    Alerts open an incident where none is open in the stream. A criterion alerts once of a kind in an
-    incident, which ends by itself when it is well again.
+    Alerts open an incident where the stream has none open. A criterion raises each kind of alert once in an
+    incident; the incident ends by itself when the criterion has recovered.
     """
     stream = week.stream
     followed = followed_criteria(stream, up_to=week)
-    # A person may close it just now: their reason is not overwritten.
+    # A person may be closing the incident at this moment: do not overwrite their reason.
     incident = stream.incidents.select_for_update().filter(state=IncidentState.OPEN).first()
     is_new = incident is None
     known = set() if incident is None else set(incident.alerts.values_list("criterion_key", "kind"))
@@ -61,7 +62,7 @@ def _store(incident: Incident, alerts: Sequence[Alert], week: WeeklySample) -> N
 
 
 def _ask_again(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) -> None:
-    """Ask for the cause of alerts that could not be told so far."""
+    """Look again for the cause of alerts whose cause could not be told so far."""
     earlier = incident.alerts.filter(
         cause=Cause.CANNOT_TELL, weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS
     ).exclude(pk__in=[each.pk for each in raised])
@@ -72,7 +73,7 @@ def _ask_again(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) 
 
 def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
     metric, smoothed = followed.last, followed.smoothed[-1]
-    # The smoothed value follows a week that is back by a fifth of the way; it alone is no alert.
+    # The smoothed value moves only a fifth of the way when a week is back to normal; alone it is no alert.
     if metric.weekly_sample_id != week.pk or smoothed is None or followed.is_week_back:
         return []
     found = []
@@ -120,7 +121,7 @@ def _message(
 
 
 def _told(alert: Alert) -> dict[str, object]:
-    """What a receiver is told; metrics and links, nothing of who reviewed."""
+    """The webhook payload of an alert: metrics and links, nothing about who reviewed."""
     stream = alert.stream
     return {
         "id": alert.pk,
@@ -132,7 +133,7 @@ def _told(alert: Alert) -> dict[str, object]:
         "criterion": alert.criterion_key,
         "kind": str(alert.kind),
         "cause": str(alert.cause),
-        # A sum's last binary digits are noise to whoever reads the message.
+        # Rounded, because the last binary digits of a sum are noise to readers.
         "value": round(alert.value, 6),
         "limit": round(alert.limit, 6),
         "message": alert.message,

@@ -1,5 +1,5 @@
-"""Anchors: outputs of earlier weeks that are reviewed again, blind, so that a change of the reviewers is told
-from one of the model.
+"""Anchors: outputs of earlier weeks, reviewed again blind to tell a change of the reviewers from a change of
+the model.
 """
 
 import datetime as dt
@@ -11,20 +11,20 @@ from django.db.models import Max, Min
 from evalapp.monitoring.models import WEEK, SampledOutput, Stream, WeeklySample, WeeklySampleState
 
 SHARE = 0.15
-"""Of a week's reviewed outputs."""
+"""The share of anchors among a week's reviewed outputs."""
 APART = 4 * WEEK
-"""Nobody sees an output twice within this time."""
+"""The least time before an output is reviewed again."""
 OLDEST = 26 * WEEK
 
 
 def anchors_wanted(stream: Stream, week: WeeklySample) -> int:
-    """How many the week should have: none while no output is old enough."""
+    """The number of anchors that the week should have; 0 while no output is old enough."""
     return min(round(SHARE * stream.outputs_per_week), len(_possible(stream, week)))
 
 
 def anchors_of(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledOutput]:
-    """So many outputs of earlier weeks, drawn by the stream's seed and without regard to their scores. None
-    was in a week that ended within four weeks of this one.
+    """At most ``wanted`` outputs of earlier weeks, drawn by the stream's seed without regard to their scores.
+    None was in a week that ended within four weeks of this one.
     """
     keys = _possible(stream, week)
     chosen = random.Random(f"{stream.seed}:{week.number}:anchors").sample(keys, wanted)
@@ -38,7 +38,7 @@ def anchors_of(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledO
 
 
 def _possible(stream: Stream, week: WeeklySample) -> Sequence[int]:
-    """Keys of outputs that were reviewed, and shown last long enough ago; in a fixed order."""
+    """Keys, in a fixed order, of reviewed outputs that were last shown long enough ago."""
     latest: dt.datetime = week.begins_at - APART
     shown = (
         SampledOutput.objects.filter(

@@ -1,4 +1,4 @@
-"""Why a criterion of a stream turned to the worse: what anchors, reviewers and the mix of inputs say."""
+"""Why a criterion of a stream got worse, judged from anchors, reviewers and the mix of inputs."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ WINDOW = 4
 """The longest window of weeks that a verdict looks at; the baseline ends so many weeks before an alert."""
 MOST_WEEKS = 30
 ASKED_FOR_WEEKS = 8
-"""An alert whose cause cannot be told is asked again for so many weeks."""
+"""The number of weeks in which the cause of an alert is looked for again."""
 MENDED_BY_TRAINING = (Cause.MODEL, Cause.INPUT_MIX)
 CAUSE_FIELDS = ["cause", "cause_reason", "cause_reviewer", "evidence", "told_week"]
 _CAUSES = {
@@ -50,7 +50,7 @@ class _Row(NamedTuple):
 
 
 def tell_cause(alert: Alert, week: WeeklySample) -> None:
-    """Set what the weeks up to this one say of the alert's cause; it is not saved here."""
+    """Set the alert's cause from the weeks up to this one, without saving the alert."""
     stream = alert.stream
     weeks = list(
         stream.weekly_samples.filter(
@@ -92,7 +92,7 @@ def _scores(alert: Alert, weeks: Sequence[WeeklySample]) -> WeeklyScores | None:
 
 
 def _rows(alert: Alert, week: WeeklySample) -> Iterator[_Row]:
-    """Every score of the criterion in a week; of a question that finds errors 1 for an undesired answer."""
+    """Every score of the criterion in a week; for one that finds errors, 1 for an undesired answer."""
     if week.campaign is None:
         return
     criterion = Criterion.objects.filter(
@@ -118,7 +118,7 @@ def _rows(alert: Alert, week: WeeklySample) -> Iterator[_Row]:
 
 
 def _mix(baseline: Sequence[WeeklySample], week: WeeklySample) -> InputMix:
-    """How the week's inputs differ from those of the baseline, by what was drawn of them."""
+    """How the week's inputs differ from the baseline's, judged by the sampled outputs."""
     return input_mix([_inputs(each) for each in baseline], _inputs(week), seed=week.number)
 
 
@@ -167,7 +167,7 @@ def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
 
 
 def _evidence(evidence: Evidence, people: Sequence[User]) -> Iterator[dict[str, object]]:
-    """``people``: who moved, or who may have."""
+    """``people``: the reviewers who moved, or may have moved."""
     yield _told("Scores of new outputs", evidence.raw)
     yield _told("Scores of new outputs, adjusted for strata and reviewers", evidence.adjusted)
     yield _told("Scores of anchors, all reviewers", evidence.together)

@@ -28,9 +28,10 @@ LINES = {
 
 
 def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
-    """Weeks across; a week with fewer than 30 reviews is sampled hollow and moves no line, an alarm
-    is a diamond. ``deployed``: on which day which version began to serve; a numbered line in the week of
-    that day.
+    """The weekly chart, with weeks along the horizontal axis.
+
+    A week with fewer than 30 reviews is drawn hollow and moves no line; an alarm is a diamond. ``deployed``:
+    day → version that began to serve, drawn as a numbered line in the week of that day.
     """
     rows = _rows(followed)
     weeks = [each.weekly_sample for each in followed.metrics]
@@ -56,7 +57,7 @@ def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str
 
 
 def _says(followed: CriterionTrend, rows: list[dict[str, Any]], starts: list[tuple[int, str]]) -> str:
-    """From where to where it went, and how far the smoothed line is from what it is held against."""
+    """A sentence on the first and last values, and on the smoothed line's distance from its limit."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
         return f"{followed.last.criterion_name}: no week has a value."
@@ -72,7 +73,7 @@ def _says(followed: CriterionTrend, rows: list[dict[str, Any]], starts: list[tup
 
 
 def deployments_said(starts: Sequence[tuple[str, str]]) -> str:
-    """The end of a sentence that tells which number is whose: when, label; "" without one."""
+    """The end of a sentence that explains the numbered deployments: when, label; "" without deployments."""
     words = [f"({number}) {label} {when}" for number, (when, label) in enumerate(starts, start=1)]
     return f"; deployed: {', '.join(words)}" if words else ""
 
@@ -153,9 +154,7 @@ def _spec(followed: CriterionTrend, rows: list[dict[str, Any]], deployed: list[t
 
 
 def deployment_marks(alt: Any, name: str, places: Sequence[int | str], across: Any) -> list[Any]:
-    """A line at each of the ``places`` on the axis of this name, with the numbers of those that began to
-    serve there.
-    """
+    """A line at each of the ``places`` on the named axis, numbered by the deployments that began there."""
     numbers: dict[int | str, str] = {}
     for number, place in enumerate(places, start=1):
         numbers[place] = f"{numbers[place]}, {number}" if place in numbers else str(number)
@@ -176,7 +175,7 @@ def _weeks(alt: Any) -> Any:
 
 
 def _lines(alt: Any, followed: CriterionTrend, rows: list[dict[str, Any]], title: str) -> list[Any]:
-    """What the weeks are held against, told apart by dashes and named above the chart."""
+    """The limits and thresholds of the chart, told apart by dashes and named above it."""
     moving = {SMOOTHED: [row["smoothed"] for row in rows], LIMIT: [row["limit"] for row in rows]}
     shown = {name: values for name, values in moving.items() if any(value is not None for value in values)}
     points = [
@@ -197,7 +196,7 @@ def _lines(alt: Any, followed: CriterionTrend, rows: list[dict[str, Any]], title
     layers = [lines.encode(x=_weeks(alt), **look)]
     alone = [name for name, values in shown.items() if sum(value is not None for value in values) == 1]
     if alone:
-        # Of one week there is no line to draw.
+        # A single week makes no line.
         known = [point for point in points if point["line"] in alone and point["at"] is not None]
         level = alt.Chart(alt.InlineData(values=known)).encode(
             x=_weeks(alt), y=look["y"], color=look["color"]
@@ -205,6 +204,6 @@ def _lines(alt: Any, followed: CriterionTrend, rows: list[dict[str, Any]], title
         layers.append(level.mark_tick(orient="horizontal", thickness=2, size=24, aria=False))
     if followed.threshold is not None:
         level = alt.Chart(alt.InlineData(values=[{"line": THRESHOLD, "at": followed.threshold}]))
-        # From edge to edge, also where there is one week alone.
+        # From edge to edge, even with a single week.
         layers.append(level.mark_rule(strokeWidth=2, aria=False).encode(**look))
     return layers

@@ -1,4 +1,4 @@
-"""A week is evaluated once, when its reviews are over: its metrics are stored, and alerts raised."""
+"""Evaluates a week once its reviews are over: stores its metrics and raises alerts."""
 
 import datetime as dt
 from collections.abc import Hashable
@@ -34,7 +34,9 @@ QUIET = dt.timedelta(minutes=10)
 
 
 def evaluate_due_weeks() -> int:
-    """Evaluate every week whose campaign is closed, past its deadline, or complete and quiet; how many."""
+    """Evaluate every week whose campaign is closed, past its deadline, or complete and quiet; returns how
+    many.
+    """
     return sum(evaluate(week) for week in _over())
 
 
@@ -51,13 +53,14 @@ def _over() -> list[WeeklySample]:
         | Q(campaign__deadline__lte=now)
         | Q(is_unfinished=False, last_review__lte=now - QUIET)
     )
-    # A stream's weeks in their order, because each is compared with those before it.
+    # In order within a stream, because each week is compared with those before it.
     return list(over.select_related("stream__project", "campaign__project").order_by("stream_id", "number"))
 
 
 @transaction.atomic
 def evaluate(week: WeeklySample) -> bool:
-    """Close the week's campaign, store its metrics and raise what alerts follow; False where that is done.
+    """Close the week's campaign, store its metrics and raise the alerts that follow; False if already
+    evaluated.
 
     All in one transaction, so a week has metrics and alerts or neither.
     """
@@ -78,8 +81,8 @@ def evaluate(week: WeeklySample) -> bool:
 
 
 def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
-    """The week's metrics, not stored: the mean of each scale, and the material-error rate
-    where one is asked.
+    """The week's metrics, not stored: the mean of each scale and, where the rubric asks for it, the
+    material-error rate.
     """
     assert week.campaign is not None
     scores = load_scores(week.campaign)
@@ -92,8 +95,8 @@ def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
 
 
 class MoreReviews(NamedTuple):
-    """What so many further reviews of a week like this one would narrow a criterion's interval by, and of
-    which strata; or the ``reason`` why it cannot be told.
+    """How much a number of further reviews of a week like this one would narrow a criterion's interval, and
+    from which strata they should come; or the ``reason`` why this cannot be estimated.
     """
 
     criterion: str
@@ -103,7 +106,7 @@ class MoreReviews(NamedTuple):
 
 
 def more_reviews(week: WeeklySample) -> list[MoreReviews]:
-    """Of the criteria that stand for the stream's key figures, as reviewed so far."""
+    """For the criteria of the stream's key figures, as reviewed so far."""
     if week.campaign is None:
         return []
     chosen = {each.get("criterion") for each in week.stream.key_figures.values()}
@@ -123,7 +126,7 @@ def more_reviews(week: WeeklySample) -> list[MoreReviews]:
 
 
 def _design(week: WeeklySample) -> SampleDesign:
-    """What was drawn, by item of the week's campaign; anchors stand for nothing of the week."""
+    """The sample's design by item of the week's campaign; without anchors, which are not of the week."""
     new = SampledOutput.objects.filter(
         weekly_sample=week, role=SampleRole.NEW, output__item_outputs__item__campaign=week.campaign
     )

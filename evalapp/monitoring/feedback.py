@@ -1,4 +1,4 @@
-"""The reviewed rows of a stream that can be trained on, and the weeks they come from."""
+"""The reviewed rows of a stream that can be used for training, and the weeks they come from."""
 
 from typing import NamedTuple
 
@@ -14,8 +14,8 @@ _MOST_LOOKED_AT = 20
 
 
 class Feedback(NamedTuple):
-    """A dataset version to train on: rows from reviews of one stream, ``weeks``: number → rows, and where a
-    recipe wrote it ``others`` of the recipe's base.
+    """A dataset version to train on, with rows from reviews of one stream. ``weeks``: week number → rows;
+    ``others``: rows of the recipe's base, if a recipe wrote the version.
     """
 
     version: DatasetVersion
@@ -28,9 +28,10 @@ class Feedback(NamedTuple):
 
 
 def feedback_for(incident: Incident) -> list[Feedback]:
-    """What an incident can be trained on, newest first: versions with training rows that exports of its
-    stream's weeks made, of the week that alerted first or a later one, and none from anywhere else but the
-    base of a recipe that wrote the version.
+    """Dataset versions that an incident can be trained on, newest first.
+
+    Their training rows come from exports of the stream's weeks, from the week that alerted first or a later
+    one, and otherwise only from the base of the recipe that wrote the version.
     """
     stream, alerted = incident.stream, incident.opened_in.number
     weeks = dict(
@@ -51,7 +52,7 @@ def feedback_for(incident: Incident) -> list[Feedback]:
 
 
 def _feedback(version: DatasetVersion, stream: Stream, weeks: dict[int, int]) -> Feedback | None:
-    """Training rows by the week they were reviewed in; None where some come from elsewhere."""
+    """Training rows by the week they were reviewed in; None if some come from elsewhere."""
     training = version.examples.filter(split=Split.TRAIN)
     counted = training.order_by().values_list(KeyTextTransform("export", "provenance")).annotate(Count("pk"))
     found: dict[int, int] = {}
@@ -70,7 +71,7 @@ def _feedback(version: DatasetVersion, stream: Stream, weeks: dict[int, int]) ->
 def _is_base(
     version: DatasetVersion, stream: Stream, training: QuerySet[Example], exports: list[int]
 ) -> bool:
-    """Whether a recipe wrote the version and its rows that no export of the stream made are the base's."""
+    """Whether a recipe wrote the version, and its base has all rows that no export of the stream made."""
     recipe = RecipeVersion.objects.filter(version=version).first()
     if recipe is None:
         return False

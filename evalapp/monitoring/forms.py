@@ -22,16 +22,14 @@ _MONDAY = 0
 
 
 def next_monday(now: dt.datetime) -> dt.datetime:
-    """The beginning of the next Monday (UTC), so that a week is made of whole days, as daily metrics are."""
+    """The start of the next Monday (UTC), so that a week consists of whole days, as daily metrics do."""
     day = now + dt.timedelta(days=(_MONDAY - now.weekday()) % 7)
     timestamp = day.replace(hour=0, minute=0, second=0, microsecond=0)
     return timestamp if timestamp > now else timestamp + dt.timedelta(days=7)
 
 
 class StreamForm(forms.Form):
-    """The plan of a stream over one rubric version's criteria; a threshold that is left empty alerts of
-    nothing.
-    """
+    """The plan of a stream over one rubric version's criteria; an empty threshold raises no alerts."""
 
     name = forms.CharField(max_length=LONGEST_STREAM_NAME)
     description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2}))
@@ -141,7 +139,7 @@ class StreamForm(forms.Form):
         return [self[f"threshold-{criterion.key}"] for criterion in self._thresholds()]
 
     def clean_next_sample_at(self) -> dt.datetime:
-        # A field of whole minutes must not take the seconds off what is there.
+        # The field shows whole minutes: do not drop the seconds of the stored time.
         timestamp: dt.datetime = self.cleaned_data["next_sample_at"]
         before = self.initial.get("next_sample_at")
         return (

@@ -1,5 +1,5 @@
-"""A week's sample that was drawn elsewhere: an application with too many outputs to send them all draws from
-its own warehouse, and sends what it drew with how likely each was.
+"""A week's sample drawn by the application: one with too many outputs to send draws from its own warehouse,
+and sends the sample with its inclusion probabilities.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from evalapp.stats.sample_allocation import are_possible
 
 
 class GivenOutput(NamedTuple):
-    """``event`` as it would be sent; ``probability`` with which it was drawn, above 0 and at most 1."""
+    """``event``: as it would be sent; ``probability`` with which it was drawn, above 0 and at most 1."""
 
     event: Mapping[str, object]
     stratum: str
@@ -37,12 +37,12 @@ def take_sample(
     given: Sequence[GivenOutput],
     by: User | None,
 ) -> WeeklySample:
-    """Store the outputs as events of the week that ends then, and put them into review, all or none.
+    """Store the outputs as events of the week that ends then, and send them to review, all or none.
     ``sizes``: stratum → outputs of the week.
 
-    Raises InvalidError naming what cannot stay: an event that is not sound, not of the week or sampled
-    before, a stratum without a size, with more outputs than it has or with other probabilities than its
-    size allows. ConflictError as `week_to_fill`.
+    Raises InvalidError naming each problem: an event that is invalid, outside the week or sampled before; a
+    stratum without a size, with more outputs than its size, or with probabilities that its size does not
+    allow. Raises ConflictError as `week_to_fill`.
     """
     week = week_to_fill(stream, ends_at)
     _require_sizes(sizes, given)

@@ -1,5 +1,5 @@
-"""The three figures that a stream is looked at for: satisfaction, relevance, hallucination. Each is what
-people say of the weekly sample, with a metric of all outputs beside it.
+"""The three key figures of a stream: satisfaction, relevance, hallucination. Each is a criterion of the
+weekly sample, with a daily metric of all outputs beside it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from evalapp.monitoring.queries import followed_criteria_of_streams
 from evalapp.monitoring.trends import CriterionTrend
 from evalapp.rubrics.models import Criterion
 
-# What teams call the criterion, in the order in which it is looked for.
+# Usual names of the criterion, in the order in which they are looked for.
 _CRITERIA: Mapping[str, tuple[str, ...]] = {
     KeyFigureRole.SATISFACTION: ("satisf", "overall", "helpful", "tone", "quality"),
     KeyFigureRole.RELEVANCE: ("relevan", "personal", "complete", "accura", "correct"),
@@ -32,8 +32,8 @@ FINE, WATCH, ALERT, UNKNOWN = "fine", "watch", "alert", "unknown"
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """``people``: the criterion's weekly metrics; ``all_outputs``: the metric beside them. None where the
-    stream has none.
+    """``people``: the criterion's weekly metrics; ``all_outputs``: the daily metric beside them. Either is
+    None if the stream has none.
     """
 
     role: KeyFigureRole
@@ -42,9 +42,9 @@ class KeyFigure:
 
     @property
     def state(self) -> str:
-        """*alert* where people's metric is past its threshold or drifts, or the metric of all outputs is past
-        its own; *watch* where people's is and the last week alone is back, or where the metric of all outputs
-        left its limits on the last day; *unknown* without a figure by people; else *fine*.
+        """*alert*: people's metric is past its threshold or drifts, or the metric of all outputs is past its
+        own. *watch*: people's metric is past it but the last week alone is back, or the metric of all outputs
+        left its limits on the last day. *unknown*: no metric by people. Else *fine*.
         """
         if self.all_outputs is not None and self.all_outputs.alert is not None:
             return ALERT
@@ -61,7 +61,7 @@ class KeyFigure:
 def key_figures_of(
     stream: Stream, followed: Iterable[CriterionTrend], lines: Iterable[MetricLine]
 ) -> list[KeyFigure]:
-    """The three, in their order."""
+    """The three key figures, in their order."""
     by_criterion = {each.last.criterion_key: each for each in followed}
     by_metric = {each.series.metric: each for each in lines}
     chosen = stream.key_figures
@@ -76,7 +76,7 @@ def key_figures_of(
 
 
 def key_figures_of_streams(streams: Sequence[Stream]) -> list[tuple[Stream, list[KeyFigure]]]:
-    """Each stream with its own."""
+    """The key figures by stream."""
     metrics = {each.get("metric", "") for stream in streams for each in stream.key_figures.values()}
     followed = followed_criteria_of_streams(streams)
     lines = metric_lines_of_streams(streams, metrics)
@@ -84,7 +84,7 @@ def key_figures_of_streams(streams: Sequence[Stream]) -> list[tuple[Stream, list
 
 
 def usual_key_figures(criteria: Sequence[Criterion], error_criterion: str) -> dict[str, dict[str, str]]:
-    """What a rubric's criteria are likely to stand for; somebody can choose others."""
+    """The likely criterion for each key figure; people can choose others."""
     scales = [each for each in criteria if each.rules.has_mean]
     found = {}
     for role in KeyFigureRole:
@@ -107,7 +107,7 @@ def usual_key_figures(criteria: Sequence[Criterion], error_criterion: str) -> di
 def checked_key_figures(
     given: Mapping[str, Any], criteria: Sequence[Criterion], error_criterion: str
 ) -> dict[str, dict[str, str]]:
-    """As a stream holds them. Raises InvalidError for a role, a criterion or a field that is not there."""
+    """Key figures as a stream stores them. Raises InvalidError for an unknown role, criterion or field."""
     keys = {each.key for each in criteria if each.rules.has_mean} | {error_criterion, ""}
     found: dict[str, dict[str, str]] = {}
     for role, values in given.items():
@@ -128,7 +128,7 @@ def checked_key_figures(
 
 
 def metric_choices(stream: Stream | None) -> list[tuple[str, str]]:
-    """What can stand beside people's figure: metrics that are computed, and those that the stream has."""
+    """The metrics that can stand beside people's figure: computed ones, and those that the stream has."""
     names = {
         **{name: METRICS[name].label for name in COMPUTED},
         _METRICS[KeyFigureRole.SATISFACTION]: "Thumb",

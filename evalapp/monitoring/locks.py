@@ -1,4 +1,4 @@
-"""Who changes a stream, and who feeds it: one at a time, and many at once."""
+"""Locks of a stream: changes exclude each other; any number of senders can feed it at once."""
 
 from functools import cache
 
@@ -13,13 +13,13 @@ _STREAM_LOCK = 20_004
 
 
 def lock_unended(stream: Stream) -> Stream:
-    """As `lock_stream`; ConflictError once it has ended."""
+    """As `lock_stream`; raises ConflictError once the stream has ended."""
     return _unended(lock_stream(stream))
 
 
 def lock_stream(stream: Stream) -> Stream:
-    """Lock it for this transaction: it is not changed by others, and what fed it has been stored or has not
-    begun, so that what comes later has greater keys.
+    """Lock the stream for this transaction: others cannot change it, and every feeding transaction has either
+    committed or not begun, so that later rows have greater keys.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
@@ -27,8 +27,8 @@ def lock_stream(stream: Stream) -> Stream:
 
 
 def feed_unended(stream: Stream) -> Stream:
-    """Let others feed it too until this transaction ends, but nobody lock it. ConflictError once it has
-    ended.
+    """Share the stream with other senders until this transaction ends, and keep others from locking it.
+    Raises ConflictError once it has ended.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
@@ -41,7 +41,7 @@ def _stream_rows() -> JoinedRows:
 
 
 def stream_of(project: Project, stream_id: int) -> Stream:
-    """The project's stream with this id, read as every event that comes in reads it. Raises MissingError."""
+    """The project's stream with this id, as read for every incoming event. Raises MissingError."""
     found = _stream_rows().first(
         "FROM evalapp_stream stream WHERE stream.id = %(stream)s AND stream.project_id = %(project)s",
         {"stream": stream_id, "project": project.pk},

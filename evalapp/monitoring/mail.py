@@ -1,5 +1,5 @@
-"""The e-mails of a stream to those who decide, each once: when an incident opens, gets worse, waits and ends,
-and when daily metrics go past their thresholds.
+"""A stream's e-mails to the people who decide, each sent once: when an incident opens, gets worse, waits and
+ends, and when daily metrics go past their thresholds.
 """
 
 import datetime as dt
@@ -32,17 +32,17 @@ MOST_REMINDERS = 4
 LOST = "The worker was lost while sending; it is unknown whether the email arrived."
 NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL."
 _GOING = (MailState.WAITING, MailState.SENDING)
-# The first key of the locks of e-mails that go out; the notice is the second.
+# First key of the advisory locks of outgoing e-mails; the second is the notice's.
 _MAIL_LOCK = 20003
 
 
 def notify(incident: Incident, kind: NoticeKind, week: WeeklySample | None = None) -> Notice:
-    """Write the e-mail with the caller's transaction; it goes out afterwards."""
+    """Write the e-mail within the caller's transaction; it is sent afterwards."""
     return _written(incident.stream, kind=kind, incident=incident, week=week)
 
 
 def notify_daily(stream: Stream) -> Notice:
-    """As `notify`, of the daily alerts that the caller then refers to it."""
+    """As `notify`, for daily alerts; the caller then links them to the notice."""
     return _written(stream, kind=NoticeKind.DAILY)
 
 
@@ -57,7 +57,7 @@ def _written(stream: Stream, **of: object) -> Notice:
 
 
 def remind(now: dt.datetime | None = None) -> int:
-    """Remind of every incident that nobody has acknowledged for a week, once a week, four times at most; how
+    """Send a reminder of every incident unacknowledged for a week: weekly, at most four times; returns how
     many.
     """
     now = now or timezone.now()
@@ -83,10 +83,10 @@ def _remind_of(pk: int, now: dt.datetime) -> bool:
 
 
 def send_due_mail() -> int:
-    """Send what waits, by one worker at a time; how many went.
+    """Send waiting e-mails, one worker at a time; returns how many were sent.
 
-    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker
-    died while it sent: it may arrive twice, and is never lost without a word.
+    If the mail server cannot be reached, or the worker died while sending, an e-mail waits for the next turn,
+    five times at most. So it may arrive twice, but is never lost silently.
     """
     going = Notice.objects.filter(mail_state__in=_GOING).select_related(
         "stream__project", "incident__opened_in", "incident__stream", "week"
@@ -96,10 +96,10 @@ def send_due_mail() -> int:
 
 @transaction.atomic
 def _claim(notice: Notice) -> bool:
-    """Count an attempt, unless another worker is at it or has been since the notice was read.
+    """Count an attempt, unless another worker is sending the e-mail or has tried since the notice was read.
 
-    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it
-    would send slow mail twice.
+    Uses a lock that ends with the transaction, and so with a killed worker; a time limit instead would send
+    slow mail twice.
     """
     if not _locked(notice, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
         return False
@@ -114,7 +114,7 @@ def _claim(notice: Notice) -> bool:
 @transaction.atomic
 def _send_once(notice: Notice) -> bool:
     _locked(notice, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
-    # Another may have taken it for lost before the lock was ours.
+    # Another worker may have tried it before this one got the lock.
     return _as_read(notice).exists() and _send(notice)
 
 
@@ -140,9 +140,9 @@ def _send(notice: Notice) -> bool:
     message = EmailMessage(
         subject=f"{stream.project}: {_subject(notice)}"[:200],
         body=f"{words}{stream.site}{path}\n",
-        # Nobody sees the others' URLs.
+        # Bcc, so that recipients do not see each other's addresses.
         bcc=[person.email for person in people],
-        # Without any, some filters take a message for junk.
+        # Some filters treat a message without “To” as junk.
         headers={"Auto-Submitted": "auto-generated", "To": "undisclosed-recipients:;"},
     )
     try:
@@ -162,7 +162,7 @@ def _send(notice: Notice) -> bool:
 
 
 def _contents(notice: Notice) -> tuple[str, str]:
-    """What it says before its link, and the path of the link."""
+    """The text before the link, and the path of the link."""
     slug = notice.stream.project.slug
     if notice.incident is None:
         words = "\n\n".join(notice.daily_alerts.order_by("pk").values_list("message", flat=True))
@@ -200,13 +200,13 @@ def _paragraphs(notice: Notice, incident: Incident) -> Iterator[str]:
 
 
 def _alerts(notice: Notice, incident: Incident) -> QuerySet[Alert]:
-    """Those of its week, or where it has none, of the incident."""
+    """The alerts of the notice's week or, without a week, of the incident."""
     alerts = incident.alerts.order_by("pk")
     return alerts if notice.week_id is None else alerts.filter(weekly_sample=notice.week_id)
 
 
 def _note(notice: Notice, state: MailState, note: str) -> None:
-    """Write down what came of the attempt, unless it was taken for lost and another has been made."""
+    """Record the attempt's result, unless it was given up as lost and another attempt has been made."""
     _as_read(notice).update(mail_state=state, mail_note=note)
 
 

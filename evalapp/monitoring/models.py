@@ -15,26 +15,26 @@ WEEK = dt.timedelta(days=7)
 
 
 class Sampling(models.TextChoices):
-    """How likely the outputs of a stratum are to be reviewed."""
+    """How sampling probabilities depend on the stratum."""
 
     PROPORTIONAL = "proportional", "All outputs equally likely"
     RISK = "risk", "Strata with more material errors up to three times as likely"
 
 
 class Stream(BaseModel):
-    """Answers of a system in production, of which people review some every week.
+    """Outputs of a system in production, of which people review a sample every week.
 
     ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by
-    ``seed``, stratified by ``stratify_by`` where there is one, in proportion or by risk (``sampling``), and
-    go to the people of ``reviewers``, ``overlap`` to each. ``thresholds``: criterion's key → the mean (the
-    rate, for ``error_criterion``) past which it alerts; ``daily_thresholds``: the same of daily metrics (see
-    `evalapp.monitoring.daily.thresholds`). ``error_criterion`` is the key of the question that
-    finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was sampled, so that it is
-    reviewed, exported and walked through like any other. ``key_figures``: role → {"criterion": key,
-    "metric": name of a daily metric}. ``follows_champion``: who becomes the project's champion is
-    deployed here. ``unmatched_assessments``: how many were of events that did not come.
-    ``counted_events`` and ``counted_assessments``: the keys up to which the daily metrics count them.
-    ``site``: scheme and host as the manager sees it, for links. One that has ended is paused for good.
+    ``seed``, stratified by ``stratify_by`` if set, in proportion or by risk (``sampling``), and each goes to
+    ``overlap`` people of ``reviewers``. ``thresholds``: criterion's key → the mean (the rate, for
+    ``error_criterion``) past which it alerts; ``daily_thresholds``: the same for daily metrics (see
+    `evalapp.monitoring.daily.thresholds`). ``error_criterion``: key of the criterion that finds material
+    errors; empty: none. ``dataset`` and ``candidate`` contain the sampled outputs, so that these are reviewed
+    and exported like any others. ``key_figures``: role → {"criterion": key, "metric": name of a daily
+    metric}. ``follows_champion``: a new champion of the project is deployed here. ``unmatched_assessments``:
+    number of assessments whose event did not arrive. ``counted_events`` and ``counted_assessments``: keys up
+    to which the daily metrics count. ``site``: scheme and host as the manager sees them, for links. A stream
+    that has ended is paused for good.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="streams")
@@ -93,7 +93,7 @@ class KeyFigureRole(models.TextChoices):
 
 
 class StreamReviewer(models.Model):
-    """Who reviews a stream's weeks, as long as their role in the project lets them."""
+    """A reviewer of a stream's weeks, as long as their role in the project permits it."""
 
     id = models.BigAutoField(primary_key=True)
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="stream_reviewers")
@@ -114,11 +114,11 @@ class WeeklySampleState(models.TextChoices):
 
 
 class WeeklySample(BaseModel):
-    """A stream's week, from ``begins_at`` to before ``ends_at``: there once, whichever scheduler came first.
+    """A stream's week, from ``begins_at`` to before ``ends_at``; unique, even with several schedulers.
 
-    ``population`` outputs had come in when it was sampled, of which ``size`` are reviewed in ``campaign``,
-    beside ``anchors`` outputs of earlier weeks. ``strata``: stratum → outputs of the population.
-    ``note`` says what differs from the plan.
+    ``population``: the number of outputs that had arrived when it was sampled; ``size`` of them are reviewed
+    in ``campaign``, beside ``anchors`` outputs of earlier weeks. ``strata``: stratum → outputs of the
+    population. ``note``: differences from the plan.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="weekly_samples")
@@ -178,9 +178,9 @@ class SampleRole(models.TextChoices):
 
 
 class SampledOutput(BaseModel):
-    """An output that a weekly sample holds. A new one has its ``stratum`` and how likely it was drawn: its
-    weight in the week is one over that. An *anchor* was reviewed in an earlier week, and is reviewed again
-    blind to tell whether reviewers have changed; it has no weight.
+    """An output in a weekly sample. A new one has its ``stratum`` and inclusion probability, whose reciprocal
+    is its weight in the week. An *anchor* was reviewed in an earlier week, and is reviewed again blind to
+    tell whether reviewers have changed; it has no weight.
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="samples")
@@ -210,12 +210,12 @@ class SampledOutput(BaseModel):
 
 
 class WeeklyMetric(BaseModel):
-    """A criterion's metric of one week, as it was when the week was evaluated.
+    """A criterion's metric of one week, as evaluated then.
 
-    ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as of a Criterion.
-    ``reviews`` it rests on, over ``items`` outputs. ``error``: standard error of ``value``. Without a value,
-    ``reason`` says why. ``narrowed_*``: the same estimate made narrower by a daily metric, ``narrowed_by``;
-    empty where none narrows it.
+    ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as in Criterion.
+    ``reviews`` and ``items``: the numbers of reviews and outputs behind it. ``error``: standard error of
+    ``value``. Without a value, ``reason`` says why. ``narrowed_*``: the same estimate narrowed by the daily
+    metric ``narrowed_by``; empty if none narrows it.
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="metrics")
@@ -265,7 +265,7 @@ class AlertKind(models.TextChoices):
 
 
 class Cause(models.TextChoices):
-    """Why a criterion turned to the worse, as far as anchors and the mix of inputs tell."""
+    """Why a criterion got worse, as far as anchors and the mix of inputs show."""
 
     MODEL = "model", "Model"
     ONE_REVIEWER = "one_reviewer", "One reviewer"
@@ -275,13 +275,13 @@ class Cause(models.TextChoices):
 
 
 class Alert(BaseModel):
-    """A criterion that turned to the worse in a week; once of a kind in an incident.
+    """A criterion that got worse in a week; one of each kind in an incident.
 
-    ``cause`` with its ``cause_reason``, and who, of one reviewer; ``evidence``: [{"name", "value", "low",
-    "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`), with "reviewer" of who moved
-    or may have. It is asked again with each
-    later week until one is told; ``told_week``: the number of the last week that was asked.
-    ``value`` is the smoothed mean or rate, ``limit`` what it went past.
+    ``cause`` with its ``cause_reason``, and, if it is one reviewer, which. ``evidence``: [{"name", "value",
+    "low", "high", "n"}], changes in points of score (see `evalapp.monitoring.causes`), with "reviewer" for
+    those who moved or may have. Each later week the cause is determined again until one is found;
+    ``told_week``: the number of the last week tried. ``value``: the smoothed mean or rate; ``limit``: the
+    limit that it is past.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="alerts")
@@ -313,6 +313,6 @@ class Alert(BaseModel):
 
     @property
     def statement(self) -> str:
-        """The message without stream and week, for where these are known."""
+        """The message without stream and week, for places that show these anyway."""
         _, _, words = self.message.rpartition(f", {self.weekly_sample}: ")
         return f"{words[:1].upper()}{words[1:]}"

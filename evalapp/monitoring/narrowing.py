@@ -1,4 +1,4 @@
-"""A week's estimates, made narrower by a metric that is known of all its outputs."""
+"""Narrows a week's estimates by a metric that is known for all its outputs."""
 
 import datetime as dt
 from collections.abc import Hashable
@@ -17,12 +17,12 @@ from evalapp.stats.weighted import SampleDesign
 from evalapp.stats.weighted_prediction import MetricMean, predicted_score, predicted_share
 
 LEAST_GAIN = 1.05
-"""With less, the two intervals are the same to whoever reads them."""
+"""With a smaller gain, readers cannot tell the two intervals apart."""
 
 
 class Narrowed(NamedTuple):
-    """The estimate beside ``metric``; ``gain``: how many times as many reviews the classical interval needs
-    for the same width.
+    """The estimate narrowed by ``metric``; ``gain``: the factor by which the classical interval would need
+    more reviews for the same width.
     """
 
     measure: Measure
@@ -33,10 +33,10 @@ class Narrowed(NamedTuple):
 def narrowed(
     week: WeeklySample, criterion: Criterion, ratings: Ratings, design: SampleDesign
 ) -> Narrowed | None:
-    """The week's mean or rate with the metric that stands beside the criterion in the stream's key figures.
+    """The week's mean or rate, narrowed by the metric beside the criterion in the stream's key figures.
 
-    None where there is none, where it narrows nothing, or where it is not known of all outputs: the daily
-    metrics are of days in UTC, so the week must begin at midnight.
+    None if there is no such metric, it narrows nothing, or it is not known for all outputs: daily metrics are
+    of UTC days, so the week must begin at midnight.
     """
     metric = _metric_beside(week, criterion)
     everywhere = _everywhere(week, metric, design) if metric else {}
@@ -59,7 +59,9 @@ def _metric_beside(week: WeeklySample, criterion: Criterion) -> str:
 
 
 def _everywhere(week: WeeklySample, metric: str, design: SampleDesign) -> dict[Hashable, MetricMean]:
-    """By stratum of the design; empty where the week is not made of whole days."""
+    """The metric over all outputs, by stratum of the design; empty if the week does not consist of whole
+    days.
+    """
     begins, ends = (each.astimezone(dt.UTC) for each in (week.begins_at, week.ends_at))
     if begins.time() != dt.time() or ends.time() != dt.time():
         return {}
@@ -90,6 +92,6 @@ def _of_items(week: WeeklySample, metric: str) -> dict[Hashable, float | None]:
 
 
 def _assessed(keys: list[int], name: str) -> dict[int, float | None]:
-    """The latest with a number, by key of the event."""
+    """The latest numeric assessment of the name, by key of the event."""
     rows = Assessment.objects.filter(key__in=keys, name=name, value__isnull=False)
     return dict(rows.order_by("happened_at", "pk").values_list("key", "value"))

@@ -22,11 +22,13 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 
 def streams_of(project: Project) -> QuerySet[Stream]:
-    """With ``event_count``, ``last_event_at``, ``has_incident`` and ``has_daily_alert``."""
+    """The project's streams, with ``event_count``, ``last_event_at``, ``has_incident`` and
+    ``has_daily_alert``.
+    """
     events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
     days = DailyMetric.objects.filter(stream=OuterRef("pk"), metric=EVENTS, stratum=ALL).order_by()
     counted = days.values("stream").annotate(n=Sum("n")).values("n")
-    # What the daily metrics do not count yet: a minute's events.
+    # Events that the daily metrics do not count yet: about a minute's.
     following = events.filter(pk__gt=OuterRef("counted_events")).values("stream")
     uncounted = following.annotate(n=Count("pk")).values("n")
     newest = events.order_by("-happened_at").values("happened_at")[:1]
@@ -45,25 +47,25 @@ def streams_of(project: Project) -> QuerySet[Stream]:
 
 
 def alerting_streams(project: Project) -> list[Stream]:
-    """Those with an open incident or a daily alert that goes on."""
+    """Streams with an open incident or a daily alert that has not ended."""
     incidents = Incident.objects.filter(stream=OuterRef("pk"), state=IncidentState.OPEN)
     alerts = DailyAlert.objects.filter(stream=OuterRef("pk"), ended_on=None)
     return list(project.streams.filter(Exists(incidents) | Exists(alerts)).order_by("name"))
 
 
 def weeks_of(stream: Stream) -> QuerySet[WeeklySample]:
-    """Newest first, with the progress of each week's campaign as ``campaign``."""
+    """The stream's weeks, newest first, with the progress of each week's campaign as ``campaign``."""
     return stream.weekly_samples.select_related("campaign", "job", "stream").order_by("-number")
 
 
 def alerts_of(stream: Stream) -> QuerySet[Alert]:
-    """Newest first."""
+    """The stream's alerts, newest first."""
     return stream.alerts.select_related("weekly_sample__campaign", "cause_reviewer").order_by("-id")
 
 
 def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> list[CriterionTrend]:
-    """Every criterion that the latest evaluated week (up to one, where it is given) has a metric of, with its
-    series.
+    """The series of every criterion that has a metric in the latest evaluated week (up to ``up_to``, if
+    given).
     """
     metrics = _evaluated([stream])
     if up_to is not None:
@@ -72,7 +74,7 @@ def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> l
 
 
 def followed_criteria_of_streams(streams: Sequence[Stream]) -> dict[int, list[CriterionTrend]]:
-    """As `followed_criteria`, by the streams' ids."""
+    """As `followed_criteria`, by stream id."""
     metrics: dict[int, list[WeeklyMetric]] = {stream.pk: [] for stream in streams}
     for metric in _evaluated(streams):
         metrics[metric.weekly_sample.stream_id].append(metric)

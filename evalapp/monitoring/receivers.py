@@ -1,4 +1,6 @@
-"""Incidents of streams in the project's inbox, and what follows when the champion changes."""
+"""Shows incidents of streams in the project's to-do list, and deploys a new champion to streams that follow
+it.
+"""
 
 from typing import Any
 
@@ -23,7 +25,7 @@ SHOWN = 3
 
 @receiver(inbox_asked)
 def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEntry]:
-    """The newest that nobody acknowledged."""
+    """The newest incidents that nobody has acknowledged."""
     waiting = incidents_of(project).filter(state=IncidentState.OPEN, acknowledged_at=None).order_by("-id")
     return [
         InboxEntry(
@@ -39,7 +41,7 @@ def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEn
 def promoted(
     sender: Any, version: ModelVersion, by: User | None, decision: int | None, **kwargs: Any
 ) -> None:
-    """The streams that follow the champion are served by it from now on."""
+    """Deploy the new champion to the streams that follow the champion."""
     streams = Stream.objects.filter(project=version.project_id, ended_at=None, follows_champion=True)
     alone = Deployment.objects.filter(stream=OuterRef("pk"), version=version, ended_at=None, share=1)
     for stream in streams.exclude(Exists(alone)).order_by("pk"):

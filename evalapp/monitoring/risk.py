@@ -1,4 +1,4 @@
-"""How often outputs of a stratum went wrong in the weeks before."""
+"""How often outputs of each stratum had material errors in earlier weeks."""
 
 from collections import Counter
 
@@ -16,8 +16,10 @@ the riskiest yet.
 
 
 def risk_by_stratum(stream: Stream) -> dict[str, float]:
-    """The material-error rate of each stratum in the last `LOOKED_BACK` evaluated weeks, drawn to the rate of
-    all where it has few outputs; empty before the first.
+    """The material-error rate of each stratum in the last `LOOKED_BACK` evaluated weeks; empty before the
+    first week.
+
+    Rates of strata with few outputs are shrunk towards the overall rate.
     """
     weeks = stream.weekly_samples.filter(state=WeeklySampleState.EVALUATED).select_related(
         "campaign", "stream__project"
@@ -35,7 +37,7 @@ def risk_by_stratum(stream: Stream) -> dict[str, float]:
 
 
 def _count(week: WeeklySample, reviewed: Counter[str], wrong: Counter[str]) -> None:
-    """Add the outputs of a week; one is wrong where at least half of its reviewers say so."""
+    """Add a week's outputs; one is wrong if at least half of its reviewers say so."""
     assert week.campaign is not None
     criterion = Criterion.objects.filter(
         version=week.campaign.rubric_version_id, key=week.stream.error_criterion

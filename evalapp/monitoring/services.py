@@ -44,11 +44,11 @@ BASELINE_WEEKS = range(8, 53)
 
 @dataclass(frozen=True, kw_only=True)
 class StreamPlan:
-    """What a stream is to be. ``next_sample_at``: the end of the first week that is sampled.
+    """The plan of a stream. ``next_sample_at``: the end of the first week to be sampled.
 
-    ``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
-    ``error_criterion`` the highest rate (0 to 1). ``key_figures``: as of a Stream; None: the usual ones of
-    the rubric. ``daily_thresholds``: daily metric → {"least", "highest"}; None: as they are.
+    ``thresholds``: criterion's key → the lowest acceptable mean (the highest, if lower is better), or for
+    ``error_criterion`` the highest acceptable rate (0 to 1). ``key_figures``: as in Stream; None: the
+    rubric's usual ones. ``daily_thresholds``: daily metric → {"least", "highest"}; None: unchanged.
     """
 
     name: str
@@ -71,10 +71,10 @@ class StreamPlan:
 
 @transaction.atomic
 def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | None) -> Stream:
-    """A stream with a dataset and a candidate of its own, which hold what will be sampled.
+    """Create a stream with a dataset and a candidate of its own for the sampled outputs.
 
-    ``site``: this installation as its users see it, for links in e-mails. Raises InvalidError naming every
-    field that cannot stay, ConflictError for a taken name.
+    ``site``: this installation's address as its users see it, for links in e-mails. Raises InvalidError
+    naming every invalid field, ConflictError for a name already in use.
     """
     lock_members([project.pk])
     _require_sound(plan, project)
@@ -104,8 +104,8 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
 
 @transaction.atomic
 def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Stream:
-    """Give a stream another plan, from its next week on. Raises as `create_stream`, ConflictError once it has
-    ended.
+    """Change the plan of a stream from its next week on. Raises as `create_stream`, and ConflictError once it
+    has ended.
     """
     lock_members([stream.project_id])
     lock_unended(stream)
@@ -171,7 +171,7 @@ def _taken(name: str) -> str:
 
 
 Problem = tuple[str, str]
-"""A field of the plan, and what is wrong with it."""
+"""A field of the plan, and its problem."""
 
 
 def _require_sound(plan: StreamPlan, project: Project, stream: Stream | None = None) -> None:
@@ -247,8 +247,8 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
 
 
 def pause_stream(*, stream: Stream, by: User | None) -> None:
-    """Sample no more weeks; what is in review goes on. Raises ConflictError where it is
-    paused, or has ended.
+    """Stop sampling weeks; reviews in progress continue. Raises ConflictError if the stream is paused or has
+    ended.
     """
     with transaction.atomic():
         lock_unended(stream)
@@ -258,8 +258,8 @@ def pause_stream(*, stream: Stream, by: User | None) -> None:
 
 
 def resume_stream(*, stream: Stream, by: User | None) -> None:
-    """Go on with the week that runs now; the weeks of the pause are not sampled. ConflictError where it runs,
-    or has ended.
+    """Resume with the current week; weeks of the pause are not sampled. Raises ConflictError if the stream is
+    running or has ended.
     """
     with transaction.atomic():
         locked = lock_unended(stream)
@@ -274,8 +274,8 @@ def resume_stream(*, stream: Stream, by: User | None) -> None:
 
 @transaction.atomic
 def end_stream(*, stream: Stream, by: User | None) -> None:
-    """End it: no week is sampled and no event taken in from here on. What is in review goes on and is
-    evaluated; everything is kept. There is no way back. Raises ConflictError where it has ended.
+    """End the stream for good: no more weeks are sampled and no events accepted. Reviews in progress continue
+    and are evaluated; all data are kept. Raises ConflictError if it has ended.
     """
     lock_unended(stream)
     now = timezone.now()

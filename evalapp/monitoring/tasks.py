@@ -12,7 +12,7 @@ from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_wee
 
 @shared_task(name="evalapp.monitoring.tasks.open_due_weeks")
 def open_due() -> None:
-    """Carried out by the scheduler itself."""
+    """Run by the scheduler itself."""
     make_months()
     match_waiting()
     open_due_weeks()

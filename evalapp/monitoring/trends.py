@@ -14,8 +14,9 @@ CHANCE = 1.645
 
 
 class Recovery(NamedTuple):
-    """The mean of the last weeks, and the limit on whose good side it has recovered: the threshold, or what
-    is left of the baseline by chance in one of 20 such means, whichever is stricter; None without either.
+    """The mean of the last weeks, and the limit that it must be on the good side of. The limit is the
+    stricter of the threshold and the value that chance leaves of the baseline in one of 20 such means; None
+    without either.
     """
 
     value: float
@@ -24,10 +25,11 @@ class Recovery(NamedTuple):
 
 
 class CriterionTrend(NamedTuple):
-    """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least
-    30 reviews (None before the first), which stays where it was in the others; from the first week that
-    ``chart`` tests it is the average that is compared with its limit, which starts from the baseline.
-    ``chart``: None where ``reason`` says why none can be made.
+    """A criterion's weeks, in order.
+
+    ``smoothed``: the exponentially weighted mean of the weeks with at least 30 reviews, unchanged in other
+    weeks (None before the first); from the first week that ``chart`` tests, the average compared with its
+    limit, which starts from the baseline. ``chart``: None if none can be made; ``reason`` then says why.
     """
 
     metrics: list[WeeklyMetric]
@@ -50,8 +52,8 @@ class CriterionTrend(NamedTuple):
 
     @property
     def is_past_threshold(self) -> bool:
-        """The last week has enough reviews, and the smoothed value or the week's whole interval lies on the
-        threshold's wrong side.
+        """Whether the last week has enough reviews, and the smoothed value or the week's whole interval is on
+        the wrong side of the threshold.
         """
         return self.is_smoothed_past or self.is_week_past
 
@@ -61,8 +63,8 @@ class CriterionTrend(NamedTuple):
 
     @property
     def is_week_past(self) -> bool:
-        """A week as bad as that need not wait until the smoothed value, which goes a fifth of the way,
-        follows.
+        """The week's whole interval is past the threshold: a week this bad need not wait until the smoothed value, which moves a
+        fifth of the way, follows.
         """
         return self._is_past(self.last.low if self.last.more_is_worse else self.last.high)
 
@@ -73,8 +75,8 @@ class CriterionTrend(NamedTuple):
 
     @property
     def is_week_back(self) -> bool:
-        """The last week's own value, with enough reviews, is on the good side of threshold and control limit;
-        the smoothed one follows later.
+        """Whether the last week's own value, with enough reviews, is on the good side of threshold and
+        control limit; the smoothed value follows later.
         """
         point = self.chart.points[-1] if self.chart is not None else None
         limits = [each for each in (self.threshold, point.limit if point else None) if each is not None]
@@ -84,8 +86,8 @@ class CriterionTrend(NamedTuple):
         return all(value < each if self.last.more_is_worse else value > each for each in limits)
 
     def recovery(self, *, after: int) -> "Recovery | None":
-        """How the last `RECOVERY_WEEKS` weeks together stand, all later than week number ``after`` and with
-        enough reviews; None while there are not as many.
+        """The state of the last `RECOVERY_WEEKS` weeks together, all after week ``after`` and with enough
+        reviews; None while there are fewer.
         """
         latest = self.metrics[-RECOVERY_WEEKS:]
         values = [each.value for each in latest if is_enough(each) and each.weekly_sample.number > after]
@@ -110,8 +112,8 @@ class CriterionTrend(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Of the last week: not enough data, threshold, drift, baseline or steady; steady
-        only where tested.
+        """The state of the last week: not enough data, threshold, drift, baseline or steady; steady only if
+        tested.
         """
         if not self.is_enough:
             return NOT_ENOUGH
@@ -129,7 +131,7 @@ def is_enough(metric: WeeklyMetric) -> bool:
 def trend_of(
     metrics: Sequence[WeeklyMetric], *, threshold: float | None, baseline_weeks: int
 ) -> CriterionTrend:
-    """``metrics``: one criterion's, by week; at least one."""
+    """The trend of one criterion's ``metrics``, ordered by week; at least one."""
     weeks = [Week(metric.value, metric.reviews if metric.value is not None else 0) for metric in metrics]
     deviation = _deviation(metrics, baseline_weeks)
     chart, reason = None, ""
@@ -160,11 +162,11 @@ def _smoothed(metrics: Sequence[WeeklyMetric], chart: ControlChart | None) -> li
 
 
 def _deviation(metrics: Sequence[WeeklyMetric], baseline_weeks: int) -> float | None:
-    """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what
-    outputs with several reviews and unequal weights cost. None where no week varies.
+    """Standard deviation of one review that reproduces the weeks' own standard errors, which include the
+    effects of several reviews of an output and of unequal weights. None if no week varies.
 
-    From the baseline's weeks, and on to the first that varies: weeks that are tested must not widen their own
-    limit, nor move that of weeks before them.
+    From the baseline's weeks, and on to the first that varies: tested weeks must not widen their own limit,
+    nor move that of weeks before them.
     """
     squares = [
         metric.error**2 * metric.reviews

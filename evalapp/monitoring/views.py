@@ -1,4 +1,4 @@
-"""A project's streams: plans, weeks, and what came of them."""
+"""Pages of a project's streams: plans, weeks and their results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,7 +74,7 @@ def _stream(request: MemberRequest, stream_id: int) -> Stream:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def stream_new(request: MemberRequest) -> HttpResponse:
-    """The plan over one rubric version: the one in the URL, else the newest."""
+    """The form of a plan over one rubric version: the one in the URL, else the newest."""
     rubrics = list(usable_rubrics(request.project))
     chosen = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     chosen = chosen or (rubrics[0] if rubrics else None)
@@ -104,7 +104,7 @@ def _saved(
     chosen: RubricVersion,
     stream: Stream | None,
 ) -> HttpResponse:
-    """The form, or once it is saved the stream's page."""
+    """The form, or after saving a redirect to the stream's page."""
     if request.method == "POST" and form.is_valid():
         with RefusalsOn(form):
             if stream is None:

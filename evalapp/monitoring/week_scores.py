@@ -1,4 +1,4 @@
-"""What reviewers said of a week's outputs, as numbers."""
+"""Reviews of a week's outputs, as numbers."""
 
 from django.db.models import Exists, OuterRef
 
@@ -12,8 +12,8 @@ from evalapp.stats.ratings import Ratings
 
 
 def ratings_of(week: WeeklySample, scores: CampaignScores, criterion: Criterion) -> Ratings:
-    """By item of the week's campaign and reviewer: the score of a scale; of a question that finds errors 1
-    for an undesired answer or mark, else 0.
+    """Scores by item of the week's campaign and reviewer; for a criterion that finds errors, 1 for an
+    undesired answer or mark, else 0.
     """
     if criterion.rules.has_mean:
         return scores.numbers_given(criterion, scores.candidates[0])
@@ -23,7 +23,7 @@ def ratings_of(week: WeeklySample, scores: CampaignScores, criterion: Criterion)
 
 
 def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
-    """For each review 1 where it marks something with an undesired label of a span criterion, else 0."""
+    """For each review, 1 if it marks something with an undesired label of a span criterion, else 0."""
     labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
     reviews = Review.objects.filter(
         of_reviewer_type(week.stream.project), campaign=week.campaign, purpose=Purpose.REVIEW

@@ -1,4 +1,4 @@
-"""Which outputs of a week are reviewed: a seeded random sample, simple, stratified by a field, or by risk.
+"""Selects the outputs of a week to review: a seeded random sample, simple, stratified by a field, or by risk.
 Pure.
 """
 
@@ -12,7 +12,7 @@ from evalapp.stats.sample_allocation import Scheme, allocate
 
 
 class Candidate(NamedTuple):
-    """An output that can be sampled; ``external_id`` keeps the sample the same in every database."""
+    """An output that can be sampled; ``external_id`` makes the sample the same in every database."""
 
     id: int
     external_id: str
@@ -20,8 +20,8 @@ class Candidate(NamedTuple):
 
 
 class RandomSample(NamedTuple):
-    """``probabilities``: output's id → how likely it was to be sampled, above 0, at most 1. ``note``: what
-    differs from the plan.
+    """``probabilities``: output's id → inclusion probability, above 0, at most 1. ``note``: differences from
+    the plan.
     """
 
     probabilities: dict[int, float]
@@ -36,12 +36,12 @@ def draw_sample(
     week: int,
     risk: Mapping[str, float] | None = None,
 ) -> RandomSample:
-    """``wanted`` outputs (all, where there are fewer), each as likely as the others of its stratum.
+    """Draw ``wanted`` outputs (all, if there are fewer), with equal probabilities within a stratum.
 
-    With one stratum it is a simple random sample. Each stratum gives at least one; where there are more
-    strata than outputs are wanted, or more than a field should have, the sample is simple, and says so.
-    ``risk`` by stratum: the riskier a stratum, the likelier its outputs, the riskiest three times as likely
-    as the least (`evalapp.stats.sample_allocation`).
+    With one stratum it is a simple random sample. Each stratum gives at least one output; with more strata
+    than ``wanted``, or than a field should have, the sample is simple, and its note says so. ``risk`` by
+    stratum: outputs of riskier strata are likelier, those of the riskiest three times as likely as of the
+    least risky (`evalapp.stats.sample_allocation`).
     """
     ordered = sorted(population, key=lambda each: each.external_id)
     if len(ordered) <= wanted:

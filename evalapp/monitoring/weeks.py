@@ -1,8 +1,8 @@
-"""A stream's weeks: opened by the scheduler once each, also late, and sampled by a worker into a campaign.
+"""A stream's weeks: opened once each by the scheduler, even late, and sampled by a worker into a campaign.
 
 The scheduler only writes rows: the week, whose end is unique in its stream, and the job that samples it. So
-two schedulers, or one that ran twice, open one week, and a week whose end passed while the server was down is
-opened when it is back.
+two schedulers, or one that ran twice, open one week, and a week that ended while the server was down is
+opened afterwards.
 """
 
 import datetime as dt
@@ -65,7 +65,7 @@ _OF_WEEK = ("stream__project", "stream__dataset", "stream__candidate", "stream__
 
 
 def open_due_weeks() -> int:
-    """Open every week that is over, and those empty ones whose outputs came late; how many. Run by the
+    """Open every week that is over, and empty weeks whose outputs arrived late; returns how many. Run by the
     scheduler.
     """
     opened = 0
@@ -80,7 +80,7 @@ def open_due_weeks() -> int:
 
 @transaction.atomic
 def _open_next(stream_id: int) -> bool:
-    """Open the stream's next week, if it is over and no other scheduler is at it."""
+    """Open the stream's next week, if it is over and no other scheduler is opening it."""
     stream = (
         Stream.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("project")
@@ -94,7 +94,7 @@ def _open_next(stream_id: int) -> bool:
 
 
 def _opened(stream: Stream) -> WeeklySample:
-    """The next week of a stream that is locked."""
+    """The next week of a locked stream, opened."""
     ends_at = stream.next_sample_at
     number = (stream.weekly_samples.aggregate(last=Max("number"))["last"] or 0) + 1
     week = WeeklySample.objects.create(
@@ -106,8 +106,8 @@ def _opened(stream: Stream) -> WeeklySample:
 
 @transaction.atomic
 def replay_next_week(stream: Stream) -> WeeklySample:
-    """Open the stream's next week and sample it here and now, whatever the clock says and although the
-    stream is paused. Raises ConflictError once it has ended.
+    """Open and sample the stream's next week at once, even before its end and while the stream is paused.
+    Raises ConflictError once it has ended.
     """
     week = _opened(lock_unended(stream))
     _drawn(WeeklySample.objects.select_related(*_OF_WEEK).get(pk=week.pk))
@@ -138,8 +138,8 @@ def _open_late() -> int:
 
 @transaction.atomic
 def week_to_fill(stream: Stream, ends_at: dt.datetime) -> WeeklySample:
-    """The week that ends then, locked, for a sample from elsewhere: the stream's next one, opened now, or one
-    that is empty. Raises ConflictError where it is not over or has been sampled, or the stream has ended.
+    """The week that ends then, locked, for a sample drawn elsewhere: the stream's next week, opened now, or
+    an empty one. Raises ConflictError if it is not over or has been sampled, or the stream has ended.
     """
     locked = lock_unended(stream)
     if ends_at > timezone.now():
@@ -174,7 +174,7 @@ def _queue(week: WeeklySample, stream: Stream) -> None:
 
 @transaction.atomic
 def sample_now(*, stream: Stream, by: User | None) -> None:
-    """Sample an empty week once more, or one whose job failed, at once. Raises ConflictError without one, or
+    """Sample at once a week that is empty or whose job failed. Raises ConflictError without such a week, or
     once the stream has ended.
     """
     lock_unended(stream)
@@ -193,15 +193,13 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
 
 
 def carry_out_sample(work: Work) -> dict[str, Any]:
-    """WeeklySample the job's week and open its campaign, in one transaction; nothing where that is done
-    already.
-    """
+    """Sample the job's week and open its campaign, in one transaction; does nothing if that is done."""
     week = WeeklySample.objects.select_related(*_OF_WEEK).get(pk=work.job.params["weekly_sample"])
     work.enter("Drawing")
     with transaction.atomic():
-        # Whoever feeds or ends the stream waits for the week that is being sampled, or comes before it: so
-        # each event is in its population, or is told that the week is sampled already.
-        # As a promotion does: first the project, then its streams.
+        # Transactions that feed or end the stream wait for this sampling, or precede it: so each event is
+        # either in the population, or reported as late. Locks in the same order as a promotion: first the
+        # project, then its streams.
         lock_members([week.stream.project_id])
         lock_stream(week.stream)
         locked = WeeklySample.objects.select_for_update(no_key=True).get(pk=week.pk)
@@ -241,15 +239,15 @@ def _drawn(week: WeeklySample) -> int:
         .select_related("key")
         .order_by("happened_at", "key__external_id")
     )
-    # Where it could not be stratified, the sample is one stratum.
+    # A sample that could not be stratified is one stratum.
     strata = {each.id: "" if result.note else each.stratum for each in population}
     drawn = DrawnEvents(chosen, strata, result.probabilities, Counter(strata.values()))
     return review_sample(week, drawn, anchors=wanted, note=result.note)
 
 
 def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note: str = "") -> int:
-    """Put what was drawn of a week, and so many anchors, into a campaign that is open; how many are new. The
-    week is locked and was not sampled before.
+    """Store a week's sample with at most ``anchors`` anchors and open its campaign; returns the number of
+    new outputs. The week is locked and not yet sampled.
     """
     again = anchors_of(week.stream, week, anchors)
     version, run = _stored(week, drawn.events, again)
@@ -268,7 +266,7 @@ def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note:
 
 
 def _keep(week: WeeklySample, drawn: DrawnEvents, anchors: Sequence[SampledOutput], run: Run) -> None:
-    """Store what was drawn, in the order of the run's rows."""
+    """Store the sample, in the order of the run's rows."""
     outputs = dict(run.outputs.values_list("example__row_number", "pk"))
     new = [
         SampledOutput(
@@ -309,8 +307,8 @@ def _population(week: WeeklySample) -> list[Candidate]:
 def _stored(
     week: WeeklySample, chosen: Sequence[ProductionEvent], anchors: Sequence[SampledOutput]
 ) -> tuple[DatasetVersion, Run]:
-    """The events, and after them the anchors, as examples of the stream's dataset and answers of its
-    candidate, in their order.
+    """Store the events, and after them the anchors, as examples of the stream's dataset and outputs of its
+    candidate, in order.
     """
     stream = week.stream
     rows = rows_of_events(stream, chosen, split=Split.FEEDBACK)
@@ -338,7 +336,7 @@ def _stored(
 
 
 def _campaign(week: WeeklySample, version: DatasetVersion) -> tuple[Campaign, str]:
-    """The week's campaign, open until the next one's timestamp, and what of it is not as planned."""
+    """The week's campaign, open until the next week's end, and its differences from the plan."""
     stream = week.stream
     people = list(possible_reviewers(stream.project).filter(pk__in=stream.stream_reviewers.values("user")))
     if not people:

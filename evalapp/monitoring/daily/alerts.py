@@ -1,4 +1,4 @@
-"""Daily metrics past their thresholds: told once each, until a day is back."""
+"""Alerts of daily metrics past their thresholds: sent once each, until a day is back within them."""
 
 import datetime as dt
 
@@ -19,13 +19,14 @@ from evalapp.webhooks.events import emit_event
 from evalapp.webhooks.models import WebhookEvent
 
 DAYS_LOOKED_BACK = 7
-"""An older day raises no alert and ends none."""
+"""Older days neither raise nor end an alert."""
 
 
 def raise_daily_alerts(now: dt.datetime | None = None) -> int:
-    """Compare the last complete day (UTC) with at least `FEWEST_VALUES` values of each metric that has a
-    threshold; how many alerts are new. Run after each counting, so that events that come late are looked at,
-    too.
+    """Compare the last complete day (UTC) with the thresholds; returns the number of new alerts.
+
+    Looks at each metric that has a threshold and at least `FEWEST_VALUES` values that day. Run it after each
+    counting, so that late events are included.
     """
     today = (now or timezone.now()).date()
     open_alerts = DailyAlert.objects.filter(ended_on=None).values("stream")
@@ -62,7 +63,7 @@ def _raise_of(stream: Stream, today: dt.date) -> int:
 def _followed(
     stream: Stream, series: Series, day: Day, threshold: Threshold, going: DailyAlert | None
 ) -> list[DailyAlert]:
-    """The new alert, not stored, if there is one; one that goes on, or ends, is stored."""
+    """The new alert, not stored, or None; an alert that goes on or ends is stored."""
     value = day.sums.mean or 0.0
     limit = threshold.passed_by(value)
     if limit is None:
@@ -75,7 +76,7 @@ def _followed(
             going.last_day, going.value, going.limit, going.message = day.day, value, limit, message
             going.save(update_fields=["last_day", "value", "limit", "message"])
         return []
-    # Events that come late may move a day's mean to and fro: it is told once.
+    # Late events may move a day's mean back and forth across the threshold: send one alert only.
     if stream.daily_alerts.filter(metric=series.metric, ended_on__gte=day.day).exists():
         return []
     return [

@@ -1,4 +1,4 @@
-"""The chart of a metric by day, with its limits and the deployments."""
+"""The chart of a daily metric, with its limits and the deployments."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
 
 
 def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
-    """Days across; a day with fewer than 30 values is hollow, one outside its limits or past the threshold is
-    a diamond, the limits are a band, the thresholds lines. ``deployed``: on which day which version began to
-    serve; a numbered line.
+    """The chart, with days along the horizontal axis.
+
+    A day with fewer than 30 values is hollow; a day outside its limits or past the threshold is a diamond.
+    Limits are a band, thresholds lines. ``deployed``: day → version that began to serve, a numbered line.
     """
     import altair as alt
 
@@ -68,14 +69,14 @@ def _threshold_lines(series: Series) -> list[Any]:
 
 
 def written(series: Series, value: float | None) -> str:
-    """A value of the metric as people read it."""
+    """A value of the metric, formatted for people."""
     if series.is_count and value is not None:
         return as_text(int(value))
     return as_percent(value) if series.is_share else as_text(value, digits=2)
 
 
 def limit_written(series: Series, value: float) -> str:
-    """A threshold as it was set, not rounded."""
+    """A threshold as it was entered, not rounded."""
     return f"{round(value * 100, 6):g}%" if series.is_share else f"{value:,.10g}"
 
 

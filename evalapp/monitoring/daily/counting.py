@@ -1,4 +1,4 @@
-"""Every event and assessment into the daily metrics, once each, in batches, as they come."""
+"""Counts every event and assessment into the daily metrics, once each, in batches, as they arrive."""
 
 import datetime as dt
 import time
@@ -25,12 +25,12 @@ from evalapp.scoring.services import read_rule
 
 BATCH = 2_000
 SECONDS = 50.0
-"""For so long one turn counts; the next goes on."""
+"""The time after which a turn stops; the next one continues."""
 EVENTS = "events"
 COMPUTED = ("words", "repetition", "unsupported_numbers", "novel_bigrams", "refusal", "other_language")
 """Automatic metrics that need no reference, computed for every event."""
 ASSESSED = "assessed:"
-"""Before the name of an assessment."""
+"""Prefix of the name of an assessment."""
 MOST_STRATA = 200
 OTHER = "other"
 NO_VALUE = "none"
@@ -50,8 +50,9 @@ class Progress(NamedTuple):
 
 
 def count_everywhere() -> int:
-    """Count what has come in since the last turn, for `SECONDS`; how many events and assessments. Run by a
-    worker every minute; of two at once, one passes over what the other is at.
+    """Count what arrived since the last call, for at most `SECONDS`; returns how many events and assessments.
+
+    A worker runs it every minute; of two workers, one skips the streams that the other is counting.
     """
     until = time.monotonic() + SECONDS
     counted = 0
@@ -64,7 +65,7 @@ def count_everywhere() -> int:
 
 
 def count_batch(stream: Stream) -> int:
-    """Count the next events, or where there are none the next assessments, in one transaction; how many."""
+    """Count the next events, or without any the next assessments, in one transaction; returns how many."""
     settled = _settled(stream)
     if settled is None:
         return 0
@@ -87,15 +88,15 @@ def count_batch(stream: Stream) -> int:
 
 
 def _settled(stream: Stream) -> Progress | None:
-    """The greatest keys below which nothing can be stored any more; None where there is nothing new, or where
-    somebody stores a large file just now.
+    """The greatest keys below which no further row can be stored; None if nothing is new, or while a large
+    file is being stored.
     """
     marks = Stream.objects.filter(pk=stream.pk).values_list("counted_events", "counted_assessments").first()
     if marks is None or _newest(stream) == Progress(*marks):
         return None
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            # Who sends events waits behind this: no longer than nobody notices.
+            # Senders of events wait for this lock: keep it too short to be noticed.
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_WAIT])
             lock_stream(stream)
             cursor.execute("SELECT set_config('lock_timeout', '0', true)")
@@ -113,25 +114,25 @@ def _newest(stream: Stream) -> Progress:
 
 
 def counts_alone(stream: Stream) -> bool:
-    """Whether nobody else counts the stream's events, until the transaction ends."""
+    """Whether this transaction holds the stream's counting lock, so that nobody else counts until it ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s::integer)", [_COUNTING_LOCK, stream.pk])
         return bool(cursor.fetchone()[0])
 
 
 def _events(stream: Stream, after: int, up_to: int, cells: dict[Cell, Sums]) -> tuple[int, int]:
-    """Add the next events to the cells; how many, and the key of the last."""
+    """Add the next events to the cells; returns how many, and the key of the last."""
     following = ProductionEvent.objects.filter(stream=stream, key__gt=after, key__lte=up_to)
     events = list(following.order_by("key")[:BATCH])
     strata = _Strata(stream)
     for event, values in zip(events, values_of(stream, events), strict=True):
         _add(cells, event.happened_at.date(), strata.of(event), {EVENTS: 1.0, **values})
-    # The last keys may be of events that are no longer kept.
+    # The last keys may belong to events that have been removed.
     return (len(events), events[-1].pk) if len(events) == BATCH else (max(1, len(events)), up_to)
 
 
 def values_of(stream: Stream, events: Sequence[ProductionEvent]) -> list[dict[str, float]]:
-    """The automatic metrics and rule checks of each event, by name; without those that are undefined."""
+    """The automatic metrics and rule checks of each event, by name, without undefined ones."""
     rows = [
         row_of(
             each.text,
@@ -158,14 +159,15 @@ def values_of(stream: Stream, events: Sequence[ProductionEvent]) -> list[dict[st
 
 def _rules(stream: Stream) -> Iterator[tuple[str, Rule]]:
     for rule_check in stream.project.rule_checks.filter(is_active=True):
-        # One that cannot be read is told where it is edited.
+        # A rule that cannot be read is reported where it is edited.
         with suppress(InvalidError):
             yield rule_check.metric, read_rule(rule_check.name, rule_check.kind, rule_check.params)
 
 
 def _assessments(stream: Stream, after: int, up_to: int, cells: dict[Cell, Sums]) -> tuple[int, int]:
-    """Add the next assessments to the cells; how many, and the key of the last. Of several of one name that
-    an event has, the latest counts.
+    """Add the next assessments to the cells; returns how many, and the key of the last.
+
+    Of several assessments of one event under one name, the latest counts.
     """
     following = Assessment.objects.filter(stream=stream, pk__gt=after, pk__lte=up_to)
     batch = list(following.order_by("pk")[:BATCH])
@@ -204,7 +206,7 @@ def _add(
 
 
 class _Known:
-    """Names that a stream's daily metrics have; beyond ``most`` others are told together."""
+    """The metric names that a stream has; names beyond ``most`` are counted together."""
 
     most: int
 
@@ -228,7 +230,7 @@ class _Strata(_Known):
         super().__init__(found.values_list("stratum", flat=True).distinct() if found is not None else ())
 
     def of(self, event: ProductionEvent) -> str | None:
-        """Its stratum; None where the stream has none."""
+        """The event's stratum; None if the stream has none."""
         if not self._field:
             return None
         value = event.fields.get(self._field)
@@ -248,7 +250,7 @@ class _Names(_Known):
 
 
 def _store(stream: Stream, cells: Mapping[Cell, Sums]) -> None:
-    """Add to what is stored; call alone in the stream."""
+    """Add the cells to the stored metrics; the caller must be the only one counting the stream."""
     days = {day for day, _, _ in cells}
     stored = {
         (each.day, each.stratum, each.metric): each

@@ -9,7 +9,7 @@ PERCENT = 100
 
 
 class ThresholdForm(forms.Form):
-    """The threshold of a daily metric; of a share in percent. Both empty: it alerts of nothing."""
+    """The threshold of a daily metric, in percent for a share. With both fields empty it raises no alerts."""
 
     least = forms.FloatField(required=False, label="Alert under")
     highest = forms.FloatField(required=False, label="Alert over")

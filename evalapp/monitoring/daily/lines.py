@@ -1,4 +1,4 @@
-"""The metrics of a stream as one table tells them: the last week against the four weeks before."""
+"""The table of a stream's daily metrics: the last week against the four weeks before."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,8 +15,8 @@ WEEK = 7
 
 
 class MetricLine(NamedTuple):
-    """A metric as the table of a stream tells it: the last week against the four before; ``alert``: that it
-    is past its threshold.
+    """A metric's row of the table: the last week against the four before. ``alert``: it is past its
+    threshold.
     """
 
     series: Series
@@ -27,7 +27,7 @@ class MetricLine(NamedTuple):
 
     @property
     def state(self) -> DayState | None:
-        """Of its last day; None where it has none, as a count."""
+        """The state of the metric's last day; None without one, as for a count."""
         last = self.series.last
         if last is None or self.series.is_count:
             return None
@@ -45,14 +45,14 @@ class MetricLine(NamedTuple):
 
 
 def metric_lines(stream: Stream) -> list[MetricLine]:
-    """Every metric of the last five weeks; none where nothing has come in."""
+    """Every metric of the last five weeks; empty if nothing has arrived."""
     return metric_lines_of_streams([stream])[stream.pk]
 
 
 def metric_lines_of_streams(
     streams: Sequence[Stream], metrics: Collection[str] | None = None
 ) -> dict[int, list[MetricLine]]:
-    """As `metric_lines`, by the streams' ids; all metrics, or those named."""
+    """As `metric_lines`, by stream id; all metrics, or the named ones."""
     today = timezone.now().date()
     alerts: dict[int, dict[str, DailyAlert]] = {stream.pk: {} for stream in streams}
     for alert in DailyAlert.objects.filter(stream__in=streams, ended_on=None):

@@ -1,4 +1,4 @@
-"""What all events of a stream amount to, by day: pages read this, never the events."""
+"""Daily aggregates of all events of a stream: pages read these, never the events."""
 
 from django.db import models
 
@@ -13,8 +13,8 @@ LONGEST_LABEL = 100
 
 
 class DailyMetric(models.Model):
-    """A metric over the events of a day (UTC) for which it is defined: how many, the sum of the values and of
-    their squares, and ``buckets`` for quantiles (see `evalapp.monitoring.daily.sums`).
+    """A metric over one day's events (UTC) for which it is defined: their number, the sum of the values and
+    of their squares, and ``buckets`` for quantiles (see `evalapp.monitoring.daily.sums`).
 
     ``stratum``: the value of the field that the stream stratifies by; empty: all events.
     """
@@ -44,9 +44,11 @@ class DailyMetric(models.Model):
 
 
 class DailyAlert(BaseModel):
-    """A daily metric past its threshold: from ``day`` on, last on ``last_day`` with ``value``, whose
-    ``message`` tells it; until ``ended_on``, the first day that was back. ``label`` is what people call the
-    metric; ``notice`` the e-mail that told it. A metric has one that has not ended.
+    """A daily metric past its threshold.
+
+    It lasts from ``day`` to ``last_day``, whose mean is ``value`` and which ``message`` describes, until
+    ``ended_on``, the first day back within the threshold. ``label``: the metric's displayed name; ``notice``:
+    the e-mail about it. A metric has at most one alert that has not ended.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="daily_alerts")

@@ -1,4 +1,4 @@
-"""Daily metrics that an application computed on its own outputs, which never come here."""
+"""Daily metrics that an application computed on its own outputs, without sending the outputs."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import Stream
 
 SENT = "sent:"
-"""Before the name of a metric that was sent."""
+"""Prefix of the name of a metric that was sent."""
 _EARLIEST = dt.date(1970, 1, 1)
 
 
 class GivenDay(NamedTuple):
-    """``deviation``: of single values (n − 1)."""
+    """``deviation``: the standard deviation of single values (n − 1)."""
 
     day: dt.date
     metric: str
@@ -32,8 +32,10 @@ class GivenDay(NamedTuple):
 
 @transaction.atomic
 def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | None) -> int:
-    """Store them, in place of those that were sent for the same days; how many. Raises InvalidError for a day
-    to come or before 1970, and for one that is given twice; ConflictError once the stream has ended.
+    """Store daily metrics, replacing those sent earlier for the same days; returns how many.
+
+    Raises InvalidError for a day in the future or before 1970, and for a day given twice; ConflictError once
+    the stream has ended.
     """
     feed_unended(stream)
     tomorrow = timezone.now().date() + dt.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""A metric day by day, against what the days before let expect. The page, the API and the state read this."""
+"""A metric day by day, against limits from the days before. Pages, the API and the state read this."""
 
 import datetime as dt
 import math
@@ -18,13 +18,13 @@ from evalapp.monitoring.daily.thresholds import NO_THRESHOLD, Threshold, thresho
 from evalapp.monitoring.models import Stream
 
 DAYS = 84
-"""Days that a page shows."""
+"""The number of days that a page shows."""
 BASELINE_DAYS = 28
 FEWEST_BASELINE_DAYS = 7
 FEWEST_VALUES = 30
-"""A day with fewer is shown and not tested."""
+"""A day with fewer values is shown but not tested."""
 LIMIT = 3.0
-# Median absolute deviations in a standard deviation of normal values.
+# Standard deviation of normal values, in median absolute deviations.
 _NORMAL = 1.4826
 _SHARES = ("rule:",)
 
@@ -43,7 +43,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class Day:
-    """``limits`` from the `BASELINE_DAYS` days before it; None where the day is not tested."""
+    """``limits`` come from the `BASELINE_DAYS` days before; None if the day is not tested."""
 
     day: dt.date
     sums: Sums
@@ -59,9 +59,10 @@ class Day:
 
 @dataclass(frozen=True)
 class Series:
-    """A metric of a stream. ``label`` is what people call it; ``is_share``: its values are 0 or 1;
-    ``is_count``: what is told of a day is how many, not a mean. ``threshold``: of the project, for all
-    outputs.
+    """A metric of a stream.
+
+    ``label``: its displayed name; ``is_share``: its values are 0 or 1; ``is_count``: a day's value is a
+    number of events, not a mean. ``threshold``: the project's, for all outputs.
     """
 
     metric: str
@@ -75,11 +76,11 @@ class Series:
         return self.metric == EVENTS
 
     def value_of(self, sums: Sums) -> float | None:
-        """What is told of the sums: the mean, of a count how many."""
+        """The value shown for the sums: their mean, or the number for a count."""
         return sums.total if self.is_count else sums.mean
 
     def state_of(self, day: Day) -> DayState:
-        """Past the threshold, which people set, before the limits, which the days before set."""
+        """The day's state: the threshold, which people set, precedes the limits from the days before."""
         if day.sums.n >= FEWEST_VALUES and self.threshold.passed_by(day.sums.mean or 0.0) is not None:
             return DayState.PAST
         if day.limits is None:
@@ -88,17 +89,17 @@ class Series:
 
     @property
     def last(self) -> Day | None:
-        """The latest day that is tested, else the latest."""
+        """The latest tested day, or else the latest day."""
         tested = [each for each in self.days if each.limits is not None] or self.days
         return tested[-1] if tested else None
 
     def of_whole_days(self, today: dt.date) -> "Series":
-        """Without today, which is not over, where there is an earlier day."""
+        """The series without today, which is not over, if there is an earlier day."""
         whole = [each for each in self.days if each.day < today]
         return replace(self, days=whole or self.days)
 
     def over(self, days: int, *, until: dt.date) -> Sums:
-        """All values of the ``days`` days that end with ``until``."""
+        """The sums of the ``days`` days that end with ``until``."""
         found = Sums()
         for each in self.days:
             if until - dt.timedelta(days=days) < each.day <= until:
@@ -114,7 +115,7 @@ def series_of(
     metrics: Collection[str] | None = None,
     stratum: str = ALL,
 ) -> list[Series]:
-    """The stream's metrics from ``since`` to ``until``, in the order of the pages; all, or those named."""
+    """The stream's metrics from ``since`` to ``until``, in the pages' order; all, or the named ones."""
     return series_of_streams([stream], since=since, until=until, metrics=metrics, stratum=stratum)[stream.pk]
 
 
@@ -126,7 +127,7 @@ def series_of_streams(
     metrics: Collection[str] | None = None,
     stratum: str = ALL,
 ) -> dict[int, list[Series]]:
-    """As `series_of`, by the streams' ids."""
+    """As `series_of`, by stream id."""
     first = since - dt.timedelta(days=BASELINE_DAYS)
     rows = DailyMetric.objects.filter(stream__in=streams, stratum=stratum, day__gte=first, day__lte=until)
     if metrics is not None:
@@ -146,7 +147,7 @@ def _series(stream: Stream, by_metric: Mapping[str, list[DailyMetric]], since: d
 
 
 def labels_of(stream: Stream, names: Iterable[str]) -> dict[str, str]:
-    """What people call the metrics."""
+    """The displayed names of the metrics."""
     rules = {each.metric: each.name for each in stream.project.rule_checks.all()}
     return {name: _label(name, rules.get(name)) for name in names}
 
@@ -166,7 +167,7 @@ def _label(name: str, rule: str | None) -> str:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Events first, then what users said, automatic metrics, rules."""
+    """Sort key: events first, then what users said, automatic metrics, rules."""
     if name == EVENTS:
         return 0, ""
     if name.startswith(ASSESSED):
@@ -175,7 +176,7 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def _is_share(rows: Sequence[DailyMetric]) -> bool:
-    # Of zeros and ones alone the squares sum up to what the values do.
+    # Only for zeros and ones does the sum of squares equal the sum.
     return (
         rows[0].metric != EVENTS
         and not rows[0].metric.startswith(SENT)
@@ -197,8 +198,8 @@ def _days(rows: Sequence[DailyMetric], since: dt.date) -> list[Day]:
 
 
 def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | None:
-    """Shewhart's limits at three standard deviations of daily means, as the days before spread about their
-    median; never nearer than chance alone lets as many values as the day has spread.
+    """Shewhart limits at three standard deviations of daily means, estimated from the spread of the days
+    before about their median; never narrower than sampling error alone allows for the day's number of values.
     """
     before = [
         each
@@ -208,11 +209,11 @@ def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | No
     if found.n < FEWEST_VALUES or len(before) < FEWEST_BASELINE_DAYS:
         return None
     means = [each.total / each.n for each in before]
-    # Medians, so that a bad day does not widen the limits of the days after it.
+    # Medians, so that one bad day does not widen the limits of later days.
     centre = median(means)
     between = _NORMAL * median(abs(mean - centre) for mean in means)
     within = sum(each.squares - each.total**2 / each.n for each in before)
     chance = math.sqrt(max(0.0, within) / sum(each.n - 1 for each in before) / found.n)
-    # The centre itself is known from so many days only.
+    # The centre is itself estimated, from these days only.
     reach = LIMIT * max(between, chance) * math.sqrt(1 + 1 / len(means))
     return Limits(centre - reach, centre + reach)

@@ -1,6 +1,6 @@
-"""Sums of values that can be added and taken back, from which mean, deviation and quantiles follow. Pure.
+"""Sums of values that can be added and taken back, and give mean, deviation and quantiles. Pure.
 
-Quantiles come from counts in buckets whose ends grow by the same factor, as in DDSketch (Masson, Rim, Lee
+Quantiles come from counts in buckets whose bounds grow by a constant factor, as in DDSketch (Masson, Rim, Lee
 2019): each is right to within 2% of its value, however many values there are.
 """
 
@@ -18,7 +18,7 @@ _SMALLEST = 1e-9
 
 @dataclass
 class Sums:
-    """``buckets``: bucket → how many values lie in it; "0" holds zeros, "-3" mirrors "3" below zero."""
+    """``buckets``: bucket → number of values in it; "0" is for zeros, "-3" mirrors "3" below zero."""
 
     n: int = 0
     total: float = 0.0
@@ -26,7 +26,7 @@ class Sums:
     buckets: Counter[str] = field(default_factory=Counter)
 
     def add(self, value: float, times: int = 1) -> None:
-        """``times`` -1 takes a value back that was added before."""
+        """Add a value; ``times`` −1 takes back a value that was added before."""
         self.n += times
         self.total += times * value
         self.squares += times * value * value
@@ -50,7 +50,7 @@ class Sums:
         return math.sqrt(max(0.0, (self.squares - self.total**2 / self.n) / (self.n - 1)))
 
     def quantile(self, share: float) -> float | None:
-        """The value that ``share`` (0 to 1) of all do not exceed, to within 2%; None without any."""
+        """The value that ``share`` (0 to 1) of all values do not exceed, to within 2%; None without any."""
         ordered = sorted((middle_of(name), count) for name, count in self.buckets.items() if count > 0)
         rank = share * (sum(count for _, count in ordered) - 1)
         for value, count in ordered:
@@ -60,12 +60,12 @@ class Sums:
         return None
 
     def kept_buckets(self) -> dict[str, int]:
-        """As JSON holds them."""
+        """The buckets as stored in JSON."""
         return {name: count for name, count in sorted(self.buckets.items()) if count}
 
 
 def sums_of(n: int, total: float, squares: float, buckets: Mapping[str, int]) -> Sums:
-    """What was stored."""
+    """The sums from their stored fields."""
     return Sums(n, total, squares, Counter(buckets))
 
 
@@ -74,7 +74,7 @@ def _bucket(value: float) -> str:
     if size < _SMALLEST:
         return "0"
     number = math.ceil(math.log(size) / _LOG)
-    # Numbers begin at 1, so that none is zero and the sign can stand before them.
+    # Bucket numbers start at 1, so that none is zero and the sign can precede them.
     number += _OFFSET
     return f"-{number}" if value < 0 else str(number)
 
@@ -83,7 +83,7 @@ _OFFSET = 1 - math.ceil(math.log(_SMALLEST) / _LOG)
 
 
 def middle_of(bucket: str) -> float:
-    """The value that all of a bucket are told by."""
+    """The value that stands for all values of a bucket."""
     if bucket == "0":
         return 0.0
     number = abs(int(bucket)) - _OFFSET

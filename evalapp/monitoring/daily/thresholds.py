@@ -1,4 +1,4 @@
-"""The values of a daily metric past which it alerts, as people of the project set them."""
+"""Thresholds of daily metrics, set by people of the project; a value past one raises an alert."""
 
 import math
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import Stream
 
 MOST_THRESHOLDS = 50
-# What users said, what the project's rules say, what the application computed.
+# What users said, the project's rule checks, and what the application computed.
 _OTHERS = (ASSESSED, "rule:", SENT)
 
 
 class Threshold(NamedTuple):
-    """The least and the highest daily mean (of yes or no: share, 0 to 1) that are fine; None: any."""
+    """The lowest and the highest acceptable daily mean (for yes or no a share, 0 to 1); None: no limit."""
 
     least: float | None = None
     highest: float | None = None
 
     def passed_by(self, value: float) -> float | None:
-        """Which of the two the value went past."""
+        """Which of the two limits the value is past."""
         if self.least is not None and value < self.least:
             return self.least
         return self.highest if self.highest is not None and value > self.highest else None
@@ -37,13 +37,15 @@ NO_THRESHOLD = Threshold()
 
 
 def thresholds_of(stream: Stream) -> dict[str, Threshold]:
-    """By the metric's name."""
+    """The stream's thresholds by metric name."""
     return {metric: Threshold(**values) for metric, values in stream.daily_thresholds.items()}
 
 
 def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """As a stream holds them: metric → {"least", "highest"}, without what is None. Raises InvalidError, of
-    the field ``daily_thresholds``, for a metric that has no mean, and for limits that no value can keep.
+    """Thresholds as a stream stores them: metric → {"least", "highest"}, without those that are None.
+
+    Raises InvalidError, of the field ``daily_thresholds``, for a metric that has no mean, and for limits that
+    no value can meet.
     """
     found: dict[str, dict[str, float]] = {}
     for metric, values in given.items():
@@ -66,8 +68,9 @@ def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str
 
 @transaction.atomic
 def set_daily_threshold(*, stream: Stream, metric: str, threshold: Threshold, by: User | None) -> None:
-    """Alert where a day's mean of the metric goes past it; of two None: never. Raises as
-    `checked_daily_thresholds`, and ConflictError once the stream has ended.
+    """Alert when a day's mean of the metric is past the threshold; with both limits None, never.
+
+    Raises as `checked_daily_thresholds`, and ConflictError once the stream has ended.
     """
     locked = lock_unended(stream)
     locked.daily_thresholds = checked_daily_thresholds(

@@ -1,4 +1,4 @@
-"""What all outputs of a stream amount to by day, and the events of a day."""
+"""Pages of a stream's daily metrics, and of the events of a day."""
 
 import datetime as dt
 from itertools import repeat
@@ -86,8 +86,8 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """The stream's events, newest first; of a day where the URL names one, with the value of a metric
-    where it names that.
+    """The stream's events, newest first; with a day in the URL only that day's, with a metric in it its
+    values.
     """
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
     events = stream.events.select_related("key")
@@ -100,7 +100,7 @@ def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
     for each in Assessment.objects.filter(key__in=[event.key_id for event in page.rows]).order_by("pk"):
         assessed.setdefault(each.key_id, []).append(each)
     metric = request.GET.get("metric", "")
-    # What was assessed is shown with each event anyway.
+    # Assessments are shown with each event anyway.
     values = values_of(stream, page.rows) if metric and not metric.startswith(ASSESSED) else repeat({})
     context = {
         "stream": stream,
@@ -116,7 +116,7 @@ def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
 
 
 def _day(text: str) -> dt.date | None:
-    """The day in the URL; None without one. Raises MissingError for what is none."""
+    """The day in the URL; None without one. Raises MissingError for text that is not a date."""
     try:
         day = parse_date(text) if text else None
     except ValueError:

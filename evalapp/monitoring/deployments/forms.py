@@ -44,7 +44,7 @@ class DeploymentForm(forms.Form):
         )
 
     def values(self) -> dict[str, Any]:
-        """As `record_deployment` takes them."""
+        """The arguments for `record_deployment`."""
         given = dict(self.cleaned_data)
         share = given.pop("percent") / PERCENT
         return {**given, "share": share}

@@ -18,9 +18,9 @@ class DeploymentOrigin(models.TextChoices):
 class Deployment(BaseModel):
     """A model version that serves a stream's users, from ``started_at`` to before ``ended_at`` (None: still).
 
-    ``share`` of the traffic (above 0, at most 1) goes to it; those that run in a stream have 1 together at
-    most. ``served_as`` is what the stream's events call the model. ``note``: why, where somebody says so.
-    ``decision``: the one that promoted it.
+    It gets ``share`` of the traffic (above 0, at most 1); the running deployments of a stream have 1 together
+    at most. ``served_as``: the model's name in the stream's events. ``note``: the reason, if given.
+    ``decision``: the decision that promoted it.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="deployments")

@@ -10,14 +10,14 @@ from evalapp.monitoring.models import Stream
 
 
 def deployments_of(project: Project) -> QuerySet[Deployment]:
-    """Those of all its streams."""
+    """The deployments of all the project's streams."""
     return Deployment.objects.filter(stream__project=project).select_related(
         "stream", "version__model", "decision__campaign", "created_by"
     )
 
 
 def serving(stream: Stream) -> QuerySet[Deployment]:
-    """Those that serve the stream now, the largest share first."""
+    """The deployments that serve the stream now, largest share first."""
     return stream.deployments.filter(ended_at=None).select_related("version__model").order_by("-share", "-pk")
 
 

@@ -18,7 +18,7 @@ from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
 
 LONGEST_NOTE = 500
-# Clocks of two machines differ a little.
+# Allows for clocks of two machines that differ a little.
 _AHEAD = dt.timedelta(minutes=5)
 _NEARLY_ALL = 1 + 1e-9
 
@@ -36,12 +36,13 @@ def record_deployment(
     origin: DeploymentOrigin = DeploymentOrigin.RECORDED,
     decision: Decision | None = None,
 ) -> Deployment:
-    """The version serves ``share`` of the stream's traffic from ``started_at`` (now) on. With all of it, it
-    takes the place of every other; with a part, the others keep theirs. ``served_as``: else its label.
+    """Record that the version serves ``share`` of the stream's traffic from ``started_at`` (default: now).
 
-    A version that serves already gets the new share from then on. Raises InvalidError for a share that the
-    others leave no room for, for a time to come or before the running ones began; ConflictError once the
-    stream has ended, or where the version serves with this share already.
+    With all of the traffic it replaces every other version; with a part, the others keep theirs.
+    ``served_as`` defaults to its label. A version that serves already gets the new share from then on. Raises
+    InvalidError for a share that exceeds what the others leave, and for a time in the future or before the
+    running deployments began; ConflictError once the stream has ended, or if the version has this share
+    already.
     """
     lock_unended(stream)
     now = timezone.now()
@@ -89,8 +90,8 @@ def record_deployment(
 def end_deployment(
     *, deployment: Deployment, by: User | None, ended_at: dt.datetime | None = None
 ) -> Deployment:
-    """It serves no more, from ``ended_at`` (now) on. Raises ConflictError where it ended before, InvalidError
-    for a time to come or before it started.
+    """End a deployment at ``ended_at`` (default: now). Raises ConflictError if it has ended, InvalidError for
+    a time in the future or before it started.
     """
     now = timezone.now()
     ended_at = ended_at or now
@@ -113,11 +114,13 @@ def end_deployment(
 
 @transaction.atomic
 def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
-    """Give all traffic back to the version that served before the newest one, and to none that was rolled
-    back itself; where the stream follows the champion, it becomes the champion again. Raises InvalidError
-    without a reason, ConflictError where none served before.
+    """Give all traffic back to the version that served before the newest one, skipping versions that were
+    rolled back.
+
+    Where the stream follows the champion, that version becomes the champion again. Raises InvalidError
+    without a reason, ConflictError if no version served before.
     """
-    # As a promotion does: first the project, then its streams.
+    # Lock in the same order as a promotion: first the project, then its streams.
     Project.objects.select_for_update().get(pk=stream.project_id)
     lock_unended(stream)
     reason = _checked("reason", reason, LONGEST_NOTE)
@@ -136,15 +139,15 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
         origin=DeploymentOrigin.ROLL_BACK,
         by=by,
     )
-    # Afterwards: the streams that follow the champion, but for this one, are served by it from now on.
+    # Last, because it deploys the version to the other streams that follow the champion.
     if stream.follows_champion and earlier.version.alias != ModelAlias.CHAMPION:
         set_alias(version=earlier.version, alias=ModelAlias.CHAMPION, by=by)
     return deployment
 
 
 def _before_newest(stream: Stream) -> Deployment | None:
-    """The deployment that a roll back goes back to. A roll back takes what it went back from out of the
-    history, so that a second one goes further back and never forward.
+    """The deployment that a rollback returns to. A rollback removes the version it leaves from the history,
+    so a second one goes further back and never forward.
     """
     standing: list[Deployment] = []
     for each in stream.deployments.select_related("version").order_by("started_at", "pk"):

@@ -1,4 +1,4 @@
-"""Deployments of a project, recorded by a person, and a stream rolled back."""
+"""Pages of a project's deployments: recording one, and rolling back a stream."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -19,7 +19,7 @@ from evalapp.monitoring.queries import streams_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_MODELS)
 def deployment_list(request: MemberRequest) -> HttpResponse:
-    """Newest first, and the form that records one."""
+    """The deployments, newest first, and the form that records one."""
     may_edit = allows(request.membership.role, Permission.EDIT_MODELS)
     if request.method == "POST" and not may_edit:
         raise NotAllowedError("Your role in this project may not record deployments.")
@@ -53,7 +53,7 @@ def deployment_end(request: MemberRequest, deployment_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.DECIDE)
 def stream_roll_back(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """Which version the traffic goes back to, and the reason."""
+    """Confirms a rollback: the version that gets the traffic, and the reason."""
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
     history = list(stream.deployments.select_related("version").order_by("-started_at", "-pk"))
     newest = history[0] if history else None

@@ -1,4 +1,6 @@
-"""What is learned of an event, later or with it: read, and stored beside the event, which stays as it is."""
+"""Assessments of events, sent with the event or later: read, and stored beside the event, which stays
+unchanged.
+"""
 
 import datetime as dt
 import hashlib
@@ -25,7 +27,7 @@ from evalapp.monitoring.models import Stream
 from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 WAITS_FOR = dt.timedelta(days=1)
-"""An assessment of an event that has not come is kept for so long."""
+"""How long an assessment waits for its event."""
 MOST_BESIDE = 50
 _BATCH = 1_000
 _KNOWN_FIELDS = frozenset({"event", "name", "value", "time", "source"})
@@ -33,7 +35,7 @@ _KNOWN_FIELDS = frozenset({"event", "name", "value", "time", "source"})
 
 @dataclass(frozen=True, slots=True)
 class NewAssessment:
-    """``value`` or else ``text``. ``is_dated``: the sender gave its time."""
+    """Has either ``value`` or ``text``. ``is_dated``: the sender gave its time."""
 
     external_id: str
     name: str
@@ -45,7 +47,9 @@ class NewAssessment:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of it; of one without a time of its own it is the same whenever it is sent."""
+        """SHA-256 of all fields; without a time from the sender it is the same whenever the assessment is
+        sent.
+        """
         time = self.happened_at.isoformat() if self.is_dated else ""
         whole = [self.external_id, self.name, self.value, self.text, time, self.source]
         return hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest()
@@ -60,8 +64,8 @@ class RefusedAssessment(NamedTuple):
 
 
 class TakenAssessments(NamedTuple):
-    """``stored`` are new; ``known`` were here; ``waiting`` are of events that have not come, and are kept for
-    a day.
+    """``stored`` are new; ``known`` were stored before; ``waiting`` belong to events that have not arrived,
+    and are kept for a day.
     """
 
     stored: int
@@ -79,7 +83,7 @@ class _Read:
 def assessments_beside(
     given: Any, external_id: str, happened_at: dt.datetime, *, is_dated: bool
 ) -> tuple[list[NewAssessment], list[FieldProblem]]:
-    """Those that came with an event, as an object of values by name, and what is wrong with them."""
+    """The assessments sent with an event, as an object of values by name, and the problems with them."""
     if given is None:
         return [], []
     if not isinstance(given, dict) or len(given) > MOST_BESIDE:
@@ -94,7 +98,7 @@ def assessments_beside(
 
 
 def take_assessments(*, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> TakenAssessments:
-    """Store what is new and sound, tell what is not. Raises ConflictError once the stream has ended."""
+    """Store new valid assessments and report the others. Raises ConflictError once the stream has ended."""
     now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
     read = _Read()
@@ -113,8 +117,10 @@ def take_assessments(*, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> Ta
 
 
 def store_assessments(stream: Stream, assessments: Sequence[NewAssessment]) -> tuple[int, int]:
-    """Store those that are not here; how many were new, and how many of the others now wait for their event.
-    Call inside a transaction that feeds the stream.
+    """Store those not yet stored; returns how many were new, and how many of the others now wait for their
+    event.
+
+    Call it inside a transaction that feeds the stream.
     """
     stored = waiting = 0
     for start in range(0, len(assessments), _BATCH):
@@ -131,8 +137,8 @@ def store_assessments(stream: Stream, assessments: Sequence[NewAssessment]) -> t
 
 
 def match_waiting() -> int:
-    """Give waiting assessments to their events where these have come, and count those whose day is over as
-    unmatched; how many were given. Run by the scheduler.
+    """Attach waiting assessments to events that have arrived, and count those older than a day as unmatched;
+    returns how many were attached. Run by the scheduler.
     """
     given = 0
     for stream in Stream.objects.filter(waiting_assessments__isnull=False).distinct().order_by("pk"):
@@ -173,9 +179,10 @@ SELECT * FROM gone ON CONFLICT (stream_id, digest) DO NOTHING
 
 
 def _insert(statement: str, stream: Stream, assessments: Sequence[tuple[int | str, NewAssessment]]) -> int:
-    """Insert what is not there by its digest; how many were new. ``assessments``: with the event's key or id.
+    """Insert the assessments whose digest is not stored; returns how many were new. ``assessments``: with the
+    event's key or id.
 
-    In the order of digests, so that two who insert the same do not wait for each other in a circle.
+    Inserted in order of digests, so that two senders of the same assessments cannot deadlock.
     """
     if not assessments:
         return 0

@@ -1,4 +1,4 @@
-"""What a stream is sent: production events, by month of receipt, and what is learned of them later."""
+"""Production events, by month of receipt, and the assessments of them."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -10,8 +10,8 @@ LONGEST_ASSESSMENT_NAME = 60
 
 
 class EventKey(models.Model):
-    """What a stream's own system calls an event: sent twice, the event is there once. Samples and assessments
-    name an event by its key, which stays when the event itself is no longer kept.
+    """The id that a stream's own system gives an event: an event sent twice is stored once. Samples and
+    assessments refer to an event by its key, which stays when the event itself has been removed.
 
     ``content_hash`` (hexadecimal SHA-256) tells a repetition from another event under the same id.
     """
@@ -37,9 +37,9 @@ class EventKey(models.Model):
 class ProductionEvent(models.Model):
     """An output that users got. Never changed.
 
-    ``messages`` and ``conversation`` as in Example. ``text``: the output. ``model_version`` is what
-    production calls the model. ``fields``: what a sample can be stratified by. The database keeps events by
-    the month they were received in (see `evalapp.monitoring.events.months`); nothing refers to a row of them.
+    ``messages`` and ``conversation`` as in Example. ``text``: the output. ``model_version``: the model's name
+    in production. ``fields``: values that a sample can be stratified by. The database partitions events by
+    month of receipt (see `evalapp.monitoring.events.months`); no foreign key refers to them.
     """
 
     key = models.OneToOneField(
@@ -63,14 +63,14 @@ class ProductionEvent(models.Model):
 
     @property
     def prompt_text(self) -> str:
-        """What the user said last."""
+        """The last user message."""
         return str(self.messages[-1]["content"]) if self.messages else ""
 
 
 class AssessmentFacts(models.Model):
-    """Something learned of an event: ``value`` (a number; yes is 1, no is 0) or else ``text``, at
-    ``happened_at``, from ``source``, which may be empty. ``digest`` (hexadecimal SHA-256) of all of it tells
-    a repetition.
+    """An assessment of an event: ``value`` (a number; yes is 1, no is 0) or else ``text``, given at
+    ``happened_at`` by ``source``, which may be empty. ``digest`` (hexadecimal SHA-256) of all fields
+    identifies a repetition.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -90,7 +90,7 @@ class AssessmentFacts(models.Model):
 
 
 class Assessment(AssessmentFacts):
-    """A thumb, an edit, a latency, a cost, a label, of an event; never changed, only added to."""
+    """A thumb, an edit, a latency, a cost or a label of an event. Never changed, only added."""
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="assessments")
     key = models.ForeignKey(EventKey, on_delete=models.CASCADE, related_name="assessments")
@@ -101,7 +101,7 @@ class Assessment(AssessmentFacts):
 
 
 class WaitingAssessment(AssessmentFacts):
-    """One of an event that has not come yet; it waits for it for a day."""
+    """An assessment whose event has not arrived yet; kept for a day."""
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="waiting_assessments")
     external_id = models.CharField(max_length=LONGEST_ID)

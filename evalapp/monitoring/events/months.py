@@ -1,4 +1,4 @@
-"""The months by which the database keeps production events, so that an old one can go at once."""
+"""Monthly partitions of the production events, so that an old month can be dropped at once."""
 
 import datetime as dt
 
@@ -14,8 +14,8 @@ _made: set[str] = set()
 
 
 def make_months() -> None:
-    """Have room for this month's events and those of the months ahead. Run by the scheduler, and by who
-    stores an event of a month that no scheduler has seen.
+    """Create the partitions of this month and the months ahead. Run by the scheduler, and when an event
+    arrives in a month without a partition.
     """
     month = timezone.now().date().replace(day=1)
     for _ in range(1 + AHEAD):
@@ -24,12 +24,12 @@ def make_months() -> None:
 
 
 def have_month(received_at: dt.datetime) -> None:
-    """Have room for events received then."""
+    """Create the partition for events received at that time."""
     _make(received_at.date().replace(day=1))
 
 
 def months_before(day: dt.date) -> list[dt.date]:
-    """The first days of the months that the database keeps and that end by ``day``, oldest first."""
+    """The first days of the stored months that end by ``day``, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [_TABLE]
@@ -41,10 +41,10 @@ def months_before(day: dt.date) -> list[dt.date]:
 
 
 def newest_by_stream(month: dt.date) -> dict[int, dt.datetime]:
-    """When the newest event happened that each stream has in a month and that no weekly sample holds."""
+    """For each stream, the time of its newest event in a month that no weekly sample contains."""
     name = _name(month)
     with connection.cursor() as cursor:
-        # The name is made of the month.
+        # Safe to interpolate: the table's name is made from the month.
         cursor.execute(
             f"""
             SELECT stream.id, newest.happened_at FROM evalapp_stream stream CROSS JOIN LATERAL (
@@ -59,8 +59,8 @@ def newest_by_stream(month: dt.date) -> dict[int, dt.datetime]:
 
 @transaction.atomic
 def drop_month(month: dt.date) -> None:
-    """Remove a month's events at once, but for those that a weekly sample holds; their keys stay. Raises
-    OperationalError where somebody uses the table for longer than `LOCK_WAIT`.
+    """Drop a month's events at once, except those in a weekly sample; all keys stay. Raises OperationalError
+    if the table is in use for longer than `LOCK_WAIT`.
     """
     name, kept = _name(month), f"{_name(month)}_kept"
     with connection.cursor() as cursor:

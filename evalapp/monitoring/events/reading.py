@@ -1,4 +1,6 @@
-"""Rows of files and requests into production events, every problem of every row told. Nothing is stored."""
+"""Reads rows of files and requests as production events, reporting every problem of every row. Stores
+nothing.
+"""
 
 import datetime as dt
 import hashlib
@@ -47,8 +49,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event as it was read, in row ``number``; ``messages``, ``conversation`` (empty: none) and ``fields``
-    are JSON texts.
+    """An event as read from row ``number``; ``messages``, ``conversation`` (empty: none) and ``fields`` are
+    JSON texts.
     """
 
     number: int
@@ -65,8 +67,8 @@ class NewEvent:
 
 
 class Refused(NamedTuple):
-    """A row that is no event: its number, its id as far as it has one, and what is wrong. ``hashes``: of the
-    event that is stored under the id, and of this one.
+    """A row that is not a valid event: its number, its id if it has one, and its problem. ``hashes``: of the
+    event stored under the id, and of this one.
     """
 
     number: int
@@ -76,15 +78,15 @@ class Refused(NamedTuple):
 
 
 class PassedOver(NamedTuple):
-    """A row of a tool's export that is no model call."""
+    """A row of a tracing tool's export that is not a model call."""
 
     number: int
 
 
 @dataclass
 class ReadEvents:
-    """Events by their id, and the rows that are none. ``repeated``: rows that repeat an earlier one;
-    ``passed_over``: rows of a tool's export that are no model calls.
+    """Events by their id, and the rows that are none. ``repeated``: number of rows that repeat an earlier
+    one; ``passed_over``: rows of a tracing tool's export that are not model calls.
     """
 
     events: dict[str, NewEvent] = field(default_factory=dict)
@@ -94,9 +96,10 @@ class ReadEvents:
 
 
 def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | PassedOver]:
-    """The rows of a .jsonl, .csv or .parquet file, also as tracing tools export them; everything but the
-    prompt and the context stands in their metadata. Raises ImportProblemsError for a file that cannot be
-    read.
+    """Events from the rows of a .jsonl, .csv or .parquet file, including exports of tracing tools.
+
+    Everything but the prompt and the context is in the rows' metadata. Raises ImportProblemsError for a file
+    that cannot be read.
     """
     try:
         source = sniffed(name, file)
@@ -129,7 +132,7 @@ def _of_objects(file: BinaryIO) -> Iterator[ParsedRow | PassedOver]:
 
 
 def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
-    """The same of the objects of a request, numbered from 1."""
+    """Events from the objects of a request, numbered from 1."""
     for number, row in enumerate(rows, start=1):
         yield reading_of(number, row, _LAYOUT)
 
@@ -137,8 +140,10 @@ def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
 def read_events(
     stream: Stream, rows: Iterable[ParsedRow | PassedOver], *, now: dt.datetime, vault: Vault | None
 ) -> ReadEvents:
-    """All rows as events, personal data masked where there is a ``vault``. An id that comes twice is refused
-    the second time, but for a plain repetition. Raises ImportProblemsError for too many rows, and for none.
+    """All rows as events, with personal data masked if a ``vault`` is given.
+
+    An id that repeats within the rows is refused, unless the row is an exact repetition. Raises
+    ImportProblemsError for too many rows, and for none.
     """
     found = ReadEvents()
     count = 0
@@ -170,7 +175,7 @@ def read_events(
 
 
 def token_of_event(stream: Stream, external_id: str) -> UUID:
-    """The name of its vault entry, where personal data are masked in it."""
+    """The name of the event's vault entry, for streams whose personal data are masked."""
     return uuid5(_EVENTS, f"{stream.pk} {external_id}")
 
 
@@ -203,7 +208,7 @@ def _event(stream: Stream, reading: ParsedRow, now: dt.datetime, vault: Vault | 
         assessed = [each.masked(external_id, vault) for each in assessed]
     written = serialise(replace(row, metadata={}))
     its_fields = _encode(fields) if fields else "{}"
-    # Without a time of its own a row is the same whenever it is sent.
+    # Without a time of its own, a row has the same hash whenever it is sent.
     whole = [row.context, text, version, happened_at.isoformat() if is_given else ""]
     hashed = f"{written.messages}{_encode(whole)}{its_fields}{written.conversation}"
     return NewEvent(
@@ -224,7 +229,7 @@ def _event(stream: Stream, reading: ParsedRow, now: dt.datetime, vault: Vault | 
 def _masked(
     row: ExampleRow, text: str, fields: dict[str, Any], vault: Vault, token: UUID
 ) -> tuple[ExampleRow, str, dict[str, Any]]:
-    """The event's row, text and fields with placeholders for personal data."""
+    """The event's row, text and fields, with personal data replaced by placeholders."""
     whole = replace(row, references=[text], metadata=fields, provenance={ENTRY: str(token)})
     masked = vault.masked(whole)
     text = masked.references[0] if masked.references else text
@@ -239,7 +244,7 @@ def _text(
     *,
     needed: bool = False,
 ) -> str:
-    """Take the first of the fields that is there out of them."""
+    """Remove the first of the named fields that exists from the fields, and return it."""
     name = next((each for each in names if fields.get(each) not in (None, "")), names[0])
     value = fields.pop(name, None)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -253,7 +258,7 @@ def _text(
 
 
 def _time(fields: dict[str, Any], now: dt.datetime, problems: list[FieldProblem]) -> tuple[dt.datetime, bool]:
-    """When the output was given (now, where the row does not say), and whether the row says."""
+    """The time of the output (now, if the row gives none), and whether the row gives one."""
     name = next((each for each in TIME_FIELDS if fields.get(each) not in (None, "")), "")
     if not name:
         return now, False

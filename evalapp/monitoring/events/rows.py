@@ -17,8 +17,10 @@ def rows_of_events(
     split: str,
     metadata: Mapping[str, str] | None = None,
 ) -> Iterator[ExampleRow]:
-    """Their prompts and contexts, in order, with what their placeholders stand for where they were masked.
-    ``events`` with their keys; ``metadata`` is added to each row's.
+    """Dataset rows of the events' prompts and contexts, in order, with placeholders resolved where they were
+    masked.
+
+    ``events`` come with their keys; ``metadata`` is added to each row's metadata.
     """
     tokens = {each.pk: token_of_event(stream, each.key.external_id) for each in events}
     entries = VaultEntry.objects.filter(project=stream.project_id, token__in=tokens.values())

@@ -1,4 +1,4 @@
-"""Events into the database, each once."""
+"""Stores each event once."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 
 _BATCH = 5_000
-# Sent as they are made, so that the server stores while the next ones are written.
+# Sent in batches, so that the server stores while the next ones are being written.
 _BLOCK = 100
 _KEYS = """
 INSERT INTO evalapp_eventkey (stream_id, external_id, content_hash, happened_at)
@@ -40,9 +40,9 @@ COPY evalapp_productionevent (
 
 @dataclass
 class TakenEvents:
-    """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in
-    no week that is still to be sampled. ``refused`` are no events, or others than are here under their ids.
-    ``passed_over``: rows of a tool's export that are no model calls.
+    """``stored`` are new; ``known`` were stored before, identical. ``not_reviewed``: the stored ones that lie
+    in no week still to be sampled. ``refused`` are invalid, or differ from the event stored under their id.
+    ``passed_over``: rows of a tracing tool's export that are not model calls.
     """
 
     stored: int = 0
@@ -75,15 +75,15 @@ class TakenEvents:
 
 
 def take_events(*, stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
-    """Store the events that are new and sound, tell those that are not. What is here under its id is left
-    alone. Raises ConflictError once the stream has ended.
+    """Store new valid events and report the others. An event already stored under an id is left alone. Raises
+    ConflictError once the stream has ended.
     """
     with transaction.atomic():
         return _taken(stream, rows)
 
 
 def import_events(*, stream: Stream, rows: Iterable[ParsedRow | PassedOver], by: User | None) -> TakenEvents:
-    """Store the events of a file: all that are new, or, where a row has a problem, none.
+    """Store all new events of a file, or none if any row has a problem.
 
     Raises ImportProblemsError with every problem of every row, ConflictError once the stream has ended.
     """
@@ -109,7 +109,7 @@ def _taken(stream: Stream, rows: Iterable[ParsedRow | PassedOver]) -> TakenEvent
         vault.store()
     have_month(now)
     taken = TakenEvents(known=read.repeated, refused=read.refused, passed_over=read.passed_over)
-    # In one order, so that two who send the same ids wait for each other once.
+    # In one order, so that two senders of the same ids cannot deadlock.
     ordered = (read.events[external_id] for external_id in sorted(read.events))
     while batch := list(islice(ordered, _BATCH)):
         new = _store(stream, batch, taken)
@@ -120,7 +120,7 @@ def _taken(stream: Stream, rows: Iterable[ParsedRow | PassedOver]) -> TakenEvent
 
 
 def _store(stream: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
-    """Store those whose ids are not here, and return them; the others are counted as known, or refused."""
+    """Store and return the events whose ids are new; count the others as known or refused."""
     with connection.cursor() as cursor:
         cursor.execute(
             _KEYS,
@@ -174,7 +174,7 @@ def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) 
 
 
 def _never_drawn(stream: Stream, events: Sequence[NewEvent]) -> int:
-    """How many lie before what is still to be sampled, and in no week that waits for its outputs."""
+    """How many lie before the next week to be sampled, and in no week that waits for its outputs."""
     next_begins_at = stream.next_sample_at - WEEK
     times = [each.happened_at for each in events if each.happened_at < next_begins_at]
     if not times:

@@ -1,4 +1,4 @@
-"""When an event happened, as its sender says."""
+"""The time of an event, as given by its sender."""
 
 import datetime as dt
 from typing import Any
@@ -7,14 +7,14 @@ from django.utils.dateparse import parse_datetime
 
 from evalapp.imports.problems import FieldProblem
 
-# An earlier answer is a mistake; the year 1 of some zones is stored, and cannot be read back.
+# An earlier time is a mistake; besides, the year 1 in some time zones can be stored but not read back.
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# Clocks of two machines differ a little; an answer of tomorrow is a mistake.
+# Allows for clocks that differ a little; an answer dated tomorrow is a mistake.
 _AHEAD = dt.timedelta(minutes=5)
 
 
 def time_of(name: str, value: Any, now: dt.datetime) -> tuple[dt.datetime, FieldProblem | None]:
-    """The time in the field ``name``, or ``now`` and what is wrong with it. Without a zone it is UTC."""
+    """The time in the field ``name``, or ``now`` and the problem with it. A time without a zone is UTC."""
     try:
         time = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:

@@ -4,7 +4,7 @@ from evalapp.monitoring.incidents.models import LONGEST_REASON
 
 
 class AcceptForm(forms.Form):
-    """The feedback that the page showed."""
+    """The feedback that the page showed when the form was sent."""
 
     dataset_version = forms.IntegerField(required=False)
 

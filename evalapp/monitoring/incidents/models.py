@@ -15,13 +15,13 @@ class IncidentState(models.TextChoices):
 
 
 class Incident(BaseModel):
-    """What is wrong in a stream, from the first alert until it is well again: a stream has one open at a
-    time, and what turns to the worse meanwhile joins it.
+    """What is wrong in a stream, from the first alert to recovery. A stream has at most one open incident;
+    later alerts join it.
 
-    ``opened_in``: the week that alerted first. ``training_data``: the version that was accepted for
-    retraining, and ``weeks``: [{"week": number, "rows": int}], the weeks in which its rows were reviewed.
-    ``second_review``: the rows that candidates answer once more. *Recovered* by itself, or *closed* by a
-    person for a ``reason``.
+    ``opened_in``: the week that alerted first. ``training_data``: the version accepted for retraining, and
+    ``weeks``: [{"week": number, "rows": int}], the weeks in which its rows were reviewed. ``second_review``:
+    the rows that candidates answer once more. An incident is *recovered* by itself, or *closed* by a person
+    for a ``reason``.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="incidents")
@@ -65,7 +65,7 @@ class Incident(BaseModel):
 
     @property
     def alerted(self) -> list[Alert]:
-        """The first alert of each criterion. Prefetch ``alerts`` where many incidents are shown."""
+        """The first alert of each criterion. Prefetch ``alerts`` when showing many incidents."""
         first: dict[str, Alert] = {}
         for alert in sorted(self.alerts.all(), key=lambda each: each.pk):
             first.setdefault(alert.criterion_key, alert)
@@ -93,9 +93,10 @@ class NoticeKind(models.TextChoices):
 
 
 class Notice(BaseModel):
-    """One e-mail of a stream to those who decide in the project: of an incident, or of daily alerts.
-    ``week``: whose alerts it tells. ``mail_state``: what became of it; ``mail_note``: to how many it went, or
-    why not.
+    """An e-mail of a stream to the people who decide in the project, about an incident or daily alerts.
+
+    ``week``: the week whose alerts it reports. ``mail_state``: its delivery state; ``mail_note``: the number
+    of recipients, or why it was not sent.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="notices")

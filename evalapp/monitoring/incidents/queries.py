@@ -1,4 +1,4 @@
-"""Reads of incidents, and where each of their steps stands."""
+"""Reads of incidents, and of the progress of their steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from evalapp.runs.models import Run, RunKind
 
 
 def incidents_of(project: Project) -> QuerySet[Incident]:
-    """Newest first."""
+    """The project's incidents, newest first."""
     return Incident.objects.filter(stream__project=project).order_by("-id").select_related(
         "stream__project", "opened_in", "acknowledged_by", "closed_by", "training_data__dataset",
         "second_review__dataset",
@@ -26,10 +26,9 @@ def incidents_of(project: Project) -> QuerySet[Incident]:
 
 @dataclass(frozen=True)
 class Progress:
-    """What has been done about an incident, each step in its order. ``cause``: the one that is told of its
-    alerts, else *cannot tell*. ``trainings`` on the accepted data; ``candidates`` that answered the second
-    review, ``campaigns`` in which people read it, and what was decided there; ``deployments`` of the stream
-    that were recorded since it opened.
+    """The steps of an incident, in order. ``cause``: the cause found for its alerts, else *cannot tell*.
+    ``trainings`` on the accepted data; ``candidates`` that answered the second review, ``campaigns`` in which
+    people review it, and the decisions there; ``deployments`` of the stream recorded since it opened.
     """
 
     alerts: Sequence[Alert]
@@ -54,7 +53,7 @@ class Progress:
 
     @property
     def is_perhaps_of_reviewers(self) -> bool:
-        """They moved apart, and it cannot be told who."""
+        """Whether reviewers moved apart and it cannot be told which of them changed."""
         named = (each for alert in self.alerts for each in alert.evidence if "reviewer" in each)
         return self.cause == Cause.CANNOT_TELL and next(named, None) is not None
 

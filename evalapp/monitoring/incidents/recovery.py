@@ -1,4 +1,4 @@
-"""An incident ends by itself when what alerted is back where it was."""
+"""Ends an incident by itself when the criteria that alerted are back to normal."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,8 +15,8 @@ from evalapp.webhooks.models import WebhookEvent
 
 
 class CriterionRecovery(NamedTuple):
-    """A criterion that alerted; ``found`` is None while too few weeks are evaluated since. ``is_gone``: the
-    latest week was not reviewed by it any more, because the stream has another rubric.
+    """A criterion that alerted. ``found`` is None while too few weeks have been evaluated since. ``is_gone``:
+    the latest week was not reviewed by it, because the stream has another rubric.
     """
 
     name: str
@@ -26,13 +26,13 @@ class CriterionRecovery(NamedTuple):
 
 
 def recovery_of(incident: Incident, followed: Iterable[CriterionTrend]) -> list[CriterionRecovery]:
-    """How each criterion that alerted stands now, by `CriterionTrend.recovery`: three weeks together, so
-    that a good week alone ends nothing.
+    """The state of each criterion that alerted, by `CriterionTrend.recovery`: three weeks together, so that
+    one good week ends nothing.
 
     In simulated weeks of 40 reviews (standard deviations of items and reviews 0.6, of weeks 0.1; baseline of
-    8 weeks), one criterion that is back is told so after three weeks in 95% and after four in 98%, four
-    unrelated criteria in 81% and 91%; with half of a change by 0.8 left, one is told back after three weeks
-    in 3%, four in none.
+    8 weeks), one criterion that is back to normal counts as recovered after three weeks in 95% and after four
+    in 98%, four unrelated criteria in 81% and 91%; with half of a change by 0.8 left, one counts as recovered
+    after three weeks in 3%, and four in none.
     """
     trends = {each.last.criterion_key: each for each in followed}
     last: dict[str, tuple[str, int]] = {}
@@ -50,8 +50,8 @@ def recovery_of(incident: Incident, followed: Iterable[CriterionTrend]) -> list[
 
 
 def end_if_recovered(incident: Incident, week: WeeklySample, followed: Iterable[CriterionTrend]) -> None:
-    """Close it and tell, where every criterion that alerted and is still reviewed has recovered with this
-    week.
+    """Close the incident and announce it, if every criterion that alerted and is still reviewed has recovered
+    with this week.
     """
     waited_for = [each for each in recovery_of(incident, followed) if not each.is_gone]
     if not waited_for or not all(each.found is not None and each.found.is_back for each in waited_for):

@@ -1,6 +1,4 @@
-"""The rows of a second review: events of an incident's weeks that nothing was trained on, and the regression
-set.
-"""
+"""The rows of a second review: untrained events of an incident's weeks, and the regression set."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,12 +25,12 @@ _SPARE = 3
 
 
 def write_second_review(incident: Incident, *, by: User) -> DatasetVersion:
-    """The next version of the stream's dataset, all of it test rows: as many events of the weeks that alerted
-    as people review in a week, those first that nobody has reviewed, and as many test rows of what the
-    champion was trained on, by the stream's seed.
+    """Write the next version of the stream's dataset, with test rows only.
 
-    Events that the accepted training data know (`evalapp.datasets.contamination`) are left out: a model is
-    not asked what it was told. ConflictError where no event is left.
+    As many events of the weeks that alerted as people review in a week, unreviewed ones first, and as many
+    test rows of the champion's training dataset, drawn by the stream's seed. Events found in the accepted
+    training data (`evalapp.datasets.contamination`) are left out, because a model must not be tested on what
+    it was trained on. Raises ConflictError if no event is left.
     """
     stream = incident.stream
     events = _events(incident)
@@ -66,12 +64,12 @@ def _events(incident: Incident) -> list[ProductionEvent]:
 
 
 def _place(field: str, seed: int) -> MD5:
-    """An order that is as good as random, and the same in every database."""
+    """A pseudo-random order, the same in every database."""
     return MD5(Concat(Cast(field, TextField()), Value(f":{seed}"), output_field=TextField()))
 
 
 def _unknown(events: Sequence[ProductionEvent], incident: Incident) -> list[ProductionEvent]:
-    """Those whose prompt the training data do not hold."""
+    """Events whose prompt is not in the training data."""
     if incident.training_data is None or not events:
         return list(events)
     learnt = incident.training_data.examples.filter(split=Split.TRAIN).iterator(chunk_size=2_000)

@@ -1,4 +1,4 @@
-"""What people do about an incident: keyword-only, atomic, audited."""
+"""Actions of people on an incident: keyword-only, atomic, audited."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -17,8 +17,8 @@ from evalapp.webhooks.models import WebhookEvent
 
 @transaction.atomic
 def acknowledge(*, incident: Incident, by: User) -> None:
-    """Say that somebody looks after it: no reminders go out any more. ConflictError where it is done or
-    over.
+    """Record that somebody looks after the incident, which stops reminders. Raises ConflictError if it is
+    acknowledged already, or over.
     """
     _locked(incident)
     waiting = Incident.objects.filter(pk=incident.pk, acknowledged_at=None)
@@ -31,12 +31,12 @@ def acknowledge(*, incident: Incident, by: User) -> None:
 def accept_training_data(
     *, incident: Incident, by: User, dataset_version: int | None = None
 ) -> DatasetVersion:
-    """Decide to train on rows that were reviewed in the incident's stream, and keep which weeks they are of;
-    the training itself is started by its own page. ``dataset_version``: the one that was shown, else the
-    newest. Accepted again, another takes its place.
+    """Accept reviewed rows of the incident's stream for training, and record the weeks they come from; the
+    training is started on its own page.
 
-    Raises ConflictError where the incident is over, no feedback of its first week or a later one has been
-    exported yet, or the version that was shown cannot be taken.
+    ``dataset_version``: the one that was shown, else the newest. Accepting again replaces the earlier
+    version. Raises ConflictError if the incident is over, no feedback of its first week or a later one has
+    been exported, or the version that was shown is not available.
     """
     locked = _locked(incident)
     possible = feedback_for(locked)
@@ -62,8 +62,8 @@ def accept_training_data(
 
 @transaction.atomic
 def prepare_second_review(*, incident: Incident, by: User) -> DatasetVersion:
-    """Write the rows that candidates answer before one of them takes the place of the version that serves.
-    ConflictError where the incident is over, or no event of its weeks is left to ask.
+    """Write the rows that candidates answer before one of them replaces the serving version. Raises
+    ConflictError if the incident is over, or no event of its weeks is left.
     """
     locked = _locked(incident)
     locked.second_review = write_second_review(locked, by=by)
@@ -75,8 +75,8 @@ def prepare_second_review(*, incident: Incident, by: User) -> DatasetVersion:
 
 @transaction.atomic
 def close_incident(*, incident: Incident, reason: str, by: User) -> None:
-    """End it although it has not recovered by itself. Raises InvalidError without a reason, ConflictError
-    where it is over.
+    """End an incident that has not recovered by itself. Raises InvalidError without a reason, ConflictError
+    if it is over.
     """
     locked = _locked(incident)
     reason = " ".join(reason.split())

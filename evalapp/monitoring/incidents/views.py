@@ -1,4 +1,4 @@
-"""An incident's page: its steps from the first alert to recovery, and what a person can do about each."""
+"""An incident's page: its steps from the first alert to recovery, and the actions that people can take."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ from evalapp.registry.queries import champion_of
 from evalapp.runs.models import Run
 
 CALIBRATION_ITEMS = 8
-"""That a calibration round is proposed with."""
+"""The proposed number of items of a calibration round."""
 
 
 def _incident(request: MemberRequest, stream_id: int, incident_id: int) -> Incident:
@@ -62,7 +62,7 @@ def _render(
         "accepted": _last_write(incident, "incident.training_data_accepted"),
         "prepared": _last_write(incident, "incident.second_review_prepared"),
         **_links(request, incident, progress.trained),
-        # A reviewer who changed is no reason to train, or to review candidates anew.
+        # If reviewers changed, not the model, there is no reason to train or to review candidates anew.
         "asks_for_training": incident.is_open and not progress.is_of_reviewers,
         "calibration_url": _calibration_url(incident, progress),
         "recovery": recovery_of(incident, followed_criteria(incident.stream)) if incident.is_open else [],
@@ -80,7 +80,7 @@ def _base_dataset(stream: Stream) -> int:
 
 
 def _last_write(incident: Incident, action: str) -> AuditEvent | None:
-    """When it was done last, and by whom."""
+    """When the action was last done, and by whom."""
     writes = events_of(object_type="incident", object_id=incident.pk, action=action)
     return writes.order_by("-pk").first()
 
@@ -90,8 +90,8 @@ def _trained_part(incident: Incident) -> str:
 
 
 def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVersion]) -> dict[str, str]:
-    """The forms of the second review, filled in: answers of the champion and of what was trained, and the
-    campaign over them.
+    """Links to the forms of the second review, filled in: a generation with the champion and the trained
+    versions, and the campaign over the outputs.
     """
     if incident.second_review_id is None:
         return {}
@@ -112,8 +112,8 @@ def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVe
 
 
 def _calibration_url(incident: Incident, progress: Progress) -> str:
-    """The form of a campaign over the outputs of the week that alerted first, with a calibration round; empty
-    where reviewers are not the cause.
+    """The URL of the form of a campaign with a calibration round, over the outputs of the week that alerted
+    first; empty if reviewers are not the cause.
     """
     campaign = progress.alerts[0].weekly_sample.campaign if progress.alerts else None
     if campaign is None or not (progress.is_of_reviewers or progress.is_perhaps_of_reviewers):
@@ -164,10 +164,10 @@ incident_second_review = _move(
 @require_POST
 @project_view(Permission.DECIDE)
 def incident_accept(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
-    """Then to the training's page, filled in with the feedback that was shown."""
+    """Accept the feedback that was shown, and continue to the training form filled in with it."""
     incident = _incident(request, stream_id, incident_id)
     form = AcceptForm(request.POST)
-    # What is no number names no version.
+    # Text that is not a number names no version.
     shown = form.cleaned_data["dataset_version"] if form.is_valid() else 0
     try:
         version = services.accept_training_data(incident=incident, by=request.user, dataset_version=shown)
@@ -183,7 +183,7 @@ def incident_accept(request: MemberRequest, stream_id: int, incident_id: int) ->
 
 
 def _continued_from(request: MemberRequest) -> dict[str, int]:
-    """What the champion stands on, so that the new adapter goes on from it."""
+    """The form's values that make a new adapter continue from the champion."""
     champion = champion_of(request.project)
     if champion is None:
         return {}

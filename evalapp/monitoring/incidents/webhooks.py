@@ -1,4 +1,4 @@
-"""What receivers of webhooks are told of incidents."""
+"""Webhook deliveries about incidents."""
 
 from django.urls import reverse
 
@@ -8,7 +8,7 @@ from evalapp.webhooks.models import WebhookEvent
 
 
 def tell_incident(incident: Incident, event: WebhookEvent) -> None:
-    """Write the deliveries with the caller's transaction; nothing of who reviewed is told."""
+    """Write the deliveries within the caller's transaction; they say nothing about who reviewed."""
     stream = incident.stream
     causes = incident.alerts.order_by("pk").values_list("cause", flat=True)
     emit_event(

@@ -1,4 +1,4 @@
-"""Spans into model calls: what was asked and answered, by which model, how long it took. Pure."""
+"""Extracts model calls from spans: input, output, model and duration. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -35,8 +35,8 @@ _DEEPEST = 60
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """``messages``: by the names of `evalapp.conversations.formats.otel`. ``started_at`` and ``ended_at`` in
-    nanoseconds since 1970; ``fields`` tell of the call what a sample can be stratified by.
+    """``messages`` use the names of `evalapp.conversations.formats.otel`. ``started_at`` and ``ended_at`` in
+    nanoseconds since 1970; ``fields``: values that a sample can be stratified by.
     """
 
     trace: str
@@ -56,7 +56,7 @@ class ModelCall:
 
 @dataclass
 class FoundCalls:
-    """``empty``: ids of model calls without messages. ``others``: how many spans are no model calls."""
+    """``empty``: ids of model calls without messages. ``others``: number of other spans."""
 
     calls: list[ModelCall] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
@@ -72,9 +72,7 @@ class _Retrieval:
 
 
 def calls_in(request: ExportTraceServiceRequest) -> FoundCalls:
-    """The model calls of a request. What a retrieval found earlier in the same trace is given to the calls
-    after it.
-    """
+    """The model calls of a request. A call also gets the results of earlier retrievals in its trace."""
     found = FoundCalls()
     retrievals = []
     for service, span in _spans(request):
@@ -155,7 +153,7 @@ def _assessments(span: Span, attributes: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _messages(attributes: Mapping[str, Any], span: Span) -> dict[str, Any]:
-    """What the span says of its messages: itself, or in an event of today or of earlier conventions."""
+    """The span's messages: from its attributes, or from an event by the current or an earlier convention."""
     details = [_attributes(each.attributes) for each in span.events if each.name == _DETAILS]
     found: dict[str, Any] = {}
     for told in (attributes, *details):
@@ -187,9 +185,7 @@ def _attributes(attributes: Any) -> dict[str, Any]:
 
 
 def attribute_value(value: AnyValue, depth: int = 0) -> Any:
-    """The value of an attribute as JSON has it; bytes are hexadecimal, and what is nested too deeply is
-    nothing.
-    """
+    """An attribute's value for JSON; bytes become hexadecimal, and a value nested too deeply becomes None."""
     kind = value.WhichOneof("value")
     if kind is None or depth > _DEEPEST:
         return None

@@ -1,6 +1,4 @@
-"""Messages as earlier conventions had them: an event for each message, or texts of prompt and completion.
-Pure.
-"""
+"""Messages by earlier conventions: one event for each message, or texts of prompt and completion. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,7 +20,7 @@ _COMPLETION = "gen_ai.completion"
 def earlier_messages(
     attributes: Mapping[str, Any], events: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    """By the names of today's conventions. ``events``: names and attributes, in their order."""
+    """The messages, under the names of the current convention. ``events``: names and attributes, in order."""
     inputs: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
     for name, told in events:
@@ -40,7 +38,7 @@ def earlier_messages(
 
 
 def _body(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The event's fields; some write them as one JSON text."""
+    """The event's fields; some senders write them as one JSON text."""
     inside = otel.value_of(told.get(_BODY))
     body = {**told, **inside} if isinstance(inside, dict) else dict(told)
     return {
@@ -99,7 +97,7 @@ def _calls(calls: list[Any]) -> Iterable[dict[str, Any]]:
 
 
 def _texts(value: Any, role: str) -> list[dict[str, Any]]:
-    """Messages in an attribute: a text, or the JSON of one message or of several."""
+    """Messages in an attribute: a text, or the JSON of one or several messages."""
     found = otel.value_of(value)
     if isinstance(found, str):
         return [{"role": role, "parts": [{"type": "text", "content": found}]}] if found else []

@@ -1,4 +1,4 @@
-"""The last spans of a stream that became no event: exporters do not show what they are answered."""
+"""The last spans of a stream that became no event; kept because exporters do not show the server's reply."""
 
 import datetime as dt
 from typing import NamedTuple
@@ -12,7 +12,7 @@ KEPT_SECONDS = 7 * 24 * 3600
 
 
 class RefusedSpans(NamedTuple):
-    """How many spans of the last request that had any, when it came, and why they are no events."""
+    """The last request with refused spans: how many, when it arrived, and why they became no events."""
 
     spans: int
     at: dt.datetime
@@ -20,12 +20,12 @@ class RefusedSpans(NamedTuple):
 
 
 def note_refused_spans(stream: Stream, spans: int, message: str) -> None:
-    """Keep it for a week. It is a hint: it may be lost with the cache."""
+    """Keep the refusal in the cache for a week. It is a hint, and may be lost with the cache."""
     cache.set(_key(stream), RefusedSpans(spans, timezone.now(), message)._asdict(), KEPT_SECONDS)
 
 
 def refused_spans(stream: Stream) -> RefusedSpans | None:
-    """Of the past week."""
+    """The last refusal of the past week."""
     kept = cache.get(_key(stream))
     return None if kept is None else RefusedSpans(**kept)
 

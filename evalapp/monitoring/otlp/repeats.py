@@ -1,4 +1,4 @@
-"""Which model calls are told again by others of the same request. Pure."""
+"""Finds model calls that other calls of the same request repeat. Pure."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,8 @@ _NOT_COMPARED = ("extra", "exact", "mark", "id", "from")
 
 
 class Told(NamedTuple):
-    """A call with the conversation it was in. ``group``: its conversation, or else its trace; ``has_words``:
-    whether the output is an answer, and not only calls of tools.
+    """A call with its conversation. ``group``: the conversation's id, or else the trace's; ``has_words``:
+    whether the output is an answer, not only tool calls.
     """
 
     group: str
@@ -24,9 +24,10 @@ class Told(NamedTuple):
 
 
 def repeated(calls: Sequence[Told]) -> set[int]:
-    """The places of calls that need no event of their own: steps (their output only calls tools) whose whole
-    messages are exactly the beginning of another call's input, and calls that a call inside their time, in
-    the same trace, tells just the same.
+    """The places of calls that need no event of their own.
+
+    These are steps (their output only calls tools) whose messages are exactly the beginning of another call's
+    input, and calls repeated exactly by a call within their time in the same trace.
     """
     chains = [list(_chain(each)) for each in calls]
     beginnings: dict[tuple[str, str], set[int]] = {}
@@ -47,7 +48,7 @@ def _around_others(calls: Sequence[Told], chains: Sequence[Sequence[str]]) -> se
             alike.setdefault((call.trace, chain[-1]), []).append(place)
     found = set()
     for places in alike.values():
-        # From the innermost outwards: of a nest of the same call the innermost is kept.
+        # From the innermost outwards: of nested repetitions of one call, keep the innermost.
         ordered = sorted(places, key=lambda place: calls[place].ended_at - calls[place].started_at)
         for number, place in enumerate(ordered):
             outer = calls[place]
@@ -61,7 +62,7 @@ def _is_inside(inner: Told, outer: Told) -> bool:
 
 
 def _chain(call: Told) -> Iterator[str]:
-    """For each message the digest of all up to it."""
+    """For each message, the digest of all messages up to it."""
     digest = ""
     for message in call.conversation["messages"]:
         digest = hashlib.sha256((digest + dumps(_compared(message))).encode()).hexdigest()
@@ -69,7 +70,7 @@ def _chain(call: Told) -> Iterator[str]:
 
 
 def _compared(message: Message) -> Any:
-    """What makes two messages the same: the role and the parts, whatever else was noted of them."""
+    """The parts of a message that make two the same: role and parts, without other attributes."""
     if "content" in message:
         return [message["role"], [{"type": "text", "text": message["content"]}]]
     return [message["role"], [_bare(part) for part in message["parts"]]]

@@ -1,4 +1,4 @@
-"""Bodies of OTLP over HTTP: the two encodings in, and the same encodings out. Pure."""
+"""Bodies of OTLP over HTTP, in both encodings, and replies in the same encoding. Pure."""
 
 import base64
 import binascii
@@ -20,14 +20,14 @@ from evalapp.core.strict_json import read_json
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 _GZIP = 16 + zlib.MAX_WBITS
-# Nanoseconds since 1970, which some write as numbers.
+# Nanoseconds since 1970, which some senders write as numbers instead of texts.
 _MOST_DIGITS = 20
 _CODE = "invalid_otlp"
 
 
 def unpacked(content: bytes, encoding: str, most: int) -> bytes:
-    """The body of a request. ``encoding``: its Content-Encoding. Raises TooLargeError beyond ``most`` bytes,
-    unpacked, and InvalidError for what cannot be unpacked.
+    """The unpacked body of a request. ``encoding``: its Content-Encoding. Raises TooLargeError beyond
+    ``most`` unpacked bytes, and InvalidError for a body that cannot be unpacked.
     """
     if encoding.strip().lower() in ("", "identity"):
         return content
@@ -48,7 +48,7 @@ def unpacked(content: bytes, encoding: str, most: int) -> bytes:
 
 
 def read_protobuf(content: bytes) -> ExportTraceServiceRequest:
-    """Raises InvalidError for bytes that are no such request."""
+    """The request from protobuf. Raises InvalidError for bytes that are not such a request."""
     try:
         request = ExportTraceServiceRequest()
         request.ParseFromString(content)
@@ -61,8 +61,8 @@ def read_protobuf(content: bytes) -> ExportTraceServiceRequest:
 
 
 def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
-    """OTLP's own JSON: names in lowerCamelCase, ids of traces and spans in hexadecimal; unknown names are
-    passed over. Raises InvalidError.
+    """The request from OTLP's JSON: names in lowerCamelCase, ids of traces and spans in hexadecimal; unknown
+    names are ignored. Raises InvalidError.
     """
     value = read_json(content, any_text=True, most_digits=_MOST_DIGITS)
     if not isinstance(value, dict):
@@ -71,14 +71,14 @@ def read_otlp_json(content: bytes) -> ExportTraceServiceRequest:
         _ids_as_base64(value)
         request = ExportTraceServiceRequest()
         ParseDict(value, request, ignore_unknown_fields=True)
-    # The library lets some errors of Python through where a value is of another kind than the field.
+    # The library does not catch some Python errors for values of another type than the field's.
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InvalidError(f"The body is not OTLP/JSON: {str(error)[:200]}", code=_CODE) from error
     return request
 
 
 def _ids_as_base64(value: Any) -> None:
-    """In place, as protobuf's JSON has bytes."""
+    """Convert ids in place to base64, which protobuf's JSON uses for bytes."""
     for resource in _objects(value, "resourceSpans", "resource_spans"):
         for scope in _objects(resource, "scopeSpans", "scope_spans"):
             for span in _objects(scope, "spans"):
@@ -103,7 +103,7 @@ def _encode(value: dict[str, Any]) -> None:
 
 
 def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:
-    """``partial_success`` is there only where there is something to say."""
+    """The reply; it has ``partial_success`` only if there is something to report."""
     answer = ExportTraceServiceResponse()
     if rejected or message:
         told = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
@@ -112,5 +112,5 @@ def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:
 
 
 def status_of(message: str) -> bytes:
-    """What a failed request is answered in protobuf."""
+    """The protobuf reply to a failed request."""
     return bytes(Status(message=message).SerializeToString())

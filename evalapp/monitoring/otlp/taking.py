@@ -1,4 +1,4 @@
-"""Spans into a stream: an event for each model call, what is passed over told in sentences."""
+"""Stores spans in a stream: an event for each model call, and sentences on the spans passed over."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ _NO_MESSAGES = (
 
 
 class TakenSpans(NamedTuple):
-    """``rejected``: spans of model calls that became no event. ``message``: why, and what else was passed
-    over; empty where there is nothing to say.
+    """``rejected``: number of model-call spans that became no event. ``message``: why, and what else was
+    passed over; empty if nothing was.
     """
 
     stored: int
@@ -44,7 +44,7 @@ class _Read:
 
 
 def take_spans(*, stream: Stream, request: ExportTraceServiceRequest) -> TakenSpans:
-    """Store the model calls of a request as events, each once. Raises ConflictError once the stream has
+    """Store the model calls of a request as events, once each. Raises ConflictError once the stream has
     ended.
     """
     found = calls_in(request)
@@ -77,13 +77,13 @@ def _read(calls: list[ModelCall]) -> _Read:
 
 
 def _first_choice(messages: dict[str, Any]) -> dict[str, Any]:
-    """The messages with the first of several outputs, which is what users got."""
+    """The messages with the first of several outputs, which users got."""
     outputs = messages[otel.OUTPUT]
     return {**messages, otel.OUTPUT: outputs[:1]} if isinstance(outputs, list) else messages
 
 
 def _told(call: ModelCall, conversation: Conversation) -> Told:
-    # The output is one message.
+    # The output is a single message.
     *inputs, output = conversation["messages"]
     has_words = any(part["type"] == "text" and part["text"].strip() for part in output.get("parts", ()))
     return Told(
@@ -98,7 +98,7 @@ def _told(call: ModelCall, conversation: Conversation) -> Told:
 
 
 def _row(call: ModelCall, conversation: Conversation) -> dict[str, Any]:
-    """As events are sent; a conversation of nothing but texts is its messages."""
+    """The fields of an event; a conversation of texts only is stored as plain messages."""
     text = text_form(conversation)
     row: dict[str, Any] = {
         "id": call.external_id,

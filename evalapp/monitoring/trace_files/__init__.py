@@ -1,4 +1,4 @@
-"""Files that tracing tools export, a module for each tool, entered here. Nothing else lists them."""
+"""Files exported by tracing tools, one module for each tool, registered here and nowhere else."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +13,12 @@ _TOOLS: tuple[tuple[_Recognise, _Read], ...] = tuple(
 
 
 def is_exported(fields: Mapping[str, Any]) -> bool:
-    """Whether a row is one that one of the tools exported."""
+    """Whether the row was exported by one of the tools."""
     return any(recognises(fields) for recognises, _ in _TOOLS)
 
 
 def event_of(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An exported row as the fields of an event; None for one that is no model call."""
+    """The fields of an event from an exported row; None for a row that is not a model call."""
     return next(read(fields) for recognises, read in _TOOLS if recognises(fields))
 
 

@@ -1,4 +1,4 @@
-"""Langfuse's exports: an observation or a trace a row, in the names of its API or of its storage. Pure."""
+"""Langfuse's exports: one observation or trace per row, with the names of its API or storage. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ _OF_TRACES = ("sessionId", "session_id", "userId", "user_id", "htmlPath", "obser
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
-    """An observation of a known type with its trace, or a trace."""
+    """Whether the row is an observation of a known type with its trace, or a trace."""
     if "id" not in fields or "input" not in fields or "output" not in fields:
         return False
     kind = fields.get("type")
@@ -36,7 +36,7 @@ def recognises(fields: Mapping[str, Any]) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A generation, or a trace that was exported without its observations."""
+    """The event of a generation, or of a trace that was exported without its observations."""
     if "type" in fields and fields["type"] != _GENERATION:
         return None
     output = output_message(fields.get("output"))

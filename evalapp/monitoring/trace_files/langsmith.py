@@ -1,4 +1,4 @@
-"""LangSmith's exports: a run a row. Pure."""
+"""LangSmith's exports: one run per row. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def recognises(fields: Mapping[str, Any]) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A run of a model that has answered."""
+    """The event of a model's run that has an output."""
     output = output_message(fields.get("outputs"))
     if fields.get("run_type") != _CALL or output is None:
         return None

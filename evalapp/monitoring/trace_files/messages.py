@@ -1,4 +1,4 @@
-"""What tracing tools call input and output, as the messages of one conversation. Pure."""
+"""Converts the inputs and outputs of tracing tools to the messages of one conversation. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ Messages = list[dict[str, Any]]
 
 
 def input_messages(value: Any) -> Messages:
-    """A text, a list of messages, or an object with either."""
+    """The messages of an input: a text, a list of messages, or an object with either."""
     found = value_of(value)
     if isinstance(found, dict) and "messages" in found:
         found = value_of(found["messages"])
         if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list):
-            # A batch of one.
+            # A batch with one input.
             found = found[0]
     if isinstance(found, list) and found and all(_is_message(each) for each in found):
         return [_message(each) for each in found]
@@ -35,7 +35,9 @@ def input_messages(value: Any) -> Messages:
 
 
 def output_message(value: Any) -> dict[str, Any] | None:
-    """A text, a message, a completion with choices, generations, or an object with one of these."""
+    """The message of an output: a text, a message, a completion with choices, generations, or an object with
+    one of these.
+    """
     found = value_of(value)
     if isinstance(found, dict):
         for name in ("choices", "generations", "messages"):
@@ -52,7 +54,7 @@ def output_message(value: Any) -> dict[str, Any] | None:
 
 
 def with_messages(inputs: Messages, output: dict[str, Any] | None, tools: Any = None) -> dict[str, Any]:
-    """The fields of an event for its prompt and output. Raises RowProblemError for messages in no known
+    """The fields of an event for its prompt and output. Raises RowProblemError for messages in an unknown
     form.
     """
     if output is None:
@@ -72,7 +74,7 @@ def _is_message(value: Any) -> bool:
 
 
 def _role(message: Mapping[str, Any]) -> str | None:
-    """Of a message by its role or type, or by the class that it was written from."""
+    """The role, from the message's role or type, or from the class that it was serialised from."""
     inner = message.get("kwargs") if message.get("lc") is not None else None
     names = [message.get("role"), message.get("type")]
     if isinstance(inner, dict):
@@ -82,7 +84,7 @@ def _role(message: Mapping[str, Any]) -> str | None:
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """As OpenAI's chat has it; a message that is in another tool's form already stays."""
+    """The message in OpenAI's chat format; one in another tool's format stays unchanged."""
     role = _role(message) or "user"
     if "role" in message and "lc" not in message:
         return {**message, "role": role}
@@ -110,7 +112,7 @@ def _call(call: Any) -> Any:
 
 
 def _text(value: Any, names: tuple[str, ...]) -> str:
-    """A text, the one in a field with one of the names, or else the JSON of the value."""
+    """The text: the value itself, its field under one of the names, or else its JSON."""
     if isinstance(value, str):
         return value
     if value is None or value in ({}, []):

@@ -1,4 +1,4 @@
-"""MLflow's traces: a trace with all of its spans a row, as `Trace.to_json` writes it. Pure."""
+"""MLflow's traces: one trace with all of its spans per row, as `Trace.to_json` writes it. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def recognises(fields: Mapping[str, Any]) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The trace's last call of a model: what users got."""
+    """The event of the trace's last model call, which users got."""
     info = fields["info"]
     calls = [each for each in fields["data"]["spans"] if isinstance(each, dict) and _is_call(each)]
     if not calls:
@@ -57,7 +57,7 @@ def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _attributes(span: Mapping[str, Any]) -> dict[str, Any]:
-    """Each is the JSON text of its value."""
+    """The span's attributes, each of which is JSON text."""
     given = span.get("attributes")
     return {name: _value(each) for name, each in given.items()} if isinstance(given, dict) else {}
 

@@ -1,4 +1,4 @@
-"""What the exports of all tools share: times, numbers, fields. Pure."""
+"""Shared by all tools' exports: times, numbers, fields. Pure."""
 
 import datetime as dt
 import math
@@ -12,7 +12,7 @@ _MOST = 40
 
 
 def time_in(value: Any) -> dt.datetime | None:
-    """A time as text (without a zone it is UTC), or in milliseconds or nanoseconds since 1970."""
+    """A time from text (UTC without a zone), or from milliseconds or nanoseconds since 1970."""
     if isinstance(value, dt.datetime):
         time: dt.datetime | None = value
     elif isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 2**63:
@@ -29,12 +29,12 @@ def time_in(value: Any) -> dt.datetime | None:
 
 
 def first(fields: Mapping[str, Any], *names: str) -> Any:
-    """The first of the fields that has a value."""
+    """The first field that has a value."""
     return next((fields[name] for name in names if fields.get(name) not in (None, "")), None)
 
 
 def numbers(**told: Any) -> dict[str, float]:
-    """Those that are numbers."""
+    """The values that are numbers."""
     return {
         name: value
         for name, value in told.items()
@@ -50,7 +50,7 @@ def seconds_between(start: Any, end: Any) -> float | None:
 
 
 def short_fields(*given: Any, **more: Any) -> dict[str, Any]:
-    """Numbers, truth values and short texts of the objects, by which a sample can be stratified."""
+    """Numbers, booleans and short texts of the objects, which a sample can be stratified by."""
     whole: dict[str, Any] = {}
     for each in given:
         whole |= each if isinstance(each, dict) else {}
@@ -67,7 +67,7 @@ def _is_short(value: Any) -> bool:
 def row(
     identity: Any, messages: dict[str, Any], *, time: Any, model: Any, fields: Any, assessments: Any
 ) -> dict[str, Any]:
-    """An event's fields; those that are not there are left out."""
+    """The fields of an event, without missing ones."""
     told = time_in(time)
     made = {
         "id": identity,
