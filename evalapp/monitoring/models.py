@@ -214,8 +214,8 @@ class WeeklyMetric(BaseModel):
 
     ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as in Criterion.
     ``reviews`` and ``items``: the numbers of reviews and outputs behind it. ``error``: standard error of
-    ``value``. Without a value, ``reason`` says why. ``narrowed_*``: the same estimate narrowed by the daily
-    metric ``narrowed_by``; empty if none narrows it.
+    ``value``. Without a value, ``reason`` says why. ``narrowed_*``: the same estimate, made more precise
+    by the daily metric ``narrowed_by``; empty if none does.
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="metrics")

@@ -21,8 +21,8 @@ LEAST_GAIN = 1.05
 
 
 class Narrowed(NamedTuple):
-    """The estimate narrowed by ``metric``; ``gain``: the factor by which the classical interval would need
-    more reviews for the same width.
+    """The estimate made more precise by ``metric``. ``gain``: how many times the reviews the classical interval
+    would need for the same width.
     """
 
     measure: Measure
@@ -33,7 +33,7 @@ class Narrowed(NamedTuple):
 def narrowed(
     week: WeeklySample, criterion: Criterion, ratings: Ratings, design: SampleDesign
 ) -> Narrowed | None:
-    """The week's mean or rate, narrowed by the metric beside the criterion in the stream's key figures.
+    """The week's mean or rate, made more precise by the metric of the criterion's key figure.
 
     None if there is no such metric, it narrows nothing, or it is not known for all outputs: daily metrics are
     of UTC days, so the week must begin at midnight.
