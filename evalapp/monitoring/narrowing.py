@@ -21,8 +21,8 @@ LEAST_GAIN = 1.05
 
 
 class Narrowed(NamedTuple):
-    """The estimate made more precise by ``metric``. ``gain``: how many times the reviews the classical interval
-    would need for the same width.
+    """The estimate made more precise by ``metric``. ``gain``: how many times as many reviews the classical
+    interval would need for the same width.
     """
 
     measure: Measure
