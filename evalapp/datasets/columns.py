@@ -1,5 +1,5 @@
-"""CSV files, and JSON objects of fields with the team's own names, into rows by a mapping. Pure; the same
-promises as ``formats``.
+"""Reads CSV files, and JSON objects with custom field names, into rows by a mapping. Pure; same guarantees as
+``formats``.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -70,7 +70,7 @@ def read_csv(
     *,
     read: Callable[[int], None] | None = None,
 ) -> Iterator[ParsedRow]:
-    """Rows of a CSV file with a header row; ``read`` gets the bytes of each line."""
+    """Rows of a CSV file with a header row; ``read`` is called with the number of bytes of each line."""
     columns = read_header(stream, delimiter).columns
     stream.seek(0)
     uses = [ColumnRole(mapping.get(column, ColumnRole.METADATA)) for column in columns]
@@ -88,7 +88,9 @@ def read_mapped_json(
     *,
     read: Callable[[int], None] | None = None,
 ) -> Iterator[ParsedRow]:
-    """Rows of a JSONL file or JSON list whose fields are mapped as columns are; others become metadata."""
+    """Rows of a JSONL file or JSON list whose fields are mapped like columns; unmapped fields become
+    metadata.
+    """
     for number, found in json_objects(stream, read=read, example=layout.example):
         if isinstance(found, FieldProblem):
             yield ParsedRow(number, None, [found])
@@ -112,7 +114,7 @@ def _read_cells(
 def _column_of(
     name: str, cells: list[Any], columns: list[str], uses: list[ColumnRole], layout: Layout
 ) -> str:
-    """The column that holds what an object's field ``name`` was filled from, or the name itself."""
+    """The column from which an object's field ``name`` was filled, or the name itself."""
     references = [
         column
         for cell, column, use in zip(cells, columns, uses, strict=True)
@@ -154,14 +156,14 @@ def _fields(cells: list[Any], columns: list[str], uses: list[ColumnRole], layout
 
 
 def _answers(cell: Any) -> list[Any]:
-    """What a cell, or a field of a JSON object, gives as answers: a list is several."""
+    """The answers in a cell or JSON field: one per element of a list."""
     if isinstance(cell, list):
         return cell
     return [] if cell is None or (isinstance(cell, str) and not cell.strip()) else [cell]
 
 
 def missed_reference_field(rows: Collection[ExampleRow]) -> str:
-    """A field that is named as if it held the reference answer, where none of these rows has one; or ""."""
+    """A field named like a reference answer, if none of these rows has a reference; else ""."""
     if any(row.references for row in rows):
         return ""
     names = (

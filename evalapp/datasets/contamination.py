@@ -1,17 +1,16 @@
 """The contamination check: evaluation prompts in training data, exact or by word n-grams. Pure.
 
 * exact: a training row has the same prompt (``prompt_hash``) as an evaluation row; refused.
-* near: the same but for capitals, punctuation, and at most one word in five that is put in, left out or spelt
-  in another way, all numbers being the same (`near_prompts`); refused.
-* contained: at least half of the 8-word-grams of an evaluation prompt stand in one training prompt;
-  refused.
+* near: the same except for capitals, punctuation, and at most one word in five inserted, omitted or spelt
+differently, with all numbers the same (`near_prompts`); refused.
+* contained: at least half of the 8-word-grams of an evaluation prompt occur in one training prompt; refused.
 * shared: a training row and an evaluation row have a 13-word-gram in common, in prompt or reference;
-  reported.
+reported.
 
-A short prompt that many rows have, such as "Summarise this", is no match by itself, but it is with the same
-answer. Only a row's own text counts: system messages are left out, and so are n-grams that more than 1% of
-the rows share (a template flags itself otherwise), and those of ``templates``. The sizes follow the practice
-of the field for decontamination (8-gram containment, 13-gram overlap).
+A short prompt that many rows have, such as "Summarise this", matches only together with the same answer. Only
+a row's own text counts: system messages are left out, and so are n-grams that more than 1% of the rows share
+(otherwise a template would flag itself), and those of ``templates``. The sizes follow common decontamination
+practice (8-gram containment, 13-gram overlap).
 """
 
 import re
@@ -27,19 +26,19 @@ CONTAINED_WORDS = 8
 SHARED_WORDS = 13
 CONTAINED_FROM = 0.5
 COMMON_SHARE = 0.01
-# In a small set 1% is less than a row; what fewer rows than this share is no template.
+# In a small set 1% is less than one row; an n-gram shared by fewer rows than this is no template.
 COMMON_AT_LEAST = 5
-# Where the exclusions leave fewer n-grams than this, a share of them says nothing.
+# With fewer n-grams than this left after the exclusions, the contained share is meaningless.
 FEWEST_OWN = 5
 MOST_NAMED = 5
 
 _WORD = re.compile(r"\w+")
-# A run of words by its hash, which takes a fraction of their memory; 64 bits are enough to tell all apart.
+# An n-gram by its 64-bit hash, which takes a fraction of the memory and makes collisions negligible.
 Gram = int
 
 
 class HasPrompt(Protocol):
-    """What is compared: an ``Example``, or anything with its fields."""
+    """The fields that are compared: an ``Example``, or any object with them."""
 
     row_number: Any
     prompt_hash: Any
@@ -50,9 +49,9 @@ class HasPrompt(Protocol):
 
 
 class Match(NamedTuple):
-    """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share.
-    ``evaluation_hash`` is the evaluation row's ``prompt_hash`` and ``evaluation_version`` the key of the
-    dataset version that it was read from, None for a row of none: row numbers of other versions repeat.
+    """A training row that matches an evaluation row, both by row number; ``share`` is the contained share.
+    ``evaluation_hash`` is the evaluation row's ``prompt_hash`` and ``evaluation_version`` the key of its
+    dataset version (row numbers repeat between versions), None for a row without one.
     """
 
     training_row: int
@@ -63,14 +62,14 @@ class Match(NamedTuple):
 
     @property
     def prompts(self) -> tuple[int, str]:
-        """What has met: the same prompt may evaluate in several versions."""
+        """The pair that matched, by prompt: the same prompt may evaluate in several versions."""
         return self.training_row, self.evaluation_hash
 
 
 @dataclass(frozen=True, slots=True)
 class ContaminationReport:
-    """Matches by kind, each pair in one kind only: the worst. ``names`` are those of the evaluation rows'
-    versions.
+    """Matches by kind; each pair is listed once, under its worst kind. ``names`` are those of the evaluation
+    rows' versions.
     """
 
     exact: list[Match]
@@ -83,7 +82,7 @@ class ContaminationReport:
 
     @property
     def refused(self) -> list[Match]:
-        """What a training is refused for."""
+        """The matches for which a training is refused."""
         return [*self.exact, *self.near, *self.contained]
 
     @property
@@ -92,12 +91,12 @@ class ContaminationReport:
 
     @property
     def refused_rows(self) -> list[int]:
-        """Numbers of the training rows that must go, in order."""
+        """Numbers of the training rows that must be removed, in order."""
         return sorted({match.training_row for match in self.refused})
 
     def with_held_out(self, other: "ContaminationReport", *, repeated: int) -> "ContaminationReport":
-        """The report and one on the same training data and other evaluation rows, as one. ``repeated`` of the
-        other's rows evaluate in this one, too: they are counted, and what they have met is told, once.
+        """Merge this report with one on the same training data and other evaluation rows. ``repeated`` rows
+        of the other also evaluate in this one: they are counted, and their matches listed, once.
         """
         merged: list[list[Match]] = []
         told: set[tuple[int, str]] = set()
@@ -119,11 +118,11 @@ class ContaminationReport:
         )
 
     def sentences(self) -> list[str]:
-        """One sentence per kind that was found, naming the first rows."""
+        """One sentence per kind found, naming the first rows."""
         return self.refusal_sentences() + self.weaker_sentences()
 
     def refusal_sentences(self) -> list[str]:
-        """Those of what a training is refused for, which an owner may decide on."""
+        """Sentences on the matches for which a training is refused; an owner may override the refusal."""
         kinds = (
             (self.exact, "the same prompt as"),
             (self.near, "nearly the same prompt as"),
@@ -132,7 +131,7 @@ class ContaminationReport:
         return [self._sentence(matches, words) for matches, words in kinds if matches]
 
     def weaker_sentences(self) -> list[str]:
-        """Those of what is only reported."""
+        """Sentences on the matches that are only reported."""
         words = f"a sequence of {SHARED_WORDS} words in common with"
         return [self._sentence(self.shared, words)] if self.shared else []
 
@@ -161,10 +160,10 @@ def contamination(
 ) -> ContaminationReport:
     """Compare every training row with every evaluation row.
 
-    ``training`` is read once and may be a stream; what is held grows with the evaluation rows, and with the
-    training rows that have something in common with one.
-    ``templates``: texts that rows are made with and that therefore prove nothing. ``unread``: training rows
-    beside these that have no prompt of the evaluation; what many rows share is a share of them, too.
+    ``training`` is read once and may be a stream; memory grows with the evaluation rows, and with the
+    training rows that have something in common with one. ``templates``: texts that rows are made with and
+    that therefore prove nothing. ``unread``: number of further training rows without any evaluation prompt;
+    they count in the total from which the common share is computed.
     """
     index = _EvaluationIndex(list(evaluation), templates)
     found: list[_Traces] = []
@@ -195,13 +194,14 @@ def contamination(
 
 
 def common_above(rows: int) -> float:
-    """What more of so many rows have is common to them, and proves nothing."""
+    """The number of rows above which shared text counts as common, and proves nothing."""
     return max(COMMON_AT_LEAST, COMMON_SHARE * rows)
 
 
 class _Traces(NamedTuple):
-    """What of the evaluation a training row holds: positions, and grams known to the index. ``answered``:
-    of those with its prompt, or nearly so, the positions of which it has an answer, too.
+    """What a training row shares with the evaluation: positions of evaluation rows, and grams in the index.
+    ``answered``: of the rows with the same or nearly the same prompt, the positions that also share an
+    answer.
     """
 
     row: int
@@ -225,7 +225,7 @@ class _EvaluationIndex:
         self._beginnings: set[Gram] = set()
         self._prompts: list[list[str]] = []
         self._answers: list[set[Gram]] = []
-        # How many training rows have an evaluation row's prompt, and how many make it a common one.
+        # How many training rows have each evaluation prompt, and from how many on it counts as common.
         self._met: Counter[int] = Counter()
         self._limit = 0.0
         self._own: list[int] = []
@@ -255,13 +255,11 @@ class _EvaluationIndex:
                 self._long.pop(gram, None)
 
     def traces(self, row: HasPrompt) -> _Traces:
-        """Which evaluation rows have this prompt, or nearly so, and which of the row's grams the evaluation
-        knows.
-        """
+        """The evaluation rows with this prompt, or nearly so, and the row's grams that occur in the index."""
         prompt, texts = own_words(row)
         grams = _grams(prompt, CONTAINED_WORDS)
         known = array("q", filter(self._prompt.__contains__, grams))
-        # A long gram in common holds short ones in common: most rows are done here.
+        # Rows that share a long gram also share short ones, so most rows are finished here.
         long_grams: set[Gram] = set()
         if not grams.isdisjoint(self._beginnings):
             long_grams.update(_long_grams(prompt))
@@ -279,7 +277,7 @@ class _EvaluationIndex:
         return _Traces(row.row_number, exact, near, answered, known, known_long)
 
     def exactly(self, traces: _Traces) -> list[tuple[int, float]]:
-        """Evaluation rows with the same prompt; a short one that many rows have counts with its answer."""
+        """Evaluation rows with the same prompt; a short, common prompt needs the same answer too."""
         return [
             (place, 1.0)
             for place in traces.exact
@@ -289,7 +287,7 @@ class _EvaluationIndex:
         ]
 
     def nearly(self, traces: _Traces) -> list[tuple[int, float]]:
-        """The same of nearly the same prompt, of any length."""
+        """Evaluation rows with nearly the same prompt; as `exactly`, but for any length."""
         return [
             (place, share)
             for place, share in traces.near
@@ -297,7 +295,7 @@ class _EvaluationIndex:
         ]
 
     def drop_common(self, training_rows: int) -> None:
-        """Forget the grams that too many rows share; call once all rows have been seen."""
+        """Drop the grams that too many rows share; call once all rows have been read."""
         self._limit = common_above(training_rows + len(self.rows))
         for grams in (self._prompt, self._long):
             for gram in [gram for gram in grams if self._frequency[gram] > self._limit]:
@@ -308,7 +306,7 @@ class _EvaluationIndex:
         self._own = [own[position] for position in range(len(self.rows))]
 
     def contained_in(self, grams: Iterable[Gram]) -> Iterator[tuple[int, float]]:
-        """Evaluation rows of which at least half of the own prompt grams are among these."""
+        """Evaluation rows of which at least half of their own prompt grams are among these."""
         counts = Counter(position for gram in grams for position in self._prompt.get(gram, ()))
         for position, count in sorted(counts.items()):
             own = self._own[position]
@@ -319,7 +317,7 @@ class _EvaluationIndex:
 
     def match(self, training_row: int, position: int, share: float) -> Match:
         row = self.rows[position]
-        # Rows that are compared before they are stored have no version.
+        # Rows compared before they are stored have no version.
         version = getattr(row, "version_id", None)
         return Match(training_row, row.row_number, share, row.prompt_hash, version)
 
@@ -345,7 +343,7 @@ def _words(text: str) -> list[str]:
 
 
 def _grams(words: list[str], size: int) -> set[Gram]:
-    """Every run of ``size`` words; the whole text where it is shorter."""
+    """Every n-gram of ``size`` words; the whole text where it is shorter."""
     if len(words) < size:
         return {hash(tuple(words))} if words else set()
     return set(map(hash, zip(*(words[start:] for start in range(size)), strict=False)))

@@ -1,4 +1,4 @@
-"""Rows written in the message formats of other tools, and what these cannot hold. Pure."""
+"""Writes rows in the message formats of other tools, and names what these formats lose. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ FORMATS_OF_FILES = {
     "hf-chat": "hf",
     "otel": "otel",
 }
-"""The message format of a file, by what exports call it."""
+"""The message format of a file, by its name in exports."""
 
 
 class WrittenRow(NamedTuple):
-    """``losses``: plural nouns for what of the row the format does not hold."""
+    """A row as written. ``losses``: plural nouns for the parts that the format cannot represent."""
 
     fields: dict[str, Any]
     losses: list[str]
@@ -37,7 +37,7 @@ def written_row(example: Example, file_format: str) -> WrittenRow:
 
 
 def losses(examples: Iterable[Example], file_format: str) -> dict[str, int]:
-    """How many of the rows lose what."""
+    """How many of the rows lose each part."""
     counts: dict[str, int] = {}
     for example in examples:
         for what in written_row(example, file_format).losses:

@@ -1,4 +1,4 @@
-"""Rows into the database by COPY, hashed and counted on the way."""
+"""Stores rows by COPY, hashing and counting them on the way."""
 
 import hashlib
 from collections import Counter
@@ -11,9 +11,9 @@ from django.db import connection
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 
-# Rows per COPY: between two of them the connection is free, so that ``rows`` may be a query on it.
+# Rows per COPY. Between batches the connection is free, so ``rows`` may itself be a query on it.
 BATCH_ROWS = 5_000
-# Sent as they are made, so that the server stores while the next ones are being serialised.
+# Sent in blocks, so that the server stores while the next rows are being serialised.
 BLOCK_ROWS = 100
 NULL = "\\N"
 
@@ -41,11 +41,12 @@ class CopyResult(NamedTuple):
 def copy_examples(
     version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False, is_first: bool = False
 ) -> CopyResult:
-    """Store the rows as examples of the version, numbered from 1; call inside a transaction. ``is_first``: of
-    the dataset, so that a row's number is its key; else rows without one have none yet.
+    """Store the rows as examples of the version, numbered from 1; call inside a transaction. ``is_first``:
+    this is the dataset's first version, so a row's number is its key; otherwise rows without a key get none
+    yet.
 
-    ``from_file``: the rows come from a file's reader. They have passed ``row_problems`` then, and are
-    read while the server stores those before them, because reading does not need this connection.
+    ``from_file``: the rows come from a file reader. They have already passed ``row_problems``, and reading
+    runs in parallel with the server's storing because it does not need this connection.
     Raises InvalidError naming the first bad row.
     """
     digest = hashlib.sha256()
@@ -101,13 +102,13 @@ def _lines(
 
 
 def json_column(text: str) -> str:
-    """A JSON text as COPY takes it."""
-    # Control characters are escaped by JSON itself; only the backslash means something to COPY.
+    """A JSON text escaped for COPY."""
+    # JSON escapes control characters itself; only the backslash is special to COPY.
     return text.replace("\\", "\\\\") if "\\" in text else text
 
 
 def text_column(text: str) -> str:
-    """A text as COPY takes it."""
+    """A text escaped for COPY."""
     if not text:
         return text
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,4 +1,4 @@
-"""Deletion of a dataset version that nothing uses: its rows go, its number and hash stay."""
+"""Deletes a dataset version that nothing uses: its rows are removed, its number and hash stay."""
 
 from collections.abc import Iterator
 
@@ -23,21 +23,21 @@ DELETE FROM evalapp_vaultentry WHERE token IN (
 
 
 class VersionInUseError(ConflictError):
-    """Something rests on the version (409)."""
+    """The version is used elsewhere (409)."""
 
     code = "version_in_use"
 
 
 @transaction.atomic
 def delete_version(*, version: DatasetVersion, by: User) -> None:
-    """Delete the version's rows with their originals, health check and drafts. The version stays as a record
-    without rows: nothing lists it, and its number is not used again.
+    """Delete the version's rows with their originals, health check and drafts. The version stays as an
+    unlisted record without rows, and its number is not used again.
 
     Raises VersionInUseError where a run, campaign, gate, push or later version uses it, MissingError where it
     has been deleted already.
     """
     allow_long_statements()
-    # No other version is made from it meanwhile, and no run or campaign refers to it.
+    # The lock keeps other versions from being made from it, and runs and campaigns from referring to it.
     Dataset.objects.select_for_update(no_key=True).get(pk=version.dataset_id)
     found = DatasetVersion.objects.select_for_update().filter(pk=version.pk, state=VersionState.READY).first()
     if found is None:
@@ -68,8 +68,8 @@ def delete_version(*, version: DatasetVersion, by: User) -> None:
 def _referring(
     model: type[models.Model], on_delete: object, path: str = "pk"
 ) -> Iterator[tuple[type[models.Model], str, str]]:
-    """Models with a key to ``model``, or to what goes with it, that ``on_delete`` treats so: model, key and
-    the lookup from it to ``model``; those that refer to others of them come first.
+    """Models with a foreign key to ``model``, or to what is deleted with it, that has this ``on_delete``:
+    (model, key, lookup path to ``model``). Models that refer to others in the list come first.
     """
     for relation in model._meta.related_objects:
         key = relation.field.name

@@ -1,4 +1,4 @@
-"""What changed from one version of a dataset to another, matched by the database."""
+"""The diff of two versions of a dataset, matched by row key in the database."""
 
 import json
 from collections import Counter
@@ -13,7 +13,8 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.datasets.models import DatasetVersion, Example, Split
 
-#: What of a row can change, as pages and programs call it, by its columns; in the order of `_DIFF`.
+# The parts of a row that can change, as pages and the API name them, with their columns; in the order of
+# `_DIFF`.
 FIELDS = {
     "prompt": ("messages",),
     "references": ("references",),
@@ -34,8 +35,8 @@ class Change(TextChoices):
 
 
 class RowChange(NamedTuple):
-    """``number`` is the row's in the later version, ``was`` in the earlier one; None where it is not there.
-    ``fields`` of `FIELDS`; a row that only changed its split has none and is *moved*.
+    """One changed row. ``number`` is its row number in the later version, ``was`` in the earlier one; None
+    where it is absent. ``fields`` are of `FIELDS`; a row that only changed its split has none and is *moved*.
     """
 
     change: Change
@@ -51,8 +52,8 @@ class RowChange(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """Of one version: rows by split, and the median numbers of characters of the last prompt message and of
-    the first reference (None where no row has one).
+    """Statistics of one version: rows by split, and the median numbers of characters of the last prompt
+    message and of the first reference (None where no row has one).
     """
 
     counts: dict[str, int]
@@ -71,19 +72,19 @@ class VersionDiff(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows of each change, and ``unchanged``."""
+        """How many rows of each kind of change, and ``unchanged``."""
         found = Counter(each.change for each in self.changes)
         return {**{change.value: found[change] for change in Change}, "unchanged": self.unchanged}
 
     @property
     def filters(self) -> list[tuple[str, str, int]]:
-        """Of each change that there is: value, label and number of rows."""
+        """Value, label and number of rows of each kind of change that occurs."""
         counts = self.counts
         return [(each.value, str(each.label), counts[each.value]) for each in Change if counts[each.value]]
 
     @property
     def statistics(self) -> list[tuple[str, float | None, float | None]]:
-        """Name, before and now, of what either version has."""
+        """Name, earlier and current value of every statistic that either version has."""
         rows: list[tuple[str, float | None, float | None]] = [
             ("Rows", sum(self.before.counts.values()), sum(self.now.counts.values()))
         ]
@@ -96,7 +97,7 @@ class VersionDiff(NamedTuple):
         return [row for row in rows if row[1] or row[2]]
 
     def of(self, change: str) -> Sequence[RowChange]:
-        """Those of one change; all without one."""
+        """The changes of one kind; all of them for ""."""
         return [each for each in self.changes if change in ("", each.change)]
 
 
@@ -131,13 +132,13 @@ FROM evalapp_example WHERE version_id = %s
 
 
 def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
-    """From ``against`` to ``version``, both ready, by the rows' keys.
+    """The diff from ``against`` to ``version``, both ready, matched by row key.
 
-    Raises InvalidError for versions of two datasets, and for one with itself.
+    Raises InvalidError for versions of two datasets, and for a version with itself.
     """
     if version.dataset_id != against.dataset_id or version.pk == against.pk:
         raise InvalidError("Choose another version of the same dataset to compare with.", field="against")
-    # A row from which a person was erased has its old hash and other texts.
+    # A row from which a person was erased keeps its old hash although its texts have changed.
     are_erased = version.erased_rows + against.erased_rows > 0
     parameters = {"version": version.pk, "against": against.pk, "are_erased": are_erased}
     with connection.cursor() as cursor:
@@ -155,7 +156,9 @@ def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
 
 
 class TrainingChanges(NamedTuple):
-    """Training rows of ``version`` that the other has as they are, changed, or not, and that it alone has."""
+    """Training rows of ``version`` that are unchanged, changed or missing in the other, and those only in
+    ``version``.
+    """
 
     kept: int
     changed: int
@@ -175,7 +178,7 @@ FROM now FULL JOIN before USING (row_key)
 
 
 def training_changes(version: DatasetVersion, against: DatasetVersion) -> TrainingChanges:
-    """From ``against`` to ``version``, of one dataset, by the rows' keys."""
+    """Changes of training rows from ``against`` to ``version`` of one dataset, matched by row key."""
     with connection.cursor() as cursor:
         cursor.execute(_TRAINING_CHANGES, [version.pk, against.pk])
         return TrainingChanges(*(cursor.fetchone() or (0, 0, 0, 0)))
@@ -184,7 +187,9 @@ def training_changes(version: DatasetVersion, against: DatasetVersion) -> Traini
 def _change(
     number: int | None, was: int | None, split: str, old_split: str, *differs: bool
 ) -> RowChange | None:
-    """None where the hashes alone differ: one is from before a person was erased from the row."""
+    """The change of one row. None where only the hashes differ: one is from before a person was erased from
+    the row.
+    """
     if number is None or was is None:
         return RowChange(Change.ADDED if was is None else Change.REMOVED, number, was, split, old_split, [])
     fields = [name for name, is_other in zip(FIELDS, differs, strict=True) if is_other]
@@ -202,7 +207,7 @@ def statistics_of(version: DatasetVersion) -> Statistics:
 
 
 class ShownChange(NamedTuple):
-    """A change with its row as it is now, or was. ``texts``: the changed ones, compared word by word."""
+    """A change with its row as it is now, or was. ``texts``: word-by-word diffs of the changed texts."""
 
     row: RowChange
     example: Example
@@ -210,7 +215,7 @@ class ShownChange(NamedTuple):
 
 
 def shown_changes(diff: VersionDiff, rows: Iterable[RowChange]) -> list[ShownChange]:
-    """These changes with what a page shows of them, in two queries."""
+    """These changes with everything that a page shows of them, in two queries."""
     rows = list(rows)
     now = _by_number(diff.version, [each.number for each in rows])
     before = _by_number(diff.against, [each.was for each in rows])
@@ -230,7 +235,7 @@ def _by_number(version: DatasetVersion, numbers: Iterable[int | None]) -> dict[i
 
 
 def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, WordChanges]]:
-    """Metadata and preferences are compared as they are written."""
+    """Word diffs of the changed fields. Metadata and preferences are compared in written form."""
     for name in row.fields:
         if name == "conversation":
             before, after = (_beside(each) for each in (old, new))
@@ -242,7 +247,7 @@ def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, Wo
 
 
 def _beside(example: Example) -> str:
-    """What the texts of its turns do not tell, which are compared by themselves."""
+    """The parts of a conversation outside the texts of its turns, which are compared separately."""
     if example.conversation is None:
         return ""
     return "\n".join(f"{each.label}: {each.text}" for each in beside_text(example.conversation).parts)

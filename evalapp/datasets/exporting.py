@@ -1,7 +1,7 @@
-"""A version's rows as a file, read as a stream and held a batch at a time: JSON Lines, CSV, Parquet, or a
-folder that Hugging Face `datasets` loads.
+"""Exports a version's rows as a file, streamed in batches: JSON Lines, CSV, Parquet, or a folder that Hugging
+Face `datasets` loads.
 
-Rows of the test split are never in it: they are held out, so that nothing is trained on them.
+Rows of the test split are never exported: they are held out, so that nothing is trained on them.
 """
 
 import csv
@@ -47,7 +47,7 @@ SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("context", pa.string()),
         pa.field("group", pa.string()),
-        # Their fields differ from row to row, which a column cannot.
+        # Metadata fields differ from row to row, which Parquet columns cannot represent.
         as_json_text("metadata"),
         as_json_text("provenance"),
         pa.field("pairs", pa.list_(pa.struct([("chosen", pa.string()), ("rejected", pa.string())]))),
@@ -55,7 +55,7 @@ SCHEMA = pa.schema(
         as_json_text("conversation"),
     ]
 )
-# Where the columns of the schema come from that are not called as the table's.
+# Sources of the schema's columns whose names differ from the table's.
 _COLUMNS = {
     "group": F("group_key"),
     **{name: Cast(name, TextField()) for name in ("metadata", "provenance", "conversation")},
@@ -75,12 +75,12 @@ class FileFormat(TextChoices):
 
     @property
     def is_of_messages(self) -> bool:
-        """Whether it is JSON Lines with messages as another tool writes them, which may lose something."""
+        """Whether it is JSON Lines with messages in another tool's format, which may lose something."""
         return self.value in FORMATS_OF_FILES
 
     @property
     def keeps(self) -> str:
-        """What of a row the file holds, where that does not depend on the row."""
+        """What the file holds of each row, where that does not depend on the row."""
         return "Rows of one question with one answer" if self == FileFormat.CSV else "Everything"
 
 
@@ -121,8 +121,8 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
 
 
 def exported_splits(version: DatasetVersion, splits: Sequence[str] = ()) -> list[str]:
-    """These splits, or all, as far as the version has rows of them; never the test split. Raises
-    NotAllowedError for that one, and InvalidError where no row is left.
+    """These splits, or all, of which the version has rows; never the test split. Raises NotAllowedError for
+    the test split, and InvalidError where no row is left.
     """
     for split in splits:
         _require_downloadable(split)
@@ -140,8 +140,8 @@ def exported_splits(version: DatasetVersion, splits: Sequence[str] = ()) -> list
 
 
 def write_folder(version: DatasetVersion, splits: list[str], folder: Path) -> Iterator[int]:
-    """Write the folder that Hugging Face `datasets` loads, and say after each batch how many rows are in it.
-    What lay there is replaced.
+    """Write the folder that Hugging Face `datasets` loads, yielding the number of rows written after each
+    batch. Earlier content of the folder is replaced.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / DATA_FOLDER).mkdir(parents=True)
@@ -155,7 +155,7 @@ def write_folder(version: DatasetVersion, splits: list[str], folder: Path) -> It
 
 
 def data_file(split: str) -> str:
-    """Where the folder has the rows of a split."""
+    """The path of a split's rows in the folder."""
     return f"{DATA_FOLDER}/{split}-00000-of-00001.parquet"
 
 
@@ -168,7 +168,7 @@ def _require_downloadable(split: str) -> None:
 
 
 def losses_of(version: DatasetVersion, file_format: str) -> dict[str, int]:
-    """How many rows of an export in a message format lose what; see `exported` for its rows. Raises
+    """How many rows of an export in a message format lose each part; the rows are those of `exported`. Raises
     InvalidError for another format.
     """
     if file_format not in FORMATS_OF_FILES:
@@ -178,8 +178,8 @@ def losses_of(version: DatasetVersion, file_format: str) -> dict[str, int]:
 
 
 def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFile:
-    """JSON Lines of all but the test split, with what the placeholders of masked rows stand for; the audit
-    tells who took it. Raises InvalidError as `vault.originals_of` does.
+    """JSON Lines of all but the test split, with placeholders of masked rows replaced by their originals. The
+    audit log records the user. Raises InvalidError as `vault.originals_of` does.
     """
     rows_out = sum(version.counts.get(split, 0) for split in DOWNLOADABLE_SPLITS)
     record(
@@ -222,7 +222,7 @@ def _metadata_fields(version: DatasetVersion) -> list[str]:
 
 
 def _csv(rows: Iterable[Example], fields: list[str]) -> Iterator[bytes]:
-    """A column for each metadata field; values that are no text stand in their cells as JSON."""
+    """CSV with a column for each metadata field; values other than text are written as JSON."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(
@@ -244,7 +244,7 @@ def _csv(rows: Iterable[Example], fields: list[str]) -> Iterator[bytes]:
 
 
 class _Chunks(io.RawIOBase):
-    """A file that is written to, whose content so far is taken away by and by."""
+    """A writable file object whose content so far can be taken away in chunks."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -276,8 +276,8 @@ def _parquet(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
 
 
 def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[int]:
-    """Write the rows of these splits as Parquet, and stop after each batch with its number of rows."""
-    # Texts of JSON go from the database to pyarrow without becoming objects of Python, which take most time.
+    """Write the rows of these splits as Parquet, yielding the number of rows after each batch."""
+    # JSON goes from the database to pyarrow as text; building Python objects would take most of the time.
     values = JSONObject(**{name: _COLUMNS.get(name, F(name)) for name in SCHEMA.names})
     rows = examples_of(version, splits).annotate(line=Cast(values, TextField()))
     lines = rows.values_list("line", flat=True).iterator(chunk_size=_BATCH)
@@ -304,7 +304,7 @@ def _hugging_face(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]
 
 
 def card(version: DatasetVersion, splits: list[str]) -> str:
-    """The dataset card: what Hugging Face reads, then what a person should know of the version."""
+    """The dataset card: metadata for Hugging Face, then a description of the version for people."""
     head = {
         "pretty_name": f"{version.dataset.name} v{version.number}",
         "configs": [

@@ -1,5 +1,5 @@
-"""Rows with some values of their fields, as a person writes it: “topic = claims, travel”, one field in each
-line or with semicolons between them.
+"""Filters rows by values of their fields, written as “topic = claims, travel”, one field per line or
+separated by semicolons.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ LONGEST_FILTER = 10_000
 
 
 def read_fields(text: str) -> dict[str, list[str]]:
-    """Values by field. Raises InvalidError with the part that is none."""
+    """Values by field. Raises InvalidError naming the part that cannot be read."""
     found: dict[str, list[str]] = {}
     for line in text.replace(";", "\n").splitlines():
         if not line.strip():
@@ -32,7 +32,7 @@ def read_fields(text: str) -> dict[str, list[str]]:
 
 
 class FieldFilterField(forms.CharField):
-    """Text that `read_fields` reads; its clean value is values by field."""
+    """A form field in the syntax of `read_fields`; its clean value is values by field."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=LONGEST_FILTER, required=False, **options)
@@ -49,7 +49,7 @@ def written_fields(fields: Mapping[str, Sequence[str]]) -> str:
 
 
 def with_fields(rows: QuerySet[Example], fields: Mapping[str, Sequence[str]]) -> QuerySet[Example]:
-    """Those whose fields (``label``, ``group``, or a name of the metadata) each have one of the values."""
+    """The rows whose fields (``label``, ``group``, or a name of the metadata) each have one of the values."""
     for number, (name, values) in enumerate(fields.items()):
         alias = f"filtered_{number}"
         rows = rows.alias(**{alias: text_of_field(name)}).filter(**{f"{alias}__in": list(values)})
@@ -60,5 +60,5 @@ def text_of_field(name: str) -> Any:
     """A row's value of a field as text."""
     if name in ("label", "group"):
         return F("label" if name == "label" else "group_key")
-    # Django's own key of a JSON field takes a name of digits for a place in a list.
+    # Django's own key lookup treats a name of digits as a list index.
     return Func(F("metadata"), Value(name), function="jsonb_extract_path_text", output_field=TextField())

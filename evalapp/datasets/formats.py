@@ -1,7 +1,7 @@
-"""Files into rows: JSONL and CSV, read as a stream, each bad row told with its fields. Pure.
+"""Reads JSONL and CSV files into rows, as a stream, reporting every bad row with its fields. Pure.
 
-A reader yields one ``ParsedRow`` per row of the file. Whatever a file holds, a reader raises nothing but
-FileProblemError (the file as a whole is not usable), and never holds more than one row in memory.
+A reader yields one ``ParsedRow`` per row of the file. Whatever the file contains, a reader raises only
+FileProblemError (the file as a whole is unusable), and never holds more than one row in memory.
 """
 
 import json
@@ -40,8 +40,8 @@ class ParsedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How fields of a file become a row: the split rule, the field that names the group, and a row as it is
-    shown to who wrote another.
+    """How fields of a file become a row: the split rule, the field that names the group, and an example row
+    to show to users whose file has another layout.
     """
 
     split_rule: SplitRule = field(default_factory=ByField)
@@ -115,17 +115,17 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
 
 def _read_json_texts(fields: dict[str, Any]) -> None:
-    """Lists of messages may be JSON texts, as in columns of tables."""
+    """Decode lists of messages that are JSON texts, as in columns of tables."""
     for name in ("messages", "conversations", "prompt", "completion", "chosen", "rejected"):
         text = fields.get(name)
         if isinstance(text, str) and text.lstrip().startswith("[{") and text.rstrip().endswith("}]"):
-            # What only looks like it stays text.
+            # Text that only looks like JSON stays text.
             with suppress(ValueError, RecursionError):
                 fields[name] = json.loads(text)
 
 
 def _conversation(fields: dict[str, Any]) -> Conversation | None:
-    """What the row's messages hold beyond text, taken out of the fields, which get its text instead."""
+    """Take what the row's messages hold beyond text out of the fields, which keep the text."""
     conversation: Conversation | None = fields.pop("conversation", None)
     if conversation is not None:
         if problem := next(conversation_problems(conversation), None):
@@ -151,15 +151,15 @@ def _conversation(fields: dict[str, Any]) -> Conversation | None:
 
 
 class _BuiltRowError(RowProblemError):
-    """What is wrong with a row once it is built, by the names of its own fields."""
+    """A problem of a row once it is built, by the names of its own fields."""
 
 
 def reading_of(
     number: int, fields: Mapping[str, Any], layout: Layout, *, file_name_of: Callable[[str], str] = str
 ) -> ParsedRow:
-    """One row: built and checked; every way in which that can fail becomes problems.
+    """Build and check one row; every failure becomes a problem of the result.
 
-    ``file_name_of`` turns the name of a JSON object's field into what the file calls it.
+    ``file_name_of`` maps the name of a JSON object's field to its name in the file.
     """
     try:
         return ParsedRow(number, build_row(dict(fields), layout), [])
@@ -174,7 +174,7 @@ def reading_of(
 
 
 def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], str]:
-    """From the fields of a row to those of the object that it was made from."""
+    """A mapping from the fields of a row to those of the object that it was built from."""
     in_file = put_into_own_fields(fields)
     own = {"group": layout.group_field}
     has_system = fields.get("system") not in (None, "")
@@ -195,7 +195,7 @@ def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], 
         answers.append("completion")
     answers += [f"references[{number}]" for number in range(1, len(fields.get("references") or ()) + 1)]
     own |= {f"references[{number}]": name for number, name in enumerate(answers, start=1)}
-    # What is not known is kept in the metadata, but stood beside it.
+    # Unknown fields are kept in the metadata, but stood beside it in the object.
     beside = [name for name in fields if name not in (fields.get("metadata") or {})]
 
     def name_in_object(name: str) -> str:
@@ -319,7 +319,7 @@ def example_as_object(example: Any) -> Mapping[str, Any]:
         "rated": list(example.rated),
         "conversation": example.conversation,
     }
-    # Metadata may hold a field named group; an empty group must not be filled from it.
+    # Metadata may hold a field named "group"; an empty group must not be filled from it.
     kept = {name: value for name, value in optional.items() if value or name in example.metadata}
     return {"split": example.split, "messages": list(example.messages), **kept}
 
@@ -416,7 +416,7 @@ def _pair(fields: dict[str, Any]) -> dict[str, str]:
 
 
 def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
-    """The prompt of two whole conversations; what is left of each is its answer."""
+    """The prompt shared by two whole conversations; the rest of each is its answer."""
     chosen, rejected = (fields[name] for name in _PREFERENCE)
     if not (isinstance(chosen, list) and isinstance(rejected, list)) or chosen[:-1] != rejected[:-1]:
         raise bad_field(

@@ -1,4 +1,4 @@
-"""An import from its file to its version: what the job does, and the preview before it."""
+"""An import, from file to version: the job itself, and the preview before it."""
 
 import json
 from collections import Counter
@@ -26,12 +26,12 @@ from evalapp.imports.problems import FieldProblem, FileProblemError, ProblemList
 from evalapp.imports.source_rows import first_cells
 from evalapp.jobs.work import Work
 
-# Errors beyond these are counted, not stored: the first ones tell what is wrong with a file.
+# Further errors are counted but not stored: the first ones show what is wrong with a file.
 MOST_STORED_ERRORS = 1_000
 PREVIEW_ROWS = 8
-# The rows of a file of at most so many bytes are all read before its import, to say how large its splits are.
+# Files up to this size are read whole before the import, to show the size of each split.
 MOST_COUNTED_BYTES = 2 * 2**20
-# Parquet may hold any number of equal rows in a few bytes.
+# A limit of its own, because Parquet may hold any number of equal rows in a few bytes.
 MOST_COUNTED_ROWS = 50_000
 SAMPLE_ROWS = 3
 _READ_AT_ONCE = 5_000
@@ -41,7 +41,9 @@ SAMPLE_LENGTH = 60
 def readings(
     stream: BinaryIO, options: ImportOptions, *, read: Callable[[int], None] | None = None
 ) -> Iterator[ParsedRow]:
-    """The file's rows as the options say; ``read`` gets the bytes passed. Raises FileProblemError."""
+    """The file's rows, read by the options; ``read`` is called with the number of bytes read. Raises
+    FileProblemError.
+    """
     if options.file_format == CSV:
         return read_csv(stream, options.layout, options.mapping, options.delimiter, read=read)
     if options.mapping:
@@ -122,7 +124,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
 
 
 def _as_stored(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
-    """With placeholders where the project masks personal data."""
+    """The rows with placeholders, where the project masks personal data."""
     if not project.masks_personal_data:
         return found
     vault = Vault(project)
@@ -140,10 +142,10 @@ def _masked_problem(vault: Vault, problem: FieldProblem) -> FieldProblem:
 
 
 class _Check:
-    """Passes good rows on, and keeps account of bad ones.
+    """Passes good rows on, and records bad ones.
 
-    Unless bad rows are skipped, nothing is passed on after the first of them: the rest of the file is
-    read for its errors alone, and then everything is refused.
+    Unless bad rows are skipped, nothing is passed on after the first bad row: the rest of the file is read
+    for its errors only, and then the whole file is refused.
     """
 
     def __init__(self, *, skips_invalid: bool, progress: flow.Progress, vault: Vault | None) -> None:
@@ -190,7 +192,7 @@ def _refusal(check: _Check) -> InvalidError:
 
 
 def import_rows(work: Work) -> dict[str, Any]:
-    """Carry out the import of a job: read, check, split, copy; all of it or nothing.
+    """Run an import job: read, check, split, copy; all rows or none.
 
     Repeating it after a version was made changes nothing. Raises InvalidError (bad rows, unusable file),
     SameContentError.

@@ -1,4 +1,4 @@
-"""Personal data in a row replaced by placeholders such as ⟨NAME 1⟩. Pure."""
+"""Replaces personal data in a row by placeholders such as ⟨NAME 1⟩. Pure."""
 
 import json
 import re
@@ -15,7 +15,9 @@ from evalapp.privacy.personal_data import PersonalSpan, personal_spans
 from evalapp.privacy.rules import MaskingRules
 
 Originals = dict[str, list[str]]
-"""What placeholders stand for: one person's name may be written in several ways, the first met first."""
+"""The originals of each placeholder: one person's name may be written in several ways, in order of
+occurrence.
+"""
 
 _NAME = "NAME"
 _ESCAPES = re.compile(r"(?<!\\)(?:\\u[0-9a-fA-F]{4})+")
@@ -23,16 +25,16 @@ _PLACEHOLDER = re.compile(r"⟨([A-Z][A-Z ]*) (\d{1,6})⟩")
 
 
 class MaskedRow(NamedTuple):
-    """``originals``: of every placeholder of the row, those known before included."""
+    """A masked row. ``originals``: of every placeholder of the row, including those known before."""
 
     row: ExampleRow
     originals: Originals
 
 
 class Masks:
-    """The placeholders of one row. The same data have the same one everywhere in it, also where no rule would
-    find them: a name that one text introduces is masked in all others. ``known`` placeholders keep what they
-    stand for, and numbers go on after theirs.
+    """The placeholders of one row. The same data get the same placeholder throughout the row, even where no
+    rule would find them: a name introduced in one text is masked in all others. ``known`` placeholders keep
+    their originals, and new numbers continue after theirs.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Masks:
         self._people = KnownPeople(names, self._spans)
 
     def masked(self, text: str) -> str:
-        """The text, which must be one of those that the masks were made for, with placeholders."""
+        """The text with placeholders; it must be one of the texts that the masks were made for."""
         parts, end = [], 0
         for start, stop, placeholder in self.replaced(text):
             parts += [text[end:start], placeholder]
@@ -76,7 +78,7 @@ class Masks:
         return "".join([*parts, text[end:]])
 
     def replaced(self, text: str) -> list[tuple[int, int, str]]:
-        """Where placeholders take the place of what stands there: start, end, placeholder; in order."""
+        """The replacements in a text, in order: start, end, placeholder."""
         others = list(self._people.spans(text))
         return [
             (start, stop, self._placeholder(kind, text[start:stop]))
@@ -101,7 +103,7 @@ def masked_fields(
     row: ExampleRow, spans: Sequence[Mapping[str, Any]], changed: Mapping[str, Any], rules: MaskingRules
 ) -> dict[str, str]:
     """New values of the fields that hold personal data: {field: masked text}. Fields in ``changed`` have
-    other texts by now than the ``spans`` speak of, and are looked through by the ``rules``.
+    changed since ``spans`` were found, so the ``rules`` are applied to them anew.
     """
     found: dict[str, list[PersonalSpan]] = {}
     for span in spans:
@@ -122,9 +124,9 @@ def masked_row(
     known: Mapping[str, Sequence[str]],
     pseudonym: Callable[[str], str],
 ) -> MaskedRow:
-    """The row with placeholders in all its texts; the given one where there is nothing to mask. Its group,
-    and what names it in its metadata, become their ``pseudonym``: the same for the same text in every row, so
-    that groups stay groups and rows can be told apart.
+    """The row with placeholders in all its texts; the given row where there is nothing to mask. Its group,
+    and the ids in its metadata, are replaced by their ``pseudonym``: the same for the same text in every row,
+    so that groups stay intact and rows distinguishable.
     """
     read = {text: _unescaped(text) for text in _texts_of(row)}
     masks = Masks(((text, personal_spans(text, rules)) for text in read.values()), known)
@@ -188,25 +190,27 @@ def _texts_of(row: ExampleRow) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    """The text with letters in place of JSON's escapes of them, in which tools often answer."""
+    """The text with JSON's escapes of letters decoded; tools often answer in escaped JSON."""
     return _ESCAPES.sub(_letters_of, text) if "\\u" in text else text
 
 
 def _letters_of(match: re.Match[str]) -> str:
     letters = str(json.loads(f'"{match[0]}"'))
-    # Escapes that JSON needs stay, and halves of a letter.
+    # Keep escapes that JSON needs, and halves of surrogate pairs.
     return letters if letters.isprintable() and not any(map(str.isascii, letters)) else match[0]
 
 
 def _key(kind: str, original: str) -> str:
-    """Names that share their last word are one person's; of other data white space and signs do not count."""
+    """The key under which originals share a placeholder. Names with the same last word are one person's;
+    other data are compared without white space and signs.
+    """
     if kind == _NAME:
         return original.rsplit(maxsplit=1)[-1].casefold() if original.split() else ""
     return re.sub(r"\W", "", original.casefold())
 
 
 def _with_others(spans: Sequence[PersonalSpan], others: Sequence[PersonalSpan]) -> list[PersonalSpan]:
-    """Both in order, without what overlaps an earlier one."""
+    """Both lists of spans in order, without those that overlap an earlier one."""
     taken: list[PersonalSpan] = []
     for span in [*spans, *others]:
         if not any(span.start < each.end and each.start < span.end for each in taken):

@@ -31,7 +31,7 @@ class Split(models.TextChoices):
 
 
 FROM_DRAFT = "draft"
-"""The ``source`` of a version that a draft became."""
+"""The ``source`` of a version made from a draft."""
 
 
 class VersionState(models.TextChoices):
@@ -41,11 +41,12 @@ class VersionState(models.TextChoices):
 
 
 class DatasetVersion(BaseModel):
-    """Immutable once ready; a database trigger refuses any change of its content.
+    """A dataset version: immutable once ready. A database trigger refuses any change of its content.
 
-    A version appears whole: it is ready when its transaction commits. ``content_hash`` covers every
-    row in order; ``counts`` is rows per split. ``erased_rows`` held data of people who were erased since:
-    their texts changed, and all hashes are those before. A deleted version has no rows, and nothing lists it.
+    A version becomes ready, with all its rows, when its transaction commits. ``content_hash`` covers every
+    row in order; ``counts`` is the number of rows per split. ``erased_rows`` counts rows that held data of
+    people since erased: their texts changed, but all hashes are still those from before the erasure. A
+    deleted version has no rows and is never listed.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -60,7 +61,7 @@ class DatasetVersion(BaseModel):
     note = models.TextField(blank=True)
     source = models.CharField(max_length=200, blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    # Made, wholly or in part, from reviews of simulated reviewers.
+    # Made wholly or partly from reviews of simulated reviewers.
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
     erased_rows = models.PositiveIntegerField(default=0, db_default=0)
@@ -80,17 +81,17 @@ class DatasetVersion(BaseModel):
 
 
 class Example(models.Model):
-    """One row: prompt messages, references, facts. ``row_number`` counts from 1 in the version; ``row_key``
-    is the row's in every version of the dataset (`evalapp.datasets.row_keys`).
+    """One row: prompt messages, references and facts. ``row_number`` counts from 1 within the version;
+    ``row_key`` identifies the row in every version of the dataset (`evalapp.datasets.row_keys`).
 
     ``messages``: [{"role": "system"|"user"|"assistant", "content": str}], ending with a user turn.
     ``references``: list of accepted answers (may be empty). ``metadata``: flat mapping of fields.
-    ``prompt_hash``: SHA-256 of the canonical JSON of ``messages``; the same prompt has the same hash
-    in every version. ``provenance``: where a row made from feedback came from (ids and labels).
-    ``pairs``: [{"chosen": str, "rejected": str}], answers of which the first is better; ``rated``:
-    [{"answer": str, "good": bool}], answers judged alone. Both are for training only. ``conversation``: the
-    prompt with the first reference as they came, where they hold more than text (`evalapp.conversations`);
-    ``messages`` and ``references`` have its text.
+    ``prompt_hash``: SHA-256 of the canonical JSON of ``messages``; the same prompt has the same hash in every
+    version. ``provenance``: the origin (ids and labels) of a row made from feedback. ``pairs``: [{"chosen":
+    str, "rejected": str}], preferred and rejected answers; ``rated``: [{"answer": str, "good": bool}],
+    answers judged alone. Both are for training only. ``conversation``: the original prompt and first
+    reference, kept where they contain more than text (`evalapp.conversations`); ``messages`` and
+    ``references`` have its text.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -132,21 +133,19 @@ class Example(models.Model):
 
     @property
     def own_id(self) -> str:
-        """What the row was called in its file, by the field of its metadata that is called like an id; or
-        "".
-        """
+        """The row's id in its file, read from the metadata field that is named like an id; "" without one."""
         field = next(iter(id_columns(self.metadata)), "")
         return str(self.metadata[field]) if isinstance(self.metadata.get(field), str | int) else ""
 
     @property
     def prompt_text(self) -> str:
-        """The last user turn, which is what a person reads first."""
+        """The last user turn, which people read first."""
         return str(self.messages[-1]["content"]) if self.messages else ""
 
 
 class DatasetRecipe(BaseModel):
-    """How versions of a dataset are written from rows of others, again and again. ``settings`` is what
-    ``recipes.settings.RecipeSettings`` reads; ``job`` is the latest that wrote a version, or tried to.
+    """A repeatable way to write versions of a dataset from rows of other datasets. ``settings`` is read by
+    ``recipes.settings.RecipeSettings``; ``job`` is the latest that wrote a version, or tried to.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="recipes")
@@ -165,7 +164,7 @@ class DatasetRecipe(BaseModel):
 
 
 class RecipeVersion(models.Model):
-    """A version that a recipe wrote: its settings at that time, and the account of its sources' rows
+    """A version written by a recipe: the recipe's settings at that time, and the account of its sources' rows
     (``recipes.mixing.SourceAccount``).
     """
 
@@ -181,9 +180,9 @@ class RecipeVersion(models.Model):
 
 
 class VaultEntry(models.Model):
-    """What the placeholders of a masked row stand for. ``token`` is the row's ``provenance["vault"]`` in
-    every version; ``sealed`` is {placeholder: [text, …]}, the text first met first, encrypted
-    (`evalapp.datasets.vault`).
+    """The originals of a masked row's placeholders. ``token`` equals the row's ``provenance["vault"]`` in
+    every version; ``sealed`` is the encrypted {placeholder: [text, …]}, texts in the order in which they were
+    met (`evalapp.datasets.vault`).
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="vault_entries")
@@ -195,7 +194,7 @@ class VaultEntry(models.Model):
 
 
 class RowText(models.Model):
-    """The words of a row, for the search of rows (`evalapp.datasets.search`)."""
+    """The words of a row, indexed for row search (`evalapp.datasets.search`)."""
 
     example = models.OneToOneField(Example, primary_key=True, on_delete=models.CASCADE, related_name="text")
     words = SearchVectorField()
@@ -208,11 +207,11 @@ class RowText(models.Model):
 
 
 class DatasetImport(FileImport):
-    """An uploaded file on its way to becoming a version.
+    """An uploaded file that is to become a version.
 
-    ``options`` is what ``options.ImportOptions`` reads. ``row_errors`` lists the first errors as [{"row":
-    int, "field": str, "problem": str, "fix": str}]; ``errors_found`` counts all of them and ``bad_rows``
-    the rows that have any.
+    ``options`` is read by ``options.ImportOptions``. ``row_errors`` lists the first errors as [{"row": int,
+    "field": str, "problem": str, "fix": str}]; ``errors_found`` counts all errors and ``bad_rows`` the rows
+    with at least one.
     """
 
     became = "version"

@@ -1,4 +1,4 @@
-"""Prompts that are the same but for a few words, as short ones may be without eight words in a row. Pure."""
+"""Finds prompts that differ in only a few words; short ones may share no eight words in a row. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-# A longer prompt with a few other words still holds half of its sequences of eight.
+# Longer prompts that differ in a few words still share half of their sequences of eight.
 MOST_WORDS = 60
 WORDS_PER_EDIT = 5
 LEAST_SIMILARITY = 1 - 1 / WORDS_PER_EDIT
 # Of characters: two spellings of a word, such as "cancelled" and "canceled".
 LEAST_SPELLING = 0.75
-# Of a prompt's rarest words so many are looked up, and so many of those a near one has.
+# How many of a prompt's rarest words are looked up, and how many of them a near prompt must have.
 _RAREST, _RAREST_HELD = 5, 2
 
 
@@ -24,18 +24,18 @@ class NearPrompts:
         for place, words in enumerate(prompts):
             if len(words) <= MOST_WORDS:
                 places[_numbers(words)].append(place)
-        # Two with other numbers are never near one another.
+        # Prompts with different numbers are never near one another.
         self._by_numbers = {numbers: _SameNumbers(prompts, found) for numbers, found in places.items()}
 
     def near(self, words: Sequence[str]) -> Iterator[tuple[int, float]]:
-        """The places of the prompts that are nearly this one, with their similarity, in order."""
+        """Positions of the prompts that are nearly the same, in order, with their similarity."""
         if len(words) <= MOST_WORDS + MOST_WORDS // WORDS_PER_EDIT:
             found = self._by_numbers.get(_numbers(words))
             yield from found.near(words) if found is not None else ()
 
 
 class _SameNumbers:
-    """Those of an index that have the same numbers."""
+    """The prompts of an index that contain the same numbers."""
 
     def __init__(self, prompts: Sequence[Sequence[str]], places: Sequence[int]) -> None:
         self._places = places
@@ -67,7 +67,7 @@ class _SameNumbers:
 
 
 def similarity(first: Sequence[str], second: Sequence[str]) -> float:
-    """1 less the share of words that one has and the other has not, or spells in another way.
+    """Similarity of two prompts: 1 less the share of words that only one has, or that are spelt differently.
 
     0 where a word is replaced by another, or a number differs: that is another question.
     """
@@ -75,7 +75,7 @@ def similarity(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def _alike(first: Sequence[str], second: Sequence[str]) -> float:
-    """`similarity` of two with the same numbers."""
+    """`similarity` of two prompts with the same numbers."""
     longest = max(len(first), len(second))
     most = longest // WORDS_PER_EDIT
     if not longest or abs(len(first) - len(second)) > most:
@@ -91,7 +91,7 @@ def _alike(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def _has_another_word(first: Sequence[str], second: Sequence[str], distance: int) -> bool:
-    """Whether a word is surely replaced by another one, told without the edits, which take longer."""
+    """Whether a word is certainly replaced by another; cheaper than computing the edits."""
     one, two = set(first), set(second)
     fewer, more = sorted((one - two, two - one), key=len)
     # Each of `more` needs an edit of its own. Where there is no further one, each of `fewer` shares one of

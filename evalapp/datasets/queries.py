@@ -1,4 +1,4 @@
-"""Reads of datasets."""
+"""Read queries on datasets."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ DOWNLOADABLE_SPLITS = (Split.TRAIN, Split.VALIDATION, Split.FEEDBACK)
 
 
 def examples_of(version: DatasetVersion, splits: Iterable[str] | None = None) -> QuerySet[Example]:
-    """The version's examples of these splits (None: all), in the order of their row numbers."""
+    """The version's examples of these splits (None: all), ordered by row number."""
     examples = Example.objects.filter(version=version)
     if splits is not None:
         examples = examples.filter(split__in=list(splits))
@@ -22,7 +22,7 @@ def examples_of(version: DatasetVersion, splits: Iterable[str] | None = None) ->
 
 
 def datasets_of(project: Project) -> QuerySet[Dataset]:
-    """The project's datasets with ``versions.all()`` ready and latest first, without further queries."""
+    """The project's datasets, with ``versions.all()`` prefetched: ready versions only, latest first."""
     ready = DatasetVersion.objects.filter(state=VersionState.READY).order_by("-number")
     return project.datasets.order_by("name").prefetch_related(Prefetch("versions", queryset=ready))
 
@@ -39,8 +39,9 @@ def other_versions(version: DatasetVersion) -> list[DatasetVersion]:
 def compared_with(
     version: DatasetVersion, others: list[DatasetVersion], number: str
 ) -> DatasetVersion | None:
-    """The one of this number; without one the version that it was created from, else the one before it, else
-    the latest, and None where there is no other. Raises MissingError for a number that is not there.
+    """The version to compare with: the one of this number; without a number the version that it was created
+    from, else the one before it, else the latest, and None where there is no other. Raises MissingError for
+    an unknown number.
     """
     if number:
         found = next((each for each in others if str(each.number) == number), None)
@@ -53,7 +54,7 @@ def compared_with(
 
 
 def version_of(project: Project, **lookup: Any) -> QuerySet[DatasetVersion]:
-    """The project's ready versions that match; a foreign one is not among them."""
+    """The ready versions of this project that match the lookup."""
     return DatasetVersion.objects.filter(
         dataset__project=project, state=VersionState.READY, **lookup
     ).select_related("dataset", "parent__dataset", "created_by")
@@ -65,14 +66,14 @@ def open_imports(dataset: Dataset) -> QuerySet[DatasetImport]:
 
 
 def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
-    """What must not be trained on with this version: its own test and feedback rows, the test rows of every
-    version of the project (held-out test rows stay so in later versions), and what is held out for validation
-    or open for feedback in the newest version of each other dataset.
+    """Rows that must not be trained on with this version: its own test and feedback rows, the test rows of
+    every version of the project (held-out test rows stay so in later versions), and the validation and
+    feedback rows of the newest version of each other dataset.
     """
     same_project = Q(
         version__dataset__project_id=version.dataset.project_id, version__state=VersionState.READY
     )
-    # A prompt that stands in the tests of several versions is compared once.
+    # A prompt in the test splits of several versions is compared once.
     repeated = Example.objects.filter(
         same_project, prompt_hash=OuterRef("prompt_hash"), split=Split.TEST, id__lt=OuterRef("id")
     )

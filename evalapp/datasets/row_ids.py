@@ -1,4 +1,4 @@
-"""The metadata field in which rows have ids of their own, so that nobody needs to rely on their order."""
+"""Finds the metadata field that holds rows' own ids, so that files need not rely on row order."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class RowIds(NamedTuple):
 
 
 def row_ids_of(examples: QuerySet[Example]) -> RowIds:
-    """What these rows are called by; of several such fields a unique one."""
+    """The id field of these rows; a unique one is preferred."""
     first = examples.order_by("row_number").values_list("metadata", flat=True).first() or {}
     names = id_columns(first)[:_MOST_FIELDS]
     if not names:
@@ -38,8 +38,8 @@ def row_ids_of(examples: QuerySet[Example]) -> RowIds:
 
 
 def repeated_ids(rows: Iterable[Mapping[str, Any]]) -> str:
-    """A note for people where rows repeat the id of an earlier one, "" where none does. ``rows``: the
-    metadata of each; they are called by what the first is called by.
+    """A note for people where rows repeat the id of an earlier one; "" where none does. ``rows``: the
+    metadata of each row; the id field of the first row is used for all.
     """
     field, seen, repeated = "", set[int](), 0
     for place, metadata in enumerate(rows):

@@ -1,7 +1,7 @@
-"""Which row of a new version is which earlier row of its dataset, matched by the database.
+"""Matches rows of a new version to earlier rows of its dataset, in the database.
 
-A row's key is a number that it has in every version, and no other row of the dataset. The first version's
-rows have their numbers as keys.
+A row's key is a number that identifies it in every version and that no other row of the dataset has. Rows of
+the first version have their row numbers as keys.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ from evalapp.imports.mapping import id_columns
 
 # Of the first rows some may have lost their names.
 _LOOKED_AT = 100
-# Rows of the same content are matched first, then those that are the same but for their split, then those of
-# one name, then those of one prompt where either has no name; where several may be, the first with the first.
-# Texts are read of rows alone that differ.
+# Match order: rows with the same content, rows that differ only in split, rows with the same name, then rows
+# with the same prompt where either has no name. Where several rows match, they are paired in order. Texts are
+# read only of rows that differ.
 _ASSIGN = """
 WITH earlier AS (
     SELECT DISTINCT ON (x.row_key) x.id
@@ -114,7 +114,7 @@ def assign_row_keys(version: DatasetVersion) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LAST, parameters)
         (last,) = cursor.fetchone() or (0,)
-        # Fresh rows are unknown to the planner, which would join them one by one.
+        # The planner has no statistics for the new rows and would join them one by one.
         cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(_ASSIGN, {**parameters, "last": last})
         cursor.execute("SET LOCAL enable_nestloop = on")

@@ -1,4 +1,4 @@
-"""One row of a dataset version: its shape, what it may hold, and the hashes that name its content."""
+"""One row of a dataset version: its structure, its limits, and the hashes of its content."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from evalapp.conversations.text import Conversation, text_form
 from evalapp.datasets.models import Example, Split
 from evalapp.imports.problems import FieldProblem, is_fine, shown, text_problems
 
-# A field or a row beyond these is a mistake of the file, not a text a person could judge.
+# A field or row beyond these limits is an error in the file, not a text that a person could judge.
 LONGEST_TEXT = 1_000_000
 LONGEST_SHORT_TEXT = 200
 DEEPEST_NESTING = 8
@@ -47,7 +47,7 @@ class ExampleRow:
 
 
 class Serialised(NamedTuple):
-    """A row as the database takes it: its JSON texts and the two hashes (hexadecimal SHA-256)."""
+    """A row as the database stores it: its JSON texts and the two hashes (hexadecimal SHA-256)."""
 
     messages: str
     references: str
@@ -61,7 +61,7 @@ class Serialised(NamedTuple):
 
 
 def example_row(example: Example) -> ExampleRow:
-    """The row as it is stored, with its key."""
+    """The stored row, with its key."""
     return ExampleRow(
         split=example.split,
         messages=example.messages,
@@ -104,7 +104,7 @@ def serialise(row: ExampleRow) -> Serialised:
     )
     pairs = _encode([dict(pair) for pair in row.pairs]) if row.pairs else "[]"
     rated = _encode([dict(each) for each in row.rated]) if row.rated else "[]"
-    # What a row does not have is no part of its hash.
+    # Absent parts are left out of the hash.
     content += f",{pairs},{rated}" if row.pairs or row.rated else ""
     conversation = _encode(row.conversation) if row.conversation is not None else ""
     content += f",{conversation}]" if conversation else "]"
@@ -116,7 +116,7 @@ def serialise(row: ExampleRow) -> Serialised:
 
 
 def row_problems(row: ExampleRow) -> list[FieldProblem]:
-    """Everything about the row that the product cannot use; empty for a good row."""
+    """Every reason why the product cannot use the row; empty for a good row."""
     problems = list(_message_problems(row.messages))
     if row.split not in SPLITS:
         problems.append(
@@ -147,7 +147,7 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
 
 
 def _messages_json(messages: Sequence[Mapping[str, str]]) -> str:
-    # As `_encode` writes it; put together here because a general encoder takes three times as long.
+    # Same output as `_encode`, built by hand because a general encoder takes three times as long.
     turns = (
         f'{{"content":{_quote(message["content"])},"role":{_quote(message["role"])}}}' for message in messages
     )

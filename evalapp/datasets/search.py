@@ -1,5 +1,5 @@
-"""Rows of a version by the words in them. A version of many rows is searched by an index, which its health
-check builds, so that an import does not wait for it.
+"""Searches a version's rows by words. Large versions are searched by an index, which the health check builds
+so that an import need not wait for it.
 """
 
 from typing import NamedTuple
@@ -27,37 +27,37 @@ class _WordsOfRow(Func):
 
 
 class _Joined(Func):
-    """Texts with a space between them."""
+    """Texts joined by a space."""
 
     function = "concat_ws"
     template = "%(function)s(' ', %(expressions)s)"
 
 
 class Search(NamedTuple):
-    """``rows`` that hold all the words; ``problem`` says why there is no search, where there is none."""
+    """Search results: ``rows`` that contain all the words, or a ``problem`` that says why there is no search."""
 
     rows: QuerySet[Example]
     problem: str = ""
 
 
 def is_large(version: DatasetVersion) -> bool:
-    """Whether its rows are too many to be read while somebody waits."""
+    """Whether the version has too many rows to be read during a request."""
     rows: int = sum(version.counts.values())
     return rows > MOST_ROWS_WITHOUT_INDEX
 
 
 def index_rows(version: DatasetVersion) -> None:
-    """Make the version's rows quick to search; nothing more where they are."""
+    """Build the version's search index, unless it exists."""
     with connection.cursor() as cursor:
         cursor.execute(_FILL, [version.pk])
         if cursor.rowcount:
-            # How common each word is decides whether rows are found by the index or by walking through them.
+            # The planner chooses between the index and a scan by how common each word is.
             cursor.execute("ANALYZE (SKIP_LOCKED) evalapp_rowtext")
 
 
 def searched(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Search:
-    """Those of the version's ``rows`` that hold all words of ``text``, capitals aside; "two words" in
-    quotation marks stand side by side, and one after a minus is not there.
+    """Those of the version's ``rows`` that contain all words of ``text``, ignoring case; "two words" in
+    quotation marks must be adjacent, and a word after a minus must be absent.
     """
     text = text.replace("\x00", "")[:LONGEST_SEARCH]
     if not text.strip():
@@ -76,8 +76,9 @@ def searched(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Sea
 
 
 def _found(version: DatasetVersion, rows: QuerySet[Example], words: SearchQuery) -> QuerySet[Example]:
-    """The database takes any word that is not among the commonest for one in 200 rows, and walks through all
-    rows in their order for it. So few rows are named; of many, such a walk soon finds a page of them.
+    """Rows that contain the words. PostgreSQL estimates any word outside its list of the most common at one
+    row in 200, and scans all rows in order for it. So a small result is passed as a list of ids; for a large
+    one such a scan soon fills a page.
     """
     found = version.examples.filter(text__words=words).order_by()
     few = list(found.values_list("pk", flat=True)[: MOST_NAMED_ROWS + 1])
@@ -85,5 +86,5 @@ def _found(version: DatasetVersion, rows: QuerySet[Example], words: SearchQuery)
 
 
 def _is_indexed(version: DatasetVersion) -> bool:
-    # The check fills it in one statement: whoever has one row has all.
+    # The health check fills the index in one statement: one indexed row means that all are.
     return version.examples.filter(text__isnull=False)[:1].exists()

@@ -1,4 +1,4 @@
-"""Writes of datasets: keyword-only, atomic, audited."""
+"""Write operations on datasets: keyword-only, atomic, audited."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -43,7 +43,7 @@ IMPORT_TASK = "evalapp.datasets.tasks.import_dataset"
 
 
 class SameContentError(ConflictError):
-    """The dataset has a version with exactly these rows; ``version`` is that one (409)."""
+    """The dataset already has a version with exactly these rows: ``version`` (409)."""
 
     code = "same_content"
 
@@ -59,7 +59,9 @@ class SameContentError(ConflictError):
 def create_dataset(
     *, project: Project, name: str, description: str = "", licence: str = "", by: User | None
 ) -> Dataset:
-    """Raises InvalidError for an empty name, ConflictError where the project has one of that name."""
+    """Create a dataset. Raises InvalidError for an empty name, ConflictError where the project has one of
+    that name.
+    """
     name = checked_name(name, of="the dataset")
     with _name_is_free(name):
         dataset = Dataset.objects.create(
@@ -74,9 +76,7 @@ def create_dataset(
 
 
 def change_dataset(*, dataset: Dataset, name: str, description: str, licence: str, by: User) -> Dataset:
-    """Change what a dataset is called and what is said of it; its versions stay. Raises as `create_dataset`
-    does.
-    """
+    """Change a dataset's name, description and licence; its versions stay. Raises as `create_dataset`."""
     before = {"name": dataset.name, "description": dataset.description, "licence": dataset.licence}
     dataset.name = checked_name(name, of="the dataset")
     dataset.description, dataset.licence = description.strip(), licence.strip()
@@ -108,16 +108,16 @@ def create_version(
     skipped: Callable[[], int] = lambda: 0,
     job: Job | None = None,
 ) -> DatasetVersion:
-    """Store the rows, in order, as the dataset's next version; all of them or nothing.
+    """Store the rows, in order, as the dataset's next version: all of them or none.
 
-    ``rows`` is read once and never held in memory; an import's are ``from_file``, and ``skipped`` is asked
-    at the end. ``parent`` is the version it was made from. Raises InvalidError for no rows or a bad row
-    (named), SameContentError where a version of the dataset holds exactly these rows, unless it
-    ``may_repeat`` them because they come from elsewhere.
+    ``rows`` is read once, as a stream. ``from_file`` marks an import's rows; ``skipped`` is called at the
+    end. ``parent`` is the version it was made from. Raises InvalidError for no rows or a bad row (named),
+    SameContentError where a version of the dataset holds exactly these rows, unless the caller allows it with
+    ``may_repeat`` because they come from elsewhere.
     """
     if parent is not None and parent.dataset_id != dataset.pk:
         raise InvalidError("The parent version belongs to another dataset. Choose a version of this one.")
-    # One writer per dataset, so that numbers follow one another; readers are not kept waiting.
+    # One writer per dataset keeps version numbers consecutive; readers are not blocked.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion.objects.create(
@@ -134,7 +134,7 @@ def create_version(
     copied = _copied(version, rows, from_file=from_file, is_first=last == 0)
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
-    # A version from which a person was erased has its old hash and other rows.
+    # After an erasure a version keeps its old hash although its rows have changed.
     ready = dataset.versions.filter(state=VersionState.READY)
     same = ready.filter(content_hash=copied.content_hash, erased_rows=0).first()
     if same is not None and not may_repeat:
@@ -160,17 +160,18 @@ def _copied(
     if not project.masks_personal_data:
         return copy_examples(version.pk, rows, from_file=from_file, is_first=is_first)
     vault = Vault(project)
-    # What is known of a row's placeholders is read meanwhile, so the connection must be free in between.
+    # The vault looks up known placeholders while rows are copied, so the connection must be free between
+    # batches.
     copied = copy_examples(version.pk, map(vault.masked, rows), is_first=is_first)
     vault.store()
     return copied
 
 
 def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | None) -> DatasetImport:
-    """Keep an uploaded file, whole, until its import is started or discarded.
+    """Store an uploaded file until its import is started or discarded.
 
-    ``options`` start from what the file looks like (for CSV: the delimiter, and uses guessed from the
-    columns' names). Raises InvalidError for a file that is neither JSONL nor CSV.
+    ``options`` start as guessed from the file (for CSV: the delimiter, and column uses guessed from column
+    names). Raises InvalidError for a file that is neither JSONL nor CSV.
     """
 
     def look(name: str, stream: BinaryIO) -> dict[str, Any]:
@@ -183,9 +184,9 @@ def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | 
 def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: User | None) -> Job:
     """Queue the job that turns the file into the dataset's next version.
 
-    An import whose job ended without a version can be started again with other options. Raises
-    InvalidError for unusable options, ConflictError while it is running or when it is done, MissingError
-    where it was discarded meanwhile.
+    An import whose job ended without a version can be started again with other options. Raises InvalidError
+    for unusable options, ConflictError while it is running or when it is done, MissingError if it was
+    discarded meanwhile.
     """
     options.check()
     flow.held(dataset_import)
@@ -201,7 +202,7 @@ def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: U
 
 
 def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
-    """What the file looks like: its mapping, and shares where its first row names no split."""
+    """Options guessed from the file: its mapping, and split shares where its first row names no split."""
     source = sniffed(name, stream)
     if source.file_format == CSV:
         options = ImportOptions(
@@ -223,7 +224,7 @@ def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
 
 
 def _has_names_of_its_own(fields: dict[str, Any], first: ParsedRow) -> bool:
-    """Whether an object's prompt or answer stands in fields of other names than those that are read."""
+    """Whether an object has its prompt or answer in fields whose names the reader does not know."""
     if any(isinstance(value, dict) for value in fields.values()):
         return False
     if first.row is None:

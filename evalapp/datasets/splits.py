@@ -1,4 +1,4 @@
-"""Which split a row belongs to: by a field of the row, or by shares over groups. Pure."""
+"""Assigns rows to splits: by a field of the row, or by shares over groups. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from evalapp.imports.problems import FieldProblem, RowProblemError
 DEFAULT_SEED = 42
 DEFAULT_SHARES: Mapping[str, float] = {Split.TRAIN: 85, Split.VALIDATION: 5, Split.TEST: 5, Split.FEEDBACK: 5}
 
-# What files of the field call them.
+# Common names of the splits in files.
 SPLIT_NAMES: Mapping[str, str] = {
     "train": Split.TRAIN,
     "training": Split.TRAIN,
@@ -27,7 +27,7 @@ SPLIT_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ByField:
-    """The row says it itself, in the field ``name``."""
+    """The row's field ``name`` says which split it belongs to."""
 
     name: str = "split"
 
@@ -55,11 +55,11 @@ class ByField:
 
 @dataclass(frozen=True, slots=True)
 class ByShares:
-    """By shares over groups: a group's rows are never torn apart.
+    """Splits by shares over groups; all rows of a group share a split.
 
-    A group's place is the SHA-256 of seed and group, so the same group lands in the same split in every
-    file, in any order of rows, on every machine. ``shares`` are weights; the sizes that come out differ
-    from them by chance, as any random split's do.
+    A group's place is the SHA-256 of seed and group, so the same group falls in the same split in every file,
+    for any order of rows, on every machine. ``shares`` are weights; the actual sizes differ from them by
+    chance, as in any random split.
     """
 
     shares: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
@@ -72,7 +72,7 @@ class ByShares:
             raise ValueError("Shares are numbers from 0 by split, and one of them is above 0.")
 
     def split_of(self, given: Any, key: str) -> str:
-        """``key`` is the row's group. What the row itself says is not asked."""
+        """``key`` is the row's group; the row's ``given`` split is ignored."""
         digest = hashlib.sha256(f"{self.seed}\x00{key}".encode()).digest()
         place = int.from_bytes(digest[:8], "big") / 2**64 * sum(self.shares.values())
         reached = 0.0

@@ -1,4 +1,4 @@
-"""The vault of a project that masks personal data: what the placeholders of its rows stand for, encrypted."""
+"""The vault of a project that masks personal data: the encrypted originals of its rows' placeholders."""
 
 import json
 import re
@@ -36,8 +36,8 @@ _DIGITS = 10
 
 
 class Vault:
-    """Masks rows of a project, which must mask, and keeps their originals until `store` writes them. A row
-    that was masked before goes on with its placeholders.
+    """Masks rows of a project that masks personal data, and keeps their originals until `store` writes them.
+    A row that was masked before keeps its placeholders.
     """
 
     def __init__(self, project: Project) -> None:
@@ -46,8 +46,8 @@ class Vault:
         self._entries: dict[UUID, Originals] = {}
 
     def masked(self, row: ExampleRow) -> ExampleRow:
-        """The row with placeholders, and the name of its vault entry in its provenance; the given one where
-        it holds no personal data.
+        """The row with placeholders, and the id of its vault entry in its provenance; the given row where it
+        holds no personal data.
         """
         masked, originals = masked_row(row, self._rules, {}, self.pseudonym_of)
         if masked is row:
@@ -61,8 +61,8 @@ class Vault:
         return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
 
     def pseudonym_of(self, name: str) -> str:
-        """What stands for the name of a group or row everywhere in the project: a code where it holds
-        personal data or reads like a person's name, else itself. It depends on nothing but the name.
+        """The pseudonym of a group or row name throughout the project: a code where the name holds personal
+        data or reads like a person's name, else the name itself. It depends only on the name.
         """
         if not _LIKE_A_PERSON.fullmatch(name) and not personal_spans(name, self._rules):
             return name
@@ -70,12 +70,12 @@ class Vault:
         return f"⟨{digest[:_DIGITS]}⟩"
 
     def masked_text(self, text: str) -> str:
-        """A text that stands alone as it would be masked at the beginning of a row; nothing is kept of it."""
+        """A standalone text, masked as if it began a row; its originals are not kept."""
         row = ExampleRow(split="", messages=(), references=[text])
         return masked_row(row, self._rules, {}, self.pseudonym_of).row.references[0]
 
     def hold(self, example: Example) -> None:
-        """Let others who mask texts of the row wait until this transaction ends, so that two do not give one
+        """Lock the row's vault entry until this transaction ends, so that two writers do not give one
         placeholder to two people.
         """
         with connection.cursor() as cursor:
@@ -84,8 +84,8 @@ class Vault:
             )
 
     def masks_of(self, example: Example, texts: Sequence[str]) -> Masks:
-        """Masks for texts that belong to a stored row, such as answers to it, with the row's placeholders for
-        what these stand for. `keep` them once the texts are masked.
+        """Masks for texts that belong to a stored row, such as answers to it, using the row's placeholders.
+        `keep` them once the texts are masked.
         """
         token = token_of_example(example)
         known = self._entries.get(token) or originals_of(self._project, token)
@@ -103,7 +103,7 @@ class Vault:
         return masked
 
     def store(self) -> None:
-        """Write the originals; call inside the transaction that writes what was masked."""
+        """Write the originals; call inside the transaction that writes the masked rows."""
         entries = [
             VaultEntry(
                 project=self._project,
@@ -123,32 +123,32 @@ class Vault:
 
 
 def rules_of(project: Project) -> MaskingRules:
-    """What the project masks beside what is always masked, and what it never does."""
+    """What the project masks in addition to the defaults, and what it never masks."""
     stored = project.masking_rules
     patterns = tuple((kind, pattern) for kind, pattern in stored.get("patterns", ()))
     return MaskingRules(patterns, tuple(stored.get("allowed", ())))
 
 
 def token_of(provenance: Mapping[str, Any]) -> UUID | None:
-    """The vault entry of a row by its provenance."""
+    """The id of a row's vault entry, from its provenance."""
     token = provenance.get(ENTRY)
     return UUID(token) if isinstance(token, str) else None
 
 
 def token_of_example(example: Example) -> UUID:
-    """The vault entry of a stored row; of one that was not masked, that of the answers to it."""
+    """The id of a stored row's vault entry; for an unmasked row, of the entry for the answers to it."""
     return token_of(example.provenance) or uuid5(_ROWS, str(example.pk))
 
 
 def with_entry(row: ExampleRow, example: Example) -> ExampleRow:
-    """The row that becomes of an example, with the name of the entry that its texts were masked by."""
+    """The row made from an example, with the id of the vault entry by which its texts were masked."""
     return replace(row, provenance={**row.provenance, ENTRY: str(token_of_example(example))})
 
 
 @transaction.atomic
 def look_up(*, example: Example, by: User) -> Originals:
-    """What the placeholders of the row, and of answers to it, stand for; the audit tells who looked. Raises
-    InvalidError as `originals_of` does.
+    """The originals of the placeholders in the row and in answers to it; the audit log records the user.
+    Raises InvalidError as `originals_of` does.
     """
     project = example.version.dataset.project
     originals = originals_of(project, token_of_example(example)) | originals_of(
@@ -165,8 +165,8 @@ def look_up(*, example: Example, by: User) -> Originals:
 
 
 def originals_of(project: Project, token: UUID) -> Originals:
-    """What the placeholders stand for; nothing where they were erased. Raises InvalidError where the
-    installation's secret key is another one than when they were masked.
+    """The originals of the placeholders; empty where they were erased. Raises InvalidError where the
+    installation's secret key has changed since they were masked.
     """
     entry = VaultEntry.objects.filter(project=project, token=token).first()
     return {} if entry is None else opened_originals(entry)
@@ -186,12 +186,14 @@ def opened_originals(entry: VaultEntry) -> Originals:
 
 
 def sealed_originals(project_id: int, originals: Originals) -> str:
-    """As a vault entry of the project holds them."""
+    """The originals, encrypted as a vault entry of the project stores them."""
     return sealed(_PURPOSE, project_id, json.dumps(originals, ensure_ascii=False))
 
 
 def with_originals(project: Project, examples: Iterable[Example]) -> Iterator[dict[str, Any]]:
-    """The examples as objects (`formats.example_as_object`) with what their placeholders stand for."""
+    """The examples as objects (`formats.example_as_object`), with their placeholders replaced by the
+    originals.
+    """
     examples = iter(examples)
     while batch := list(islice(examples, _AT_ONCE)):
         tokens = [token for each in batch if (token := token_of(each.provenance))]

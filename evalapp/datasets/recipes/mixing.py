@@ -1,4 +1,4 @@
-"""The rows that a dataset recipe takes from its sources, and an account of those that it leaves out."""
+"""Selects the rows that a dataset recipe takes from its sources, and accounts for those left out."""
 
 import hashlib
 from collections import Counter
@@ -22,7 +22,7 @@ LEFT_OUT = {
     "cap": "over its limit of rows",
     "share": "over its share",
 }
-"""Why a row is left out, in the order in which it is asked; each row has one reason."""
+"""Reasons why a row is left out, in order of precedence; each row has one."""
 
 _READ_AT_ONCE = 2_000
 FROM_EXPORT = "export"
@@ -31,7 +31,7 @@ _HELD_OUT = (Split.VALIDATION, Split.TEST)
 
 
 class ResolvedSource(NamedTuple):
-    """A source with what its names stand for now; ``version`` is None for all versions of ``dataset``."""
+    """A source resolved to current versions; ``version`` is None for all versions of ``dataset``."""
 
     source: Source
     dataset: Dataset
@@ -39,8 +39,8 @@ class ResolvedSource(NamedTuple):
 
 
 class SourceAccount(NamedTuple):
-    """``rows`` of a source are those that are ``taken`` and those that are ``left_out``, by `LEFT_OUT`.
-    ``version`` is a number, or None for all.
+    """Rows of one source: ``rows`` = ``taken`` + ``left_out`` (by `LEFT_OUT`). ``version`` is a number, or
+    None for all.
     """
 
     dataset: int
@@ -52,7 +52,7 @@ class SourceAccount(NamedTuple):
 
 
 class Mixture(NamedTuple):
-    """``rows``: ids of the examples in their order. ``counts``: by split."""
+    """The selected rows. ``rows``: ids of the examples in order. ``counts``: by split."""
 
     rows: list[int]
     accounts: list[SourceAccount]
@@ -60,7 +60,9 @@ class Mixture(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """What decides on a row; ``key`` is its row key where it is of the recipe's own dataset."""
+    """The fields that decide whether a row is taken; ``key`` is its row key if it is of the recipe's own
+    dataset.
+    """
 
     id: int
     split: str
@@ -71,8 +73,9 @@ class _Row(NamedTuple):
 
 
 class _Taken:
-    """Rows by their prompts, and by their keys where they are of the recipe's own dataset; by all that they
-    have where the prompt is a ``common`` one, such as "Summarise this": another row with it is another task.
+    """The rows taken so far, indexed by prompt, and by key where they are of the recipe's own dataset. A row
+    with a ``common`` prompt, such as "Summarise this", is indexed by its whole content: with other content it
+    is another task.
     """
 
     def __init__(self, common: Collection[bytes], rows: Iterable[_Row] = ()) -> None:
@@ -96,7 +99,7 @@ class _Taken:
 
 
 def resolved(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]:
-    """What the sources stand for now. Raises InvalidError for a dataset or version that is not there."""
+    """The sources, resolved to current versions. Raises InvalidError for an unknown dataset or version."""
     found = []
     for number, source in enumerate(settings.sources):
         of = dataset.project.datasets.filter(pk=source.dataset).first()
@@ -160,7 +163,7 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
 
 
 class _HeldOut(NamedTuple):
-    """What must not be trained on: ``contents`` of rows by their hashes, and ``keys`` of rows of the recipe's
+    """Rows that must not be trained on: ``contents`` by their hashes, and ``keys`` of rows of the recipe's
     own dataset.
     """
 
@@ -169,8 +172,8 @@ class _HeldOut(NamedTuple):
 
 
 def _held_out(dataset: Dataset, sources: Sequence[ResolvedSource], base: DatasetVersion) -> _HeldOut:
-    """Rows that the base holds out, whatever their prompts are by now, and those with a prompt of such a row
-    where the contamination check would refuse it: a short one that many rows have is no match by itself.
+    """Rows that the base holds out, whatever their prompts are now, and rows whose prompt the contamination
+    check would refuse: a short prompt that many rows have is no match by itself.
     """
     evaluation = base.examples.filter(split__in=_HELD_OUT)
     is_own = sources[0].dataset.pk == dataset.pk
@@ -185,7 +188,7 @@ def _held_out(dataset: Dataset, sources: Sequence[ResolvedSource], base: Dataset
         return _HeldOut(set(), set(keys))
     numbered = list(alike.values())
     for number, row in enumerate(numbered):
-        # Numbers of several versions repeat.
+        # Row numbers repeat between versions.
         row.row_number = number
     asked = evaluation.filter(prompt_hash__in={row.prompt_hash for row in numbered})
     refused = contamination(numbered, asked, unread=total - len(numbered)).refused_rows
@@ -193,7 +196,7 @@ def _held_out(dataset: Dataset, sources: Sequence[ResolvedSource], base: Dataset
 
 
 def _common_prompts(sources: Sequence[ResolvedSource]) -> set[bytes]:
-    """Hashes of the short prompts that many of the rows have."""
+    """Hashes of the short prompts that many rows have."""
     training = [_matching(_training_rows(each), each.source) for each in sources]
     most = common_above(sum(rows.count() for rows in training))
     # What more rows than that have together, one of the sources has its part of.
@@ -225,7 +228,7 @@ def _chosen(
     *,
     limits: Sequence[int | None],
 ) -> list[tuple[list[_Row], Counter[str]]]:
-    """The training rows that each source gives, and how many it leaves out by reason; ``limits`` come of the
+    """The training rows taken from each source, and the number left out by reason; ``limits`` derive from the
     shares.
     """
     taken = _Taken(common)
@@ -273,7 +276,7 @@ def _training_rows(each: ResolvedSource) -> QuerySet[Example]:
 
 
 def _dropped_keys(dataset: Dataset) -> dict[int, int]:
-    """Rows that a draft dropped or merged, with the number of the version that it became."""
+    """Keys of rows that a draft dropped or merged, with the number of the version made from that draft."""
     found: dict[int, int] = {}
     drafted = dataset.versions.filter(source=FROM_DRAFT, parent__isnull=False, state=VersionState.READY)
     for version in drafted.select_related("parent").order_by("number"):
@@ -313,7 +316,7 @@ def _limited(rows: list[_Row], source: Source, seed: int) -> list[_Row]:
 
 
 def _first(rows: list[_Row], most: int, seed: int) -> list[_Row]:
-    """So many of the rows, in their order, chosen by seed and content."""
+    """``most`` of the rows, chosen by seed and content, in their original order."""
     if len(rows) <= most:
         return rows
     ordered = sorted(rows, key=lambda row: hashlib.sha256(f"{seed}\x00{row.content}".encode()).digest())
@@ -322,7 +325,7 @@ def _first(rows: list[_Row], most: int, seed: int) -> list[_Row]:
 
 
 def rows_of_mixture(mixture: Mixture, dataset: Dataset) -> Iterator[ExampleRow]:
-    """The rows whole, in their order; those of another dataset without its row key."""
+    """The complete rows in order; those of another dataset without their row key."""
     for start in range(0, len(mixture.rows), _READ_AT_ONCE):
         ids = mixture.rows[start : start + _READ_AT_ONCE]
         examples = Example.objects.select_related("version").in_bulk(ids)

@@ -1,4 +1,4 @@
-"""Writes of dataset recipes: keep one, change it, and write the version that it describes now."""
+"""Write operations on dataset recipes: create and change one, and write the version that it describes."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def create_recipe(*, dataset: Dataset, name: str, settings: RecipeSettings, by: 
 
 
 def change_recipe(*, recipe: DatasetRecipe, name: str, settings: RecipeSettings, by: User) -> DatasetRecipe:
-    """Raises what `create_recipe` does. Versions that it wrote keep theirs."""
+    """Change a recipe; versions that it wrote keep their settings. Raises as `create_recipe`."""
     return _saved(recipe, name, settings, by, action="dataset.recipe_changed")
 
 
@@ -51,7 +51,7 @@ def _saved(
 
 @transaction.atomic
 def delete_recipe(*, recipe: DatasetRecipe, by: User) -> None:
-    """The versions that it wrote stay. Raises ConflictError while it writes one."""
+    """Delete a recipe; the versions that it wrote stay. Raises ConflictError while it writes one."""
     _held(recipe)
     record("dataset.recipe_deleted", by=by, obj=recipe, project=recipe.dataset.project)
     recipe.delete()
@@ -77,7 +77,7 @@ def start_writing(*, recipe: DatasetRecipe, by: User | None) -> Job:
 
 
 def _held(recipe: DatasetRecipe) -> DatasetRecipe:
-    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    # The job is read afterwards: a joined one would date from before the wait for the lock.
     recipes = DatasetRecipe.objects.select_for_update(of=["self"]).select_related("dataset__project")
     found = recipes.filter(pk=recipe.pk).first()
     if found is None:

@@ -1,4 +1,4 @@
-"""What a dataset recipe says: the sources of a version's rows, and how much is taken of each."""
+"""Settings of a dataset recipe: the sources of a version's rows, and how much is taken of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
