@@ -39,7 +39,7 @@ class Method(models.TextChoices):
 
 
 class Purpose(models.TextChoices):
-    """What an assignment is for. Only ``review`` counts in results; the others check reviewers."""
+    """The purpose of an assignment. Only ``review`` counts in results; the others check reviewers."""
 
     REVIEW = "review", "Review"
     GOLD = "gold", "Gold"
@@ -175,7 +175,7 @@ class Campaign(BaseModel):
 
     @property
     def is_overdue(self) -> bool:
-        """It runs and its deadline has passed, so nothing more is handed out."""
+        """Whether it is running past its deadline, so that nothing more is given out."""
         is_running = self.state in (CampaignState.OPEN, CampaignState.PAUSED)
         return is_running and self.deadline is not None and self.deadline <= timezone.now()
 
@@ -186,7 +186,7 @@ class Campaign(BaseModel):
 
     @property
     def compares(self) -> bool:
-        """Outputs are compared with each other, not rated one by one."""
+        """Whether outputs are compared with each other, not rated one by one."""
         return self.method != Method.POINTWISE
 
 
@@ -281,7 +281,7 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
-# So often an assignment is given back by its lease before a manager hears of it.
+# Leases that must lapse on one assignment before a manager is notified.
 MANY_LAPSES = 3
 
 
@@ -373,7 +373,7 @@ class Assignment(BaseModel):
                 condition=models.Q(assigned_to__isnull=False) & ~models.Q(purpose=Purpose.REPEAT),
                 name="assignment_one_assigned_per_item",
             ),
-            # What checks one person is never anybody else's.
+            # Assignments that check one person are never given to anybody else.
             models.CheckConstraint(
                 condition=models.Q(purpose=Purpose.REVIEW) | models.Q(assigned_to__isnull=False),
                 name="assignment_check_is_somebodys",

@@ -1,4 +1,4 @@
-"""Writes of campaigns: keyword-only, atomic, audited; a change of state is one conditional UPDATE."""
+"""Write operations on campaigns: keyword-only, atomic, audited; state changes are one conditional UPDATE."""
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
@@ -45,9 +45,9 @@ def create_campaign(
     invites_visitors: bool = False,
     is_recorded: bool = False,
 ) -> Campaign:
-    """A campaign in draft; `open_campaign` launches it.
+    """Create a campaign in draft; `open_campaign` launches it.
 
-    Raises InvalidError naming every field that cannot stay, ConflictError for a taken name.
+    Raises InvalidError naming every invalid field, ConflictError for a taken name.
     """
     lock_members([project.pk])
     require_sound(design, project)
@@ -68,7 +68,7 @@ def create_campaign(
 
 @transaction.atomic
 def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None) -> Campaign:
-    """Give a draft another design; without a seed it keeps its own.
+    """Replace a draft's design; without a new seed it keeps its own.
 
     Raises InvalidError and ConflictError as `create_campaign`, and ConflictError where it is no draft.
     """
@@ -94,7 +94,7 @@ def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None
 
 @transaction.atomic
 def discard_campaign(*, campaign: Campaign, by: User | None) -> None:
-    """Delete a draft. Raises ConflictError where it is none: what people rated stays."""
+    """Delete a draft. Raises ConflictError for any other campaign: reviews are never deleted."""
     lock_members([campaign.project_id])
     draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, state=CampaignState.DRAFT).first()
     if draft is None:
@@ -129,14 +129,14 @@ def _add_reviewers(campaign: Campaign, people: Iterable[User]) -> int:
 
 @transaction.atomic
 def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
-    """Launch a draft: freezes the rubric, makes items, their outputs (the latest of each candidate) and
+    """Launch a draft: freeze the rubric, and create items, their outputs (the latest of each candidate) and
     the assignments. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
     """
     allow_long_statements()
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     if not opened.update(state=CampaignState.OPEN, opened_at=Now()):
         raise ConflictError(f"“{campaign}” is not a draft any more; it can be launched once.")
-    # The caller's copy may be older than an edit that came first.
+    # The caller's copy may be older than a concurrent edit.
     campaign.refresh_from_db()
     _require_outputs(campaign)
     _require_people(campaign)
@@ -186,7 +186,7 @@ def _require_outputs(campaign: Campaign) -> None:
 
 
 def _require_people(campaign: Campaign) -> None:
-    """The design may be older than its data and the quotas of its reviewers."""
+    """Check the reviewers again: the design may predate changes of its data and of its reviewers' quotas."""
     campaign_reviewers = list(campaign.reviewers.filter(left_at=None))
     quotas = [
         campaign.quota if campaign_reviewer.quota is None else campaign_reviewer.quota
@@ -210,7 +210,7 @@ def _require_people(campaign: Campaign) -> None:
 
 
 def pause_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
-    """Hand out nothing more; what is on a reviewer's screen may still be submitted."""
+    """Stop giving out assignments; work already on a reviewer's screen may still be submitted."""
     return _move(campaign, (CampaignState.OPEN,), CampaignState.PAUSED, "campaign.paused", by)
 
 
@@ -220,7 +220,9 @@ def resume_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
 
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
-    """End it: nothing can be submitted or amended from here on; assignments in progress are given back."""
+    """Close the campaign: nothing can be submitted or amended afterwards; assignments in progress are given
+    back.
+    """
     hold_submissions(campaign.pk)
     running = (CampaignState.OPEN, CampaignState.PAUSED)
     closed = _move(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
@@ -252,7 +254,7 @@ def _move(
 
 @transaction.atomic
 def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User | None) -> int:
-    """Let more people review; those who had left come back. How many were added.
+    """Add reviewers, and readmit those who had left; returns how many were added.
 
     The number of assignments stays: more people share the same work.
     """
@@ -282,14 +284,14 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
 
 @transaction.atomic
 def remove_reviewer(*, campaign_reviewer: CampaignReviewer, by: User | None) -> None:
-    """Let somebody leave: their assignments in progress go to others, what they submitted stays."""
+    """Remove a reviewer: their assignments in progress go to others, their reviews stay."""
     if not _leave(campaign_reviewer, by):
         raise ConflictError(f"{campaign_reviewer.user} has left this campaign already.")
 
 
 @transaction.atomic
 def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> None:
-    """The same for every campaign that is not over, of the project, or of all (None)."""
+    """Remove the user from every campaign that is not closed, of the project, or of all projects (None)."""
     campaign_reviewers = CampaignReviewer.objects.filter(user=user, left_at=None).exclude(
         campaign__state=CampaignState.CLOSED
     )
@@ -302,11 +304,11 @@ def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> 
 
 
 def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
-    """End a person's part in a campaign; False where somebody else just has."""
+    """End a person's part in a campaign; False where a concurrent request already did."""
     hold_submissions(campaign_reviewer.campaign_id)
     if not CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, left_at=None).update(left_at=Now()):
         return False
-    # What was to be theirs goes to the shared queue; what is in progress is given back one by one.
+    # Assignments reserved for them go to the shared queue; those in progress are given back one by one.
     Assignment.objects.filter(
         campaign=campaign_reviewer.campaign_id,
         assigned_to=campaign_reviewer.user_id,
@@ -335,12 +337,12 @@ def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
 def give_back(*, assignment: Assignment, reviewer: User, reason: str, is_lapse: bool = False) -> bool:
     """Return a claimed assignment to the others and do not offer the item to this reviewer again.
 
-    False if they do not hold it. Call it in a transaction.
+    False if the reviewer has not claimed it. Call inside a transaction.
     """
     if not release_assignment(assignment=assignment, reviewer=reviewer):
         return False
     if assignment.purpose == Purpose.REVIEW:
-        # Whoever it was assigned to will not have it.
+        # If it was assigned to this reviewer by name, open it to everybody.
         given_back = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.AVAILABLE)
         given_back.exclude(assigned_to=None).update(assigned_to=None)
     if is_lapse and (not assignment.reviews_done or assignment.purpose != Purpose.REVIEW):

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class BaseModel(models.Model):
-    """An integer key that never appears to a blind reviewer, and when the row was made."""
+    """Base of all models: an integer key, never shown to blind reviewers, and the creation time."""
 
     id = models.BigAutoField(primary_key=True)
     created_at = models.DateTimeField(auto_now_add=True)

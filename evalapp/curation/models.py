@@ -8,10 +8,10 @@ from evalapp.jobs.models import FINAL_STATES, Job
 
 
 class HealthCheck(BaseModel):
-    """What was looked for in a version, once: a check that is repeated takes the place of the one before.
+    """The health check of a version; repeating it replaces the earlier one.
 
-    ``counts``: findings by kind, once ``checked_at`` is set. ``unchecked``: kinds that could not be looked
-    for, or not wholly, with the reason in one sentence.
+    ``counts``: findings by kind, once ``checked_at`` is set. ``unchecked``: kinds that could not be checked,
+    or only in part, each with the reason in one sentence.
     """
 
     version = models.OneToOneField(DatasetVersion, on_delete=models.CASCADE, related_name="health_check")
@@ -26,12 +26,13 @@ class HealthCheck(BaseModel):
 
 
 class Finding(models.Model):
-    """A row with what is wrong, why, and what is proposed; ``example`` is null where rows are missing.
+    """A problem of a row: what is wrong, why, and what is proposed; ``example`` is null where rows are
+    missing.
 
-    ``other_rows``: numbers of the rows of the version that it was compared with. ``spans``: where in its
-    texts, [{"field", "start", "end", "type"}]. ``changes``: what the proposal sets, {field: value}, by the
-    names of `evalapp.curation.health.rows`. ``is_kept``: somebody looked and lets the row stay as it is; a
-    later check of the dataset remembers it while the row's content is the same.
+    ``other_rows``: numbers of the rows of the version that it was compared with. ``spans``: positions in its
+    texts, [{"field", "start", "end", "type"}]. ``changes``: values set by the proposal, {field: value}, by
+    the names of `evalapp.curation.health.rows`. ``is_kept``: a person decided to leave the row as it is;
+    later checks of the dataset remember that while the row's content is the same.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -67,10 +68,10 @@ class DraftState(models.TextChoices):
 
 
 class DatasetDraft(BaseModel):
-    """Changes to the rows of a version, on their way to becoming the dataset's next one, ``version``.
+    """Changes to the rows of a version that are to become the dataset's next version, ``version``.
 
-    It holds differences only: what no edit names stays as it is in ``base``. ``job`` is the latest that
-    published it, or tried to.
+    Only differences are stored: rows without an edit stay as they are in ``base``. ``job`` is the latest that
+    published the draft, or tried to.
     """
 
     base = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="drafts")
@@ -104,10 +105,10 @@ class Operation(models.TextChoices):
 
 
 class RowEdit(BaseModel):
-    """What a draft does to a row. ``changes``: new values, {field: value}, by the names of
-    `evalapp.curation.health.rows` and ``split``, ``label``. ``into_row``: the number of the row that gets the
-    answers of a merged one. ``kind``: of the finding that led to it, or empty. ``revision`` counts its
-    writes, so that a second editor is told.
+    """A draft's edit of one row. ``changes``: new values, {field: value}, by the names of
+    `evalapp.curation.health.rows` and ``split``, ``label``. ``into_row``: the number of the row that receives
+    the answers of a merged one. ``kind``: of the finding that led to it, or empty. ``revision`` counts its
+    writes, to detect concurrent edits.
     """
 
     draft = models.ForeignKey(DatasetDraft, on_delete=models.CASCADE, related_name="edits")

@@ -1,4 +1,4 @@
-"""Reads of data health and drafts."""
+"""Read queries on data health and drafts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,8 +21,8 @@ _OF_TWO_ROWS = (FindingKind.EXACT_DUPLICATE, FindingKind.NEAR_DUPLICATE, Finding
 
 
 class KindSummary(NamedTuple):
-    """Findings of one kind: all, those that were kept, and those that the open draft settles.
-    ``unchecked`` says why the kind was not looked for, or not wholly.
+    """Findings of one kind: all, those kept, and those that the open draft settles. ``unchecked`` says why
+    the kind was not checked, or only in part.
     """
 
     kind: FindingKind
@@ -51,7 +51,7 @@ def open_draft_of(version: DatasetVersion) -> DatasetDraft | None:
 
 
 def newer_version(version: DatasetVersion) -> DatasetVersion | None:
-    """The dataset's newest version, where that is another."""
+    """The dataset's newest version, if it is not this one."""
     newest = versions_of(version.dataset).order_by("-number").first()
     return newest if newest is not None and newest.pk != version.pk else None
 
@@ -90,7 +90,7 @@ SHOW = {"open": "Open", "drafted": "In the draft", "kept": "Kept", "": "All"}
 
 
 def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[Finding]:
-    """Findings with their rows: of one kind, and of those `SHOW` names."""
+    """Findings with their rows: of one kind, filtered by a key of `SHOW`."""
     found = check.findings.select_related("example", "kept_by")
     if kind:
         found = found.filter(kind=kind)
@@ -106,9 +106,9 @@ def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[
 
 
 def _settled_in(draft: DatasetDraft) -> Q:
-    """Findings whose row goes, was edited by hand, or was changed as they propose; of repetitions and
-    conflicts also those whose other row goes. A change for another finding settles nothing: a row that is
-    masked still has its broken answer.
+    """Findings whose row is removed, was edited by hand, or was changed as they propose; of repetitions and
+    conflicts also those whose other row is removed. A change for another finding settles nothing: a row that
+    is masked still has its broken answer.
     """
     edits = draft.edits.filter(example=OuterRef("example"))
     of_any = edits.filter(
@@ -127,16 +127,16 @@ def _settled_in(draft: DatasetDraft) -> Q:
 
 
 class Piece(NamedTuple):
-    """A part of a text; ``type`` of the personal data that it is, else empty."""
+    """A part of a text; ``type`` of personal data, or "" for ordinary text."""
 
     text: str
     type: str
 
 
 class ShownFinding(NamedTuple):
-    """``pieces``: where personal data stand, with what is around them. ``answer``: the row's first reference.
-    ``other``: a row that it was compared with, and ``differences`` the words in which it differs from that.
-    ``changes`` of its proposal, word by word.
+    """A finding as pages show it. ``pieces``: personal data with the text around them. ``answer``: the row's
+    first reference. ``other``: a row that it was compared with, and ``differences`` the words in which they
+    differ. ``changes`` of its proposal, word by word.
     """
 
     finding: Finding
@@ -149,7 +149,7 @@ class ShownFinding(NamedTuple):
 
 
 def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[ShownFinding]:
-    """These findings with what a page shows of their rows, in three queries."""
+    """These findings with everything that a page shows of their rows, in three queries."""
     findings = list(findings)
     numbers = {number for finding in findings for number in finding.other_rows[:1]}
     others = {each.row_number: each for each in check.version.examples.filter(row_number__in=numbers)}
@@ -204,7 +204,7 @@ def _shortened(text: str) -> str:
 
 
 def changed_texts(example: Example, changes: Mapping[str, Any]) -> list[tuple[str, WordChanges]]:
-    """Each changed field by its label, compared word by word with what the row has."""
+    """Label of each changed field, with a word-by-word diff against the row."""
     before = example_row(example)
     after = with_changes(before, changes)
     found = []
@@ -232,7 +232,7 @@ def edits_of(draft: DatasetDraft, operation: str = "") -> QuerySet[RowEdit]:
 
 
 def history_of(example: Example) -> QuerySet[RowEdit]:
-    """What published drafts did to the row, in every version of its dataset, and which rows they merged into
+    """Edits of the row by published drafts, in every version of its dataset, and merges of other rows into
     it; latest first.
     """
     same = Example.objects.filter(version=OuterRef("draft__base"), row_key=example.row_key)
@@ -250,14 +250,16 @@ def history_of(example: Example) -> QuerySet[RowEdit]:
 
 
 class Correction(NamedTuple):
-    """``version``: the first that has the row with what the ``review`` (id) made of it."""
+    """A correction that reached the dataset. ``version``: the first that has the row as the ``review`` (id)
+    changed it.
+    """
 
     version: DatasetVersion
     review: int
 
 
 def corrections_of(example: Example) -> list[Correction]:
-    """The reviews that versions of the dataset took the row from, by an export or a recipe; latest first."""
+    """The reviews from which versions of the dataset took the row, by an export or a recipe; latest first."""
     reviewed = Example.objects.filter(
         version__dataset=example.version.dataset_id, row_key=example.row_key, provenance__review__gt=0
     )

@@ -1,4 +1,4 @@
-"""Writes of data health: start a check, keep rows as they are."""
+"""Write operations on data health: start a check, keep rows as they are."""
 
 from collections.abc import Collection
 
@@ -17,12 +17,12 @@ CHECK_TASK = "evalapp.curation.tasks.check_health"
 
 @transaction.atomic
 def start_check(*, version: DatasetVersion, by: User | None) -> HealthCheck:
-    """Queue the job that looks at every row of the version. What an earlier check found stays until it ends.
+    """Queue the job that checks every row of the version. Findings of an earlier check stay until it ends.
 
     Raises ConflictError while a check of the version is running.
     """
     check, _ = HealthCheck.objects.get_or_create(version=version, defaults={"created_by": by})
-    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    # The job is read afterwards: a joined one would date from before the wait for the lock.
     check = HealthCheck.objects.select_for_update().get(pk=check.pk)
     if check.job is not None and check.job.state not in FINAL_STATES:
         raise ConflictError(
@@ -39,7 +39,7 @@ def start_check(*, version: DatasetVersion, by: User | None) -> HealthCheck:
 
 @transaction.atomic
 def keep_rows(*, check: HealthCheck, findings: Collection[int], is_kept: bool, by: User) -> int:
-    """Say that rows stay as they are in spite of these findings (ids), or take that back; how many it was.
+    """Mark findings (ids) as kept, so that their rows stay unchanged, or undo that; returns how many.
 
     Raises InvalidError where one is not of the check.
     """

@@ -34,7 +34,7 @@ class _Joined(Func):
 
 
 class Search(NamedTuple):
-    """Search results: ``rows`` that contain all the words, or a ``problem`` that says why there is no search."""
+    """Rows that contain all the words, or the ``problem`` that prevents a search."""
 
     rows: QuerySet[Example]
     problem: str = ""

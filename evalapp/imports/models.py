@@ -8,15 +8,15 @@ from evalapp.jobs.models import Job
 
 
 class FileImport(BaseModel):
-    """An uploaded file on its way to becoming what ``became`` names, a foreign key of the model.
+    """An uploaded file that is to become the object named by ``became``, a foreign key of the model.
 
-    Waits for its options while ``job`` is null. ``stored_name`` is the server's own name for the file in
-    the upload folder. ``options`` is what a person chose, beginning with what the file looks like.
+    Waits for its options while ``job`` is null. ``stored_name`` is the server's own name for the file in the
+    upload folder. ``options`` start as guessed from the file and are then chosen by a person.
     """
 
     became: ClassVar[str]
     audited_as: ClassVar[str]
-    """What its entries in the audit begin with."""
+    """Prefix of its actions in the audit log."""
 
     file_name = models.CharField(max_length=200)
     stored_name = models.CharField(max_length=80, unique=True)
@@ -39,7 +39,7 @@ class FileImport(BaseModel):
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody may choose its options: it waits, or its job ended without an outcome."""
+        """Whether its options can still be chosen: it waits, or its job ended without an outcome."""
         return not self.is_done and (self.job is None or self.job.is_over)
 
     @property

@@ -19,7 +19,7 @@ class JobState(models.TextChoices):
 
 
 class Priority(models.IntegerChoices):
-    """Orders the waiting jobs of one project; it takes no turn from another project."""
+    """Orders the waiting jobs of one project; it does not affect other projects."""
 
     LOW = 1, "Low"
     NORMAL = 2, "Normal"
@@ -31,16 +31,15 @@ FINAL_STATES = [JobState.SUCCEEDED, JobState.FAILED, JobState.DEAD, JobState.CAN
 
 
 class Job(BaseModel):
-    """Any long work. The row is the job; a Celery message only notifies the workers.
+    """A long-running task. This row is the job; a Celery message only notifies the workers.
 
-    ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
-    worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without an outcome
-    (leases that expired, programs that were killed) and came no farther than those before them.
-    ``notified_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
-    ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it
-    had begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the
-    pause. ``left_by`` are the machines that lack what the job needs and left it to others: when each looked
-    last, and what it lacks, by the machine's name.
+    ``task`` is the registered Celery task that runs it; ``attempt`` fences off writes of a worker that lost
+    its lease. ``lost_attempts`` counts consecutive attempts that ended without an outcome (expired leases,
+    killed programs) and made no progress over those before them. ``notified_at`` is when the last message was
+    published. The order of jobs follows from ``priority``, ``queued_at`` (waiting since), ``claimed_at``
+    (start of the latest attempt) and ``keeps_turn`` (begun, and interrupted by nobody's wish); see
+    evalapp/jobs/turns.py. ``paused_by`` asked for the pause. ``left_by`` lists the machines that lack what
+    the job needs, by name: when each looked last, and what it lacks.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
@@ -121,19 +120,19 @@ class Job(BaseModel):
 
     @property
     def saves_work(self) -> bool:
-        """Whether a stop keeps what was done: runs do, other work begins again."""
+        """Whether a stopped job keeps its progress: runs do, other work starts again."""
         return self.task.startswith("evalapp.runs.")
 
     @property
     def lacks(self) -> list[str]:
-        """Of a waiting job: what keeps which machine from it, a sentence for each."""
+        """For a waiting job: one sentence for each machine that cannot run it, with the reason."""
         if self.state != JobState.QUEUED:
             return []
         return [left["why"] for _, left in sorted(self.left_by.items())]
 
     @property
     def percent(self) -> int | None:
-        """Whole percent done: of a success all, or None while the total is unknown."""
+        """Percent done, a whole number; 100 after success, None while the total is unknown."""
         if self.state == JobState.SUCCEEDED:
             return 100
         if not self.progress_total:

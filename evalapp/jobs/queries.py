@@ -31,10 +31,8 @@ def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
 
 
 def next_job(queue: str) -> Job | None:
-    """The job of the queue that starts next here; None where none waits that a worker of this
-    machine can do.
-    """
-    # A job may be of another version of the product, with tasks of its own.
+    """The next job of the queue that this machine's workers can run; None without one."""
+    # A job may come from another version of the product, with tasks of its own.
     known = set(app.tasks)
     patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)
     if patient.count() >= settings.MOST_PATIENT_TASKS:
@@ -45,14 +43,14 @@ def next_job(queue: str) -> Job | None:
 
 
 def _is_left_here(waiting: WaitingJob) -> bool:
-    """Whether this machine left it to others a short while ago, since it lacks what the job needs."""
+    """Whether this machine recently passed the job on because it lacks what the job needs."""
     left = waiting.left_by.get(socket.gethostname())
     since = timezone.now() - timedelta(seconds=settings.JOB_LOOK_AGAIN_SECONDS)
     return left is not None and datetime.fromisoformat(left["at"]) > since
 
 
 def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[WaitingJob]:
-    """The queue's waiting jobs, in no order; ``tasks`` leaves out those of other tasks."""
+    """The queue's waiting jobs, unordered; ``tasks``: only jobs of these tasks."""
     rows = Job.objects.filter(queue=queue, state=JobState.QUEUED)
     if tasks is not None:
         rows = rows.filter(task__in=tasks)
@@ -61,7 +59,7 @@ def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[WaitingJob
 
 
 def project_load_in(queue: str) -> ProjectLoad:
-    """How many jobs of each project go on in the queue, and when each last began one."""
+    """How many jobs of each project are running in the queue, and when each project last began one."""
     jobs = Job.objects.filter(queue=queue)
     running = jobs.filter(state__in=ACTIVE_STATES).order_by().values_list("project_id").annotate(Count("pk"))
     waiting = jobs.filter(state=JobState.QUEUED).values("project_id")
@@ -77,6 +75,6 @@ def project_load_in(queue: str) -> ProjectLoad:
 
 
 def oldest_waits() -> dict[str, timedelta]:
-    """For how long the job that has waited longest has, by queue; queues where none waits are left out."""
+    """The longest wait in each queue; queues without waiting jobs are left out."""
     rows = Job.objects.filter(state=JobState.QUEUED).order_by().values_list("queue")
     return dict(rows.annotate(waits=Now() - Min("queued_at")))

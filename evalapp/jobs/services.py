@@ -1,4 +1,6 @@
-"""Writes to jobs from outside their work: create, order, pause, cancel, try again, and reap what was lost."""
+"""Write operations on jobs from outside their work: create, reorder, pause, cancel, retry, and recover lost
+ones.
+"""
 
 import socket
 from datetime import timedelta
@@ -54,7 +56,7 @@ def create_job(
 
 @transaction.atomic
 def request_cancel(*, job: Job, by: User | None) -> None:
-    """End a waiting job at once; ask a running one to save and stop. Raises ConflictError when it is over."""
+    """Cancel a waiting job at once; ask a running one to save and stop. Raises ConflictError if it is over."""
     waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
     running = Job.objects.filter(pk=job.pk, state__in=[*WORKING_STATES, JobState.PAUSING])
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
@@ -108,7 +110,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
 
 @transaction.atomic
 def request_pause(*, job: Job, by: User | None) -> None:
-    """Let a waiting job wait until it is told to go on; ask a running one to save, and free its worker.
+    """Pause a waiting job; ask a running one to save and free its worker.
 
     Raises ConflictError when it is over or being cancelled; a job that is paused stays so.
     """
@@ -137,7 +139,7 @@ def resume_job(*, job: Job, by: User | None) -> None:
     one, asked = Job.objects.filter(pk=job.pk), {"pause_requested_at": None, "paused_by": None}
     if one.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, notified_at=Now(), **asked):
         notify_on_commit(job.queue)
-    # Its attempt ends all the same, since its program may have been told already; it is then queued again.
+    # The attempt ends anyway, since its program may already have been told; it is then queued again.
     elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
         job.refresh_from_db()
         raise ConflictError(
@@ -151,9 +153,7 @@ def resume_job(*, job: Job, by: User | None) -> None:
 
 @transaction.atomic
 def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
-    """Give a waiting job another place among its project's own; raises ConflictError once it has begun or is
-    over.
-    """
+    """Change a waiting job's priority in its project. Raises ConflictError once it has begun or is over."""
     before = job.get_priority_display().lower()
     if not Job.objects.filter(pk=job.pk, state__in=WAITING_STATES).update(priority=priority):
         job.refresh_from_db()
@@ -173,7 +173,7 @@ def reap_lost_jobs() -> None:
 
     Safe to run anywhere, any number of times at once: every change is one conditional UPDATE.
     """
-    # Written before the database's clock went back: no worker can have asked for so long.
+    # Such a lease was written before the database's clock went back: no worker can ask for that long.
     Job.objects.filter(state__in=ACTIVE_STATES, lease_expires_at__gt=lease_end()).update(
         lease_expires_at=lease_end()
     )
@@ -253,7 +253,7 @@ def leave_to_others(job: Job, *, why: str) -> None:
     if not mine.update(**waiting, left_by=left_by, lease_expires_at=None):
         put_back(job, why=why.rstrip("."))
         return
-    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for
+    # This worker is still busy with the job, so another receives the message; an idle one need not wait for
     # the scheduler.
     notify_on_commit(job.queue)
     if is_news:
@@ -261,7 +261,9 @@ def leave_to_others(job: Job, *, why: str) -> None:
 
 
 def _ring_again() -> None:
-    """Publish anew for jobs that waited too long: soon where the queue is idle, seldom where it is busy."""
+    """Publish again for jobs that have waited too long: soon where the queue is idle, seldom where it is
+    busy.
+    """
     busy = set(Job.objects.filter(state__in=ACTIVE_STATES).values_list("queue", flat=True))
     idle_for, busy_for = (timedelta(seconds=seconds) for seconds in settings.JOB_RING_AGAIN_SECONDS)
     never = Q(notified_at=None) | Q(notified_at__gt=Now())  # the latter where the clock went back since

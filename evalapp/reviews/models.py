@@ -20,21 +20,21 @@ from evalapp.rubrics.models import Criterion, ReasonTag
 OF_ONE = Q(item_output__isnull=False, comparison__isnull=True) | Q(
     item_output__isnull=True, comparison__isnull=False
 )
-"""A review, and a draft of one, is of an output or of a comparison."""
+"""Constraint: a review or draft refers to either an output or a comparison."""
 
 
 def subject_field(campaign: Campaign) -> str:
-    """The field of a campaign's reviews, and of drafts of them, that says what they are of."""
+    """The field of a campaign's reviews and drafts that refers to their subject."""
     return "comparison" if campaign.compares else "item_output"
 
 
 class Review(BaseModel):
-    """A submitted review of one output, or of one comparison of outputs, at one assignment; an edit is a new
-    revision of it. What it says lies in its scores and texts, or in its preference.
+    """A submitted review of one output, or of one comparison of outputs, in one assignment; an edit is a new
+    revision of it. The answers are in its scores and texts, or in its preference.
 
-    ``client_id`` is the client's UUID of the first submission and ``body_hash`` its content, so that a
-    replay is told from a conflict. ``seconds_active`` excludes idle time and hidden tabs. ``purpose`` is
-    its assignment's: results are of those for review only.
+    ``client_id`` is the client's UUID of the first submission and ``body_hash`` the hash of its content, to
+    tell a replay from a conflict. ``seconds_active`` excludes idle time and hidden tabs. ``purpose`` is
+    copied from its assignment; results use only those for review.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviews")
@@ -71,7 +71,7 @@ class Review(BaseModel):
                 condition=~Q(purpose=Purpose.REPEAT),
                 name="review_once_per_reviewer_and_output",
             ),
-            # Ratings, of which there are millions, stand in none of the indexes of comparisons.
+            # Partial, so that millions of ratings stay out of the indexes for comparisons.
             models.UniqueConstraint(
                 fields=["assignment", "comparison"],
                 condition=Q(comparison__isnull=False),
@@ -91,7 +91,7 @@ class Review(BaseModel):
             models.Index(
                 fields=["comparison"], condition=Q(comparison__isnull=False), name="review_of_comparison"
             ),
-            # Rows arrive in the order of their time, so a summary per block of them finds the last days.
+            # Rows arrive in order of time, so block summaries find the latest days quickly.
             BrinIndex(fields=["submitted_at"], autosummarize=True, name="review_when"),
         ]
 
@@ -100,7 +100,7 @@ class Review(BaseModel):
 
     @property
     def rated(self) -> ItemOutput:
-        """The output of a review that rates one."""
+        """The output of a review that rates one output."""
         assert self.item_output is not None
         return self.item_output
 
@@ -112,7 +112,7 @@ class Review(BaseModel):
 
     @property
     def subject(self) -> ItemOutput | Comparison:
-        """What was reviewed."""
+        """The output or comparison that was reviewed."""
         return self.compared if self.item_output_id is None else self.rated
 
     @property
@@ -125,7 +125,7 @@ class Review(BaseModel):
 
     @property
     def slot(self) -> int:
-        """Where at its assignment its subject was. Reads the assignment."""
+        """The position of its subject in its assignment. Reads the assignment."""
         return self.assignment.outputs_order.index(self.subject_id)
 
 
@@ -185,10 +185,10 @@ class TextAnswer(models.Model):
 
 
 class SpanAnswer(models.Model):
-    """A stretch of the output that a reviewer marked with one of a span criterion's labels.
+    """A span of the output that a reviewer marked with one of a span criterion's labels.
 
-    ``label`` counts the criterion's options from 1. ``start`` and ``end`` (behind the last) count Unicode
-    code points of ``Output.text`` as it is stored, so that ``text[start:end]`` is what was marked.
+    ``label`` is the 1-based position among the criterion's options. ``start`` and ``end`` (exclusive) count
+    Unicode code points of ``Output.text`` as stored, so that ``text[start:end]`` is the marked span.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -225,7 +225,9 @@ class ReviewTag(models.Model):
 
 
 class Correction(BaseModel):
-    """The answer the reviewer would have given. Its edit rate to the output is a measure for free."""
+    """The answer that the reviewer would have given. Its edit rate against the output is an additional
+    measure.
+    """
 
     review = models.OneToOneField(Review, on_delete=models.CASCADE, related_name="correction")
     text = models.TextField()
@@ -235,7 +237,7 @@ class Correction(BaseModel):
 
 
 class ReviewRevision(BaseModel):
-    """What a review said before it was amended or taken back."""
+    """The content of a review before it was amended or taken back."""
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -252,9 +254,9 @@ class ReviewRevision(BaseModel):
 class Draft(BaseModel):
     """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost.
 
-    ``revision`` grows with every save, so that a second tab cannot write over the first unseen. ``outputs``:
-    of a comparison, how they stood then; an assignment that is claimed anew may have them the other way
-    round.
+    ``revision`` grows with every save, so that a second tab cannot overwrite the first unseen. ``outputs``:
+    for a comparison, the order of the outputs at that time; an assignment claimed anew may show them in
+    another order.
     """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -286,7 +288,7 @@ class Draft(BaseModel):
 
 
 class Belief(models.IntegerChoices):
-    """What a reviewer believes of an output's origin, and how sure they are."""
+    """A reviewer's guess of an output's origin, and their confidence."""
 
     TUNED_SURE = 2, "Tuned model, sure"
     TUNED_GUESS = 1, "Tuned model, a guess"
@@ -358,7 +360,7 @@ class ChangeRequest(BaseModel):
 
 
 class Flag(BaseModel):
-    """A reviewer's word to the manager that something is wrong with an item, which they keep.
+    """A reviewer's report to the manager of a problem with an item; the assignment stays theirs.
 
     Open until ``resolved_at``. One person has at most one open flag on an item.
     """

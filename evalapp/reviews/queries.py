@@ -1,4 +1,4 @@
-"""Reads of reviews. What a blind reviewer may see is decided here and nowhere else: `task_for`."""
+"""Read queries on reviews. `task_for` alone decides what a blind reviewer may see."""
 
 import json
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
 
 ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion", "spans__criterion")
-"""What to prefetch of reviews whose answers are read."""
+"""Relations to prefetch before reading reviews' answers."""
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
 NOT_YOURS = "There is no such assignment, or it is not yours."
 
-# Of the reviewer's latest 30, so that it follows their pace and costs the same at any size.
+# Of the reviewer's latest 30 reviews, so that it follows their pace at constant cost.
 _MEDIAN_SQL = """
 (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.seconds_active) FROM (
     SELECT r.seconds_active FROM evalapp_review r
@@ -164,7 +164,7 @@ def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignRevi
 
 
 class TakenOffError(NotAllowedError):
-    """The person has left the campaign: nothing of the campaign is theirs to see or do any more (403)."""
+    """The person has left the campaign and may no longer see or do anything in it (403)."""
 
     code = "taken_off"
 
@@ -177,8 +177,8 @@ class TakenOffError(NotAllowedError):
 
 
 def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
-    """Why the person is no campaign reviewer. Whoever was one is told that it ended, which is all that they
-    learn.
+    """The error for a person who is not a campaign reviewer. Former reviewers learn only that their part
+    ended.
     """
     left_at = campaign_reviewers.exclude(left_at=None).values_list("left_at", flat=True).first()
     return TakenOffError(left_at) if left_at is not None else MissingError(NOT_YOURS)
@@ -192,7 +192,7 @@ def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 
 
 class ReviewContext(NamedTuple):
-    """Where a reviewer stands: an assignment, a slot of it, and the campaign reviewer."""
+    """A reviewer's position: an assignment, a slot of it, and the campaign reviewer."""
 
     assignment: Assignment
     slot: int
@@ -200,7 +200,7 @@ class ReviewContext(NamedTuple):
 
     @property
     def subject_id(self) -> int:
-        """The output, or the comparison, that the slot asks about."""
+        """The id of the output or comparison at the slot."""
         return self.assignment.outputs_order[self.slot]
 
     @property
@@ -212,7 +212,7 @@ class ReviewContext(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """The slot is the reviewer's to fill."""
+        """Whether the reviewer may still fill the slot."""
         return self.is_claimed and self.slot in self.assignment.open_slots
 
 
@@ -251,7 +251,7 @@ def review_context_at(
 def left_review_context(
     taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int
 ) -> ReviewContext:
-    """Where the person stood who has left the campaign; of it only their own text is theirs. Raises
+    """The context of a person who has left the campaign, which gives access only to their own text. Raises
     ``taken_off`` where the assignment was never theirs.
     """
     try:
@@ -275,7 +275,7 @@ def _require_offered(user: User, assignment: Assignment, slot: int) -> None:
 
 
 def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
-    """What this person submitted of what the slot asks about: one review, or none."""
+    """The person's submitted review of the output or comparison at the slot: one, or none."""
     of_it = {subject_field(review_context.assignment.campaign): review_context.subject_id}
     return Review.objects.filter(
         assignment=review_context.assignment, reviewer=review_context.campaign_reviewer.user_id, **of_it
@@ -318,7 +318,7 @@ WHERE item_output.id = %(item_output)s AND item.campaign_id = %(campaign)s
 
 
 def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task:
-    """One read: the output, its example, and the reviewer's own draft."""
+    """The output, its example, and the reviewer's own draft, in one query."""
     keys = {"user": reviewer.pk, "item_output": item_output_id, "campaign": campaign.pk}
     answer, messages, context, references, label, draft, revision, saved_at, conversation = _first(
         _TASK, keys
@@ -338,7 +338,7 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
 
 
 def answers_of(review: Review) -> ReviewAnswers:
-    """What the review says now. Prefetch `ANSWERS` and select ``correction``."""
+    """The review's current answers. Prefetch `ANSWERS` and select ``correction``."""
     tags: dict[str, list[str]] = {}
     for each in review.tags.all():
         tags.setdefault(each.tag.criterion.key, []).append(each.tag.key)
@@ -356,7 +356,7 @@ def answers_of(review: Review) -> ReviewAnswers:
 
 
 def spans_of(review: Review) -> dict[str, list[Span]]:
-    """By the key of the criterion: what was marked, in reading order. Prefetch ``spans__criterion``."""
+    """Marked spans by criterion key, in reading order. Prefetch ``spans__criterion``."""
     spans: dict[str, list[Span]] = {}
     for each in review.spans.all():
         spans.setdefault(each.criterion.key, []).append(Span(each.start, each.end, each.label, each.comment))
@@ -364,7 +364,7 @@ def spans_of(review: Review) -> dict[str, list[Span]]:
 
 
 def answers_in_words(review: Review, text: str) -> dict[int, str]:
-    """By criterion id: the level, what was written, or what was marked in ``text``, which was rated.
+    """By criterion id: the level, the text answer, or the spans marked in ``text``, the rated text.
 
     Prefetch ``scores__criterion``, ``texts`` and ``spans__criterion``.
     """
@@ -381,7 +381,7 @@ def answers_in_words(review: Review, text: str) -> dict[int, str]:
 
 
 def submitted_by(user: User) -> QuerySet[Review]:
-    """The person's reviews of every kind, with where they were given; page them by ``-id``."""
+    """The person's reviews of every kind, with their campaigns and items; page them by ``-id``."""
     mine = Review.objects.filter(
         reviewer=user, campaign__reviewers__in=campaign_reviewers_of(user).values("pk")
     )
@@ -402,7 +402,7 @@ class PersonProgress(NamedTuple):
 
 
 def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
-    """How each reviewer gets on, most reviews first; three reads whatever the size of the team."""
+    """Each reviewer's progress, most reviews first; three queries whatever the size of the team."""
     campaign_reviewers = list(
         campaign.reviewers.select_related("user")
         .annotate(median_seconds=_MEDIAN_SECONDS)

@@ -1,7 +1,7 @@
-"""Writes of reviews: exactly once, whole, audited.
+"""Write operations on reviews: exactly once, atomic, audited.
 
-One submission is one transaction: the assignment's slot, the reviewer's count, the review with what it says,
-the audit event, and the end of its draft. A replay finds the stored review.
+One transaction per submission covers the assignment's slot, the reviewer's count, the review with its
+answers, the audit event, and the deletion of its draft. A replay returns the stored review.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ from evalapp.reviews.submitting import (
 
 @dataclass(frozen=True)
 class SubmitResult:
-    """``is_replay``: the same submission had been stored before; nothing was written now."""
+    """The stored review. ``is_replay``: the same submission had been stored before, and nothing was written."""
 
     review: Review
     is_replay: bool = False
@@ -79,13 +79,13 @@ def submit_at(
 
 @transaction.atomic
 def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Review:
-    """Replace what a review says; what it said before stays as a revision.
+    """Replace a review's answers; the earlier ones are kept as a revision.
 
-    ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing, and
-    neither does the same edit once more, because its answer was lost on the way. It answers an open change
-    request; InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced
-    the revision, CampaignClosedError after the end, InvalidError as the kind's ``check``, MissingError for
-    another's.
+    ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing; nor does
+    the same edit sent again after its response was lost. An edit answers an open change request; InvalidError
+    where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
+    CampaignClosedError after the end, InvalidError as the kind's ``check``, MissingError for another person's
+    review.
     """
     if review.reviewer_id != by.pk:
         raise MissingError(NOT_YOURS)
@@ -97,9 +97,9 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
         subject_id=review.subject_id,
     )
     lock_open_campaign(campaign.pk)
-    # Locked, so that what is kept as the revision is what this edit replaces.
+    # Locked, so that the stored revision is exactly what this edit replaces.
     stored = kind.with_answers(Review.objects.select_for_update(of=("self",))).get(pk=review.pk)
-    # Read anew, after the row was locked.
+    # Read again now that the row is locked.
     before = kind.answers_of(kind.with_answers(Review.objects.all()).get(pk=review.pk))
     says_so = before.fingerprint() == checked.answers.fingerprint()
     current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=RUNNING)
@@ -145,8 +145,8 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
 def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
     """Give the assignment to somebody else and do not offer the item to this reviewer again.
 
-    What they submitted of it already stays. Raises InvalidError without a reason, LeaseLostError
-    where they have not claimed the assignment.
+    Their submitted reviews of it stay. Raises InvalidError without a reason, LeaseLostError where they have
+    not claimed the assignment.
     """
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
@@ -167,7 +167,7 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
 
 
 def keep_draft_of_removed(review_context: ReviewContext, answers: Any) -> TakenOffError:
-    """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
+    """Keep as a draft what a removed reviewer tries to submit or amend; returns the error to raise."""
     assert review_context.campaign_reviewer.left_at is not None
     keep_answers(review_context, answers)
     return TakenOffError(review_context.campaign_reviewer.left_at, is_kept=True)
@@ -184,12 +184,12 @@ class KeptDraft(NamedTuple):
 def keep_draft(
     *, review_context: ReviewContext, answers: Any, seconds_active: float, revision: int
 ) -> KeptDraft:
-    """Keep what the reviewer works on, and the assignment theirs. ``revision`` is the draft it grew from (0:
-    none).
+    """Save the reviewer's draft and extend the lease of their assignment. ``revision`` is that of the draft
+    on which it is based (0: none).
 
-    Raises CampaignClosedError after the end, with the draft kept; with nothing kept ConflictError for one
-    that is submitted or went to somebody else, InvalidError for one that is too long, DraftConflictError
-    where another tab saved since.
+    Raises CampaignClosedError after the end, with the draft kept; with nothing kept ConflictError for a
+    review that is submitted or whose assignment went to somebody else, InvalidError for a draft that is too
+    long, DraftConflictError where another tab has saved since.
     """
     campaign = review_context.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED
