@@ -13,14 +13,14 @@ from evalapp.stats.populations import Population
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Raises InvalidError for an address that `checked_email` refuses."""
+        """Create a user. Raises InvalidError for an address that `checked_email` refuses."""
         user = self.model(email=checked_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """An account of the server's own commands: whoever runs them vouches for the email."""
+        """Create an account by a server command; whoever runs it vouches for the email."""
         fields.setdefault("email_verified_at", timezone.now())
         return self.create_user(email, password, is_superuser=True, **fields)
 
@@ -28,8 +28,8 @@ class UserManager(BaseUserManager["User"]):
         return self.with_email(username or "").get()
 
     def with_email(self, email: str) -> models.QuerySet["User"]:
-        """The account of an address in any case, as `user_email_any_case` compares it, or none."""
-        # ``iexact`` compares in upper case, where letters meet that are two in lower case (ı and i).
+        """The account with this address, ignoring case as `user_email_any_case` does, or none."""
+        # ``iexact`` compares in upper case, where ı and i, distinct in lower case, become the same letter.
         return self.alias(lower_email=Lower("email")).filter(lower_email=Lower(Value(email)))
 
 
@@ -43,9 +43,9 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
     # Single-letter keys can be switched off or remapped (WCAG 2.1.4): {"enabled": bool, "map": {...}}.
     review_keys = models.JSONField(default=dict, blank=True)
     anonymised_at = models.DateTimeField(null=True, blank=True)
-    # When it was last shown that the email is theirs; null where only a copied link says so.
+    # When ownership of the email was last verified; null where only a copied link vouches for it.
     email_verified_at = models.DateTimeField(null=True, blank=True)
-    # Whose copied link set the password: they may know it, and what was made with it.
+    # Who copied the link that set the password: they may know the password, and anything created with it.
     password_link_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -70,23 +70,23 @@ class ResultsApplyTo(models.TextChoices):
 
 
 class Project(BaseModel):
-    """What people are members of; every other row belongs to one."""
+    """A project. People are its members; every other row belongs to one project."""
 
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     description = models.TextField(blank=True)
     # Only a demonstration project may hold simulated reviews in gates and exports.
     is_demonstration = models.BooleanField(default=False)
-    # Else reviewers appear under pseudonyms, to each other and to those who run the project.
+    # Otherwise reviewers appear under pseudonyms, to each other and to those who run the project.
     shows_reviewer_names = models.BooleanField(default=False)
-    # A draft of a dataset is published by somebody who edited none of its rows.
+    # A dataset draft must be published by somebody who edited none of its rows.
     needs_second_person = models.BooleanField(default=False, db_default=False)
-    # Rows and imported outputs are stored with placeholders for personal data; ``masking_rules`` is what
-    # `evalapp.privacy.rules.MaskingRules` reads.
+    # Rows and imported outputs are stored with placeholders for personal data; ``masking_rules`` is read by
+    # `evalapp.privacy.rules.MaskingRules`.
     masks_personal_data = models.BooleanField(default=False, db_default=False)
     masking_rules = models.JSONField(default=dict, blank=True)
-    # Days after which data that nothing rests on are removed, by `evalapp.accounts.retention.Kept`; what is
-    # not named is kept for good.
+    # Days after which unused data are removed, by `evalapp.accounts.retention.Kept`; data not named here are
+    # kept for good.
     retention = models.JSONField(default=dict, blank=True)
     population = models.CharField(
         max_length=9, choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, db_default="panel"
@@ -120,14 +120,14 @@ class Membership(BaseModel):
 
 
 class Invitation(BaseModel):
-    """A link that can be copied where there is no mail server. Only its hash is stored."""
+    """An invitation link, which can be copied where there is no mail server. Only its hash is stored."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField()
     role = models.CharField(max_length=10, choices=Role.choices)
     token_hash = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    # Sent to the email by the server and shown to nobody else: whoever opens it has the mailbox.
+    # Sent to the email by the server and shown to nobody else, so whoever opens it has access to the mailbox.
     is_mailed = models.BooleanField(default=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -139,7 +139,7 @@ class Invitation(BaseModel):
 
 
 class OneTimeLink(BaseModel):
-    """A link that sets a password, or signs the site admin in, once. Only its hash is stored."""
+    """A single-use link that sets a password or signs the site admin in. Only its hash is stored."""
 
     class Purpose(models.TextChoices):
         PASSWORD = "password", "Set a password"
@@ -148,7 +148,7 @@ class OneTimeLink(BaseModel):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="one_time_links")
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     token_hash = models.CharField(max_length=64, unique=True)
-    # Null: one of the server's own commands. A link ends with its maker, so it never becomes the server's.
+    # Null: made by a server command. CASCADE, so that a link of a deleted user never looks like the server's.
     created_by = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
     is_mailed = models.BooleanField(default=False)
     expires_at = models.DateTimeField()

@@ -14,13 +14,13 @@ from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import MissingError
 from evalapp.core.joins import JoinedRows
 
-# What begins or ends a role.
+# Audit actions that begin or end a role.
 _OF_ROLES = ("member.added", "member.role_changed", "member.removed", "member.left")
 
 
 def may_create_project(user: User, memberships: Iterable[Membership] | None = None) -> bool:
-    """The site admin, and whoever already owns a project: others ask one of them. ``memberships`` are the
-    user's, where they have been read.
+    """Whether the user may create a project: the site admin, and owners of a project may. ``memberships``:
+    the user's, if already read.
 
     The first owner of an installation is made by ``manage.py create_owner``.
     """
@@ -60,8 +60,9 @@ def member_rows(project: Project, *, viewer: Membership) -> list[MemberRow]:
 def may_reset_password_of(user: User, *, viewer: User) -> bool:
     """Whether ``viewer`` may copy a link that sets a new password for ``user``.
 
-    A link is the account: so only for people whose every role, in every project, the viewer could
-    have given them, and never for the site admin. A manager of one project cannot walk into another.
+    Such a link gives full access to the account. So it is only for users whose every role, in every project,
+    the viewer could have given them, and never for the site admin: a manager of one project cannot take over
+    another.
     """
     if user.is_simulated or user.pk == viewer.pk:
         return False
@@ -83,7 +84,7 @@ def _people_all_of_whose_roles_are_in_reach(viewer: User, user_ids: list[int]) -
 
 
 def open_invitations(project: Project) -> QuerySet[Invitation]:
-    """Links that would still let somebody in, latest first."""
+    """Invitations that can still be accepted, latest first."""
     return (
         project.invitations.filter(accepted_at=None, revoked_at=None, expires_at__gt=timezone.now())
         .select_related("created_by")
@@ -94,8 +95,8 @@ def open_invitations(project: Project) -> QuerySet[Invitation]:
 def invitation_for(token: str) -> Invitation:
     """The open invitation that this link belongs to.
 
-    Raises MissingError where the link was used, revoked, has expired or never was: all the same to
-    whoever holds it.
+    Raises MissingError where the link was used, revoked, has expired or never existed, without telling these
+    cases apart.
     """
     invitation = (
         Invitation.objects.select_related("project", "created_by")
@@ -110,7 +111,7 @@ def invitation_for(token: str) -> Invitation:
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:
-    """The person's tokens that still open something, latest first."""
+    """The user's active tokens, latest first."""
     unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return user.api_tokens.filter(unexpired, revoked_at=None).order_by("-id")
 
@@ -128,7 +129,7 @@ def _token_rows() -> JoinedRows:
 
 
 def person_of_token(secret: str) -> ApiToken | None:
-    """The live token (with its active ``user``) that this secret is, or None."""
+    """The active token with this secret (and its active ``user``), or None."""
     found = _token_rows().first(_LIVE_FROM, {"hash": hash_of(secret), "now": timezone.now()})
     if found is None:
         return None
@@ -137,9 +138,10 @@ def person_of_token(secret: str) -> ApiToken | None:
 
 
 def role_at(project: Project, user: User, at: dt.datetime) -> str:
-    """The role that somebody had in a project at that time, as words; empty where nothing tells.
+    """The role that somebody had in a project at that time, as words; "" if unknown.
 
-    The audit keeps what ended each role, so the first of that since then tells it; else it is today's.
+    The audit log records the role that each change ended, so the first change since then gives it; without
+    one it is the current role.
     """
     events = AuditEvent.objects.filter(
         object_type="user", object_id=user.pk, project_id=project.pk, action__in=_OF_ROLES, at__gt=at

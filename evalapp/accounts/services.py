@@ -1,6 +1,6 @@
-"""Writes to projects and their members; people, links and tokens have modules of their own.
+"""Write operations on projects and their members; people, links and tokens have their own modules.
 
-Locks are taken in one order: the projects, the campaigns that somebody leaves, then the person.
+Locks are taken in this order: projects, campaigns that somebody leaves, the person.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from evalapp.privacy.rules import rules_problems
 
 LONGEST_SLUG = 60
 _SUFFIX = 6
-# These are the first part of other addresses, or would read as one.
+# Reserved, because URLs use them or they would be ambiguous in one.
 _RESERVED = {"new", "all", "none"}
 
 
@@ -37,7 +37,7 @@ def create_project(
     population: str = ResultsApplyTo.PANEL,
     is_demonstration: bool = False,
 ) -> Project:
-    """A project whose first owner is ``by``; its address is made from the name and stays.
+    """Create a project with ``by`` as its first owner; its slug is derived from the name and never changes.
 
     Raises InvalidError where the name is empty or too long, NotAllowedError as `require_own_account` does.
     """
@@ -151,10 +151,10 @@ def add_member(*, project: Project, user: User, role: str, by: User | None) -> M
 
 @transaction.atomic
 def change_role(*, membership: Membership, role: str, by: User) -> Membership:
-    """Give a member another role; their open invitations to what they may not give any more are withdrawn.
+    """Change a member's role, and withdraw their open invitations to roles that they may no longer give.
 
-    Raises NotAllowedError where ``by`` may give neither the old role nor the new one, and
-    ConflictError where the project would be left without an owner.
+    Raises NotAllowedError where ``by`` may give neither the old role nor the new one, and ConflictError where
+    the project would be left without an owner.
     """
     if role not in Role.values:
         raise InvalidError("Choose one of the roles: " + ", ".join(Role.values) + ".")
@@ -201,16 +201,17 @@ def remove_member(*, membership: Membership, by: User) -> None:
 
 
 def withdraw_invitations(*, project: Project, of: User, by: User | None, role: str = "") -> None:
-    """Void the open links by which somebody who now has ``role`` here ("" for none) could not let people in.
+    """Void a user's open invitations to roles that they may not give with ``role``, their role here now (""
+    for none).
 
-    Call it under `lock_members`: who is no manager any more must not come back by a link of their own.
+    Call it under `lock_members`, so that a former manager cannot return by an invitation of their own.
     """
     theirs = project.invitations.filter(created_by=of, accepted_at=None, revoked_at=None)
     _void_invitations([each for each in theirs if not may_grant(role, each.role)], by=by)
 
 
 def void_invitations_to(*, project: Project, email: str, by: User | None) -> None:
-    """Void the open links that would let the holder of an email into the project, whoever made them."""
+    """Void the open invitations of this email to the project, whoever made them."""
     _void_invitations(
         project.invitations.filter(email=email.lower(), accepted_at=None, revoked_at=None), by=by
     )
@@ -224,10 +225,10 @@ def _void_invitations(invitations: Iterable[Invitation], *, by: User | None) -> 
 
 
 def lock_members(project_ids: Iterable[int]) -> None:
-    """Hold off other changes of who belongs to these projects until the transaction ends.
+    """Block other membership changes of these projects until the transaction ends.
 
-    Their rows are the lock: two owners who remove each other at once must not both succeed. Rows that
-    refer to a project may be added meanwhile.
+    The project rows are locked: two owners who remove each other at once must not both succeed. Rows that
+    refer to a project may still be added.
     """
     projects = Project.objects.filter(pk__in=list(project_ids)).order_by("pk")
     list(projects.select_for_update(no_key=True).values_list("pk", flat=True))
@@ -254,11 +255,12 @@ def _require_another_owner(membership: Membership) -> None:
 
 
 def require_own_account(user: User, *, project: Project, role: str) -> None:
-    """Raises NotAllowedError where somebody else may hold the account, and would gain by this role.
+    """Raises NotAllowedError where another person may have access to the account, and would gain by this
+    role.
 
-    Whoever copied the link by which its password was set may have used it themselves. Until the person shows
-    that the email is theirs, the account gets no project but its first, nor any but those in which whoever
-    copied the link could give this role to anybody.
+    Whoever copied the link by which its password was set may have used it. Until the person has verified the
+    email, the account can only get its first project, and projects in which whoever copied the link could
+    give this role to anybody.
     """
     if user.email_verified_at is not None or user.is_simulated:
         return
@@ -278,7 +280,7 @@ def require_own_account(user: User, *, project: Project, role: str) -> None:
 
 
 def how_to_verify() -> str:
-    """What a person can do here to verify their email."""
+    """How a person can verify their email on this installation."""
     ways = []
     if settings.SIGN_ON:
         ways.append(f"sign in with {settings.SIGN_ON.name}")
@@ -292,7 +294,7 @@ def how_to_verify() -> str:
 
 
 def require_grant(project: Project, by: User, role: str) -> None:
-    """Raises NotAllowedError where ``by`` may neither give this role nor take it."""
+    """Raises NotAllowedError where ``by`` may neither give this role nor take it away."""
     own_role = Membership.objects.filter(project=project, user=by).values_list("role", flat=True).first()
     if own_role is None or not may_grant(own_role, role):
         raise NotAllowedError(

@@ -1,4 +1,4 @@
-"""One edit of many rows, by a regular expression: shown first, then put into a draft."""
+"""Edits many rows at once by a regular expression: previewed first, then stored in a draft."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -38,9 +38,8 @@ class BulkField(models.TextChoices):
 
 
 class BulkEdit(NamedTuple):
-    """What shall be done with the rows of ``only_split`` ("": all) whose ``field`` holds ``pattern``, an
-    expression of RE2. ``replacement`` may name its groups as in `re.sub`; rows are moved to
-    ``to_split``.
+    """An edit of the rows of ``only_split`` ("": all) whose ``field`` matches ``pattern``, an RE2 expression.
+    ``replacement`` may refer to its groups as in `re.sub`; rows are moved to ``to_split``.
     """
 
     action: str
@@ -53,7 +52,7 @@ class BulkEdit(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A row that the edit would change, with the edit as the draft would have it."""
+    """A row that the edit would change, with the edit as the draft would store it."""
 
     example: Example
     edit: RowEdit
@@ -79,7 +78,7 @@ def preview(draft: DatasetDraft, bulk: BulkEdit) -> Preview:
 
 @transaction.atomic
 def apply_bulk_edit(*, draft: DatasetDraft, bulk: BulkEdit, by: User) -> int:
-    """Put the edit of every row into the draft, all of them or none; how many rows it was.
+    """Store the edit of every matching row in the draft, all or none; returns how many.
 
     Raises InvalidError as `preview`, and ConflictError for a draft that is not open.
     """
@@ -112,7 +111,7 @@ def _planned(draft: DatasetDraft, bulk: BulkEdit, by: User | None) -> Iterator[P
 def _edit(
     draft: DatasetDraft, example: Example, bulk: BulkEdit, pattern: Any, before: RowEdit | None
 ) -> RowEdit | None:
-    """The row's edit; None where it does not match, or the draft drops or merges it anyway."""
+    """The row's edit; None where it does not match, or the draft already drops or merges it."""
     if before is not None and before.operation != Operation.CHANGE:
         return None
     changed = dict(before.changes) if before is not None else {}
@@ -134,7 +133,7 @@ def _edit(
 
 
 def _reason(bulk: BulkEdit, before: RowEdit | None) -> str:
-    """With that of what the draft did to the row before."""
+    """The reason of the edit, added to that of an earlier edit of the row in the draft."""
     reason = bulk.reason.strip() or f"Bulk edit: {bulk.pattern}"
     return reason if before is None or not before.reason else f"{before.reason}; {reason}"
 

@@ -1,4 +1,4 @@
-"""What a version is, where its rows come from, and what is known of them: its card."""
+"""The card of a version: what it is, where its rows come from, and what is known of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,8 +20,8 @@ BY_HAND = "edited by hand"
 
 
 class EditReason(NamedTuple):
-    """``rows`` of the base that a draft did the same to, for the same reason: a ``kind`` of finding, or what
-    somebody wrote.
+    """A reason for which a draft edited ``rows`` of the base in the same way: a ``kind`` of finding, or an
+    editor's own words.
     """
 
     operation: str
@@ -71,8 +71,8 @@ def card_of(version: DatasetVersion) -> VersionCard:
 
 
 def _reasons(draft: DatasetDraft) -> list[EditReason]:
-    """The most frequent first. Of a finding the kind tells more than its evidence, which is another for each
-    row.
+    """The most frequent first. Findings are grouped by kind, because their evidence differs from row
+    to row.
     """
     written = Case(When(kind="", then=F("reason")), default=Value(""), output_field=TextField())
     counted = draft.edits.values_list("operation", "kind", written).annotate(rows=Count("pk"))

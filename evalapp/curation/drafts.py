@@ -1,4 +1,4 @@
-"""Drafts of dataset versions: edits of rows, and proposals carried out."""
+"""Drafts of dataset versions: edits of rows, and application of proposals."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ _AT_ONCE = 1_000
 
 
 class Edit(NamedTuple):
-    """What shall happen to a row: an `Operation`, or ``restore``, which takes an edit back. ``changes`` are
-    added to those that the draft has of the row. ``revision``: of the edit that its writer saw, 0 for
-    none; None where nobody edits by hand.
+    """An edit of a row: an `Operation`, or ``restore``, which undoes an edit. ``changes`` are added to those
+    already in the draft. ``revision``: that of the edit which its writer saw, 0 for none; None where nobody
+    edits by hand.
     """
 
     row_number: int
@@ -39,7 +39,7 @@ class Edit(NamedTuple):
 
 
 class EditConflictError(ConflictError):
-    """Somebody else edited the row meanwhile; ``edit`` is theirs, None where they took it back (409)."""
+    """Somebody else edited the row meanwhile; ``edit`` is theirs, None where they undid it (409)."""
 
     code = "row_edited"
 
@@ -68,8 +68,8 @@ class DraftCounts(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """``edits`` as they are now, of rows that are not restored. ``kept_copies``: rows that the draft had
-    dropped as duplicates of a row that it drops now, and that stay in its place.
+    """``edits``: the current edits, of rows that were not restored. ``kept_copies``: rows that the draft had
+    dropped as duplicates of a row that it drops now; they stay in its place.
     """
 
     edits: list[RowEdit]
@@ -92,7 +92,7 @@ class Edited(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """How many findings were carried out, and how many a person must decide on."""
+    """How many findings were applied, and how many need a person's decision."""
 
     done: int
     left: int
@@ -114,7 +114,7 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> Edited
     """Store edits, all of them or none.
 
     Raises InvalidError for a row that the version does not have, or values that it cannot have;
-    EditConflictError where another person came first; ConflictError for a draft that is not open.
+    EditConflictError where another person edited first; ConflictError for a draft that is not open.
     """
     draft = locked_draft(draft)
     numbers = [edit.row_number for edit in edits]
@@ -142,7 +142,7 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> Edited
 
 
 def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> list[int]:
-    """Take back the drop of one duplicate of each of these rows, the first; their row numbers."""
+    """Undo the drop of the first duplicate of each of these rows; returns the duplicates' row numbers."""
     duplicates = Finding.objects.filter(
         health_check__version=draft.base, kind=FindingKind.EXACT_DUPLICATE, other_rows__0__in=dropped
     )
@@ -203,8 +203,8 @@ def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:
 
 @transaction.atomic
 def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: User) -> Applied:
-    """Carry out what findings of the draft's base propose. Rows that the draft drops or merges stay so, and
-    what a person must decide on is left: also a row that repeats one which is dropped.
+    """Apply the proposals of findings of the draft's base. Rows that the draft drops or merges stay so.
+    Findings that need a person's decision are skipped, including rows that repeat a dropped row.
     """
     draft = locked_draft(draft)
     done = left = 0
@@ -242,7 +242,7 @@ def _dropped_rows(draft: DatasetDraft) -> set[int]:
 
 
 def put_edits(edits: Iterable[RowEdit]) -> None:
-    """Store edits in place of those that their rows have; hold the draft meanwhile (`locked_draft`)."""
+    """Store edits, replacing earlier ones of the same rows; the draft must be locked (`locked_draft`)."""
     RowEdit.objects.bulk_create(
         edits,
         update_conflicts=True,
@@ -254,7 +254,7 @@ def put_edits(edits: Iterable[RowEdit]) -> None:
 
 
 def _can_be(example: Example, changes: Mapping[str, Any]) -> bool:
-    """Whether the row can be changed so: a turn of several texts cannot be changed as one."""
+    """Whether these changes can be applied: a turn of several texts cannot be changed as one."""
     try:
         with_changes(example_row(example), changes)
     except InvalidError:
@@ -275,7 +275,7 @@ def _proposed(
         row = with_changes(example_row(example), changes)
         changes |= masked_fields(row, finding.spans, changes, rules_of(draft.base.dataset.project))
     elif finding.proposal == Proposal.CHANGE:
-        # It knows nothing of what was changed before, which may have been masked.
+        # The proposal predates the draft's other changes, which may have masked the text.
         if any(changes.get(field, value) != value for field, value in finding.changes.items()):
             return None
         changes |= finding.changes
@@ -323,10 +323,10 @@ def discard_draft(*, draft: DatasetDraft, by: User) -> None:
 
 
 def locked_draft(draft: DatasetDraft) -> DatasetDraft:
-    """The draft, held until the transaction ends. Raises ConflictError unless it is open and not being
+    """The draft, locked until the transaction ends. Raises ConflictError unless it is open and not being
     published.
     """
-    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    # The job is read afterwards: a joined one would date from before the wait for the lock.
     rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project")
     found = rows.filter(pk=draft.pk).first()
     if found is None:

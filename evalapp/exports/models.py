@@ -16,11 +16,10 @@ class ExportState(models.TextChoices):
 
 
 class Export(BaseModel):
-    """Feedback on its way into files and a new dataset version. While it is open, rows are
-    accepted, edited or rejected; once done it does not change. A writing whose job ended without
-    success is open again (see ``queries.open_for_decisions``). ``files`` lists name,
-    rows, SHA-256. ``settings`` has the rules rows were selected by and, of rows of some outputs alone, which
-    and why.
+    """Feedback that is to be written into files and a new dataset version. While it is open, rows are
+    accepted, edited or rejected; once done it does not change. If the writing job ends without success, it is
+    open again (see ``queries.open_for_decisions``). ``files`` lists name, rows, SHA-256. ``settings`` holds
+    the selection rules and, where only some outputs were taken, which and why.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
@@ -43,7 +42,7 @@ class Export(BaseModel):
 
     @property
     def picked_outputs(self) -> list[int] | None:
-        """The outputs (ids of ItemOutput) that it is of; None for all of its campaign."""
+        """Ids of the ItemOutputs that it covers; None for all of its campaign."""
         picked = self.settings.get("picked")
         return picked["outputs"] if picked else None
 
@@ -71,9 +70,9 @@ class RowDecision(models.TextChoices):
 class ExportRow(BaseModel):
     """A proposed row, in or out with its reason.
 
-    ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output it
-    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained. A rated answer
-    is an output that its ratings alone make one to give or to avoid, which ``is_good`` tells.
+    ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output that it
+    corrects. ``review`` is the correction's, so that a rating can be traced to the adapter trained on it. A
+    rated answer is an output judged good or bad by its ratings alone, as ``is_good`` says.
     """
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="rows")

@@ -34,12 +34,12 @@ def exports_of(project: Project) -> QuerySet[Export]:
 
 
 def is_open(export: Export) -> bool:
-    """Whether its rows may still be decided on."""
+    """Whether its rows can still be decided on."""
     return Export.objects.filter(open_for_decisions(), pk=export.pk).exists()
 
 
 def is_trained(export: Export) -> bool:
-    """Whether a training of the dataset version that it became was started."""
+    """Whether a training of the dataset version made from it was started."""
     return (
         export.dataset_version_id is not None
         and Run.objects.filter(dataset_version=export.dataset_version_id, kind=RunKind.TRAINING).exists()
@@ -47,12 +47,12 @@ def is_trained(export: Export) -> bool:
 
 
 def open_for_decisions() -> Q:
-    """Exports whose rows may still change: open ones, and writings whose job ended without success."""
+    """Exports whose rows can still change: open ones, and those whose writing job ended without success."""
     return Q(state=ExportState.OPEN) | Q(state=ExportState.WRITING, job__state__in=UNSUCCESSFUL)
 
 
 class RowCounts(NamedTuple):
-    """Proposed rows: in and out, and the decisions among those that are in."""
+    """Numbers of proposed rows: in and out, and the decisions on those that are in."""
 
     included: int
     left_out: int
@@ -73,7 +73,7 @@ def row_counts(export: Export) -> RowCounts:
 
 
 def proposed_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:
-    """The proposed rows, filtered to a kind and to what is shown.
+    """The proposed rows, filtered by kind and by state.
 
     ``show`` is one of "" (all), "in", "out", "pending", "accepted", "rejected".
     """
@@ -99,7 +99,7 @@ def proposed_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet
 
 
 def decidable_rows(export: Export, by: User) -> QuerySet[ExportRow]:
-    """Rows in, undecided, and not of the person's own authorship."""
+    """Included, undecided rows that this person did not author."""
     return export.rows.filter(is_included=True, decision=RowDecision.PENDING).exclude(review__reviewer=by)
 
 
@@ -112,7 +112,7 @@ def accepted_rows(export: Export, kind: RowKind) -> QuerySet[ExportRow]:
 
 
 def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
-    """Each output under review with its weighted mean over scale criteria, stretched to 1–5."""
+    """Each reviewed output with its weighted mean over scale criteria, rescaled to 1–5."""
     counted = Q(reviews__purpose=Purpose.REVIEW)
     means = _weighted_means(campaign)
     failed = _failed_on(campaign)
@@ -140,7 +140,7 @@ def reviewed_outputs(campaign: Campaign) -> list[ReviewedOutput]:
 
 
 def _failed_on(campaign: Campaign) -> dict[int, str]:
-    """By item output: the first critical criterion that a reviewer failed it on, in the rubric's order."""
+    """By item output: the first critical criterion, in rubric order, on which a reviewer failed it."""
     failed: dict[int, str] = {}
     for criterion in Criterion.objects.filter(version=campaign.rubric_version, is_critical=True):
         scores = Score.objects.filter(
@@ -198,7 +198,7 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
 
 
 def ratings_of(campaign: Campaign) -> QuerySet[Review]:
-    """Every review that may leave the product: simulated ones from a demonstration only."""
+    """The reviews that may be exported: simulated ones only from a demonstration."""
     reviews = campaign.reviews.filter(
         of_reviewer_type(campaign.project), purpose=Purpose.REVIEW, item_output__isnull=False
     )

@@ -43,12 +43,12 @@ def propose_rows(
     only: Collection[int] | None = None,
     picked_because: str = "",
 ) -> Export:
-    """Propose rows from a campaign's feedback: each row in or out with its reason. ``only``: of these outputs
-    (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were
-    looked for by.
+    """Propose rows from a campaign's feedback: each row in or out, with its reason. ``only``: restrict to
+    these outputs (ids of ItemOutput), for campaigns that rate outputs one by one; ``picked_because`` says how
+    they were found.
 
     Refuses campaigns over a held-out split (test, validation): rows of an evaluation set must never be
-    trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
+    trained on. Simulated feedback is included only in a demonstration project, and marks the export. Raises
     ConflictError where the project has an export of this name.
     """
     if campaign.split not in EXPORTABLE_SPLITS:
@@ -158,13 +158,13 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
 
 
 def _changes_the_answer(row: ExportRow, decision: str) -> bool:
-    """An answer that is edited or rejected, or was so before, is that in its preference pairs as well."""
+    """Whether an edit or rejection, now or earlier, also applies to the answer's preference pairs."""
     changing = (RowDecision.EDITED, RowDecision.REJECTED)
     return row.kind == RowKind.ANSWER and (decision in changing or row.decision in changing)
 
 
 def pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
-    """The included pairs that hold the same answer as the better one."""
+    """The included pairs with the same answer as the preferred one."""
     return ExportRow.objects.filter(
         export=row.export_id,
         kind=RowKind.PREFERENCE,
@@ -184,7 +184,7 @@ _UNDECIDED: dict[str, Any] = {
 
 
 def _same_rated_good(row: ExportRow) -> QuerySet[ExportRow]:
-    """The included row that says of the same output that its ratings make it good."""
+    """The included row that marks the same output as good by its ratings."""
     return ExportRow.objects.filter(
         export=row.export_id,
         kind=RowKind.RATED,
@@ -210,14 +210,14 @@ def _checked_edit(text: str) -> str:
 
 
 def _lock_open(export_id: int) -> None:
-    """Hold the export, so that no writing starts between a decision and its commit."""
+    """Lock the export, so that it cannot be written between a decision and its commit."""
     Export.objects.select_for_update().get(pk=export_id)
     if not Export.objects.filter(open_for_decisions(), pk=export_id).exists():
         raise ConflictError("This export is being written or is done, so its rows cannot change.")
 
 
 def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int] | None = None) -> int:
-    """Decide on all undecided rows (or those given) that are not of the person's own authorship.
+    """Decide on all undecided rows (or those given) that the person did not author.
 
     Returns how many were decided.
     """

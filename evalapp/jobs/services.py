@@ -56,7 +56,7 @@ def create_job(
 
 @transaction.atomic
 def request_cancel(*, job: Job, by: User | None) -> None:
-    """Cancel a waiting job at once; ask a running one to save and stop. Raises ConflictError if it is over."""
+    """Cancel a waiting job at once; ask a running one to save and stop. Raises ConflictError once over."""
     waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
     running = Job.objects.filter(pk=job.pk, state__in=[*WORKING_STATES, JobState.PAUSING])
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):

@@ -7,10 +7,10 @@ from evalapp.imports.models import FileImport
 
 
 class RecordedReviewer(BaseModel):
-    """Somebody whom a file of ratings names and who is no member: an account that nobody can sign in to.
+    """A reviewer named in a file of ratings who is not a member.
 
-    The same name in the project's next file is the same person. Nobody may sign in with it, nobody can be
-    invited to its address, and it is a member of nothing.
+    The same name in the project's next file is the same person. The account cannot sign in, its address
+    cannot be invited, and it is a member of nothing.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="recorded_reviewers")
@@ -21,13 +21,13 @@ class RecordedReviewer(BaseModel):
 
 
 class RatingsImport(FileImport):
-    """An uploaded file of ratings on its way to becoming a closed campaign.
+    """An uploaded file of ratings that is to become a closed campaign.
 
-    ``content_hash``: SHA-256 of the file; one file becomes one campaign of a project. ``options`` is what
-    ``options.RatingsOptions`` reads, ``census`` what ``census.FileCensus`` found, empty before the first
-    reading. ``records_read`` = ``records_imported`` + ``records_refused``, once imported. ``problems_found``
-    counts all problems, of which ``problems`` holds the first. ``spans_missing``: marked words that do not
-    stand in their answer.
+    ``content_hash``: SHA-256 of the file; one file becomes one campaign of a project. ``options`` is read by
+    ``options.RatingsOptions``, ``census`` is the result of ``census.FileCensus``, empty before first reading.
+    ``records_read`` = ``records_imported`` + ``records_refused``, once imported. ``problems_found`` counts
+    all problems, of which ``problems`` holds the first. ``spans_missing``: marked words not found in their
+    output.
     """
 
     became = "campaign"
@@ -70,8 +70,8 @@ class RatingsImport(FileImport):
 
 
 class RatingsProblem(models.Model):
-    """What is wrong with a field of a file of ratings. ``is_refusal``: its record was not imported for it;
-    else it was, and this tells how it differs from the file.
+    """A problem with a field of a file of ratings. ``is_refusal``: its record was not imported because of it;
+    otherwise it was, and this says how it differs from the file.
     """
 
     id = models.BigAutoField(primary_key=True)

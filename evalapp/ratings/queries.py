@@ -1,4 +1,4 @@
-"""Reads of imports of ratings."""
+"""Read queries on imports of ratings."""
 
 from django.db.models import QuerySet
 
@@ -12,10 +12,10 @@ def ratings_imports_of(project: Project) -> QuerySet[RatingsImport]:
 
 
 def problems_of(ratings_import: RatingsImport) -> QuerySet[RatingsProblem]:
-    """What is wrong with the file, in its order."""
+    """The problems of the file, in file order."""
     return ratings_import.problems.order_by("id")
 
 
 def recorded_reviewers_of(project: Project) -> QuerySet[User]:
-    """Those whom files name and who are no members."""
+    """Reviewers whom files name and who are not members."""
     return User.objects.filter(recorded_reviewer__project=project)

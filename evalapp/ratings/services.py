@@ -1,4 +1,6 @@
-"""Writes of imports of ratings: keyword-only, atomic, audited. What a file becomes is in ``importing``."""
+"""Write operations on imports of ratings: keyword-only, atomic, audited. The import itself is in
+``importing``.
+"""
 
 import hashlib
 from io import BufferedReader
@@ -25,7 +27,7 @@ _LONGEST_STEM = 100
 
 
 class SameFileError(ConflictError):
-    """The project has a campaign from exactly this file; ``ratings_import`` is how it came (409)."""
+    """The project already has a campaign from exactly this file, imported by ``ratings_import`` (409)."""
 
     code = "same_file"
 
@@ -38,9 +40,9 @@ class SameFileError(ConflictError):
 
 
 def receive_ratings(*, project: Project, upload: "UploadedFile[Any]", by: User | None) -> RatingsImport:
-    """Keep an uploaded file of ratings until its import is started or discarded.
+    """Store an uploaded file of ratings until its import is started or discarded.
 
-    ``options`` start from what the file looks like. Raises InvalidError for a file that holds no ratings,
+    ``options`` start as guessed from the file. Raises InvalidError for a file that holds no ratings,
     SameFileError for one that is imported already.
     """
 
@@ -68,11 +70,11 @@ def require_new(*, project: Project, content_hash: str) -> None:
 def start_ratings_import(
     *, ratings_import: RatingsImport, options: RatingsOptions, by: User | None, checks_only: bool = False
 ) -> Job:
-    """Queue the job that turns the file into a campaign; with ``checks_only`` it ends when all is known.
+    """Queue the job that turns the file into a campaign; with ``checks_only`` the job only checks the file.
 
-    One that ended without a campaign can be started again with other options. Raises InvalidError for
-    unusable options, ConflictError while it runs or when it is done, SameFileError, MissingError where it
-    was discarded meanwhile.
+    An import that ended without a campaign can be started again with other options. Raises InvalidError for
+    unusable options, ConflictError while it runs or when it is done, SameFileError, MissingError if it was
+    discarded meanwhile.
     """
     options.check()
     current = flow.held(ratings_import)
@@ -96,7 +98,7 @@ def start_ratings_import(
 
 
 def record_reviewer(*, project: Project, name: str, by: User | None) -> User:
-    """The account that stands for somebody whom a file names: nobody signs in to it or is invited to it."""
+    """The account for a reviewer whom a file names: it cannot sign in or be invited."""
     user = User(
         email=f"recorded-{get_random_string(16).lower()}@{FORMER_DOMAIN}",
         name=checked_name(name, of="the reviewer"),

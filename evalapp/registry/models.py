@@ -23,11 +23,11 @@ class Model(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """An OpenAI-compatible endpoint whose models answer as candidates: a team's own server, or a commercial
+    """An OpenAI-compatible endpoint whose models serve as candidates: a team's own server, or a commercial
     one.
 
     ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty where it needs none.
-    ``parallel`` is how many requests may be under way at once.
+    ``parallel`` is the maximum number of concurrent requests.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
@@ -51,7 +51,7 @@ class Endpoint(BaseModel):
 
     @property
     def origin(self) -> str:
-        """Where it is asked, without a path that might hold a secret."""
+        """The endpoint's origin, without a path that might hold a secret."""
         return origin_of(self.url)
 
 
@@ -65,11 +65,11 @@ class ModelKind(models.TextChoices):
 
 
 EXTERNAL_KINDS = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
-"""What these were trained on is not known here."""
+"""Kinds whose training data are unknown here."""
 TUNED_KINDS = frozenset({ModelKind.LORA, ModelKind.FULL})
 """The kinds of model version that training makes."""
 STANDING_KINDS = frozenset({ModelKind.BASE, ModelKind.FULL})
-"""Those that others stand on: all of a model's weights in one folder."""
+"""Kinds that others can be built on: all of a model's weights in one folder."""
 
 
 class ModelAlias(models.TextChoices):
@@ -150,12 +150,12 @@ class ModelVersion(BaseModel):
 
     @property
     def has_words(self) -> bool:
-        """Whether it asks in words of its own: a prompt over a base or at an endpoint."""
+        """Whether it has its own prompt, over a base or at an endpoint."""
         return bool(self.system_prompt or self.prompt_template or self.config.get("examples"))
 
     @property
     def has_weights_here(self) -> bool:
-        """Whether its own weights are on the disk: what was recorded never had them here."""
+        """Whether its own weights are on disk; those of recorded versions never were."""
         return bool(self.path) and not self.is_recorded and self.weights_removed_at is None
 
 

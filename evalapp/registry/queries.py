@@ -15,7 +15,7 @@ def versions_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def bases_of(project: Project) -> QuerySet[ModelVersion]:
-    """Versions that others can stand on: registered bases, and full models that were trained from them."""
+    """Versions that others can be built on: registered bases, and full models trained from them."""
     return _with_weights(project).filter(kind__in=STANDING_KINDS).order_by("model__name", "number")
 
 
@@ -24,13 +24,13 @@ def adapters_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def candidates_of(project: Project) -> QuerySet[ModelVersion]:
-    """Versions that a generation can run: all but imported answers."""
+    """Versions that can generate outputs: all but imported ones."""
     return _with_weights(project).exclude(kind=ModelKind.IMPORTED).order_by("model__name", "number")
 
 
 def _with_weights(project: Project) -> QuerySet[ModelVersion]:
-    # What was recorded keeps its answers and its lineage; its weights are not shipped. Nor are those of what
-    # was set aside to be relied on.
+    # Recorded versions keep their outputs and lineage, but their weights are not shipped. Versions that were
+    # set aside may lose their weights.
     return versions_of(project).filter(is_recorded=False, set_aside_at=None)
 
 

@@ -1,4 +1,6 @@
-"""Writes to the registry. Model files are checked unopened by run_directory before anything is stored."""
+"""Write operations on the registry. run_directory checks model files, without loading them, before anything
+is stored.
+"""
 
 import hashlib
 import json
@@ -35,9 +37,7 @@ IMPORTED_MODEL_NAME = "Imported outputs"
 
 
 class FewShot(NamedTuple):
-    """Examples that a prompt shows: rows of a dataset version's training split, and their turns as they are
-    said.
-    """
+    """Few-shot examples of a prompt: rows of a dataset version's training split, and their turns."""
 
     dataset_version: int
     name: str
@@ -108,8 +108,8 @@ def register_prompt(
     by: User | None,
     examples: FewShot | None = None,
 ) -> ModelVersion:
-    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, examples,
-    or several of these.
+    """Register a prompt over a base: a system prompt, a template with {prompt}, examples, or several of
+    these.
 
     Raises InvalidError when there are none or the template lacks {prompt}.
     """
@@ -143,11 +143,11 @@ def register_adapter(
     is_simulated: bool = False,
     job: Job | None = None,
 ) -> ModelVersion:
-    """Check a LoRA adapter against its base and keep a copy of it among the artifacts.
+    """Check a LoRA adapter against its base and copy it to the artifacts.
 
-    ``parent`` is the adapter it was continued from. The copy is there whole or not at all, and named by
-    its content, so repeating the call after a kill copies nothing twice. Raises InvalidError when the
-    adapter cannot be used with this base.
+    ``parent`` is the adapter it was continued from. The copy is atomic and named by its content, so repeating
+    the call after a kill copies nothing twice. Raises InvalidError when the adapter cannot be used with this
+    base.
     """
     _require_base(project, base)
     _require_plain(base)
@@ -168,7 +168,7 @@ def register_trained_model(
     is_simulated: bool = False,
     job: Job | None = None,
 ) -> ModelVersion:
-    """Keep a full model that a training made from a base: a candidate, and a base for others.
+    """Store a full model trained from a base: a candidate, and a base for others.
 
     Repeating the call after a kill stores nothing twice. Raises InvalidError when it cannot be used.
     """
@@ -194,7 +194,7 @@ def register_trained_model(
 def register_adapter_upload(
     *, project: Project, base: ModelVersion, label: str, upload: IO[bytes], by: User | None
 ) -> ModelVersion:
-    """The same for a zip that somebody sent; see ``AdapterArchive`` for what is refused."""
+    """`register_adapter` for an uploaded zip; see ``AdapterArchive`` for what is refused."""
     _require_base(project, base)
     _require_plain(base)
     with _refusals("archive"), AdapterArchive(upload) as archive:
@@ -205,7 +205,7 @@ def register_adapter_upload(
 def register_adapter_folder(
     *, project: Project, base: ModelVersion, label: str, folder: Path | str, by: User | None
 ) -> ModelVersion:
-    """The same for a folder on the server, which must be an allowed one."""
+    """`register_adapter` for a folder on the server, which must be an allowed one."""
     folder = checked_folder(folder)
     return register_adapter(project=project, base=base, label=label, folder=folder, by=by)
 
@@ -228,7 +228,7 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
     """
     if alias and alias not in ModelAlias.values:
         raise InvalidError(f"There is no alias {alias!r}; choose champion or challenger.")
-    # The project's row serialises two people who crown different versions at once.
+    # Locking the project serialises concurrent changes of its champion.
     Project.objects.select_for_update().get(pk=version.project_id)
     version.refresh_from_db(fields=["set_aside_at"])
     if alias and version.set_aside_at is not None:
@@ -265,7 +265,7 @@ def checked_words(
 
 
 def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
-    """The model's next version. Raises ConflictError where it has one of this label. Call it in a
+    """Add the model's next version. Raises ConflictError where it has one of this label. Call inside a
     transaction.
     """
     label = checked_name(label, of="the version", field="label", longest=80)
@@ -342,7 +342,7 @@ def _require_plain(base: ModelVersion) -> None:
 
 @contextmanager
 def _refusals(field: str) -> Iterator[None]:
-    """Tell what cannot be used in the block beside the form's field."""
+    """Attach refusals raised in the block to the form's field."""
     try:
         yield
     except UnusableModelError as error:

@@ -44,7 +44,7 @@ from evalapp.reviews.submitting import (
 
 @dataclass(frozen=True)
 class SubmitResult:
-    """The stored review. ``is_replay``: the same submission had been stored before, and nothing was written."""
+    """The stored review. ``is_replay``: it was already stored by this submission, and nothing was written."""
 
     review: Review
     is_replay: bool = False

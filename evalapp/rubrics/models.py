@@ -23,7 +23,9 @@ class Rubric(BaseModel):
 
 
 class RubricVersion(BaseModel):
-    """Frozen by its first use in a campaign; an edit after that makes the next number."""
+    """One version of a rubric. It is frozen by its first use in a campaign; later edits make the next
+    version.
+    """
 
     rubric = models.ForeignKey(Rubric, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -106,12 +108,12 @@ class Criterion(BaseModel):
 
     @property
     def rules(self) -> CriterionKind:
-        """What its kind decides."""
+        """The rules of its criterion kind."""
         return rules_of(self.kind, self)
 
     @property
     def is_rated(self) -> bool:
-        """Whether its answers are levels, which can be counted; a text's are words, spans are marks."""
+        """Whether its answers are levels, which can be counted; text and span answers cannot."""
         return self.rules.has_levels
 
     @property
@@ -120,27 +122,27 @@ class Criterion(BaseModel):
 
     @property
     def counted_levels(self) -> frozenset[int]:
-        """The answers whose share stands for a criterion that has no mean: yes, or the undesired options."""
+        """The answers whose share is reported for a criterion without a mean: yes, or the undesired
+        options.
+        """
         return self.rules.counted_levels
 
     @property
     def failing_levels(self) -> frozenset[int]:
-        """The answers that fail an output on a critical criterion: undesired ones, on a
-        scale the low ones.
+        """The answers that fail an output on a critical criterion: the undesired ones; on a scale, the low
+        ones.
         """
         return self.rules.failing_levels
 
     @property
     def is_less_better(self) -> bool:
-        """Whether the lower number is the better one: of such a scale, or of the share of
-        undesired answers.
-        """
+        """Whether lower numbers are better: on such a scale, or for a share of undesired answers."""
         return self.rules.is_less_better
 
     @property
     def axis_label(self) -> str:
-        """What a number of this criterion is: its range, with the direction where it is not the usual one; or
-        whose share.
+        """The axis label for numbers of this criterion: its range, with the direction where it is unusual; or
+        the answers whose share it is.
         """
         return self.rules.axis_label
 
@@ -150,7 +152,7 @@ class Criterion(BaseModel):
 
 
 class ReasonTag(BaseModel):
-    """A reason a reviewer can give with one key ("too formal")."""
+    """A reason that a reviewer can give by pressing one key ("too formal")."""
 
     criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="reason_tags")
     position = models.PositiveSmallIntegerField()

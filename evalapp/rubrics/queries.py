@@ -1,4 +1,4 @@
-"""Reads of rubrics."""
+"""Read queries on rubrics."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ def rubrics_of(project: Project) -> QuerySet[Rubric]:
 
 
 def versions_of(rubric: Rubric) -> QuerySet[RubricVersion]:
-    """Latest first, with criteria and reasons."""
+    """The rubric's versions, latest first, with criteria and reasons."""
     criteria = Criterion.objects.prefetch_related("reason_tags")
     return (
         rubric.versions.select_related("created_by")
@@ -28,14 +28,14 @@ def versions_of(rubric: Rubric) -> QuerySet[RubricVersion]:
 
 
 def yaml_of(rubric: Rubric, version: RubricVersion) -> str:
-    """The version as the text of a file that `rubrics.interchange` reads back."""
+    """The version as YAML text that `rubrics.interchange` reads back."""
     return write_yaml(
         RubricDraft(rubric.name, rubric.description, version.instructions, tuple(drafts_of(version)))
     )
 
 
 class Change(NamedTuple):
-    """One difference to the version before: ``what`` it is about, and both sides as text."""
+    """One difference from the previous version: ``what`` changed, and both sides as text."""
 
     what: str
     before: str
@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 def changes(before: list[CriterionDraft], after: list[CriterionDraft]) -> list[Change]:
-    """What changed from one version to the next, criterion by criterion (told by key)."""
+    """The changes from one version to the next; criteria are matched by key."""
     old = {draft.key: draft for draft in before}
     new = {draft.key: draft for draft in after}
     found = [Change(draft.name, "there", "removed") for key, draft in old.items() if key not in new]

@@ -1,4 +1,4 @@
-"""Writes of rubrics: keyword-only, atomic, audited."""
+"""Write operations on rubrics: keyword-only, atomic, audited."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from evalapp.rubrics.templates import TEMPLATES
 
 
 class RubricProblemError(InvalidError):
-    """Some criteria cannot be saved; ``problems`` says which fields of which (400)."""
+    """Some criteria cannot be saved; ``problems`` names their invalid fields (400)."""
 
     def __init__(self, problems: Sequence[DraftProblem]) -> None:
         fields: defaultdict[str, list[str]] = defaultdict(list)
@@ -40,7 +40,7 @@ class RubricProblemError(InvalidError):
 def create_rubric(
     *, project: Project, name: str, by: User | None, template: str | None = None, description: str = ""
 ) -> Rubric:
-    """A rubric, with version 1 from the named template (``rubrics.templates``), or without a version.
+    """Create a rubric, with version 1 from the named template (``rubrics.templates``), or without a version.
 
     Raises InvalidError for an empty name or an unknown template, ConflictError for a taken name.
     """
@@ -60,9 +60,10 @@ def create_rubric(
 
 @transaction.atomic
 def import_rubric(*, project: Project, content: bytes, by: User | None, name: str = "") -> Rubric:
-    """A rubric with version 1 as the YAML file says (``rubrics.interchange``); ``name`` instead of its own.
+    """Create a rubric with version 1 from a YAML file (``rubrics.interchange``); ``name`` overrides the
+    file's.
 
-    Raises InvalidError naming every place in the file that is wrong, ConflictError for a taken name.
+    Raises InvalidError naming every invalid place in the file, ConflictError for a taken name.
     """
     imported = read_yaml(content, name=name)
     rubric = create_rubric(project=project, name=imported.name, description=imported.description, by=by)
@@ -71,7 +72,7 @@ def import_rubric(*, project: Project, content: bytes, by: User | None, name: st
 
 
 def add_default_rubric(*, project: Project, by: User | None) -> Rubric:
-    """The rubric that every new project starts with: accuracy, clarity, tone, personalization."""
+    """Create the rubric that every new project starts with: accuracy, clarity, tone, personalization."""
     template = TEMPLATES["summaries"]
     return create_rubric(
         project=project, name=template.name, description=template.description, template="summaries", by=by
@@ -80,7 +81,7 @@ def add_default_rubric(*, project: Project, by: User | None) -> Rubric:
 
 @transaction.atomic
 def rename_rubric(*, rubric: Rubric, name: str, description: str, by: User | None) -> None:
-    """Raises InvalidError for an empty name, ConflictError for a taken one."""
+    """Rename a rubric. Raises InvalidError for an empty name, ConflictError for a taken one."""
     rubric.name = checked_name(name, of="the rubric")
     rubric.description = description.strip()
     with _name_is_free(rubric.name):
@@ -113,7 +114,7 @@ def save_version(
         )
     instructions = instructions.strip()
     Rubric.objects.select_for_update(no_key=True).get(pk=rubric.pk)
-    # Not through ``rubric.versions``: those may be there already, counted by a query that cannot lock.
+    # Not through ``rubric.versions``: that may be prefetched by an aggregating query, which cannot lock.
     latest = RubricVersion.objects.filter(rubric=rubric).select_for_update().order_by("-number").first()
     if based_on is not None and based_on != fingerprint(latest):
         raise StaleError(
@@ -145,10 +146,10 @@ def save_version(
 
 @transaction.atomic
 def freeze(*, rubric_version: RubricVersion, by: User | None = None) -> None:
-    """Keep the version as it is from now on; repeating it changes nothing.
+    """Freeze the version from now on; repeating it changes nothing.
 
-    The version's row stays locked until the transaction ends, so an edit that runs at the same time
-    becomes the next version. Raises InvalidError for a version without criteria.
+    The version's row stays locked until the transaction ends, so a concurrent edit becomes the next version.
+    Raises InvalidError for a version without criteria.
     """
     if not rubric_version.criteria.exists():
         raise InvalidError(f"{rubric_version} has no criteria yet. Add one first.")
@@ -158,7 +159,7 @@ def freeze(*, rubric_version: RubricVersion, by: User | None = None) -> None:
 
 
 def fingerprint(version: RubricVersion | None) -> str:
-    """What a version says, as one short text: equal where criteria and instructions are equal."""
+    """A short fingerprint of a version: equal where criteria and instructions are equal."""
     return fingerprint_of(drafts_of(version), version.instructions) if version is not None else ""
 
 

@@ -22,11 +22,11 @@ class RunKind(models.TextChoices):
 
 
 TRAINING_KINDS = (RunKind.TRAINING, RunKind.DRY_RUN)
-"""Kinds of runs that have a training's settings, and no answers."""
+"""Kinds of runs with training settings and without outputs."""
 
 MOST_SHOWN_ROWS = 20
 NOT_DRAWN = "not_drawn"
-"""A training's reason to leave out what is not of the share that it was to take."""
+"""The reason for rows left out because only a share of the data was drawn."""
 
 
 class ContaminationDecision(BaseModel):
@@ -60,7 +60,7 @@ class ContaminationDecision(BaseModel):
 
     @property
     def training_rows(self) -> list[int]:
-        """Numbers of the training rows in it, in order."""
+        """Numbers of the training rows that the decision covers, in order."""
         return sorted({pair["training_row"] for pair in self.rows})
 
 
@@ -68,9 +68,9 @@ _NOT_CHOSEN = ("format", "base_folder", "continue_from", "rows", "data_sha256")
 
 
 class Sweep(BaseModel):
-    """Trainings that differ in a few settings alone, to be compared: seeds, a small grid, shares of the data.
+    """Trainings that differ in only a few settings, for comparison: seeds, a small grid, shares of the data.
 
-    ``axes`` has the values that each of those settings takes, by the names of `evalapp.runs.training.axes`.
+    ``axes`` maps each varied setting to its values, by the names of `evalapp.runs.training.axes`.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sweeps")
@@ -132,14 +132,14 @@ class Run(BaseModel):
 
     @property
     def method_name(self) -> str:
-        """What a training trains, and what for, in words; empty for runs that have answers."""
+        """The training's method and objective in words; empty for runs that have outputs."""
         if self.kind not in TRAINING_KINDS:
             return ""
         return f"{method_name_of(self.spec.get('method'))} by {self.objective_label}"
 
     @property
     def objective(self) -> Objective | None:
-        """What a training is for; None for an objective that another version of the product wrote."""
+        """The training's objective; None for one that another version of the product wrote."""
         return find_objective(self.spec.get("objective"))
 
     @property
@@ -148,12 +148,12 @@ class Run(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """What somebody chose of a training's specification, as ``start_training`` takes it."""
+        """The chosen fields of a training's specification, as ``start_training`` takes them."""
         return {name: value for name, value in self.spec.items() if name not in _NOT_CHOSEN}
 
     @property
     def passes(self) -> float | None:
-        """How often a training went through its rows: below 1, some were never read. None before its end."""
+        """Passes through the training rows; below 1, some rows were never read. None before the end."""
         epochs = self.result.get("epochs")
         return float(epochs) if self.kind == RunKind.TRAINING and epochs is not None else None
 
@@ -164,7 +164,7 @@ class Run(BaseModel):
 
     @property
     def passes_so_far(self) -> float | None:
-        """The same of one that goes on, or did not come to its end."""
+        """As `passes`, for a training that is running or did not reach its end."""
         if self.kind != RunKind.TRAINING or self.passes is not None:
             return self.passes
         latest = self.points.filter(values__epoch__isnull=False).order_by("-step").first()
@@ -175,13 +175,13 @@ class Run(BaseModel):
         return self.rows_read_in(self.passes_so_far or 0.0)
 
     def rows_read_in(self, passes: float) -> int:
-        """Training rows that at least one step has read after so many passes."""
+        """Training rows that at least one step has read after this many passes."""
         return round(min(1.0, passes) * int(self.rows.get("train", 0)))
 
     @property
     def stopped_early(self) -> str:
-        """How a training ended before its steps were done; empty where it did not, or where that is not
-        known.
+        """Why a training ended before all steps were done; empty where it did not, or where that is
+        unknown.
         """
         planned, done = self.result.get("planned_steps"), self.result.get("steps")
         if self.kind != RunKind.TRAINING or planned is None or done is None or done >= planned:
@@ -193,28 +193,28 @@ class Run(BaseModel):
 
     @property
     def left_out(self) -> list[str]:
-        """What is to be said of the version's rows that a training did not take."""
+        """Sentences on the version's rows that a training left out."""
         return list(left_out_sentences(self.rows, self.method_name, self.objective_label))
 
     @property
     def not_drawn(self) -> int:
-        """Training rows that were left out because only a share was to be trained on."""
+        """Training rows left out because only a share was to be trained on."""
         return int(self.rows.get("reasons", {}).get(NOT_DRAWN, 0))
 
     @property
     def useless_rows(self) -> int:
-        """The dropped rows without those."""
+        """The number of dropped rows without those of `not_drawn`."""
         return int(self.rows.get("dropped", 0)) - self.not_drawn
 
     @property
     def shown_dropped_rows(self) -> list[dict[str, Any]]:
-        """Some of those, which the program names first."""
+        """Some of the dropped rows, those that the program names first."""
         rows: list[dict[str, Any]] = self.result.get("rows", {}).get("dropped_rows", [])
         return rows[: min(self.useless_rows, MOST_SHOWN_ROWS)]
 
 
 class RunCandidate(BaseModel):
-    """A model version taking part in a generation; its key in the run directory is ``key``."""
+    """A model version that takes part in a generation; ``key`` names it in the run directory."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="candidates")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
@@ -262,7 +262,7 @@ class RunShard(BaseModel):
 
     @property
     def is_held(self) -> bool:
-        """Whether a job works on it."""
+        """Whether a job is working on it."""
         holder = self.holder
         return holder is not None and holder.is_active and holder.attempt == self.holder_attempt
 
@@ -314,7 +314,7 @@ class TrainingPoint(models.Model):
 
 
 class SampleAnswer(models.Model):
-    """What a model in training answered to a prompt held out, at the evaluation after ``step``.
+    """The output of a model in training for a held-out prompt, at the evaluation after ``step``.
 
     ``row`` is the row's id in the run directory; a row of the dataset may have several there.
     """
@@ -336,7 +336,7 @@ class SampleAnswer(models.Model):
 
 
 class DrawnRows(models.Model):
-    """The rows that a training took where it drew a share of its data: their ids in the run directory."""
+    """The rows that a training on a share of its data drew: their ids in the run directory."""
 
     run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="drawn_rows")
     rows = models.JSONField()

@@ -12,7 +12,7 @@ from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard, Sw
 
 
 def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
-    """The project's runs with what a list shows of them; ``kind`` is a RunKind, or empty for all."""
+    """The project's runs with everything that lists show; ``kind`` is a RunKind, or "" for all."""
     candidates = RunCandidate.objects.select_related("model_version").order_by("pk")
     runs = Run.objects.filter(project=project).select_related(
         "project",
@@ -37,7 +37,7 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
 
 
 def sweeps_of(project: Project) -> QuerySet[Sweep]:
-    """The project's sweeps, with how many trainings they have and how many of those are over."""
+    """The project's sweeps, with the numbers of their trainings and of those that are over."""
     over = Q(runs__job__state__in=FINAL_STATES)
     sweeps = Sweep.objects.filter(project=project).select_related(
         "project", "dataset_version__dataset", "base__model", "created_by"
@@ -46,13 +46,13 @@ def sweeps_of(project: Project) -> QuerySet[Sweep]:
 
 
 def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[Output]:
-    """The run's answers, in the order they were stored."""
+    """The run's outputs in the order in which they were stored."""
     outputs = run.outputs.select_related("example", "candidate")
     return outputs.filter(candidate=candidate) if candidate is not None else outputs
 
 
 def sample_outputs(run: Run, *, examples: int = 3) -> list[Output]:
-    """All candidates' answers to the run's first few examples, side by side."""
+    """All candidates' outputs for the run's first few examples, side by side."""
     first = examples_of(run.dataset_version, run.splits).values_list("pk", flat=True)[:examples]
     outputs = outputs_of(run).filter(example__in=list(first), sample_index=0)
     return list(outputs.order_by("example__row_number", "candidate_id"))
@@ -73,14 +73,14 @@ def points_of(run: Run) -> list[TrainingPoint]:
 
 
 class GenerationUse(NamedTuple):
-    """A run in which a model version answered, and how often."""
+    """A run in which a model version generated outputs, and how many."""
 
     run: Run
     outputs: int
 
 
 def uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
-    """The latest runs in which the version answered."""
+    """The latest runs in which the version generated outputs."""
     entries = (
         RunCandidate.objects.filter(model_version=version)
         .select_related("run__job", "run__dataset_version__dataset")
@@ -95,7 +95,7 @@ def uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
 
 
 def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
-    """Each base of the project on which prompts were tried, with how many."""
+    """Each base of the project on which prompts were tried, with the number of prompts."""
     bases = ModelVersion.objects.filter(project=project, derived__kind=ModelKind.PROMPT).select_related(
         "model"
     )
@@ -103,9 +103,7 @@ def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
 
 
 def try_of(prompt: ModelVersion) -> tuple[int, int]:
-    """Which of the prompts tried on its base, or on its model at an endpoint, this one is,
-    and of how many.
-    """
+    """The position of this prompt among those tried on its base or endpoint model, and their number."""
     tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
     if prompt.kind == ModelKind.ENDPOINT:
         same = ModelVersion.objects.filter(endpoint=prompt.endpoint_id, config__model=prompt.config["model"])

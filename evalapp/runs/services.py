@@ -1,4 +1,4 @@
-"""Writes that start runs. The programs' own specifications are the check of every setting."""
+"""Write operations that start runs. Every setting is checked by the programs' own specifications."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -39,9 +39,9 @@ DRY_RUN_TASK = "evalapp.runs.tasks.carry_out_dry_run"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
 ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
-"""What an import's job, which is over when it is created, is called where others name their task."""
+"""Task name of an import's job, which is complete when it is created."""
 METHOD = TrainingSpec.method
-"""How a training goes about it where nothing is said."""
+"""The default method of a training."""
 MOST_SAMPLES = 32
 _BATCH = 1000
 
@@ -155,7 +155,7 @@ def fields_of_training(
     continued_from: ModelVersion | None,
     spec: TrainingSpec,
 ) -> dict[str, Any]:
-    """A run's fields that a training and its dry run share."""
+    """The fields of a run that a training and its dry run share."""
     return {
         "dataset_version": dataset_version,
         "splits": [split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],
@@ -389,7 +389,7 @@ def _generation_spec(
 
 
 def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    """Answers a row, the sampling's own fields, and what stands around them."""
+    """Samples per row, the fields of the sampling itself, and the remaining settings."""
     own = dict(settings_of_run)
     samples = int(own.pop("samples", 1))
     if not 1 <= samples <= MOST_SAMPLES:

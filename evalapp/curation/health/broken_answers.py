@@ -1,4 +1,4 @@
-"""Answers that nobody should learn from: missing, cut off, refused, repetitive, badly encoded. Pure."""
+"""Detects answers that are unfit for training: missing, cut off, refused, repetitive, badly encoded. Pure."""
 
 import re
 from array import array
@@ -16,7 +16,7 @@ from evalapp.datasets.models import Split
 from evalapp.metrics.automatic.languages import READ, language_of
 from evalapp.metrics.automatic.refusals import is_refusal
 
-# What a row of the split must have counts as missing from the others.
+# What this share of a split's rows has counts as missing from the others.
 USUAL_SHARE = 0.8
 _FEWEST_ROWS = 20
 _PLACEHOLDERS = {
@@ -56,7 +56,7 @@ _SIGNATURE_WORDS = 5
 _REPEATED_WORDS = 40
 _MOST_WORDS = 4_000
 _SEQUENCE = 4
-# Of a text's sequences of four words; prose has more than nine different ones in ten.
+# Least share of distinct four-word sequences in a text; in prose more than nine in ten differ.
 _LEAST_DIFFERENT = 0.5
 # Robust distance (median and MAD) of log length, and how many times as long or short as the median.
 _FAR, _TIMES_LONGER, _TIMES_SHORTER = 4.0, 6.0, 12.0
@@ -99,7 +99,7 @@ class BrokenAnswerDetector:
 
     @property
     def unchecked(self) -> str:
-        """What was not looked for in the rows read, in one sentence; "" where all was."""
+        """What could not be checked in the rows read, in one sentence; "" where everything was."""
         why = self._languages.unchecked
         return f"the language of answers was not checked, because {why}." if why else ""
 
@@ -158,7 +158,7 @@ class BrokenAnswerDetector:
                     yield _found(number, "The answer ends in the middle of a sentence.", decide=True)
 
     def _in_other_language(self, fetch: Fetch) -> Iterator[Found]:
-        """Answers in a language that neither most answers nor their own prompt are in."""
+        """Answers in a language other than that of most answers and of their own prompt."""
         for language, numbers in self._languages.unusual():
             for chunk in in_chunks(numbers, 500):
                 rows = fetch(chunk)
@@ -174,7 +174,7 @@ class BrokenAnswerDetector:
 
 
 def broken(row: HealthRow) -> Found | None:
-    """What is wrong with the row's answer by itself."""
+    """What is wrong with the row's answer, judged by itself."""
     answer = row.answer
     for name, text in row.texts.items():
         if name.split(".")[0] in ("references", "messages", "context") and _is_badly_encoded(text):
@@ -203,7 +203,7 @@ def is_boilerplate(answer: str, plain: str) -> bool:
 
 def is_repetitive(answer: str, words: Sequence[str]) -> bool:
     """Whether less than half of its four-word sequences differ, or a character is repeated 30 times."""
-    # Three of every tenth character are the same in a run of thirty.
+    # Three equal characters in every tenth mean a run of about thirty.
     sampled = answer[::10]
     is_likely = any(
         one == two == three for one, two, three in zip(sampled, sampled[1:], sampled[2:], strict=False)
@@ -218,7 +218,7 @@ def is_repetitive(answer: str, words: Sequence[str]) -> bool:
 
 
 def ends_whole(answer: str) -> bool:
-    """Whether it ends as a sentence, a signature, a list's line or a block of code may end."""
+    """Whether the answer ends as a sentence, signature, list item or code block may end."""
     before, _, last_line = answer.rstrip().rpartition("\n")
     last_line = last_line.strip()
     if not last_line or last_line[-1] in _ENDS:
@@ -230,7 +230,7 @@ def ends_whole(answer: str) -> bool:
         and len(last_line.split()) <= _SIGNATURE_WORDS
     ):
         return True
-    # The last point of a list is often without a full stop.
+    # The last item of a list often has no full stop.
     if re.match(r"(?:[-*•]|\d+[.)])\s|\|", last_line):
         return True
     return not last_line[-1].isalpha() and last_line[-1] not in ",-–("

@@ -1,4 +1,4 @@
-"""The job of a health check: reads a version once, and writes what it found at the end, or nothing."""
+"""The health check job: reads a version once, and stores all findings at the end, or none."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _CHUNK = 1_000
 _STORED_AT_ONCE = 5_000
 _BETWEEN_REPORTS = 2_000
 
-# What is read from the database itself, beside the rows.
+# Kinds read by database queries, in addition to the rows.
 _READ_FROM_TABLES: tuple[tuple[FindingKind, Callable[[DatasetVersion], Iterator[Found]]], ...] = (
     (FindingKind.REVIEWED_LOW, reviewed_low),
     (FindingKind.COVERAGE, coverage),
@@ -40,7 +40,7 @@ _READ_FROM_TABLES: tuple[tuple[FindingKind, Callable[[DatasetVersion], Iterator[
 
 
 def check_health(work: Work) -> dict[str, Any]:
-    """Carry out the health check of a job. Repeating it puts the new findings in the place of the old ones.
+    """Run a health check job. Repeating it replaces the earlier findings.
 
     Raises MissingError where the version was deleted meanwhile.
     """
@@ -96,7 +96,7 @@ def rows_by_number(version: DatasetVersion, numbers: Sequence[int]) -> dict[int,
 
 
 def _merged(found: Iterable[Found]) -> list[Found]:
-    """One for each kind and row, with all that was said of it."""
+    """One finding for each kind and row, with the evidence of all."""
     first: dict[tuple[str, int | str], Found] = {}
     for each in found:
         key = (each.kind, each.evidence if each.row is None else each.row)

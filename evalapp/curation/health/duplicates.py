@@ -39,7 +39,7 @@ NEAR_FROM = 0.8
 SHINGLE = 5
 SHORT_WORDS = 12
 BANDS, BAND_ROWS = 21, 6
-# Where answers have fewer of their words in common than this share, they say different things.
+# Answers that share less than this share of their words contradict each other.
 LEAST_AGREEMENT = 0.25
 _LONG_WORD = 4
 _SHORT_ANSWER = 60
@@ -48,7 +48,7 @@ _FEWEST_SHARED = 2
 _SEED = 1
 _BATCH_ROWS = 2_000
 _PAIRS_AT_ONCE = 2_000
-# Earlier rows that a row is compared with: rows made by one template share buckets with all others.
+# Most earlier rows that a row is compared with: rows from one template share buckets with all others.
 _MOST_COMPARED = 6
 # Four standard errors below `NEAR_FROM`.
 _LEAST_ESTIMATE = 0.65
@@ -75,7 +75,7 @@ class DuplicateDetector:
         self._numbers.append(row.number)
         parts = (row.split, row.plain_context, row.plain_prompt, row.label, *row.plain_answers)
         self._row_keys.append(_key("\x00".join(parts)))
-        # Rows in which this differs are never compared, however alike their prompts are.
+        # Rows that differ in this are never compared, however similar their prompts are.
         shared = _key("\x00".join((row.split, row.plain_context, *row.numbers)))
         self._waiting.append((place, shared, row.plain_prompt))
         if len(self._waiting) == _BATCH_ROWS:
@@ -97,7 +97,7 @@ class DuplicateDetector:
         yield from self._compared(fetch, set(repeated))
 
     def _exact(self) -> dict[int, int]:
-        """Each place that repeats an earlier one, with the earliest."""
+        """Each position that repeats an earlier one, with the earliest."""
         first: dict[int, int] = {}
         repeated: dict[int, int] = {}
         for place, key in enumerate(self._row_keys):
@@ -113,7 +113,7 @@ class DuplicateDetector:
             rows = fetch([self._numbers[place] for place in sorted(places)])
             for later, earlier in pairs:
                 row = rows[self._numbers[later]]
-                # What repeats an earlier row goes itself: a row is compared with those that stay.
+                # Repeats are dropped themselves, so a row is compared only with rows that stay.
                 staying = [rows[self._numbers[place]] for place in earlier if place not in repeats]
                 best = max(
                     (found for other in staying if (found := _comparison(row, other)) is not None),
@@ -126,7 +126,7 @@ class DuplicateDetector:
                     yield best
 
     def _candidates(self, done: set[int]) -> Iterator[tuple[int, list[int]]]:
-        """Each place with the earlier ones that it may repeat: those that share most buckets with it."""
+        """Each position with the earlier ones that it may repeat: those that share most buckets with it."""
         keys, places = np.concatenate(self._buckets), np.concatenate(self._places)
         if done:
             stays = np.ones(len(self._numbers), dtype=bool)
@@ -139,7 +139,7 @@ class DuplicateDetector:
             np.where(np.append(True, keys[1:] != keys[:-1]), np.arange(len(keys)), 0)
         )
         count = np.uint64(len(self._numbers))
-        # The one before in each bucket and the first of it: a chain that reaches all that are near.
+        # The previous and the first row of each bucket: chains of these reach all near rows.
         pairs = np.concatenate(
             [
                 places[again].astype(np.uint64) * count + places[before].astype(np.uint64)
@@ -175,7 +175,7 @@ class DuplicateDetector:
         flat, offsets = _shingles([prompt for _, _, prompt in self._waiting])
         rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, BANDS * BAND_ROWS, _SEED)
         hashes = np.array(rows.to_rows(), dtype=np.uint64).reshape(len(self._waiting), BANDS, BAND_ROWS)
-        # The lower half of each hash tells two apart as well, and takes half of the memory.
+        # The lower half of each hash distinguishes as well, at half the memory.
         self._signatures.append(hashes.reshape(len(self._waiting), -1).astype(np.uint16))
         shared = np.array([each for _, each, _ in self._waiting], dtype=np.uint64)
         bands = np.broadcast_to(shared[:, None], (len(shared), BANDS)) + np.arange(BANDS, dtype=np.uint64)
@@ -215,7 +215,7 @@ def jaccard(first: str, second: str) -> float:
 
 
 def _comparison(row: HealthRow, other: HealthRow) -> Found | None:
-    """What ``row`` is beside an earlier row, if anything."""
+    """The finding for ``row`` compared with an earlier row, or None."""
     if row.plain_context != other.plain_context or row.numbers != other.numbers:
         return None
     is_same = row.plain_prompt == other.plain_prompt
@@ -247,7 +247,7 @@ def _comparison(row: HealthRow, other: HealthRow) -> Found | None:
 
 
 def disagreement(row: HealthRow, other: HealthRow) -> str:
-    """Why the answers of two rows with one prompt cannot both be right, in words; empty where they can."""
+    """Why the answers of two rows with one prompt cannot both be right, in words; "" where they can."""
     if row.label != other.label:
         return f"labelled “{row.label or 'none'}” here and “{other.label or 'none'}” there"
     first, second = row.answer, other.answer
@@ -258,7 +258,7 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
     reasons = (
         (_stance(first) * _stance(second) < 0, "answered with yes in one and with no in the other"),
         (is_short and _differ_in_numbers(first, second), "answered with other numbers"),
-        # A word is enough to turn an answer round: "included", "excluded".
+        # One word can reverse an answer: "included", "excluded".
         (
             Levenshtein.normalized_similarity(*plain) >= _FEW_WORDS,
             "with an answer that differs in a few words",
@@ -269,7 +269,7 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
 
 
 def _differ_in_numbers(first: str, second: str) -> bool:
-    """Whether each has a number that the other has not."""
+    """Whether each text has a number that the other lacks."""
     one, two = set(numbers_of(first)), set(numbers_of(second))
     return bool(one - two) and bool(two - one)
 

@@ -21,7 +21,7 @@ MOST_LABELS = 100
 MOST_ROWS = 50_000
 _FOLDS = 5
 _READ = 2_000
-# A row that is as sure as this is an issue although the rows of its better label are surer on average.
+# At least this probable, a label is an issue even if rows of the better label are more certain on average.
 _SURE = 0.5
 _LEAST_MARGIN = 0.4
 
@@ -63,13 +63,13 @@ class LabelIssueDetector:
                 f" ({chance:.0%} probable).",
                 Proposal.CHANGE,
                 score=chance,
-                # An answer that is the label is trained on, so it changes with it.
+                # References equal to the label are trained on, so they change with it.
                 changes=dict.fromkeys(["label", *self._answers[place]], better),
             )
 
 
 def _answers_with(row: HealthRow, label: str) -> list[str]:
-    """Names of the references that are the label and nothing else."""
+    """Names of the references that consist of the label alone."""
     return [
         name
         for name, text in row.texts.items()
@@ -78,7 +78,7 @@ def _answers_with(row: HealthRow, label: str) -> list[str]:
 
 
 def _out_of_fold(texts: list[str], given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Probabilities of shape (rows, labels), each row by a classifier that has not seen it."""
+    """Out-of-fold probabilities of shape (rows, labels): each row by a classifier not trained on it."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict

@@ -1,8 +1,8 @@
-"""Which answers are in another language than most. Pure.
+"""Finds answers in another language than most. Pure.
 
-Reading the language of a text costs more than all else that is looked for in it. So it is read of the first
-`LEARNT` texts; after that a text that holds several of the most frequent words of the usual language is
-taken to be in it, and only the others are read.
+Language detection is the most expensive part of the health check. So it is run on the first `LEARNT` texts
+only; after that, a text that holds several of the most frequent words of the usual language is taken to be in
+it, and only the others are detected.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ _FREQUENT, _FREQUENT_HELD = 40, 5
 
 
 class UnusualLanguages:
-    """Takes texts one by one, and then names those that are not in the usual language."""
+    """Reads texts one by one, then lists those that are not in the usual language."""
 
     def __init__(self) -> None:
         self._languages: Counter[str] = Counter()
@@ -26,7 +26,7 @@ class UnusualLanguages:
         self._usual = ""
 
     def read(self, number: int, text: str) -> None:
-        """``number`` names the text. One of fewer than `FEWEST_LETTERS` letters says too little."""
+        """Read a text, identified by ``number``. Texts of fewer than `FEWEST_LETTERS` letters are ignored."""
         start = text[:READ]
         if letters(start) < FEWEST_LETTERS:
             return

@@ -1,4 +1,6 @@
-"""Training rows whose prompts evaluate: the contamination check, one finding for each training row."""
+"""Training rows whose prompts are in the evaluation: the contamination check, one finding per
+training row.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -11,7 +13,9 @@ from evalapp.runs.contamination.contamination_guard import compared_with_evaluat
 
 
 def leakage(version: DatasetVersion, *, tell: Callable[[int], object]) -> Iterator[Found]:
-    """What a training on the version would be refused for, by row. ``tell`` as in the comparison."""
+    """The rows for which a training on the version would be refused. ``tell``: progress callback, as in the
+    comparison.
+    """
     report = compared_with_evaluation(version, tell=tell)
     matches: defaultdict[int, list[tuple[str, Match]]] = defaultdict(list)
     for how, found in (

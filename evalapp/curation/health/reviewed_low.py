@@ -34,7 +34,7 @@ JOIN evalapp_criterion criterion ON criterion.id = score.criterion_id AND NOT cr
 WHERE own.version_id = %(version)s AND output.text = own."references"->>0
 GROUP BY own.row_number ORDER BY own.row_number
 """
-# Levels as shares of their scales, 1 the best, so that criteria of several scales can be averaged.
+# Levels as shares of their scales (1 is best), so that criteria of different scales can be averaged.
 _SURPASSED = f"""
 WITH rated AS (
     SELECT own.row_number, item_output.item_id, model_version.label, output.text,

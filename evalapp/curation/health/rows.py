@@ -1,4 +1,4 @@
-"""A row as the health check reads it, and what a detector finds in it. Pure."""
+"""A row as the health check reads it, and the findings of a detector. Pure."""
 
 import re
 import unicodedata
@@ -39,7 +39,7 @@ class HealthRow:
 
     @cached_property
     def words(self) -> list[str]:
-        """Of the prompt, in lower case."""
+        """The words of the prompt, in lower case."""
         return words_of(self.prompt)
 
     @cached_property
@@ -56,14 +56,14 @@ class HealthRow:
 
     @cached_property
     def numbers(self) -> list[str]:
-        """Those of the prompt."""
+        """The numbers in the prompt."""
         return numbers_of(self.prompt)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One row with what is wrong. ``score`` is 0–1 where the kind has one. ``others`` are the numbers of rows
-    that it was compared with. ``spans`` say where: [{"field", "start", "end", "type"}], in characters.
+    """A problem found in one row. ``score`` is 0–1 where the kind has one. ``others``: numbers of the rows
+    that it was compared with. ``spans``: positions, [{"field", "start", "end", "type"}], in characters.
     ``changes``: the fields that the proposal would set, by name.
     """
 
@@ -82,8 +82,8 @@ Fetch = Callable[[Sequence[int]], Mapping[int, HealthRow]]
 
 
 class Detector(Protocol):
-    """Reads every row once, in order, and then says what it found. What it keeps must not grow with the
-    length of the texts.
+    """Reads every row once, in order, and then reports its findings. Its memory must not grow with the length
+    of the texts.
     """
 
     def read(self, row: HealthRow) -> None: ...
