@@ -1,4 +1,4 @@
-"""The age of the person that a row speaks of. Pure."""
+"""Perturbation of the age of the person in a row. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from evalapp.datasets.counterfactuals.perturbation import (
 from evalapp.datasets.counterfactuals.wording import in_case_of, normal, replaced, words_pattern
 
 _NUMBER = r"(?P<age>\d{1,3})"
-# What may follow a bare number if it is an age: nothing, an end of a clause, or the word for it.
+# What may follow a bare number that is an age: nothing, the end of a clause, or a word for age.
 _TAIL = (
     r"(?P<tail>\s+(?:years?|yrs?)(?:\s+old|\s+of\s+age)\b|\s*(?:yo|y/o)\b|(?=\s*(?:[.,](?!\d)|[;!?)\n]|$))"
     r"|(?=\s+(?:and|but|with|or)\b(?!\s+(?:over|above|older|under|younger|below)\b)))"
@@ -24,8 +24,8 @@ _TAIL = (
 
 @dataclass(frozen=True)
 class AgeValue:
-    """``age`` is put in for ages from ``replaces_from`` and below ``replaces_below``. ``words``: of a person
-    of the other age, and what is put in.
+    """One value. ``age`` replaces ages from ``replaces_from`` and below ``replaces_below``. ``words``: words
+    for a person of the other age, and their replacements.
     """
 
     label: str
@@ -70,7 +70,7 @@ class AgePerturbation(Perturbation):
 
     @cached_property
     def _hyphened(self) -> re.Pattern[str]:
-        """“34-year-old”, and the two words after it, which say of what."""
+        """“34-year-old” and the two words after it, which show whether it describes a person."""
         return re.compile(rf"(?<![\w-]){_NUMBER}(?P<tail>[- ]year[- ]old)\b(?P<after>(?:\s+[\w'’-]+){{0,2}})")
 
     def rewritten(self, texts: Mapping[str, str], value: str) -> Rewritten:
@@ -100,7 +100,9 @@ class AgePerturbation(Perturbation):
                 yield int(match["age"])
 
     def _is_of_person(self, match: re.Match[str]) -> bool:
-        """Of “34-year-old” what follows is a person, with a word between at most, or no noun at all."""
+        """Whether “34-year-old” is followed by a person, with at most one word between, or by no noun
+        at all.
+        """
         after = match["after"].split()
         known = {normal(person) for person in self.persons}
         if not after or normal(after[0]) in _NO_NOUNS:

@@ -1,4 +1,4 @@
-"""First names in texts, and others in their place: of another group, or of the other gender. Pure."""
+"""Finds first names in texts and replaces them by names of another group or gender. Pure."""
 
 import hashlib
 import re
@@ -29,8 +29,9 @@ class ListedName(NamedTuple):
 
 @dataclass(frozen=True)
 class FirstNames:
-    """``groups``: names by group and gender; `OTHERS` are found and never put in. ``also_words`` count after
-    a cue, and then anywhere in the row but at the start of a sentence.
+    """Names by group and gender (``groups``); `OTHERS` are found but never inserted. ``also_words`` are also
+    ordinary words: they count as names only after a cue, and then throughout the row except at the start of a
+    sentence.
     """
 
     labels: Mapping[str, str]
@@ -42,7 +43,7 @@ class FirstNames:
 
     @cached_property
     def listed(self) -> dict[str, ListedName]:
-        """By the name in lower case; a name of two lists is of the first."""
+        """Names by lower case; a name on two lists belongs to the first."""
         found: dict[str, ListedName] = {}
         for group, genders in self.groups.items():
             for gender, names in genders.items():
@@ -68,12 +69,12 @@ class FirstNames:
         return re.compile(rf"\s+(?:{words_pattern(self.not_before)})" if self.not_before else r"(?!)")
 
     def found_in(self, texts: Iterable[str]) -> dict[str, ListedName]:
-        """The people who are named in the texts of one row, by the name in lower case."""
+        """The names in the texts of one row, by lower case."""
         row = tuple(texts)
         seen, found = self._seen[0]
         if seen != row:
             found = self._found_in(row)
-            # Each value asks of the same row.
+            # Every value asks for the same row in turn.
             self._seen[0] = row, found
         return found
 
@@ -91,7 +92,9 @@ class FirstNames:
         return found
 
     def with_others(self, text: str, instead: Mapping[str, str]) -> str:
-        """The text with other names: ``instead`` by the name in lower case, for all whom the row names."""
+        """The text with its names replaced: ``instead`` maps every name in the row (lower case) to
+        another.
+        """
         known = frozenset(instead)
 
         def other(match: re.Match[str]) -> str | None:
@@ -114,7 +117,7 @@ class FirstNames:
         place: int | None = None,
     ) -> bool:
         start = match.start() if place is None else place
-        # A cue is a few words long, and a text may be a book.
+        # A cue is a few words long, but a text may be as long as a book.
         before = text[max(0, start - _NEAR) : start]
         if self._after.search(before) or self._before.match(text, match.end()):
             return False
@@ -126,8 +129,8 @@ class FirstNames:
     def chosen(
         self, wanted: Iterable[ListedName], *, group: str | None, gender: str | None, named: Iterable[str]
     ) -> dict[str, str]:
-        """Another name for each wanted one, by it in lower case: of ``group`` (None: its own), of ``gender``
-        (None: its own). The same name has the same one in every row, unless the row has that already.
+        """A replacement for each wanted name, by its lower case: of ``group`` (None: its own) and ``gender``
+        (None: its own). A name has the same replacement in every row, unless the row already contains it.
         """
         taken = {name.casefold() for name in named}
         instead = {}
@@ -145,7 +148,7 @@ class FirstNames:
 
 @dataclass(frozen=True)
 class NamePerturbation(Perturbation):
-    """First names become those of another group, of the same gender; the others of that group stay."""
+    """First names become names of another group and the same gender; names of that group stay."""
 
     names: FirstNames
 

@@ -1,4 +1,4 @@
-"""Men instead of women, or women instead of men: pronouns, words, titles and first names. Pure."""
+"""Swaps men and women: pronouns, words, titles and first names. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +35,8 @@ _BEFORE_A_NAME = r"\.?(?=\s+[A-Z])"
 
 @dataclass(frozen=True)
 class GenderPerturbation(Perturbation):
-    """Rows that speak of one gender alone, so that each variant goes one way. ``pairs`` and ``titles``: male
-    word, female word. ``after_object``: words before which “her” is “him”, not “his”.
+    """Perturbs only rows that speak of one gender, so that each variant goes one way. ``pairs`` and
+    ``titles``: male word, female word. ``after_object``: words before which “her” becomes “him”, not “his”.
     """
 
     labels: Mapping[str, str]
@@ -60,7 +60,9 @@ class GenderPerturbation(Perturbation):
 
     @cached_property
     def _words(self) -> dict[str, dict[str, str]]:
-        """By the gender that results: word → the other's, lower case; of several the first."""
+        """Replacements by resulting gender: word → the other gender's word, lower case; the first of
+        several.
+        """
         found: dict[str, dict[str, str]] = {MALE: dict(_PLAIN[MALE]), FEMALE: dict(_PLAIN[FEMALE])}
         for male, female in self.pairs:
             found[FEMALE].setdefault(normal(male), female)
@@ -77,7 +79,7 @@ class GenderPerturbation(Perturbation):
 
     @cached_property
     def _patterns(self) -> dict[str, str]:
-        """By the gender that results: every word of the other, outside the fixed phrases."""
+        """Patterns by resulting gender: every word of the other gender, outside the fixed phrases."""
         return {
             to: words_pattern([*words, *_PRONOUNS[FEMALE if to == MALE else MALE]])
             for to, words in self._words.items()
@@ -165,7 +167,7 @@ class GenderPerturbation(Perturbation):
 
 
 def _cut(text: str, fixed: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, each with whether it is a fixed phrase."""
+    """Pieces of the text, each with whether it is a fixed phrase."""
     end = 0
     for match in fixed.finditer(text):
         yield text[end : match.start()], False

@@ -18,7 +18,7 @@ MOST_WORDS = 5_000
 LONGEST_WORD = 100
 SECTIONS = ("name", "gender", "age", "dialect", "paraphrase")
 ORIGINAL = "original"
-"""What no value may be called: it stands for the row that was there."""
+"""Reserved value name: it marks the original row."""
 
 _OWN = Path(__file__).with_name("english.toml")
 _RULES = {
@@ -32,14 +32,14 @@ _RULES = {
 
 @lru_cache(maxsize=1)
 def own_lists() -> str:
-    """The text of the lists that the product brings."""
+    """The text of the product's own lists."""
     return _OWN.read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=8)
 def perturbations_in(text: str) -> tuple[Perturbation, ...]:
-    """The perturbations of lists in TOML, as `english.toml`; "" stands for that. Raises InvalidError with
-    what cannot be read, by its place.
+    """The perturbations of lists in TOML, in the form of `english.toml`; "" stands for that file. Raises
+    InvalidError naming what cannot be read and where.
     """
     try:
         found = tomllib.loads(text or own_lists())
@@ -131,7 +131,7 @@ def _phrases(key: str, section: "_Section") -> PhrasePerturbation:
 
 
 class _Section:
-    """A table of the file, which says of each problem where it is."""
+    """A table of the file, whose errors name its place."""
 
     def __init__(self, content: Mapping[str, Any], place: str = "") -> None:
         self._content, self._place = content, place
@@ -149,7 +149,7 @@ class _Section:
         return _Section(value, self._of(key))
 
     def sections(self, key: str) -> list[tuple[str, "_Section"]]:
-        """The tables in one, one at least; their keys become values of metadata."""
+        """The subtables of this table, at least one; their keys become metadata values."""
         inside = self.section(key)
         if not inside._content:
             raise _unusable(f"{self._of(key)} is empty. Give a table in it, such as [{self._of(key)}.first].")

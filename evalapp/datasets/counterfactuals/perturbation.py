@@ -1,4 +1,4 @@
-"""What a perturbation is: a rule that makes another person, or another wording, of a row's texts. Pure."""
+"""Perturbations: rules that change the person or the wording in a row's texts. Pure."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -23,14 +23,14 @@ REASONS: Mapping[LeftOut, str] = {
 
 
 class Value(NamedTuple):
-    """What a perturbation makes of a row: ``key`` as metadata have it, ``label`` for people."""
+    """A value of a perturbation: ``key`` as in metadata, ``label`` for people."""
 
     key: str
     label: str
 
 
 Rewritten = dict[str, str] | LeftOut
-"""The fields whose text is another, with that text; or why there is none."""
+"""The changed fields with their new texts, or the reason why there are none."""
 
 
 class Perturbation:
@@ -49,15 +49,15 @@ class Perturbation:
         raise NotImplementedError
 
     def rewritten(self, texts: Mapping[str, str], value: str) -> Rewritten:
-        """``texts`` by field, all of one row."""
+        """The changed texts for this value; ``texts`` are those of one row, by field."""
         raise NotImplementedError
 
     def lists(self, value: str) -> list[tuple[str, str]]:
-        """The words that the value rests on, for people: the name of each list and its words."""
+        """The word lists that the value uses, for display: name and words."""
         raise NotImplementedError
 
 
 def changed_texts(texts: Mapping[str, str], changed: Callable[[str], str]) -> Rewritten:
-    """The texts that ``changed`` makes others."""
+    """The texts that ``changed`` alters."""
     found = {field: new for field, text in texts.items() if (new := changed(text)) != text}
     return found or LeftOut.UNTOUCHED

@@ -1,4 +1,4 @@
-"""Dialect and paraphrase: phrases of what the user writes, replaced by others. Pure."""
+"""Dialect and paraphrase: replaces phrases in the user's messages. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Phrases = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class PhrasePerturbation(Perturbation):
-    """Every phrase of a list, the longest first, once: what is put in is not replaced again."""
+    """Replaces every phrase of a list in one pass, the longest first; inserted text is not replaced again."""
 
     is_of_writing = True
 

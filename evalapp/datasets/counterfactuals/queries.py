@@ -1,4 +1,4 @@
-"""Reads of counterfactual datasets."""
+"""Read queries on counterfactual datasets."""
 
 from evalapp.datasets.counterfactuals.services import COUNTERFACTUALS_TASK, source_of
 from evalapp.datasets.models import DatasetVersion

@@ -1,4 +1,4 @@
-"""Counterfactual datasets: previewed, and written by a job."""
+"""Counterfactual datasets: the preview, and the job that writes them."""
 
 import hashlib
 import re
@@ -34,7 +34,7 @@ from evalapp.jobs.work import Work
 COUNTERFACTUALS_TASK = "evalapp.datasets.tasks.write_counterfactuals"
 ROWS_OF_PREVIEW = 2_000
 CHARACTERS_OF_PREVIEW = 500_000
-"""Of so much a page says what the rules would do, so that nobody waits for more than some seconds."""
+"""Limit of a preview, so that the page takes a few seconds at most."""
 SHOWN_OF_EACH = 3
 """Rows of each variant that a preview shows."""
 DEFAULT_SEED = 42
@@ -56,7 +56,7 @@ class CounterfactualPlan:
     lists: str = ""
 
     def check(self) -> list[Chosen]:
-        """What is chosen. Raises InvalidError for what cannot be written."""
+        """The chosen values. Raises InvalidError for a plan that cannot be written."""
         if len(self.lists) > LONGEST_LISTS:
             raise InvalidError(
                 f"The lists have {len(self.lists):,} characters; the limit is {LONGEST_LISTS:,}.",
@@ -109,10 +109,10 @@ def preview_of(version: DatasetVersion, plan: CounterfactualPlan) -> Preview:
 
 @transaction.atomic
 def start_counterfactuals(*, version: DatasetVersion, plan: CounterfactualPlan, by: User | None) -> Job:
-    """Queue the job that writes the counterfactual dataset: a new one of the plan's name, or the next version
-    of one that was written before.
+    """Queue the job that writes the counterfactual dataset: a new dataset of the plan's name, or the next
+    version of a counterfactual dataset of that name.
 
-    Raises InvalidError naming every field that cannot stay, ConflictError where another dataset has the name.
+    Raises InvalidError naming every invalid field, ConflictError where another dataset has the name.
     """
     chosen = plan.check()
     _require_usable(version, chosen)
@@ -128,9 +128,9 @@ def start_counterfactuals(*, version: DatasetVersion, plan: CounterfactualPlan, 
 
 
 def write_counterfactuals(work: Work) -> dict[str, Any]:
-    """Carry out the job; the version appears whole or not at all. Repeating it after that changes nothing.
+    """Run the job; the version appears whole or not at all. Repeating it after that changes nothing.
 
-    Raises InvalidError where no rule touches a row, MissingError where the version was deleted,
+    Raises InvalidError where no rule matches a row, MissingError where the version was deleted,
     SameContentError where a version has exactly these rows.
     """
     written = DatasetVersion.objects.filter(job=work.job).first()
@@ -174,7 +174,7 @@ def source_of(version: DatasetVersion) -> str:
 
 
 def is_counterfactual(version: DatasetVersion) -> bool:
-    """Whether its rows are originals and variants already."""
+    """Whether its rows are already originals and variants."""
     return version.examples.filter(metadata__has_key=FIELD).exists()
 
 
@@ -223,7 +223,7 @@ class _Account(NamedTuple):
 def _chosen_rows(
     version: DatasetVersion, plan: CounterfactualPlan, chosen: Sequence[Chosen], work: Work
 ) -> _Account:
-    """The rows that some rule touches, at most as many as the plan takes."""
+    """The rows that some rule changes, at most as many as the plan takes."""
     examples = _rows(version, plan.splits)
     found: list[tuple[str, int, int]] = []
     counts = VariantCounts(chosen)
@@ -259,7 +259,7 @@ def label_of(chosen: Chosen) -> str:
 
 
 def lists_hash(lists: str) -> str:
-    """Names a team's lists, line ends aside."""
+    """A hash that identifies a team's lists, ignoring line endings."""
     return hashlib.sha256(re.sub(r"\r\n?", "\n", lists).encode()).hexdigest()
 
 
@@ -269,7 +269,7 @@ def _pairs(
     source = {"version": version.pk, **({"lists": lists_hash(plan.lists)} if plan.lists else {})}
     for start in range(0, len(numbers), _READ_AT_ONCE):
         batch = numbers[start : start + _READ_AT_ONCE]
-        # In one read, because no other may go on while rows are copied.
+        # Read in one query, because no other query may stay open while rows are copied.
         examples = list(version.examples.filter(row_number__in=batch).order_by("row_number"))
         for example in examples:
             row = example_row(example)

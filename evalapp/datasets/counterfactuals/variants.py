@@ -1,4 +1,4 @@
-"""Counterfactual variants of rows: the row as it was, and the same with another person or wording. Pure."""
+"""Counterfactual variants of rows: the original, and copies with another person or wording. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class Chosen(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """``changed``: the fields whose text is another, with the text before and after."""
+    """A changed row. ``changed``: the changed fields, with the text before and after."""
 
     chosen: Chosen
     row: ExampleRow
@@ -41,7 +41,7 @@ class Variant(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Of one value: how many rows became pairs, and how many did not by `LeftOut`."""
+    """Counts for one value: rows that became pairs, and rows that did not, by `LeftOut`."""
 
     chosen: Chosen
     pairs: int
@@ -49,7 +49,7 @@ class Account(NamedTuple):
 
 
 class VariantCounts:
-    """Counts what becomes of rows, value by value."""
+    """Counts the outcomes of rows, by value."""
 
     def __init__(self, chosen: Sequence[Chosen]) -> None:
         self.rows = 0
@@ -57,7 +57,7 @@ class VariantCounts:
         self._found: dict[str, Counter[str]] = {each.key: Counter() for each in chosen}
 
     def add(self, made: Mapping[str, Variant | LeftOut]) -> None:
-        """What was made of one row, by the key of `Chosen`."""
+        """Count the results of one row, by the key of `Chosen`."""
         self.rows += 1
         for key, variant in made.items():
             self._found[key][variant.value if isinstance(variant, LeftOut) else ""] += 1
@@ -72,13 +72,13 @@ class VariantCounts:
 
 
 def choices_in(lists: str) -> list[Chosen]:
-    """All values of the perturbations in these lists; raises what `perturbations_in` does."""
+    """All values of the perturbations in these lists; raises as `perturbations_in`."""
     return [Chosen(each, value) for each in perturbations_in(lists) for value in each.values]
 
 
 def chosen_in(lists: str, keys: Iterable[str]) -> list[Chosen]:
-    """The values of these keys, in the order of the lists. Raises InvalidError for none, and for a key that
-    is not there.
+    """The values of these keys, in the order of the lists. Raises InvalidError for no keys, and for an
+    unknown key.
     """
     wanted = set(keys)
     found = [each for each in choices_in(lists) if each.key in wanted]
@@ -113,7 +113,7 @@ def _variant(row: ExampleRow, chosen: Chosen, texts: Mapping[str, str]) -> Varia
     if isinstance(rewritten, LeftOut):
         return rewritten
     changed = with_changes(row, rewritten)
-    # What the model is not asked is not another question.
+    # A change outside what the model is asked does not make another question.
     if _asked(changed) == _asked(row):
         return LeftOut.UNTOUCHED
     if row_problems(changed):
@@ -140,7 +140,7 @@ def written_rows(
     def stored(of: ExampleRow, mark: Mapping[str, str], suffix: str) -> ExampleRow:
         metadata = {**of.metadata, FIELD: {"pair": str(number), **mark}}
         if own_id is not None and suffix:
-            # Outputs and scores are imported by it, so each row has its own.
+            # Outputs and scores are imported by this id, so each row needs its own.
             metadata[own_id] = f"{of.metadata[own_id]}-{suffix}"
         return replace(
             of,

@@ -1,4 +1,4 @@
-"""Words of a text replaced by others: capitals and the article before them follow. Pure."""
+"""Replaces words in a text, adjusting capitals and the preceding article. Pure."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,12 +17,12 @@ _NEAR = 40
 _BEGINNING = re.compile(r"(?:^|[.!?:;…\n]|[.!?]\s*[\"”’')])\s*[\"“‘'(>*-]*\s*$")
 
 Substitute = Callable[[re.Match[str]], str | None]
-"""What stands there instead; None: it stays."""
+"""Returns the replacement; None keeps the match."""
 
 
 def words_pattern(words: Iterable[str]) -> str:
-    """Any of these words or phrases, whole, the longest first. Either apostrophe is the other, and a line
-    end is a space.
+    """A pattern for any of these words or phrases, whole, the longest first. It matches either kind of
+    apostrophe, and a line end for a space.
     """
     tree: _Tree = {}
     for word in sorted(set(words)):
@@ -40,7 +40,9 @@ def _as_pattern(piece: str) -> str:
 
 
 def _branches(tree: "_Tree") -> str:
-    """Letter by letter: a list of hundreds is tried a hundred times as fast as word by word."""
+    """A letter-by-letter alternation: for hundreds of words a hundred times as fast as trying word by
+    word.
+    """
     branches = [f"{piece}{_branches(rest) if rest else ''}" for piece, rest in tree.items() if piece != _END]
     if not branches:
         return ""
@@ -48,12 +50,12 @@ def _branches(tree: "_Tree") -> str:
 
 
 def normal(words: str) -> str:
-    """By which a phrase of a text is found in a list."""
+    """The normal form by which a phrase of a text is found in a list."""
     return " ".join(words.replace("’", "'").casefold().split())
 
 
 def replaced(text: str, pattern: str, substitute: Substitute, *, ignores_case: bool = True) -> str:
-    """The text with what matches replaced. “A” and “an” before it follow its new sound."""
+    """The text with matches replaced. “A” and “an” before a replacement follow its sound."""
     flags = re.IGNORECASE if ignores_case else 0
     found = re.compile(rf"(?:(?P<article>\b[Aa][Nn]?)(?P<gap>\s+))?(?P<words>{pattern})", flags)
 
@@ -70,7 +72,7 @@ def replaced(text: str, pattern: str, substitute: Substitute, *, ignores_case: b
 
 
 def in_case_of(old: str, new: str) -> str:
-    """The new words with capitals as the old ones have them, and its kind of apostrophe."""
+    """The new words with the capitals and the kind of apostrophe of the old ones."""
     if "’" in old:
         new = new.replace("'", "’")
     letters = [letter for letter in old if letter.isalpha()]
@@ -86,18 +88,18 @@ def in_case_of(old: str, new: str) -> str:
 
 
 def starts_sentence(text: str, place: int) -> bool:
-    """Whether what begins at this place is the first of a sentence, a line or a quotation."""
+    """Whether this position begins a sentence, a line or a quotation."""
     before = text[max(0, place - _NEAR) : place]
     return _BEGINNING.search(before) is not None
 
 
 def _begins_with_i(words: str) -> bool:
-    """“I am”: its capital says nothing of where it stands."""
+    """Whether the words begin with “I”, whose capital does not show the position in a sentence."""
     return re.match(r"I\b", words) is not None
 
 
 def _article(article: str, old: str, new: str) -> str:
-    """An article that was wrong before stays as it is."""
+    """The article for the new word. An article that was wrong for the old word is kept."""
     is_before_vowel = len(article) == 2
     if is_before_vowel != _begins_with_vowel(old) or is_before_vowel == _begins_with_vowel(new):
         return article
@@ -107,7 +109,7 @@ def _article(article: str, old: str, new: str) -> str:
 
 
 def _begins_with_vowel(words: str) -> bool:
-    """As it is spoken."""
+    """Whether the pronunciation begins with a vowel."""
     first = words.lstrip("\"“‘'(").lower()
     number = re.match(r"\d+", first)
     if number:
