@@ -207,15 +207,14 @@ class CampaignCandidate(BaseModel):
 
 
 class CampaignReviewer(BaseModel):
-    """Who may review. ``cursor`` is where this reviewer's walk through the seeded order stands.
+    """A reviewer in a campaign. ``cursor`` is their position in the seeded order of items.
 
-    ``reviews_done`` and ``seconds_active`` are kept by the submitting transaction, so that progress is
-    a sum over people and not a count over reviews; ``recent_items`` are the items of the latest two,
-    latest first. Who has left keeps their row and their reviews. ``quota``: the most items they are
-    handed here; without it the campaign's counts. ``closing_at``: when they answered the closing question,
-    or declined to. ``checks_done`` are their reviews of gold, repeats and
-    calibration, which ``reviews_done`` leaves out. Where a campaign calibrates, they get ordinary work once
-    ``admitted_at`` says so.
+    ``reviews_done`` and ``seconds_active`` are updated in the submitting transaction, so that progress is a
+    sum over people, not a count over reviews; ``recent_items`` are the items of the latest two, latest first.
+    Reviewers who left keep their row and their reviews. ``quota``: the most items they are given here; None:
+    the campaign's. ``closing_at``: when they answered or declined the closing question. ``checks_done``:
+    their reviews of gold, repeats and calibration, not in ``reviews_done``. With calibration, ordinary work
+    starts at ``admitted_at``.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -245,13 +244,13 @@ class CampaignReviewer(BaseModel):
 
     @property
     def submitted(self) -> int:
-        """All that they submitted, as they see it."""
+        """All reviews that they submitted, checks included, as they see it."""
         return self.reviews_done + self.checks_done
 
 
 class Item(BaseModel):
-    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its assignments for
-    reviews. An item for gold or calibration is apart from those whose results count.
+    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it (its assignments for
+    review). Items for gold or calibration are separate from those that count in results.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
@@ -288,8 +287,8 @@ MANY_LAPSES = 3
 class Comparison(BaseModel):
     """Outputs of an item that are judged against each other: two, or three to five to be ranked.
 
-    ``outputs`` holds ItemOutput ids in the order from which an assignment's ``arrangement`` turns them;
-    ``number`` is the comparison's place in its item, the same in every database.
+    ``outputs`` holds ItemOutput ids in base order, which an assignment's ``arrangement`` rotates; ``number``
+    is the comparison's position in its item, the same in every database.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="comparisons")
@@ -454,8 +453,8 @@ class Skip(BaseModel):
 
 
 class GoldAnswer(BaseModel):
-    """What is known of an example's answers: the right ``value`` of a criterion, and how far a reviewer may
-    be from it. Without a ``candidate`` it holds for every candidate's answer.
+    """The known answer for an example: the right ``value`` of a criterion, and the accepted deviation.
+    Without a ``candidate`` it holds for every candidate's output.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_answers")

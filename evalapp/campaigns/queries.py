@@ -1,4 +1,4 @@
-"""Reads of campaigns, for those who run them."""
+"""Read queries on campaigns, for those who run them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
 from evalapp.runs.models import Run, RunCandidate
 
-# Without a review to go by: what reading and rating a paragraph or two takes.
+# Assumed before there are reviews: the time to read and rate a paragraph or two.
 ASSUMED_SECONDS = 90
 ITEM_LISTS = {
     AssignmentState.AVAILABLE.value: "Available",
@@ -126,14 +126,12 @@ def assignment_counts(campaign: Campaign) -> AssignmentCounts:
 
 
 def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
-    """Whether the person still reviews here blind, and so should not look at what the pages
-    of results show.
-    """
+    """Whether the person still reviews blind in this campaign, and so should not see its results."""
     return campaign.is_blind and is_reviewing(campaign, person)
 
 
 def is_reviewing(campaign: Campaign, person: User) -> bool:
-    """Whether the person reviews here while reviews are still to come."""
+    """Whether the person is a reviewer of this campaign and reviews are still to come."""
     campaign_reviewers = campaign.reviewers.filter(user=person, left_at=None)
     done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
     is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
@@ -141,8 +139,8 @@ def is_reviewing(campaign: Campaign, person: User) -> bool:
 
 
 def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
-    """Of running campaigns, the latest first: id, name, and how many have given all of their calibration and
-    are not admitted.
+    """Running campaigns, latest first, with id, name, and how many reviewers have completed their calibration
+    and are not yet admitted.
     """
     round_of = Assignment.objects.filter(
         campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), purpose=Purpose.CALIBRATION
@@ -198,13 +196,13 @@ def reviewers_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]
 
 
 def waiting_for_anybody(campaign: Campaign) -> int:
-    """Available assignments that are in the shared queue."""
+    """Number of available assignments in the shared queue."""
     return campaign.assignments.filter(state=AssignmentState.AVAILABLE, assigned_to=None).count()
 
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
-    """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and the ``skips_given`` of people who
-    would not judge them; page them by ``id``.
+    """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and ``skips_given`` by people who chose
+    not to judge them; page them by ``id``.
     """
     counted = Q(assignments__purpose=Purpose.REVIEW)
     return (
@@ -227,8 +225,8 @@ def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
 
 
 def items_in_list(items: QuerySet[Item], name: str) -> QuerySet[Item]:
-    """Those of the ``items`` with an assignment that is available or in progress, or that somebody skipped;
-    ``name`` is one of `ITEM_LISTS`, or "" for all.
+    """The ``items`` with an available, in-progress or skipped assignment, as ``name`` (of `ITEM_LISTS`) says;
+    "" for all.
     """
     if not name:
         return items
@@ -265,9 +263,9 @@ def usable_datasets(project: Project) -> QuerySet[DatasetVersion]:
 
 
 def answered_data(project: Project) -> tuple[int, str] | None:
-    """The newest usable dataset version that candidates have answered, and its split for a campaign: test,
-    else feedback, else validation; None where there is none. Test is also what stands where only training
-    rows were answered.
+    """The newest usable dataset version for which candidates have outputs, and the split to use for a
+    campaign: test, else feedback, else validation; None without one. Test is also returned where only
+    training rows have outputs.
     """
     runs = Run.objects.filter(
         project=project,
@@ -288,7 +286,7 @@ def answered_data(project: Project) -> tuple[int, str] | None:
 
 
 def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
-    """Model versions that took part in a generation or an import, newest first."""
+    """Model versions of a generation or an import, newest first."""
     answering = RunCandidate.objects.filter(run__project=project).values("model_version")
     return (
         ModelVersion.objects.filter(project=project, pk__in=answering).select_related("model").order_by("-id")
@@ -322,7 +320,7 @@ class Cost(NamedTuple):
 
     @property
     def checks(self) -> int:
-        """About how many reviews gold, repeats and calibration ask for."""
+        """Approximate number of reviews for gold, repeats and calibration."""
         expected = checks_expected(
             self.assignments,
             self.people,
@@ -353,17 +351,17 @@ class Cost(NamedTuple):
 
     @property
     def share_items(self) -> int:
-        """Items of each person, when all do the same; nobody gets an item twice."""
+        """Items per person under equal shares; nobody gets an item twice."""
         return min(self.items, -(-self.assignments // self.people)) if self.people else 0
 
     @property
     def share_checks(self) -> int:
-        """About how many reviews that check each person."""
+        """Approximate number of checking reviews per person."""
         return -(-self.checks // self.people) if self.people else 0
 
     @property
     def share(self) -> int:
-        """Reviews of each person, when all do the same."""
+        """Reviews per person under equal shares."""
         return self.share_items * self.candidates + self.share_checks
 
     @property
@@ -376,7 +374,7 @@ class Cost(NamedTuple):
 
     @property
     def share_seconds(self) -> int:
-        """Each person's even part of `seconds`."""
+        """`seconds` per person under equal shares."""
         return -(-self.seconds // self.people) if self.people else 0
 
 
@@ -403,7 +401,7 @@ class CostInputs(NamedTuple):
 
 
 def cost_of(design: CostInputs) -> Cost:
-    """What the design costs; what of it cannot be is left to the checks of `design`."""
+    """The effort of a design; invalid parts are left to the checks of `design`."""
     material: dict[str, Any] = {
         "dataset_version_id": design.dataset_version_id,
         "split": design.split,
@@ -440,7 +438,7 @@ def cost_of(design: CostInputs) -> Cost:
 
 
 def cost_of_design(design: CampaignDesign) -> Cost:
-    """What a checked design would cost."""
+    """The effort of a checked design."""
     return cost_of(
         CostInputs(
             dataset_version_id=design.dataset_version.pk,
@@ -463,7 +461,7 @@ def cost_of_design(design: CampaignDesign) -> Cost:
 
 
 def cost_of_draft(campaign: Campaign) -> Cost:
-    """What a draft costs as it stands."""
+    """The effort of a draft in its current state."""
     return cost_of(
         CostInputs(
             dataset_version_id=campaign.dataset_version_id,
