@@ -1,4 +1,4 @@
-"""Connects Trainer's loop to the run directory: events, checkpoints, early stop, the wish to stop."""
+"""Connects Trainer's loop to the run directory: events, checkpoints, early stopping, stop requests."""
 
 import math
 import time
@@ -26,7 +26,7 @@ from training.spec import TrainingProgress, ValidationMetrics
 
 
 class TrainingIsOver(Exception):
-    """What was resumed lacked an evaluation alone, and the last checkpoint is written."""
+    """The resumed training lacked only an evaluation, and the last checkpoint is written."""
 
 
 class RunCallback(TrainerCallback):
@@ -51,7 +51,7 @@ class RunCallback(TrainerCallback):
         self.last_step: LastStep
 
     def attach(self, trainer: Any) -> LastStep:
-        """Tell it whose steps it follows."""
+        """Attach the trainer whose steps it follows."""
         self.trainer = trainer
         self.last_step = LastStep(trainer)
         return self.last_step
@@ -66,12 +66,12 @@ class RunCallback(TrainerCallback):
             self._evaluate_late(state)
 
     def _evaluate_late(self, state: TrainerState) -> None:
-        """Evaluate what a stop saved before its evaluation."""
+        """Make the evaluation that was due when a stop saved the checkpoint."""
         self.evaluating_since = time.monotonic()
         self.trainer.evaluate()
         history = History(state.log_history)
         if state.global_step >= self.total or history.exhausted(self.spec.patience):
-            # Trainer would do one more step.
+            # Otherwise Trainer would make one more step.
             self.trainer._save_checkpoint(self.trainer.model, trial=None)
             self._mark_complete(state.global_step)
             raise TrainingIsOver
@@ -98,7 +98,7 @@ class RunCallback(TrainerCallback):
         control.should_evaluate = is_evaluation_due(step, self.total, self.evaluation_steps)
         control.should_save = last or step % self.spec.checkpoint_steps == 0
         if is_any(self.directory.interruption.outcome is not None, self.run.device):
-            # All stop at one step; those that were not asked are told so here.
+            # All processes stop at one step; those that received no request learn of it here.
             self.directory.interruption.outcome = self.directory.interruption.outcome or "cancelled"
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -175,7 +175,7 @@ class RunCallback(TrainerCallback):
             self._ask(model, state.global_step)
         if history.exhausted(self.spec.patience):
             control.should_save = control.should_training_stop = True
-        # A resumed training may evaluate at another moment, and must draw the same.
+        # A resumed training may evaluate at another moment, and must draw the same random numbers.
         self.last_step.restore_random_state()
         if self.evaluating_since is not None:
             self.evaluated_for += time.monotonic() - self.evaluating_since

@@ -1,4 +1,4 @@
-"""Checkpoints and the best weights so far."""
+"""Checkpoints, and the best weights so far."""
 
 import math
 import random
@@ -16,17 +16,17 @@ from run_directory.protocol import BEST_FOLDER, CHECKPOINT_PREFIX, CHECKPOINTS_F
 from training.spec import StepLoss, TrainingSpec
 
 _CHANGING_SECONDS = 20.0
-"""How long a stop waits for an optimiser's step, or for a checkpoint that is being written."""
+"""How long a stop waits for an optimiser step, or for a checkpoint being written."""
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Declare a checkpoint whole, once all its files are on the disk."""
+    """Mark a checkpoint as complete, once all its files are on disk."""
     sync_tree(checkpoint)
     write_whole(checkpoint / COMPLETE_FILE, b"")
 
 
 def latest_checkpoint(run: Path) -> Path | None:
-    """The newest whole checkpoint; those that a kill cut off are deleted."""
+    """The newest complete checkpoint; incomplete ones left by a kill are deleted."""
     found: list[tuple[int, Path]] = []
     for path in (run / CHECKPOINTS_FOLDER).glob(f"{CHECKPOINT_PREFIX}*"):
         step = path.name.removeprefix(CHECKPOINT_PREFIX)
@@ -38,7 +38,7 @@ def latest_checkpoint(run: Path) -> Path | None:
 
 
 def no_room_for_checkpoint(run: Path) -> str:
-    """What to tell where the disk was too full for one. What was half written of it is deleted."""
+    """The message for a disk too full for a checkpoint. The incomplete checkpoint is deleted."""
     checkpoints = run / CHECKPOINTS_FOLDER
     latest = latest_checkpoint(run)
     shutil.rmtree((checkpoints / BEST_FOLDER).with_suffix(".new"), ignore_errors=True)
@@ -58,7 +58,7 @@ def step_of(checkpoint: Path) -> int:
 
 @dataclass(frozen=True)
 class History:
-    """Trainer's log of every step, which each checkpoint carries over the attempts."""
+    """Trainer's log of every step, which checkpoints carry from attempt to attempt."""
 
     entries: Sequence[dict[str, Any]]
 
@@ -72,7 +72,7 @@ class History:
 
     @property
     def tokens(self) -> int:
-        """Training tokens seen, padding left out."""
+        """Training tokens seen, without padding."""
         return int(max((entry.get("num_tokens", 0) for entry in self.entries), default=0))
 
     @property
@@ -81,14 +81,14 @@ class History:
         return min(self.validation_losses, key=lambda found: found.loss, default=None)
 
     def exhausted(self, patience: int | None) -> bool:
-        """Whether the last `patience` evaluations brought no better validation loss."""
+        """Whether the last `patience` evaluations did not improve the validation loss."""
         best = self.best
         if best is None or patience is None:
             return False
         return sum(found.step > best.step for found in self.validation_losses) >= patience
 
     def lacks_evaluation(self, step: int, total: int, every: int | None) -> bool:
-        """Whether the step's evaluation is due and was not made: a stop saves what it can before it."""
+        """Whether the step's evaluation is due but missing, because a stop saves before evaluating."""
         return is_evaluation_due(step, total, every) and all(
             found.step != step for found in self.validation_losses
         )
@@ -107,23 +107,23 @@ def evaluation_interval(spec: TrainingSpec, total: int) -> int:
 
 
 def is_evaluation_due(step: int, total: int, every: int | None) -> bool:
-    """Whether a step ends with an evaluation; ``every`` is None where nothing is held out."""
+    """Whether a step ends with an evaluation; ``every`` is None without held-out rows."""
     return every is not None and step > 0 and (step >= total or step % every == 0)
 
 
 def history_in(checkpoint: Path) -> History:
-    """The log that a checkpoint carries."""
-    # It grows with the steps, and is our own.
+    """The log stored in a checkpoint."""
+    # The file grows with the number of steps, and is our own, so the limit is high.
     entries = read_object(checkpoint / "trainer_state.json", most=2**30)["log_history"]
     assert isinstance(entries, list)
     return History(entries)
 
 
 class LastStep:
-    """The state after the last whole step, which a stop saves while the next step is in the middle.
+    """The state after the last complete step, which a stop saves while the next step is in progress.
 
-    Until the optimiser steps, a step changes no weight; only its random draws must be taken back. ``begin``
-    and ``end`` enclose what does change the state: the optimiser's step up to its log, and a checkpoint.
+    Until the optimiser steps, a step changes no weight; only its random draws must be undone. ``begin`` and
+    ``end`` enclose whatever changes the state: the optimiser's step up to its log, and a checkpoint.
     """
 
     def __init__(self, trainer: Any) -> None:
@@ -137,13 +137,13 @@ class LastStep:
         self._is_held = True
 
     def end(self) -> None:
-        """Does nothing where nothing was begun: what `save` holds stays held."""
+        """End the change of state. No effect without `begin`: the lock taken by `save` stays taken."""
         if self._is_held:
             self._is_held = False
             self._changing.release()
 
     def keep_random_state(self) -> None:
-        """Remember where the random generators are after a step."""
+        """Store the state of the random generators after a step."""
         import numpy as np
         import torch
 
@@ -156,7 +156,7 @@ class LastStep:
             self._random["cuda"] = torch.cuda.random.get_rng_state()
 
     def restore_random_state(self) -> None:
-        """Go on as if nothing had been drawn since the step."""
+        """Restore the random generators to their state after the step."""
         import numpy as np
         import torch
 
@@ -169,10 +169,10 @@ class LastStep:
             torch.cuda.random.set_rng_state(self._random["cuda"])
 
     def save(self) -> None:
-        """Write its checkpoint, unless it is there. Called as the last thing in the life of the process."""
+        """Write the step's checkpoint, unless it exists. Must be the process's last action."""
         import torch
 
-        # Never given back: the state must not change any more.
+        # Never released: the state must not change any more.
         if not self._changing.acquire(timeout=_CHANGING_SECONDS):
             raise TimeoutError("a step or a checkpoint does not end")
         step = self._trainer.state.global_step
@@ -185,9 +185,7 @@ class LastStep:
 
 
 def save_best(model: Any, run: Path) -> None:
-    """Keep what was trained, the adapter or the full model, as the best so far; the folder is
-    replaced whole.
-    """
+    """Save the trained adapter or full model as the best so far, replacing the whole folder."""
     best = run / CHECKPOINTS_FOLDER / BEST_FOLDER
     fresh = best.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -196,8 +194,8 @@ def save_best(model: Any, run: Path) -> None:
     else:
         model.save_pretrained(fresh)
     sync_tree(fresh)
-    # Between these two lines there is no best folder: a kill there loses only what the checkpoint before
-    # it makes again, since every evaluation lies after the checkpoint it started from.
+    # Between these two lines there is no best folder. A kill there loses nothing that the previous checkpoint
+    # does not make again, since every evaluation lies after the checkpoint it started from.
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
     sync_folder(best.parent)

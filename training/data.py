@@ -1,6 +1,6 @@
-"""Rows of data.jsonl → what a trainer reads, with an account of every row.
+"""Turns rows of data.jsonl into a trainer's input, with an account of every row.
 
-The same for every objective; each says how its rows become tokens.
+Shared by all objectives; each defines how its rows become tokens.
 """
 
 import math
@@ -66,9 +66,9 @@ def read_rows(folder: Path, spec: TrainingSpec, row_type: type[Row]) -> list[Row
 
 
 def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> TrainingData:
-    """Cut and split the rows. No row vanishes: each is used, cut, or dropped with a reason.
+    """Truncate and split the rows. Every row is accounted for: used, cut, or dropped with a reason.
 
-    A row longer than the limit loses its end; it is dropped when nothing that the loss counts is left, or
+    A row longer than the limit loses its end; it is dropped when no token is left that the loss counts, or
     when an answer is empty. Raises Refusal when nothing is left to train on.
     """
     filled = [row for row in encoded if not row.is_empty]
@@ -117,8 +117,8 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
 
 
 def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) -> int:
-    """Tokens that a row may have: as wanted, else the 99th percentile rounded up to 128; at
-    most `context`.
+    """The maximum number of tokens per row: as wanted, else the 99th percentile rounded up to a multiple of
+    128; at most `context`.
     """
     if wanted is not None:
         if wanted > context:
@@ -133,7 +133,7 @@ def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) 
 
 
 def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
-    """Ids of the rows held out: those marked, else whole groups drawn with the seed."""
+    """Ids of the held-out rows: those marked, else whole groups drawn with the seed."""
     if any(row.split is not None for row in rows):
         return frozenset(row.id for row in rows if row.split == "validation")
     if spec.validation_share == 0:
@@ -148,9 +148,9 @@ def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str
 
 
 def drawn_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
-    """Ids of the rows to train on: all, or whole groups in a drawn order up to the share.
+    """Ids of the rows to train on: all, or whole groups in random order up to the share.
 
-    Where a group crosses the border it is taken in if that comes nearer to the share; the first always is.
+    A group that exceeds the share is included if that comes nearer to the share; the first always is.
     """
     if spec.data_share == 1:
         return frozenset(row.id for row in rows)
@@ -164,7 +164,7 @@ def drawn_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
 
 
 def _groups(rows: Sequence[DataRow], *, seed: int) -> list[list[str]]:
-    """The ids by group in an order drawn with the seed; a row without a group is one by itself."""
+    """The ids by group, in an order drawn with the seed; a row without a group is its own group."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         groups[("group", row.group) if row.group is not None else ("row", row.id)].append(row.id)

@@ -1,8 +1,8 @@
-"""How a row becomes tokens, and which of them the loss counts.
+"""Encodes rows as tokens, and marks those that the loss counts.
 
-Prompts are encoded by themselves, with the template's opening of an answer, exactly as generation encodes
-them: encoded as one text with the answer, a token could reach across the border. What the template writes
-after the end of a turn is not counted, since no model gets to generate it.
+Prompts are encoded separately, with the template's opening of an answer, exactly as in generation: in one
+text with the answer, a token could cross the border. Template text after the end of a turn is not counted,
+since no model generates it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,37 +21,39 @@ Useless = Literal["prompt_too_long", "same_answers"]
 
 
 class EncodedRow(Protocol):
-    """A row in tokens: what an objective makes of it."""
+    """A row as tokens, encoded by an objective."""
 
     @property
     def row(self) -> DataRow: ...
 
     @property
     def is_empty(self) -> bool:
-        """Whether an answer has no words."""
+        """Whether an answer is empty."""
 
     @property
     def length(self) -> int:
-        """Tokens of the whole."""
+        """Number of tokens of the whole row."""
 
     @property
     def ends_turns(self) -> bool:
         """Whether every answer ends with the end-of-sequence token."""
 
     def why_useless(self, max_length: int) -> Useless | None:
-        """Why nothing could be learned of the row once it is cut to the length."""
+        """Why nothing could be learned from the row once it is cut to this length; None if something
+        could.
+        """
 
     def cut(self, max_length: int) -> dict[str, Any]:
-        """The row as its trainer reads it, its end cut off."""
+        """The row as its trainer reads it, truncated at the end."""
 
     @property
     def sequences(self) -> list["MaskedTokens"]:
-        """What the model reads of the row, uncut: one sequence an answer."""
+        """The uncut token sequences that the model reads: one per answer."""
 
 
 @dataclass(frozen=True)
 class MaskedTokens:
-    """A sequence as the model reads it, and which of its tokens the loss counts."""
+    """A token sequence as the model reads it, and which of its tokens the loss counts."""
 
     name: SequenceName
     tokens: list[int]
@@ -97,7 +99,7 @@ class EncodedAnswers:
 
 @dataclass(frozen=True)
 class EncodedPair:
-    """A prompt with a better and a worse answer."""
+    """A prompt with a preferred and a rejected answer."""
 
     row: PreferenceRow
     prompt: list[int]
@@ -136,7 +138,7 @@ class EncodedPair:
 
 @dataclass(frozen=True)
 class EncodedJudgement:
-    """A prompt with an answer and whether it is one to give."""
+    """A prompt with an answer, and whether the answer is good."""
 
     row: JudgedRow
     prompt: list[int]
@@ -170,7 +172,7 @@ class EncodedJudgement:
 def encode_answers(
     rows: Sequence[TrainingRow], tokenizer: Any, loss_on: Literal["completion", "assistant"]
 ) -> list[EncodedAnswers]:
-    """Conversations with the closing answer counted, or every assistant turn."""
+    """Conversations in which the loss counts the closing answer, or every assistant turn."""
     parts = [_parts(row.id, (*row.prompt, *row.completion), tokenizer, loss_on) for row in rows]
     encoded = _tokens((text for row_parts in parts for text, _ in row_parts), tokenizer)
     found = []

@@ -1,7 +1,7 @@
-"""Several processes train together on this machine, one on each GPU, started and watched by torchrun's agent.
+"""Trains with several processes on this machine, one on each GPU, started and monitored by torchrun's agent.
 
-This process is the agent: it writes nothing while the first of the processes lives, hands on the wish to stop
-to it alone, and says why the run ended where one of the others has brought it down.
+This process is the agent. It writes nothing while the first training process lives, forwards stop requests to
+that one alone, and reports why the run ended if one of the others failed.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from run_directory.records import RecordError, parse_json
 from training.spec import TrainingResult
 
 _LEAVING_SECONDS = 15
-"""How long processes may take to leave once one of them is gone."""
+"""How long the remaining processes may take to exit once one of them has ended."""
 _TELLING_SECONDS = 0.5
 
 
@@ -32,14 +32,14 @@ class Failure(NamedTuple):
     rank: int
     status: int
     reason: str
-    """In its own words, where it had time for them."""
+    """The process's own message, if it had time to write one."""
 
 
 def train_together(folder: Path, processes: int, parent_pipe: int | None) -> int:
-    """Start the training program so many times on a run directory; the exit code of the whole."""
+    """Start the training program in this many processes on a run directory; returns the overall exit code."""
     command = ["-m", "training", str(folder)]
     if parent_pipe is not None:
-        # The only one that torchrun's processes inherit.
+        # The only descriptor that torchrun's processes inherit.
         os.dup2(parent_pipe, 0)
         command += ["--parent-pipe", "0"]
     wish = _SignalForwarder(folder)
@@ -60,10 +60,10 @@ def _run(command: list[str], processes: int) -> list[Failure]:
         run_id=uuid.uuid4().hex,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
-        # The machine's own name may lead nowhere.
+        # The machine's own host name may not resolve.
         local_addr="127.0.0.1",
         max_restarts=0,
-        # The wish to stop goes to the first process alone.
+        # Stop requests go to the first process alone.
         signals_to_handle="SIGQUIT",
         shutdown_timeout=_LEAVING_SECONDS,
     )
@@ -76,7 +76,7 @@ def _run(command: list[str], processes: int) -> list[Failure]:
 
 
 def _reason(failure: Any) -> str:
-    # Otherwise torchrun has made one up.
+    # Otherwise the message was made up by torchrun.
     return str(failure.message["message"]) if isinstance(failure.message, dict) else ""
 
 
