@@ -30,23 +30,21 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import quadratic_kappa
 
-# More are slow to work out while a page waits, and nobody reads them.
+# More are slow to compute while a page waits, and nobody reads them.
 MOST_REVIEWERS = 10
 REPLICATES = 200
 SHARES = "shares"
-# Of a scale: differences smaller than this look small.
+# As a share of the scale; smaller differences then look small.
 LEAST_PART = 0.1
 
 
 def ratings_chart(comparison: Comparison) -> Chart | None:
-    """How often each level was given, a bar a candidate and scale criterion; None where
-    there is no rating.
-    """
+    """How often each level was given: a bar for each candidate and scale criterion; None without ratings."""
     return next(iter(ratings_charts(comparison)), None)
 
 
 def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[Chart]:
-    """The same in charts of ``most`` lines; none where there is no rating."""
+    """As `ratings_chart`, in charts of ``most`` lines; empty without ratings."""
     labels = labels_of([row.candidate for row in comparison.rows])
     lines = [
         RatingLine(
@@ -65,7 +63,7 @@ def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[C
 
 
 def _directed(criterion: Criterion) -> str:
-    """A scale's name, with the level that is best where nobody would guess it."""
+    """A scale's name, with the best level if that is not the highest."""
     return (
         f"{criterion.name} ({criterion.level_words(criterion.minimum)} is best)"
         if criterion.lower_is_better
@@ -74,8 +72,8 @@ def _directed(criterion: Criterion) -> str:
 
 
 def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Panel]:
-    """Candidates' means on scale criteria with their intervals, a panel a range and ``most`` lines; none
-    where none is defined.
+    """Candidates' means on scale criteria with intervals; a panel for each range and ``most`` lines. Empty if
+    no mean is defined.
     """
     labels = labels_of([row.candidate for row in comparison.rows])
     panels = []
@@ -99,7 +97,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
 
 
 def _axis_of(criterion: Criterion) -> str:
-    """What one axis can hold: the scales of a range and direction, or the shares of a direction."""
+    """What can share an axis: scales of one range and direction, or shares of one direction."""
     if criterion.rules.has_mean:
         return criterion.axis_label
     return f"{SHARES}, lower is better" if criterion.is_less_better else SHARES
@@ -112,11 +110,11 @@ def differences_charts(
     *,
     most: int | None = None,
 ) -> list[Panel]:
-    """Each candidate less the reference, hollow where it is not significant; ``rows`` are all candidates.
+    """Each candidate minus the reference, hollow if not significant; ``rows`` are all candidates.
 
     A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so
-    one length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of
-    0–10. Where lower is better the axis runs down, so that right is better on every scale. A range of more
+    that equal lengths are equal shares of the scale: half a point of 1–5 is drawn as long as 1.25 points of
+    0–10. If lower is better the axis is reversed, so that right is better on every scale. A range of more
     than ``most`` lines has several panels.
     """
     labels = labels_of([row.candidate for row in rows])
@@ -165,13 +163,13 @@ def differences_charts(
 
 
 def hollow_words(pairs: Sequence[ComparedPair]) -> str:
-    """What a hollow mark among these differences says."""
+    """What a hollow mark among these differences means."""
     untested = any(pair.untested for pair in pairs)
     return f"a hollow mark is not significant{' or is not tested' if untested else ''}"
 
 
 def strengths_chart(judged: PairResults) -> Chart | None:
-    """How strong each candidate is, strongest first; None where no strength is defined."""
+    """The strength of each candidate, strongest first; None if no strength is defined."""
     labels = labels_of(judged.preferences.candidates)
     lines = [
         ForestLine("Strength", labels[row.candidate.pk], labels[row.candidate.pk], row.strength)
@@ -198,15 +196,15 @@ def strengths_chart(judged: PairResults) -> Chart | None:
 
 
 def _reach(pair: ComparedPair) -> float:
-    """How far from none a difference or its interval lies, as a share of the scale."""
+    """The largest distance of a difference or its interval from zero, as a share of the scale."""
     difference = pair.difference.difference
     ends = (difference.value, difference.low, difference.high)
     return max((abs(end) for end in ends if end is not None), default=0.0) / pair.span
 
 
 def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | None:
-    """Weighted kappa of every two reviewers on a scale; None where it is defined for none, or there
-    are more than ``MOST_REVIEWERS``.
+    """Weighted kappa of every two reviewers on a scale; None if it is defined for no pair, or with more than
+    ``MOST_REVIEWERS``.
     """
     ratings = scores.ratings(criterion, as_designed=True)
     present = [pk for pk in scores.reviewer_ids if pk in set(ratings.reviewers)]
@@ -227,7 +225,7 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
 
 
 def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: MetricDescription) -> Chart:
-    """A point per output: metric across, mean of people upwards; a point opens its case."""
+    """A point for each output: metric across, mean of people upwards; a point opens its case."""
     means = scores.output_means(criterion)
     labels = labels_of(scores.candidates)
     points = [
@@ -258,13 +256,13 @@ def _plotted(value: float, metric: MetricDescription) -> float:
 
 
 def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
-    """Labels by candidate; two models may carry the same one, so then the number follows."""
+    """Labels by candidate; the number is added where two models have the same label."""
     names = unlike([str(each.model_version) for each in candidates])
     return {candidate.pk: name for candidate, name in zip(candidates, names, strict=True)}
 
 
 def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric: MetricDescription) -> str:
-    """Reviewer scores where the metric is high, and where it is low."""
+    """Reviewers' scores in the metric's highest and lowest quarters."""
     quarter = len(points) // 4
     if not points:
         return f"No output has both {metric.label} and {criterion.name}, so there is nothing to draw."
@@ -284,10 +282,10 @@ def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric:
 def _scatter(
     points: list[dict[str, Any]], criterion: Criterion, metric: MetricDescription, labels: list[str]
 ) -> Any:
-    # Imported here: pages without a chart do not pay for it.
+    # Imported late: Altair is slow to import, and most pages have no chart.
     import altair as alt
 
-    # As many names beside each other as there is room for; a phone would cut the last ones off.
+    # Legend columns that fit the width; a phone would cut off the last names.
     width = CHARACTER * max(map(len, labels), default=0) + 30
     room = "((containerSize()[0] || 780) - 60)"
     legend = alt.Legend(
@@ -310,7 +308,7 @@ def _scatter(
                 title=f"{criterion.name}, mean of reviewers{better}",
                 scale=levels,
             ),
-            # Without ranges: the theme gives colours and shapes in the order of the domain, which is the
+            # Without ranges: the theme assigns colours and shapes in the order of the domain, which is the
             # candidates' order everywhere.
             color=alt.Color("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),
             shape=alt.Shape("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),

@@ -63,8 +63,8 @@ class CriterionTrend(NamedTuple):
 
     @property
     def is_week_past(self) -> bool:
-        """The week's whole interval is past the threshold: a week this bad need not wait for the smoothed
-        value, which moves only a fifth of the way.
+        """Whether the week's whole interval is past the threshold: a week this bad need not wait for the
+        smoothed value, which moves only a fifth of the way.
         """
         return self._is_past(self.last.low if self.last.more_is_worse else self.last.high)
 

@@ -18,7 +18,7 @@ REPLICATES = 500
 
 
 class AgreementRow(NamedTuple):
-    """``within_one`` is for scales only, on which one level is a step that people can tell."""
+    """``within_one``: only for scales on which people can tell neighbouring levels apart."""
 
     criterion: Criterion
     alpha: Measure
@@ -27,14 +27,14 @@ class AgreementRow(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why all of it is undefined; "" where something is defined."""
+        """Why every measure is undefined; "" if any is defined."""
         return one_reason((self.alpha, self.exact, self.within_one))
 
 
 class CorrelationRow(NamedTuple):
     """A criterion against a metric: Spearman over all outputs, within items and between the candidates'
-    means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs of which both say the
-    same. ``left_out``: which candidates are no part of it, as in `ComparedOutputs`.
+    means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs that both order alike.
+    ``left_out``: the candidates that are excluded, as in `ComparedOutputs`.
     """
 
     criterion: Criterion
@@ -67,8 +67,8 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
 
 
 def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[CorrelationRow]:
-    """How far each criterion's output means go with a metric; of one that compares with the reference without
-    candidates that are the reference, as the notes then say.
+    """Correlations of each criterion's output means with a metric. A metric that compares with the reference
+    is correlated without candidates that are the reference; the notes then say so.
     """
     outputs, note = compared_outputs(scores, metric)
     items = [output.item_id for output in outputs]

@@ -20,7 +20,7 @@ from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Ratings
 from evalapp.stats.reliability import IccForm, icc
 
 REPLICATES = 500
-# The table of more reviewers is left out: nobody reads it, and each pair is measured while somebody waits.
+# With more reviewers the table is left out: nobody reads it, and each pair is computed while a reader waits.
 MOST_REVIEWERS = 12
 MOST_ITEMS_NAMED = 5
 NO_ORDER = "the answers have no order"
@@ -60,7 +60,7 @@ class CriterionAgreement(NamedTuple):
 
 
 class ReviewerAgreement(NamedTuple):
-    """One reviewer beside the others. ``number`` is the pseudonym's, which URLs name."""
+    """One reviewer against the others. ``number`` is the pseudonym's, used in URLs."""
 
     number: int
     name: str
@@ -69,8 +69,8 @@ class ReviewerAgreement(NamedTuple):
 
 
 class PairAgreement(NamedTuple):
-    """Two reviewers by their numbers, on the items both scored. ``confusion``: how often the first gave each
-    level where the second gave each; None for a wide scale, whose table nobody could read.
+    """Two reviewers by number, on the items that both scored. ``confusion``: counts of the first reviewer's
+    levels by the second's; None for a wide scale, whose table would be unreadable.
     """
 
     first: int
@@ -82,7 +82,7 @@ class PairAgreement(NamedTuple):
 
 
 class MatrixCell(NamedTuple):
-    """``tone`` from 1, least agreement, to 5 shades the cell; 0 where the measure is undefined."""
+    """``tone`` shades the cell, from 1 (least agreement) to 5; 0 if the measure is undefined."""
 
     other: int
     other_name: str
@@ -97,11 +97,10 @@ class MatrixRow(NamedTuple):
 
 
 class LevelsToClarify(NamedTuple):
-    """Two neighbouring levels that people take for one another, with their level descriptions as the rubric
-    has them.
+    """Two neighbouring levels that reviewers confuse, with their level descriptions from the rubric.
 
-    ``lower`` and ``upper`` are level words. Of the ``splits`` outputs on which reviewers split,
-    ``item_outputs`` are the first: output, item and candidate by their ids.
+    ``lower`` and ``upper`` are level words. ``item_outputs``: the first of the ``splits`` outputs on which
+    reviewers split, each as the ids of output, item and candidate.
     """
 
     found: ConfusedLevels
@@ -114,40 +113,40 @@ class LevelsToClarify(NamedTuple):
 
 
 class Panel(ABC):
-    """A campaign's reviewers beside one another; ``names`` says how a reader sees them called."""
+    """A campaign's reviewers compared with one another; ``names``: their displayed names."""
 
     criteria: list[Criterion]
     names: ReviewerNames
 
     @abstractmethod
     def overall(self, criterion: Criterion) -> CriterionAgreement:
-        """All of them on one criterion."""
+        """The measures of all reviewers together on one criterion."""
 
     @abstractmethod
     def reviewers(self, criterion: Criterion) -> list[ReviewerAgreement]:
-        """Everybody with a score on the criterion beside the others, by number."""
+        """Each reviewer with a score on the criterion against the others, by number."""
 
     @abstractmethod
     def people(self, criterion: Criterion) -> list[int]:
-        """Everybody with a score on the criterion, in the order of their numbers."""
+        """Reviewers with a score on the criterion, in order of number."""
 
     @abstractmethod
     def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:
-        """Every measure of two people on the items both scored."""
+        """Every measure of two reviewers on the items that both scored."""
 
     @abstractmethod
     def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
-        """Neighbouring levels that reviewers cannot be shown to tell apart, with most pairs apart first.
+        """Neighbouring levels that reviewers cannot be shown to tell apart, with most split pairs first.
 
-        Of scales of up to 11 levels only: on a wider one a single point means little.
+        Only for scales of up to 11 levels: on a wider one a single point means little.
         """
 
     def pairs(self, criterion: Criterion) -> list[tuple[int, int]]:
-        """Every two people with a score on the criterion, in the order of their numbers."""
+        """All pairs of reviewers with a score on the criterion, in order of number."""
         return list(combinations(self.people(criterion), 2))
 
     def prepare(self, criterion: Criterion, pairs: Iterable[tuple[int, int]]) -> None:  # noqa: B027 - a wish
-        """Read what these pairs need at once, where it has to be read."""
+        """Read what these pairs need in one query, if the panel is stored."""
 
     def measured(self, criterion: Criterion, pair: tuple[int, int], measure: str) -> Measure:
         """One measure of a pair, by its key in `MEASURES`."""
@@ -155,9 +154,7 @@ class Panel(ABC):
         return found
 
     def matrix(self, criterion: Criterion, measure: str) -> list[MatrixRow]:
-        """One measure of every pair, as a square table that mirrors itself; empty for fewer
-        than two people.
-        """
+        """One measure of every pair as a symmetric square table; empty for fewer than two reviewers."""
         found: dict[tuple[int, int], Measure] = {}
         pairs = self.pairs(criterion)
         self.prepare(criterion, pairs)
@@ -183,7 +180,7 @@ class Panel(ABC):
 
 
 class ComputedPanel(Panel):
-    """Worked out of the scores as it is asked for."""
+    """A panel computed from the scores on demand."""
 
     def __init__(self, scores: CampaignScores, names: ReviewerNames) -> None:
         self.scores, self.names = scores, names
@@ -192,7 +189,7 @@ class ComputedPanel(Panel):
         self._together: dict[int, Coincidences] = {}
 
     def ratings(self, criterion: Criterion) -> Ratings:
-        """The base overlap: scores that were asked for because others differed are left out."""
+        """Scores of the base overlap, without those requested because reviewers differed."""
         if criterion.pk not in self._ratings:
             self._ratings[criterion.pk] = self.scores.ratings(criterion, as_designed=True)
         return self._ratings[criterion.pk]
@@ -210,7 +207,7 @@ class ComputedPanel(Panel):
     def reviewers(
         self, criterion: Criterion, step: Callable[[], None] = lambda: None
     ) -> list[ReviewerAgreement]:
-        """``step`` hears of each one before it is begun."""
+        """``step`` is called before each reviewer."""
         ratings = self.ratings(criterion)
         rows = []
         for person in self.people(criterion):
@@ -262,7 +259,7 @@ class ComputedPanel(Panel):
         ]
 
     def _shared(self, criterion: Criterion, pair: tuple[int, int]) -> Ratings:
-        """The scores of two people on the items both scored."""
+        """The scores of two reviewers on the items that both scored."""
         if criterion.pk not in self._together:
             self._together[criterion.pk] = coincidences(self.ratings(criterion))
         return self._together[criterion.pk].ratings_of(*pair)
@@ -271,7 +268,7 @@ class ComputedPanel(Panel):
 def pair_agreement(
     ratings: Ratings, criterion: Criterion, pair: tuple[int, int], names: ReviewerNames
 ) -> PairAgreement:
-    """``ratings``: those of the two on the items both scored."""
+    """``ratings``: the two reviewers' scores on the items that both scored."""
     counts = None
     if _has_steps(criterion):
         counts = confusion(ratings, *pair, levels=[float(level) for level in criterion.levels])
@@ -285,21 +282,21 @@ def pair_agreement(
 
 
 def reason_of(measures: AgainstOthers) -> str:
-    """Why all of them are undefined, where it is one reason; "" otherwise. That answers have no order, or a
-    scale no steps, leaves some undefined whoever scored.
+    """The common reason why all measures are undefined; "" otherwise. Ignores reasons that do not depend on
+    the reviewers: answers without an order, a scale without steps.
     """
     return one_reason(measures, but=(NO_ORDER, TOO_FINE))
 
 
 def why_no_pair(panel: Panel, criterion: Criterion) -> str:
-    """Why there are no two people to hold beside each other, as a sentence without its end."""
+    """Why there are no two reviewers to compare, as a sentence without its end."""
     if reason_of(panel.overall(criterion).measures) == EVERY_NOT_APPLICABLE:
         return f"Every answer to {criterion.name} is N/A"
     return f"No two reviewers have scored {criterion.name} yet"
 
 
 def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
-    """What the shading shows: the pairs that agree most and least."""
+    """The matrix in words: the pairs that agree most and least."""
     defined = [
         (cell.measure.value, row.name, cell.other_name)
         for row in rows
@@ -337,7 +334,7 @@ def _undefined(name: str, criterion: Criterion) -> Measure:
 
 
 def _of_panel(ratings: Ratings, criterion: Criterion, pair: tuple[int, int] | None = None) -> AgainstOthers:
-    """Of a pair, or without one of all; kappa is then the mean over pairs."""
+    """All measures of a pair, or of the whole panel, whose kappa is the mean over pairs."""
     found = {}
     for name in MEASURES:
         if name == "kappa" and pair is None and _is_ordered(criterion):
@@ -348,7 +345,7 @@ def _of_panel(ratings: Ratings, criterion: Criterion, pair: tuple[int, int] | No
 
 
 def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int] | None) -> Measure:
-    """One measure by its key in `MEASURES`; what needs an order is undefined without one."""
+    """One measure by its key in `MEASURES`; one that needs an order is undefined without."""
     if pair is not None and not len(ratings):
         return Measure.undefined(NOTHING_SHARED, signature=signature(name.replace("_", "-")))
     ordered = _is_ordered(criterion)
@@ -370,7 +367,7 @@ def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int
 
 
 def _tone(measure: Measure | None, name: str) -> int:
-    """How a cell is shaded: by fifths of agreement from 0 to 1."""
+    """The shade of a cell: by fifths of agreement from 0 to 1."""
     if measure is None or measure.value is None:
         return 0
     floor = 0.5 if name in SHARES else 0.0

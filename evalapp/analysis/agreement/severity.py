@@ -1,6 +1,4 @@
-"""A campaign's reviewers as severe as they are, and its candidates as if an average reviewer
-had scored all.
-"""
+"""Severity of a campaign's reviewers, and its candidates' scores adjusted to an average reviewer."""
 
 from collections.abc import Hashable
 from typing import NamedTuple
@@ -14,16 +12,16 @@ from evalapp.stats.facets import FacetRatings
 from evalapp.stats.ordinal_model import Progress
 from evalapp.stats.severity import NOT_SETTLED, AdjustedScore, Scale, Severity, severity_model
 
-# More take a web worker longer than a reader waits; a job fits them.
+# More ratings take a web worker too long; a job fits them.
 MOST_RATINGS = 3_000
-# More would take a job hours, and its memory.
+# More would take a job hours, and too much memory.
 MOST_FITTED = 200_000
-# The least half-width of the axis on which severities are drawn, so that small ones look small.
+# Least half-width of the axis of severities, so that small ones look small.
 LEAST_SPAN = 0.5
 
 
 class AdjustedCandidate(NamedTuple):
-    """``total`` is on 1–5; ``scores`` go by criterion, each on its own scale."""
+    """``total`` is on 1–5; ``scores`` by criterion, each on its own scale."""
 
     candidate: CampaignCandidate
     total: AdjustedScore
@@ -31,7 +29,7 @@ class AdjustedCandidate(NamedTuple):
 
 
 class ReviewerSeverity(NamedTuple):
-    """``number`` is the pseudonym's, which a URL names; ``name`` is what the reader sees."""
+    """``number`` is the pseudonym's, used in URLs; ``name`` is displayed."""
 
     number: int
     name: str
@@ -40,17 +38,19 @@ class ReviewerSeverity(NamedTuple):
 
     @property
     def is_apart(self) -> bool:
-        """Whether the interval says that they differ from the panel's mean reviewer."""
+        """Whether the interval excludes the panel's mean reviewer."""
         low, high = self.severity.points.low, self.severity.points.high
         return low is not None and high is not None and (low > 0 or high < 0)
 
 
 class CampaignSeverity(NamedTuple):
-    """``ratings`` scores on scale criteria. Where they are more than ``MOST_FITTED``, or there are none,
-    there is nothing else and ``reason`` says why. ``reviewer_groups`` and ``candidate_groups``: who can be
-    compared with whom, as they are called; one group each is well. ``note``: a caution about the whole.
-    ``unscored``: scale criteria that nobody gave a score on, which are left out; ``unvaried``: those on which
-    every score is the same, beside others that vary: they are undefined, and no part of totals.
+    """The fitted severities. ``ratings``: number of scores on scale criteria; if more than ``MOST_FITTED`` or
+    0, nothing is fitted and ``reason`` says why.
+
+    ``reviewer_groups`` and ``candidate_groups``: displayed names, grouped by who can be compared with whom;
+    ideally one group each. ``note``: a caution about the whole. ``unscored``: scale criteria without scores,
+    left out; ``unvaried``: criteria whose scores are all equal while others vary, which are undefined and not
+    in totals.
     """
 
     ratings: int
@@ -70,7 +70,7 @@ class CampaignSeverity(NamedTuple):
 
     @property
     def span(self) -> float:
-        """Half-width of the axis that holds every severity's interval."""
+        """Half-width of the axis that contains every severity's interval."""
         ends = [
             abs(end)
             for row in self.reviewers
@@ -83,12 +83,11 @@ class CampaignSeverity(NamedTuple):
 def severity_of(
     scores: CampaignScores, *, names: ReviewerNames, progress: Progress | None = None
 ) -> CampaignSeverity:
-    """All scale criteria fitted together with the rubric's weights, reviewers called by ``names``.
+    """Fit all scale criteria together with the rubric's weights; reviewers are displayed by ``names``.
 
-    Takes seconds for some thousand scores: a page asks for no more than ``MOST_RATINGS``, and leaves the rest
-    to a job. ``progress`` hears rounds done and most rounds.
-
-    What reviewers said counts, never what was adjudicated: that has no severity.
+    Takes seconds for some thousand scores: pages fit at most ``MOST_RATINGS`` and leave more to a job.
+    ``progress`` is called with the rounds done and the most rounds. Uses the reviewers' own scores, never
+    adjudicated values, which have no severity.
     """
     ratings = facet_ratings(scores)
     reason = _why_not(scores, ratings)
@@ -126,7 +125,7 @@ def severity_of(
 
 
 def facet_ratings(scores: CampaignScores) -> FacetRatings:
-    """The answers to scale criteria with all four facets, each by its id, in the numbers of the scales."""
+    """Answers to scale criteria, each with its four facets by id, as numbers of the scales."""
     number = {criterion.pk: criterion.rules.number for criterion in scores.scales}
     answers = [answer for answer in scores.answers if answer.criterion_id in number]
     return FacetRatings.from_columns(

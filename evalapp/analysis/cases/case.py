@@ -1,4 +1,4 @@
-"""The case page: one prompt, and all that was said about its outputs."""
+"""The case page: one prompt, with all reviews and metrics of its outputs."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -22,8 +22,8 @@ from evalapp.scoring.models import MetricResult, RuleCheck
 
 
 class CaseReview(NamedTuple):
-    """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``marks`` are in reading
-    order. ``change_request`` waits for the reviewer.
+    """``name``: as by `shown_names`; "You" for the reader's own review. ``marks`` are in reading order.
+    ``change_request``: one that the reviewer has not answered yet.
     """
 
     review: Review
@@ -36,16 +36,14 @@ class CaseReview(NamedTuple):
 
 
 class CaseFlag(NamedTuple):
-    """``name`` is what `shown_names` calls the reviewer, or nobody's where they have
-    submitted nothing yet.
-    """
+    """``name``: as by `shown_names`; no name for reviewers who have submitted nothing yet."""
 
     flag: Flag
     name: str
 
 
 class CaseMetric(NamedTuple):
-    """A metric's value, or why it has none; a rule's 1 or 0 with the spans that it rests on."""
+    """A metric's value, or why it has none; for a rule 1 or 0, with the spans behind it."""
 
     label: str
     value: float | None
@@ -56,9 +54,7 @@ class CaseMetric(NamedTuple):
 
 
 class CaseOutput(NamedTuple):
-    """``decisions``: what was decided where its reviewers differ; ``messages``: how many its
-    discussion has.
-    """
+    """``decisions``: adjudications; ``messages``: number of messages in its discussion."""
 
     entry: ItemOutput
     candidate: CampaignCandidate
@@ -69,7 +65,7 @@ class CaseOutput(NamedTuple):
 
     @property
     def is_disputed(self) -> bool:
-        """Whether reviewers gave different answers to a criterion with levels, or that was decided."""
+        """Whether reviewers gave different answers to a criterion with levels, or one was adjudicated."""
         given: dict[int, set[str]] = {}
         for review in self.reviews:
             for criterion, words in review.answers:
@@ -79,7 +75,7 @@ class CaseOutput(NamedTuple):
 
     @property
     def may_adjudicate(self) -> bool:
-        """Nobody decides about what they reviewed themselves."""
+        """False for outputs that the reader reviewed: nobody adjudicates their own reviews."""
         return all(review.name != "You" for review in self.reviews)
 
 
@@ -92,16 +88,16 @@ class Case(NamedTuple):
 
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
-    """All that was said about one item. Reviewers are called as in the comparison.
+    """Everything about one item. Reviewers have the same names as in the comparison.
 
-    Its neighbours are those in ``walk``, the items of a list in its order; without it, all of the
-    campaign's. An item that is not in the list has none.
+    Its neighbours are those in ``walk``, the items of a list in order; without it, all of the campaign's. An
+    item outside the list has none.
     """
     item = campaign.items.select_related("example__version__dataset").filter(pk=item_id).first()
     if item is None:
         raise MissingError("There is no such case in this campaign.")
     reviews = (
-        # Of gold or calibration its own; never a repeat, which says the same person's mind twice.
+        # A gold or calibration item shows its own reviews; never repeats, which count one opinion twice.
         Review.objects.filter(
             of_reviewer_type(campaign.project), item_output__item=item, purpose=item.purpose
         )

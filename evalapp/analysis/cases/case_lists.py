@@ -1,4 +1,4 @@
-"""Lists of cases as pages and programs go through them, asked of the database."""
+"""Lists of cases for pages and the API, read from the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,9 +18,9 @@ READ_AT_ONCE = 100
 
 
 class CaseList(Sequence[CaseRow]):
-    """The outputs of a view that a URL picks, in their order. Each part of the list is read with its own
-    scores; ``scores`` hold no answers, and say what there is to choose of. ``reviewer_type`` as in
-    `load_scores`. MissingError for a part that names nothing.
+    """The outputs of a view that a URL selects, in order. Each part of the list is read with its own scores;
+    ``scores`` contain no answers, only the available choices. ``reviewer_type`` as in `load_scores`. Raises
+    MissingError for a part that names nothing.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class CaseList(Sequence[CaseRow]):
 
     @cached_property
     def coverage(self) -> FilterCoverage | None:
-        """How much of the campaign the view leaves; None where it leaves everything."""
+        """The share of the campaign in the view; None for all of it."""
         return self._query.coverage() if self._view.is_filtered else None
 
     @property
     def metrics(self) -> list[MetricDescription]:
-        """Those that are computed of some output."""
+        """The metrics that some output has."""
         computed = self._query.metrics()
         return [each for each in self.scores.metrics.values() if each.name in computed]
 
@@ -76,7 +76,7 @@ class CaseList(Sequence[CaseRow]):
     @overload
     def __getitem__(self, place: slice) -> list[CaseRow]: ...
     def __getitem__(self, place: int | slice) -> CaseRow | list[CaseRow]:
-        """With the beginnings of their outputs."""
+        """The rows, with the beginnings of their outputs."""
         if isinstance(place, int):
             return self[place : place + 1][0]
         start, stop = place.start or 0, len(self) if place.stop is None else place.stop
@@ -94,17 +94,17 @@ class CaseList(Sequence[CaseRow]):
         return with_excerpts([shown[key.item_id, key.candidate_id] for key in keys])
 
     def place_of(self, item_id: int, candidate_id: int) -> int | None:
-        """Where an output stands, counted from 1; None where it is not in the list."""
+        """The position of an output in the list, from 1; None if it is not in the list."""
         return self._query.place_of(item_id, candidate_id)
 
     def around(self, item_id: int) -> dict[int, int]:
-        """An item and its neighbours, in the list's order, each with the candidate of its first output there;
-        nothing where it is not in the list.
+        """An item and its neighbours in the list, each with the candidate of its first output there; empty if
+        it is not in the list.
         """
         return self._query.around(item_id)
 
     def items(self) -> list[int]:
-        """Every item of the list, in its order."""
+        """Every item of the list, in order."""
         return self._query.items()
 
     def found(self, finder: Finder) -> FinderResult:

@@ -1,6 +1,6 @@
-"""A list of cases asked of the database, as much of it as a page shows; tests compare it with one in memory.
+"""Reads from the database as much of a list of cases as a page shows; tests compare it with a list in memory.
 
-Whatever a person, a URL or a row says goes into a statement as a parameter (`CaseQuery._value`).
+Every value from a person, a URL or a row is passed as an SQL parameter (`CaseQuery._value`).
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -26,7 +26,7 @@ from evalapp.scoring.models import LabelParser
 
 
 class CaseKey(NamedTuple):
-    """An output of a list: by its ids."""
+    """An output of a list, by its ids."""
 
     item_output_id: int
     item_id: int
@@ -34,8 +34,8 @@ class CaseKey(NamedTuple):
 
 
 class CaseQuery:
-    """``reviewer_type`` as in `load_scores`; ``criteria`` are the campaign's, in their order;
-    ``people_by_number``: who a filter's reviewer is.
+    """``reviewer_type`` as in `load_scores`; ``criteria``: the campaign's, in order; ``people_by_number``:
+    resolves the reviewer numbers of a filter.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class CaseQuery:
         self._values: dict[str, Any] = {"campaign": view.campaign.pk}
 
     def beginning(self, size: int) -> tuple[list[CaseKey], int]:
-        """The first ``size`` outputs of the list, and how many there are: together, for each takes as long as
-        both.
+        """The first ``size`` outputs of the list, and the total number; in one query, because each takes as
+        long as both.
         """
         rows = self._rows(
             "SELECT id, item_id, candidate_id, (SELECT count(*) FROM chosen) FROM ordered "
@@ -63,7 +63,7 @@ class CaseQuery:
         return [CaseKey(*key) for *key, _ in rows], int(rows[0][-1]) if rows else 0
 
     def keys(self, start: int, stop: int) -> list[CaseKey]:
-        """The outputs from ``start`` to before ``stop`` in the order of the list."""
+        """The outputs from ``start`` to before ``stop``, in list order."""
         rows = self._rows(
             f"SELECT id, item_id, candidate_id FROM ordered WHERE place > {self._value(start)} "
             f"AND place <= {self._value(stop)} ORDER BY place"
@@ -71,7 +71,7 @@ class CaseQuery:
         return [CaseKey(*row) for row in rows]
 
     def place_of(self, item_id: int, candidate_id: int) -> int | None:
-        """Where an output stands in the list, counted from 1; None where it is not in it."""
+        """The position of an output in the list, from 1; None if it is not in the list."""
         rows = self._rows(
             f"SELECT place FROM ordered WHERE item_id = {self._value(item_id)} "
             f"AND candidate_id = {self._value(candidate_id)}"
@@ -79,8 +79,8 @@ class CaseQuery:
         return int(rows[0][0]) if rows else None
 
     def around(self, item_id: int) -> dict[int, int]:
-        """An item and its neighbours in the list, in its order, each with the candidate of its first output
-        there; nothing where it is not in the list.
+        """An item and its neighbours in the list, in order, each with the candidate of its first output
+        there; empty if it is not in the list.
         """
         rows = self._rows(
             ", firsts AS (SELECT DISTINCT ON (item_id) item_id, candidate_id, place FROM ordered "
@@ -93,13 +93,13 @@ class CaseQuery:
         return dict(rows)
 
     def items(self) -> list[int]:
-        """Every item of the list, in its order."""
+        """Every item of the list, in order."""
         rows = self._rows("SELECT item_id FROM ordered GROUP BY item_id ORDER BY min(place)")
         return [item_id for (item_id,) in rows]
 
     def metrics(self) -> set[str]:
-        """The names of the metrics that some output in view has a value of."""
-        # A step from one name to the next: there are few names, and as many results as outputs of each.
+        """The names of the metrics with a value for some output in view."""
+        # Skips from one name to the next: there are few names, but a result of each for every output.
         statement = (
             "WITH RECURSIVE names AS ((SELECT metric FROM evalapp_metricresult WHERE value IS NOT NULL ORDER"
             " BY metric LIMIT 1) UNION ALL SELECT (SELECT m.metric FROM evalapp_metricresult m WHERE m.value"
@@ -111,7 +111,7 @@ class CaseQuery:
         return {name for (name,) in self._run(statement)}
 
     def coverage(self) -> FilterCoverage:
-        """How much the view leaves, as `load_filtered` tells it."""
+        """The view's coverage, as by `load_filtered`."""
         whole = ComparisonFilter(self.view.campaign)
         everything = CaseQuery(
             whole, CaseFilter(), reviewer_type=self._reviewer_type, criteria=(), people_by_number={}
@@ -120,7 +120,7 @@ class CaseQuery:
         return FilterCoverage(items, of_items, reviews, of_reviews)
 
     def _size(self) -> tuple[int, int]:
-        """Of the items and of the reviews in view."""
+        """The numbers of items and of reviews in view."""
         where = "reviewed" if self.view.filters_reviews else "outputs"
         items, reviews = self._run(
             f"WITH {self._outputs}, {self._reviewed} SELECT (SELECT count(DISTINCT item_id) FROM {where}), "
@@ -130,7 +130,7 @@ class CaseQuery:
 
     @property
     def _reviewed(self) -> str:
-        """The reviews that count of the outputs in view."""
+        """The reviews that count, of the outputs in view."""
         return (
             "reviewed AS (SELECT o.item_id FROM outputs o JOIN evalapp_review r "
             f"ON r.item_output_id = o.id WHERE {self._reviews} "
@@ -174,7 +174,7 @@ class CaseQuery:
 
     @cached_property
     def _reviews(self) -> str:
-        """Which reviews r count."""
+        """The SQL condition for the reviews r that count."""
         conditions = ["r.campaign_id = %(campaign)s", "r.purpose = 'review'"]
         if self._reviewer_type != "all":
             conditions.append(f"r.is_simulated = {self._value(self._reviewer_type == 'simulated')}")
@@ -206,8 +206,7 @@ class CaseQuery:
         if self.view.filters_reviews or (chosen and self._is_answered):
             of_each = [f"other.candidate_id = {self._value(each)}" for each in chosen]
             conditions += [self._item_has(each) for each in of_each or ["true"]]
-        # Joined as one statement the planner expects one row where there are half a million, and takes
-        # minutes on end.
+        # In one statement the planner would expect one row instead of half a million, and take minutes.
         return (
             "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item"
             " i JOIN evalapp_itemoutput o ON o.item_id = i.id JOIN evalapp_example e ON e.id = i.example_id"
@@ -216,8 +215,8 @@ class CaseQuery:
 
     @property
     def _is_answered(self) -> bool:
-        """Whether anybody whose reviews count gave a score to a candidate in view: where nobody did, no item
-        is left out for it.
+        """Whether any counted review scores a candidate in view; if none does, no item is left out for
+        lacking one.
         """
         chosen = [candidate.pk for candidate in self.view.candidates]
         of = f"AND other.candidate_id = ANY({self._value(chosen)})" if chosen else ""
@@ -318,7 +317,7 @@ class CaseQuery:
         return self._metric(LABEL, " AND ".join(conditions))
 
     def _rank(self) -> tuple[str, str]:
-        """What the list is ordered by, and what that is joined from."""
+        """The sort key of the list, and the joins that it needs."""
         wanted = self.wanted
         if wanted.differ:
             of = self.criteria if wanted.criterion is None else [wanted.criterion]
@@ -357,8 +356,8 @@ class CaseQuery:
         )
 
     def _means(self, criterion: Criterion, more: str = "") -> str:
-        """Each output's mean, of a criterion without one the share of its counted levels;
-        ``more`` columns.
+        """Each output's mean or, for a criterion without a mean, the share of its counted levels; ``more``:
+        further columns.
         """
         mean = _number(criterion, "avg(s.value)::float8")
         if not criterion.rules.has_mean:
@@ -400,7 +399,7 @@ class CaseQuery:
         )
 
     def _finder(self, finder: Finder) -> str:
-        """A table "told": of every output that the finder looks at, which condition it meets."""
+        """A table "told": for each output that the finder examines, the conditions that it meets."""
         compare = "<=" if finder.score_side == ScoreSide.AT_MOST else ">="
         score = self._value(finder.score)
         such = f"{_number(finder.criterion, 's.value')} {compare} {score}"
@@ -430,12 +429,12 @@ class CaseQuery:
         return f"{'>=' if is_top else '<='} {cut}"
 
 
-# Equal ranks stand in the order of the items; what has none is last.
+# Ties are ordered by item; outputs without a rank come last.
 _ORDERED = "SELECT *, row_number() OVER (ORDER BY rank NULLS LAST, item_id, id) AS place FROM chosen"
 
 
 def _number(criterion: Criterion, levels: str) -> str:
-    """The number that a level, or a mean of levels, stands for."""
+    """The number that a level, or a mean of levels, represents."""
     step = criterion.rules.number(1)
     return levels if step == 1 else f"{levels} / {1 / step!r}::float8"
 

@@ -1,4 +1,4 @@
-"""From a number to its cases: which outputs a URL picks, and the rows that show them."""
+"""Lists of cases behind a number: the outputs that a URL selects, and the rows that show them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ FILTER_PARTS = (
     "disagreement",
     "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
-"""What `filter_from` reads of a URL."""
+"""The parts of a URL that `filter_from` reads."""
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which outputs: every part given must hold. Built from a URL, which can be shared.
+    """Selects outputs that meet every given part. Built from a URL, which can be shared.
 
-    ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
-    ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
-    ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
-    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is
-    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a
-    pseudonym's number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each
-    of these people gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``:
-    a cell of the confusion matrix.
+    ``differ`` without a criterion: outputs with different answers to any, widest first. ``criterion`` alone:
+    outputs with a score on it; with ``level``: where a reviewer gave that level, ``low``: a low one,
+    ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, farthest apart first,
+    ``disagreement``: where the metric is high and people's scores are low. ``metric``: outputs for which it
+    is defined. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a
+    pseudonym's number): outputs that they reviewed; ``reviewer_name``: their displayed name. ``gave``: where
+    each of these reviewers gave the criterion this level. ``finder``: results of the disagreement finder.
+    ``labels``: a cell of the confusion matrix.
     """
 
     candidate: CampaignCandidate | None = None
@@ -63,7 +63,7 @@ class CaseFilter:
     labels: LabelCell | None = None
 
     def describe(self) -> str:
-        """In words, for the page's head."""
+        """The filter in words, for the page's heading."""
         parts = [
             self._of_candidate(),
             self.finder.describe() if self.finder else self._of_criterion(),
@@ -98,8 +98,8 @@ class CaseFilter:
 
 
 class CaseRow(NamedTuple):
-    """``means`` follows the campaign's criteria; ``metric`` is the value of the list's metric column.
-    ``differs``: on what its reviewers differ most, in a list of where they do.
+    """``means`` in the order of the campaign's criteria; ``metric``: the value in the list's metric column.
+    ``differs``: the widest difference between reviewers, in a list of differences.
     """
 
     item_id: int
@@ -112,7 +112,7 @@ class CaseRow(NamedTuple):
 
 
 def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
-    """Read a filter from a URL. A part that names nothing of this campaign is 404."""
+    """Read a filter from a URL. Raises MissingError for a part that names nothing in this campaign."""
     candidate, rule, tag = (_number(query, name) for name in ("candidate", "rule", "tag"))
     key, metric, disagreement = (query.get(name, "") for name in ("criterion", "metric", "disagreement"))
     reviewer = _number(query, "reviewer")
@@ -169,7 +169,7 @@ def _tags_of(scores: CampaignScores) -> Iterable[ReasonTag]:
 
 
 def column_metric(wanted: CaseFilter) -> MetricDescription:
-    """The metric that the list shows."""
+    """The metric shown in the list's metric column."""
     return (
         (wanted.finder.metric if wanted.finder else wanted.disagreement)
         or wanted.metric
@@ -178,7 +178,7 @@ def column_metric(wanted: CaseFilter) -> MetricDescription:
 
 
 def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[ReviewedOutput]) -> list[CaseRow]:
-    """What a list shows of these outputs that the filter picks."""
+    """The rows of the outputs that the filter selects."""
     means = {criterion.pk: scores.output_means(criterion) for criterion in scores.criteria}
     reviewers: dict[int, set[int]] = {}
     for answer in scores.answers:
@@ -202,7 +202,7 @@ def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[Review
 
 
 def with_excerpts(rows: list[CaseRow]) -> list[CaseRow]:
-    """The rows with the beginning of their outputs, which are read for these rows only."""
+    """The rows with the beginnings of their outputs, read for these rows only."""
     texts = {
         (item_id, candidate_id): text
         for item_id, candidate_id, text in ItemOutput.objects.filter(

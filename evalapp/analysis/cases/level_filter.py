@@ -1,4 +1,4 @@
-"""Outputs to which chosen people gave chosen levels: "2:4,3:5" is Reviewer 2's 4 beside Reviewer 3's 5."""
+"""Outputs to which given reviewers gave given levels: "2:4,3:5" is Reviewer 2's 4 and Reviewer 3's 5."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _PART = re.compile(r"(\d{1,9}):(-?\d{1,6})", re.ASCII)
 
 
 class Gave(NamedTuple):
-    """``reviewer_id`` gave ``level``; ``name`` is what they are called."""
+    """``reviewer_id`` gave ``level``; ``name``: the displayed name."""
 
     reviewer_id: int
     name: str
@@ -21,7 +21,7 @@ class Gave(NamedTuple):
 
 
 def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
-    """Read the part of a URL. What names nobody of this campaign is 404."""
+    """Read that part of a URL. Raises MissingError for a reviewer who is not in this campaign."""
     if not text:
         return ()
     people = {number: person for person, number in scores.numbers.items()}

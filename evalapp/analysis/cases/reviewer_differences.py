@@ -1,4 +1,4 @@
-"""On what the reviewers of an output differ most, and what they answered."""
+"""The criterion on which the reviewers of an output differ most, and their answers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Difference(NamedTuple):
 
     @property
     def words(self) -> str:
-        """As people read them: “2 and 5”, “no and yes”."""
+        """In words: “2 and 5”, “no and yes”."""
         *others, last = (self.criterion.level_words(level) for level in self.levels)
         return f"{', '.join(others)} and {last}"
 
@@ -28,8 +28,8 @@ class Difference(NamedTuple):
 def widest_differences(
     scores: CampaignScores, criteria: Iterable[Criterion] | None = None
 ) -> dict[int, Difference]:
-    """By item output: the criterion, of these or of all, on which its answers lie farthest apart as a share
-    of the scale; the first such in the rubric. None where nobody differs.
+    """By item output: the criterion, of these or all, whose answers lie farthest apart as a share of the
+    scale; the first in the rubric among equals. None where no answers differ.
     """
     widest: dict[int, tuple[float, Criterion]] = {}
     for criterion in scores.criteria if criteria is None else criteria:

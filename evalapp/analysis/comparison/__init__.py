@@ -1,1 +1,1 @@
-"""Candidates beside one another: means, differences, subgroups, what answers took."""
+"""Candidates compared: means, differences, subgroups, usage."""

@@ -21,9 +21,7 @@ class ListFilter(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """``filters``: one chip for each rubric version and split that some campaign has, where there are
-    several.
-    """
+    """``filters``: a chip for each rubric version and split of the campaigns, if there are several."""
 
     campaigns: QuerySet[Campaign]
     filters: list[ListFilter]
@@ -31,7 +29,9 @@ class Listing(NamedTuple):
 
 
 def filter_list(project: Project, campaigns: QuerySet[Campaign], query: QueryDict) -> Listing:
-    """Read ``rubric`` (a rubric version's id) and ``split``. Raises InvalidError for what no campaign has."""
+    """Read ``rubric`` (a rubric version's id) and ``split``. Raises InvalidError for a value that no campaign
+    has.
+    """
     opened = project.campaigns.exclude(state=CampaignState.DRAFT).order_by()
     versions = list(
         RubricVersion.objects.filter(pk__in=opened.values("rubric_version"))

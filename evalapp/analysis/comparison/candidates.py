@@ -31,7 +31,7 @@ from evalapp.stats.scores import (
 NOT_SCORED = "not scored yet"
 BINS = 10
 OVER_ITEMS = "interval over items"
-# A reader whom no reviewer is: nobody is called “You”.
+# A reader id that no reviewer has, so that nobody is named “You”.
 NOBODY = 0
 
 
@@ -39,8 +39,8 @@ NOBODY = 0
 class HumanCell:
     """One criterion of one candidate: mean with crossed interval, low share, counts per level.
 
-    For yes/no, ``mean`` is the mean over items of the share of reviewers who said yes (for a category: chose
-    an undesired option). ``outputs_with`` counts the outputs that at least one reviewer gave a level.
+    For yes/no, ``mean`` is the mean over items of the share of reviewers who said yes (for a category: who
+    chose an undesired option). ``outputs_with``: number of outputs that at least one reviewer gave a level.
     """
 
     criterion: Criterion
@@ -52,8 +52,8 @@ class HumanCell:
 
     @property
     def binned(self) -> dict[str, int]:
-        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels. The
-        best comes last.
+        """``counts`` for a chart: by level, or in ten bins of neighbouring levels for a wide scale; the best
+        last.
         """
         levels, words = list(self.counts), self.criterion.rules.words
         if self.criterion.lower_is_better:
@@ -70,7 +70,7 @@ class HumanCell:
 
     @property
     def options_given(self) -> list[tuple[int, str, int]]:
-        """A category's options that were chosen: level, label, and the outputs with it."""
+        """The options of a category that were chosen: level, label, and number of outputs."""
         given = ((level, self.outputs_with.get(level, 0)) for level in self.criterion.levels)
         return [(level, self.criterion.level_words(level), count) for level, count in given if count]
 
@@ -81,7 +81,7 @@ class HumanCell:
 
 @dataclass(frozen=True)
 class TagCount:
-    """``count`` outputs got the tag; ``share`` is among the reviewed ones."""
+    """``count``: outputs with the tag; ``share``: among reviewed outputs."""
 
     label: str
     tag_id: int
@@ -91,7 +91,7 @@ class TagCount:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """``metrics`` is keyed by the metric's name, ``rules`` by the rule's id."""
+    """``metrics`` by metric name, ``rules`` by rule id."""
 
     candidate: CampaignCandidate
     human: list[HumanCell]
@@ -110,19 +110,18 @@ class CandidateRow:
 
 
 class ReasonRow(NamedTuple):
-    """A reason, and for each candidate how many outputs got it; None where none did."""
+    """A reason, and for each candidate the number of outputs with it; None if there are none."""
 
     label: str
     counts: list[tuple[CandidateRow, TagCount | None]]
 
 
 class Design(NamedTuple):
-    """What the numbers rest on. ``groups``: of so many groups of items each is independent of the others, as
-    many as items where none has one. ``population``: whose scores means and differences are about (a value
-    of `Population`); ``names_are_positions``: which of the reviewers gave a score is unknown. ``is_mixed``:
-    people and simulated reviewers together.
-    ``assignments_submitted`` is None of a large campaign of which nothing is computed yet: counting
-    assignments takes as long as it has many.
+    """The data behind the numbers. ``groups``: number of groups of items that are independent of one another;
+    the number of items without groups. ``population``: whose scores means and differences are about (a value
+    of `Population`); ``names_are_positions``: it is unknown which reviewer gave a score. ``is_mixed``: people
+    and simulated reviewers together. ``assignments_submitted``: None for a large campaign without computed
+    results, because counting many assignments takes long.
     """
 
     items: int
@@ -138,7 +137,7 @@ class Design(NamedTuple):
 
     @property
     def whose(self) -> str:
-        """Whose scores the means and differences are about: "these 3 reviewers"."""
+        """Whose scores the means and differences are about, as "these 3 reviewers"."""
         if self.names_are_positions:
             return "raters like these"
         if self.population == Population.REVIEWERS:
@@ -147,7 +146,7 @@ class Design(NamedTuple):
 
     @property
     def of_which(self) -> str:
-        """The items that they are about: "items like these 20 from 5 groups"."""
+        """The items that the results are about, as "items like these 20 from 5 groups"."""
         items = "items like this one" if self.items == 1 else f"items like these {self.items:,}"
         return items + (
             f" from {self.groups:,} group{'s'[: self.groups != 1]}" if self.groups < self.items else ""
@@ -156,7 +155,7 @@ class Design(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """``metrics`` are the automatic columns that at least one output has a result for."""
+    """``metrics``: the metrics that at least one output has a result for."""
 
     design: Design
     rows: list[CandidateRow]
@@ -167,7 +166,7 @@ class Comparison:
 
     @property
     def reasons(self) -> list[ReasonRow]:
-        """The reasons beside one another for all candidates, those of most outputs first."""
+        """The reasons for all candidates, most frequent first."""
         given = [{tag.tag_id: tag for tag in row.tags} for row in self.rows]
         labels = {tag_id: tag.label for tags in given for tag_id, tag in tags.items()}
         total = {tag_id: sum(tags[tag_id].count for tags in given if tag_id in tags) for tag_id in labels}
@@ -180,12 +179,12 @@ class Comparison:
 
     @property
     def trained_on_simulated(self) -> list[CandidateRow]:
-        """The candidates that simulated reviews were used for, whoever rated them here."""
+        """Candidates trained on simulated reviews, whoever rated them here."""
         return [row for row in self.rows if row.candidate.model_version.is_simulated]
 
 
 def compare(scores: CampaignScores) -> Comparison:
-    """The whole table; every cell a Measure, defined or with the reason why not."""
+    """The whole table; every cell is a Measure, defined or with the reason why not."""
     computed = {name for output in scores.outputs for name in (*output.metrics, *output.undefined)}
     metrics = [metric for metric in scores.metrics.values() if metric.name in computed]
     rows = [_row(scores, candidate, metrics) for candidate in scores.candidates]
@@ -263,7 +262,7 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
 
 
 def _held(scores: CampaignScores, measure: Measure) -> Measure:
-    """The measure, or why it is not told of this campaign."""
+    """The measure, or the reason why it is not reported for this campaign."""
     reason = why_no_means(scores)
     return Measure.undefined(reason, n=measure.n, signature=measure.signature) if reason else measure
 
@@ -279,11 +278,12 @@ def metric_mean(
     metric: MetricDescription,
     groups: Mapping[Hashable, Hashable] | None = None,
 ) -> Measure:
-    """Mean of a metric over a candidate's outputs, one an item; ``groups`` by item, of those that have one.
+    """Mean of a metric over a candidate's outputs, one for each item; ``groups``: group by item, if it has
+    one.
 
-    A metric has no reviewers, so its interval is Student's over items, and the note says so; it also
-    counts the outputs that the metric is undefined for. Undefined when it is for all of them, with
-    their most frequent reason.
+    A metric has no reviewers, so its interval is Student's over items, and the note says so; the note also
+    counts outputs for which the metric is undefined. If it is undefined for all, so is the mean, with their
+    most frequent reason.
     """
     found = list(outputs)
     values = [output.metrics[metric.name] for output in found if metric.name in output.metrics]
@@ -317,7 +317,7 @@ def rule_share(outputs: Iterable[ReviewedOutput], rule: RuleCheck) -> Measure:
 
 
 def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount]:
-    """Tags by how many outputs got them, with the share among reviewed outputs."""
+    """Tags by number of outputs, with the share among reviewed outputs."""
     outputs: dict[int, set[int]] = {}
     labels: dict[int, str] = {}
     reviewed = {answer.item_output_id for answer in scores.answers if answer.candidate_id == candidate.pk}
@@ -334,7 +334,9 @@ def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount
 
 
 def share_of_outputs(scores: CampaignScores, given: set[int], reviewed: set[int]) -> Measure:
-    """With Wilson's interval; of items in groups that of a share of marks, to which a group counts as one."""
+    """The share with Wilson's interval; for items in groups that of a share of marks, with each group counted
+    once.
+    """
     if not scores.groups:
         return wilson(len(given), len(reviewed), name="tag")
     outputs = sorted(reviewed)
@@ -345,7 +347,7 @@ def share_of_outputs(scores: CampaignScores, given: set[int], reviewed: set[int]
 
 @dataclass(frozen=True)
 class ReviewerRow:
-    """What one person did. ``name`` is what `shown_names` calls them; "You" where it is the reader."""
+    """One reviewer's work. ``name``: as by `shown_names`; "You" for the reader."""
 
     name: str
     number: int
@@ -356,7 +358,7 @@ class ReviewerRow:
 
 
 def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
-    """None where names are positions, which are nobody's."""
+    """The rows of all reviewers; empty if names are positions, not people."""
     if scores.names_are_positions:
         return []
     given: dict[int, list[Answer]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Counterfactual fairness: how each candidate's scores change when a row speaks of another person."""
+"""Counterfactual fairness: how each candidate's scores change between a row and its variants."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -26,20 +26,20 @@ from evalapp.stats.counterfactual_pairs import PairSides, sides_of_pairs
 
 
 class LargestLoss(NamedTuple):
-    """The pair in which the variant lost the most: its name in the metadata, and by how much."""
+    """The pair in which the variant lost most: its name in the metadata, and the loss."""
 
     pair: str
     difference: float
 
     @property
     def query(self) -> str:
-        """The filter of the pair, as a part of a URL."""
+        """The URL filter of the pair."""
         return urlencode({f"{FIELD}{PAIR}": self.pair})
 
 
 class CounterfactualDifference(NamedTuple):
-    """Of one candidate on one criterion: ``pair`` is variant less original over the pairs, adjusted over all
-    variants and criteria of the candidate. ``largest_loss``: None where no variant lost anything.
+    """One candidate on one criterion: ``pair`` is variant minus original over the pairs, adjusted over all
+    variants and criteria of the candidate. ``largest_loss``: None if no variant scored lower.
     """
 
     perturbation: str
@@ -53,12 +53,12 @@ class CounterfactualDifference(NamedTuple):
 
     @property
     def query(self) -> str:
-        """The filter of the variants, as a part of a URL."""
+        """The URL filter of the variants."""
         return urlencode({f"{FIELD}{VARIANT}": self.value})
 
 
 class CounterfactualCheck(NamedTuple):
-    """``differences``: the worst first. ``left_out``: variants with fewer than ten pairs."""
+    """``differences``: worst first. ``left_out``: variants with fewer than ten pairs."""
 
     differences: list[CounterfactualDifference]
     left_out: list[str]
@@ -69,11 +69,11 @@ class CounterfactualCheck(NamedTuple):
 
     @property
     def worst(self) -> CounterfactualDifference | None:
-        """The one that is worst of those that are worse for sure; None where none is."""
+        """The worst difference that is significantly worse; None without one."""
         return next((each for each in self.differences if each.pair.verdict == "worse"), None)
 
     def worst_of(self, row: CandidateRow) -> CounterfactualDifference | None:
-        """The same of one candidate."""
+        """As `worst`, of one candidate."""
         return next(
             (
                 each
@@ -88,9 +88,8 @@ NOTHING = CounterfactualCheck([], [])
 
 
 def check_counterfactuals(scores: CampaignScores, comparison: Comparison) -> CounterfactualCheck:
-    """Every candidate on every criterion with a mean, or with answers that are not wanted, for every variant
-    of which the campaign has ten pairs; nothing where its items were picked for their scores, or have no
-    pairs.
+    """Every candidate on every criterion with a mean or with undesired answers, for every variant with at
+    least ten pairs. Empty if the items were picked for their scores, or have no pairs.
     """
     if why_no_means(scores) or not scores.answers:
         return NOTHING
@@ -104,7 +103,7 @@ def check_counterfactuals(scores: CampaignScores, comparison: Comparison) -> Cou
 def differences_of_candidate(
     scores: CampaignScores, row: CandidateRow, items: CounterfactualItems
 ) -> list[CounterfactualDifference]:
-    """Of all variants and criteria, with Holm's adjustment over them."""
+    """Differences of all variants and criteria, with Holm's adjustment over them."""
     tested = []
     for criterion in _criteria(scores):
         for name, sides in _sides_by_variant(scores, criterion, row, items).items():
@@ -131,7 +130,7 @@ def _criteria(scores: CampaignScores) -> list[Criterion]:
 def _sides_by_variant(
     scores: CampaignScores, criterion: Criterion, row: CandidateRow, items: CounterfactualItems
 ) -> Mapping[VariantName, PairSides]:
-    """Of each variant that is tested: the candidate's scores of the variants and of the originals."""
+    """For each tested variant, the candidate's scores of the variants and of the originals."""
     ratings = compared_ratings(scores, criterion, row.candidate)
     return {
         name: sides_of_pairs(
@@ -149,7 +148,7 @@ def _largest_loss(sides: PairSides, criterion: Criterion) -> LargestLoss | None:
 
 
 def _worst_first(found: CounterfactualDifference) -> tuple[float, str, str, int]:
-    """By how far the interval's better end lies below no difference."""
+    """Sort key: how far the favourable end of the interval lies below zero."""
     pair, measure = found.pair, found.pair.adjusted
     surest = 1.0
     if measure.low is not None and measure.high is not None:

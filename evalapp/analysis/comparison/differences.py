@@ -30,9 +30,9 @@ from evalapp.stats.wins import WinsTiesLosses, wins_ties_losses
 SEED = 20_260_000
 PERMUTATIONS = 2_000
 SIGNIFICANT = 0.05
-# On a scale of 1 to 5; less than half a point is no story.
+# On a scale of 1 to 5; less than half a point does not matter in practice.
 NOTABLE_GAP = 0.5
-# The weighted mean of a review's scales, in tables that have a row a criterion. It weighs nothing in itself.
+# The weighted mean of a review's scales, as a row in tables of criteria. Has no weight itself.
 TOTAL = Criterion(key="total", name="Total", kind=Scale.name, minimum=1, maximum=5, weight=0)
 
 
@@ -47,13 +47,15 @@ class CriterionDifference:
 
     @property
     def is_total(self) -> bool:
-        """Whether it is of the total, which is no criterion of the rubric (`TOTAL` stands for it)."""
+        """Whether it is the difference in the total, which is no criterion of the rubric (`TOTAL` represents
+        it).
+        """
         return self.criterion is TOTAL
 
     @property
     def name(self) -> str:
-        """What differs, in words: for a criterion without a mean, the share of its counted answers; the
-        direction where lower is better.
+        """What differs, in words: for a criterion without a mean, the share of its counted answers; with the
+        direction if lower is better.
         """
         direction = ", lower is better" if self.criterion.is_less_better else ""
         share = f", {self.criterion.axis_label}" if self.is_share else ""
@@ -61,7 +63,7 @@ class CriterionDifference:
 
     @property
     def is_share(self) -> bool:
-        """Whether two shares were subtracted: of a criterion without a mean."""
+        """Whether it is a difference of shares, for a criterion without a mean."""
         return not self.criterion.rules.has_mean
 
     @property
@@ -70,7 +72,7 @@ class CriterionDifference:
 
     @property
     def adjusted(self) -> Measure:
-        """The difference with the interval that excludes 0 where ``adjusted_p`` is under 5%."""
+        """The difference with an interval that excludes 0 exactly if ``adjusted_p`` is under 5%."""
         p = self.difference.p.value
         if not p or self.adjusted_p is None:
             return self.difference.difference
@@ -78,8 +80,8 @@ class CriterionDifference:
 
     @property
     def verdict(self) -> str:
-        """Of the candidate: "better" or "worse" where that is significant, "undecided" where it is not, and
-        "untested" where no test was made.
+        """For the candidate: "better" or "worse" if significant, "undecided" if not, "untested" without a
+        test.
         """
         if self.adjusted_p is None:
             return "untested"
@@ -90,14 +92,14 @@ class CriterionDifference:
 
     @property
     def untested(self) -> str:
-        """Why a difference that is defined has no p; empty where it has one. It is no finding of "no
+        """Why a defined difference has no p; empty if it has one. Untested is not a finding of "no
         difference".
         """
         return self.difference.p.reason if self.difference.difference.defined else ""
 
     @property
     def points(self) -> str:
-        """How far the candidate is above (+) or below (−) the other: in points of the scale, or percentage
+        """The candidate's distance above (+) or below (−) the other: in points of the scale, or percentage
         points.
         """
         value = self.difference.difference.value or 0.0
@@ -105,7 +107,7 @@ class CriterionDifference:
 
     @property
     def words(self) -> str:
-        """The difference with both ends of its adjusted interval and their signs."""
+        """The difference with both ends of its adjusted interval, signed."""
         measure = self.adjusted
         if measure.low is None or measure.high is None:
             return self.points
@@ -117,25 +119,23 @@ class CriterionDifference:
 
     @property
     def span(self) -> float:
-        """The largest difference that the scale allows."""
+        """The largest possible difference on the scale."""
         return _span_of(self.criterion)
 
     @property
     def drawn_span(self) -> float:
-        """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the
-        right.
-        """
+        """``span``, negative if lower is better: on an axis from its negative to it, right is better."""
         return -self.span if self.criterion.is_less_better else self.span
 
     @property
     def gap(self) -> float:
-        """The difference on a scale of 1 to 5; 0 where there is none."""
+        """The difference on a scale of 1 to 5; 0 if undefined."""
         return 4 * (self.difference.difference.value or 0.0) / self.span
 
 
 @dataclass(frozen=True)
 class ComparedPair(CriterionDifference):
-    """``record``: won where the candidate is rated better, which is lower where less is better."""
+    """``record``: the candidate wins where it is rated better (lower, if lower is better)."""
 
     difference: Difference
     record: WinsTiesLosses
@@ -143,12 +143,12 @@ class ComparedPair(CriterionDifference):
 
     @property
     def holds_elsewhere(self) -> bool:
-        """Whether it is significant for the other population, too."""
+        """Whether it is significant for the other population too."""
         return self.other_adjusted_p is not None and self.other_adjusted_p < SIGNIFICANT
 
     @property
     def win_rate(self) -> Measure:
-        """Of the candidate against the reference; ties count half."""
+        """Win rate of the candidate against the reference; ties count half."""
         higher = self.difference.win_rate
         if higher.value is None or not self.criterion.is_less_better:
             return higher
@@ -159,11 +159,11 @@ class ComparedPair(CriterionDifference):
 
 @dataclass(frozen=True)
 class Contradiction:
-    """The order by a metric is not the order by people: what the first screen says.
+    """Reviewers and a metric order two candidates differently; shown on the first screen.
 
-    People rate ``people_first`` higher than the metric's first candidate on a criterion, by at least
-    half a point on 1–5 and significantly (paired, Holm over all criteria and candidates). ``cell`` is
-    what they say of the metric's first there, ``best`` of the one they prefer.
+    Reviewers rate ``people_first`` higher than the metric's first candidate on a criterion, by at least half
+    a point on 1–5 and significantly (paired, Holm over all criteria and candidates). ``cell``: their scores
+    of the metric's first candidate there; ``best``: of the one that they prefer.
     """
 
     metric: MetricDescription
@@ -174,16 +174,15 @@ class Contradiction:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether simulated reviews were used for one of the two candidates."""
+        """Whether one of the two candidates was trained on simulated reviews."""
         return any(row.candidate.model_version.is_simulated for row in (self.metric_first, self.people_first))
 
 
 def compare_pairs(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, the total, and the shares of
-    criteria without a mean, with Holm's adjustment over all; nothing where the items were picked for their
-    scores.
+    """Every other candidate against the reference: on every scale criterion, the total, and the shares of
+    criteria without a mean, with Holm's adjustment over all. Empty if the items were picked for their scores.
     """
     shares = [each for each in scores.criteria if each not in scores.scales and each.counted_levels]
     criteria = [*scores.scales, *([TOTAL] if len(scores.scales) > 1 else []), *shares]
@@ -209,7 +208,7 @@ def compare_pairs(
 def _sides(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow, criteria: Sequence[Criterion]
 ) -> list[tuple[Criterion, CandidateRow, Ratings, Ratings]]:
-    """Each criterion and other candidate, with what is subtracted."""
+    """Each criterion and other candidate, with both sides of the difference."""
     if why_no_means(scores):
         return []
     return [
@@ -240,32 +239,32 @@ def _asked(scores: CampaignScores, criterion: Criterion) -> _Asked:
 def difference_of(
     scores: CampaignScores, criterion: Criterion, challenger: Ratings, champion: Ratings
 ) -> MeanDifference:
-    """One candidate's scores of a criterion against another's, about the project's population."""
+    """The difference of two candidates' scores on a criterion, for the project's population."""
     return mean_difference(challenger, champion, **_asked(scores, criterion))
 
 
 def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
-    """Holm's over those that are defined."""
+    """Holm's adjustment over the p values that are defined."""
     found = holm({str(place): each.value for place, each in enumerate(p_values) if each.value is not None})
     return [found.get(str(place)) for place in range(len(p_values))]
 
 
 def _span_of(criterion: Criterion) -> float:
-    """The largest difference of means, or of shares where the criterion is no scale."""
+    """The largest possible difference of means, or of shares if the criterion is not a scale."""
     low, high = criterion.rules.range
     return high - low
 
 
 def step_of(criterion: Criterion, scores: CampaignScores) -> float:
-    """From one level to the next, of the total by the step of one of its criteria. Where reviewers are
-    positions a score is the mean of an output's raters, so it is the step that rounds no more than that.
+    """The step between levels; for the total, the effect of one criterion's step. If reviewers are positions,
+    a score is the mean of an output's raters, and this step assumes no more rounding than such a mean has.
     """
     step = 1 / len(scores.scales) if criterion is TOTAL else step_between_levels(criterion)
     return step / math.sqrt(scores.fewest_raters) if scores.names_are_positions else step
 
 
 def step_between_levels(criterion: Criterion) -> float:
-    """The smallest; of a criterion without a mean, whose answers count or do not, 1."""
+    """The smallest step; 1 for a criterion without a mean, whose answers either count or do not."""
     if not criterion.rules.has_mean:
         return 1.0
     numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
@@ -273,7 +272,7 @@ def step_between_levels(criterion: Criterion) -> float:
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
-    """What is subtracted of a candidate on a criterion: its scores, its totals, or its counted answers."""
+    """The values of a candidate that are compared on a criterion: scores, totals, or counted answers."""
     if criterion is TOTAL:
         return scores.totals(candidate)
     if not criterion.rules.has_mean:
@@ -282,10 +281,9 @@ def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: Ca
 
 
 def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:
-    """Whom people prefer most clearly to the headline metric's first candidate: on the criterion with
-    the smallest p, the candidate with the largest gap; None where they prefer nobody.
-
-    A tie in the metric has no first.
+    """The clearest preference of reviewers over the headline metric's first candidate: on the criterion with
+    the smallest p, the candidate with the largest gap; None if they prefer no other. A tied metric has no
+    first.
     """
     ranked = sorted(
         (row for row in comparison.rows if _headline(row) is not None),
@@ -305,7 +303,7 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     preferred = [
         pair
         for pair in pairs
-        # What counts nothing may also run the other way: of places the first is the best.
+        # A criterion with weight 0 may run in the other direction: of places, the first is the best.
         if pair.criterion.weight > 0 and pair.is_significant and pair.gap >= NOTABLE_GAP
     ]
     if not preferred:

@@ -1,4 +1,4 @@
-"""The comparison as lines of a table that leaves the product."""
+"""The comparison as table lines for export."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -27,13 +27,13 @@ COLUMNS = [
 def comparison_lines(
     comparison: Comparison, adjudicated: Comparison | None = None, *, usage: Sequence[Usage] = ()
 ) -> Iterator[str]:
-    """The header, then one line a candidate and measure.
+    """The header, then a line for each candidate and measure.
 
-    ``adjudicated``, where anything is decided, is the same comparison with the adjudicated values: its
-    numbers fill the last column of what people said.
+    ``adjudicated``: the same comparison with adjudicated values, if any were adjudicated; its numbers fill
+    the last column of human scores.
     """
     yield csv_line(COLUMNS)
-    # What people said; metrics are computed whoever rated.
+    # Only human scores can be simulated; metrics are computed whoever rated.
     line = partial(_line, is_simulated=comparison.design.is_simulated)
     beside = (adjudicated or comparison).rows
     for row, other in zip(comparison.rows, beside, strict=True):

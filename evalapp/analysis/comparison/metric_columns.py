@@ -1,4 +1,4 @@
-"""Which columns the table of metrics has: what no candidate has a value of is named in a sentence instead."""
+"""The columns of the table of metrics; metrics without any value are named in a sentence instead."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,8 +19,8 @@ NOT_SCORED = "not scored yet"
 
 
 class MetricColumns(NamedTuple):
-    """``corpus`` are names of metrics of the whole set, ``usage`` keys and labels of `USAGE`. ``undefined``:
-    by reason, the labels of what no candidate has a value of.
+    """``corpus``: names of whole-set metrics; ``usage``: keys and labels of `USAGE`. ``undefined``: reason →
+    labels of metrics that no candidate has a value of.
     """
 
     metrics: list[MetricDescription]
@@ -30,7 +30,7 @@ class MetricColumns(NamedTuple):
 
 
 def metric_columns(comparison: Comparison, usage: Sequence[Usage]) -> MetricColumns:
-    """A cost that only lacks a price stays, because its column leads to where prices are set."""
+    """A cost that lacks only a price keeps its column, which links to where prices are set."""
     columns = MetricColumns([], [], [], {})
     for metric in comparison.metrics:
         _place(

@@ -1,4 +1,4 @@
-"""What follows a campaign's results, so that the page's one primary action is the next sensible one."""
+"""The next step after a campaign's results, as the page's one primary action."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from evalapp.reviews.models import Correction
 
 
 class NextStep(NamedTuple):
-    """``trains``: corrections wait for the next training set, which nobody has begun. ``decides``: else,
-    whether a decision is still to be recorded. Neither while reviews still come in.
+    """``trains``: corrections wait for a next training set that nobody has begun. ``decides``: otherwise,
+    whether a decision is still to be recorded. Both are False while reviews are outstanding.
     """
 
     trains: bool

@@ -10,8 +10,8 @@ from evalapp.stats.rank_intervals import FEWEST, PairTest, Rank, ranks
 
 
 def ranks_of(scores: CampaignScores) -> dict[int, Rank]:
-    """By a candidate's id in the campaign, for the population of its results; nothing where there are fewer
-    than three candidates, no scale, or nothing to tell any two apart by.
+    """Ranks by campaign candidate id, for the population of the results; empty with fewer than three
+    candidates, without a scale, or if nothing tells any two apart.
     """
     if len(scores.candidates) < FEWEST or not scores.scales or why_no_means(scores):
         return {}

@@ -1,4 +1,4 @@
-"""Simpson's paradox check: where two candidates' difference turns round inside values of a metadata field."""
+"""Simpson's paradox check: whether two candidates' difference reverses within values of a metadata field."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -17,14 +17,14 @@ from evalapp.stats.strata import LEAST_ITEMS, Paradox, StratifiedDifference, par
 
 # A field with more values is a name or a number; its subgroups would be single items.
 MOST_STRATA = 12
-# So many are read; a page folds the others, and a report counts them.
+# The number shown; a page folds the others, and a report counts them.
 MOST_TOLD = 5
 _MOST_NAMED = 3
 
 
 class FoundParadox(NamedTuple):
-    """``higher`` has the higher mean overall; inside the telling subgroups ``lower`` has. ``alike`` are other
-    fields that divide the items just as ``field`` does.
+    """``higher`` has the higher mean overall; ``lower`` has it within the reported subgroups. ``alike``:
+    other fields that divide the items as ``field`` does.
     """
 
     criterion: Criterion
@@ -40,13 +40,13 @@ class FoundParadox(NamedTuple):
 
     @property
     def query(self) -> str:
-        """The filter of the surest subgroup, as a part of a URL."""
+        """The URL filter of the clearest subgroup."""
         chosen = [("candidates", candidate.pk) for candidate in (self.higher, self.lower)]
         return urlencode([*chosen, (FIELD + self.field, self.paradox.telling[0].name)])
 
     @property
     def sentence(self) -> str:
-        """What is found, with its numbers."""
+        """The finding in a sentence, with its numbers."""
         stratified, telling = self.paradox.stratified, self.paradox.telling
         higher, lower = (each.model_version.label for each in (self.higher, self.lower))
         name = self._criterion_in_words
@@ -76,7 +76,7 @@ class FoundParadox(NamedTuple):
 
     @property
     def _criterion_in_words(self) -> str:
-        """Its name, with what is counted and which way is better where nobody would guess it."""
+        """The criterion's name, with what is counted and which direction is better if that is not obvious."""
         if self.criterion is TOTAL:
             return self.criterion.name
         told = [
@@ -88,7 +88,7 @@ class FoundParadox(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What is found inside one field, the surest first."""
+    """The findings within one field, clearest first."""
 
     field: str
     alike: tuple[str, ...]
@@ -96,9 +96,9 @@ class Inside(NamedTuple):
 
 
 class SimpsonCheck(NamedTuple):
-    """``found`` goes by fields, that of the surest first. ``fields`` were tested; ``reason`` says why none
-    was, where none was. ``left_out`` are values of these, and other fields, with too few items to test;
-    ``of_candidates`` fields that tell of an answer and not of its item.
+    """``found``: by field, the field with the clearest finding first. ``fields`` were tested; ``reason`` says
+    why none was. ``left_out``: values of these and other fields with too few items to test;
+    ``of_candidates``: fields that describe an answer, not its item.
     """
 
     found: list[FoundParadox]
@@ -109,7 +109,7 @@ class SimpsonCheck(NamedTuple):
 
     @property
     def first(self) -> list[Inside]:
-        """The `MOST_TOLD` to read, by field."""
+        """The first `MOST_TOLD` findings, by field."""
         return _by_field(self.found[:MOST_TOLD])
 
     @property
@@ -118,12 +118,12 @@ class SimpsonCheck(NamedTuple):
 
     @property
     def more(self) -> int:
-        """How many are folded."""
+        """The number of folded findings."""
         return max(0, len(self.found) - MOST_TOLD)
 
     @property
     def notes(self) -> str:
-        """What was not tested, and why; nothing where all was."""
+        """What was not tested, and why; empty if everything was."""
         told = []
         if self.left_out:
             told.append(f"Too few items to test: {', '.join(self.left_out)}.")
@@ -146,11 +146,11 @@ def _by_field(found: Iterable[FoundParadox]) -> list[Inside]:
 
 
 def check_simpson(scores: CampaignScores) -> SimpsonCheck:
-    """Every pair of candidates on every criterion and the total, inside every field of few values.
+    """Every pair of candidates on every criterion and the total, within every field of few values.
 
-    Fields that divide the items alike are one. A field whose path names a candidate is left out: it tells of
-    that candidate's answer, or of what was said of it, and inside strata made of what came out any difference
-    turns.
+    Fields that divide the items alike count as one. A field whose path names a candidate is left out: it
+    describes that candidate's answer or its reviews, and within strata made from outcomes any difference can
+    reverse.
     """
     if len(scores.candidates) < 2 or not scores.answers:
         return SimpsonCheck([], [], "there are no two candidates with scores")
@@ -193,12 +193,12 @@ def names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool
 
 
 def is_of_pair(field: str) -> bool:
-    """Whether the field says which counterfactual variant a row is: a section of its own compares those."""
+    """Whether the field contains the counterfactual variant of a row, which has a section of its own."""
     return field.startswith(f"{COUNTERFACTUAL}.")
 
 
 def alike_fields(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]]:
-    """The fields, each with later ones that divide the items in the same way under other values."""
+    """The fields, each with later fields that divide the items in the same way under other values."""
     first_of: dict[tuple[tuple[int, int], ...], str] = {}
     found: dict[str, tuple[str, ...]] = {}
     for name, value_by_item in strata.items():
@@ -217,7 +217,7 @@ def alike_fields(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str
 
 
 def _left_out(family: Mapping["_Key", StratifiedDifference], names: Sequence[str]) -> tuple[str, ...]:
-    """What was not tested for some pair of candidates for want of items."""
+    """What was not tested for some pair of candidates because of too few items."""
     left_out: dict[str, set[str]] = {name: set() for name in names}
     for (*_, name), stratified in family.items():
         left_out[name].update(stratified.left_out)
@@ -229,7 +229,7 @@ def _left_out(family: Mapping["_Key", StratifiedDifference], names: Sequence[str
     )
 
 
-# Criterion, challenger and reference by their places, and the field.
+# Criterion, challenger and reference by position, and the field.
 _Key = tuple[int, int, int, str]
 
 

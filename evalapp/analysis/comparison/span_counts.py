@@ -15,8 +15,8 @@ from evalapp.stats.proportions import wilson
 
 
 class MarkCount(NamedTuple):
-    """``outputs`` of the candidate carry the label, by ``marks`` in all; ``share`` is among
-    those reviewed.
+    """``outputs``: number of the candidate's outputs with the label, ``marks`` in all; ``share``: among
+    reviewed outputs.
     """
 
     criterion: Criterion
@@ -35,8 +35,8 @@ class CandidateMarks(NamedTuple):
 def marks_by_candidate(
     scores: CampaignScores, *, reviewer_type: str = "all", among: QuerySet[Review] | None = None
 ) -> list[CandidateMarks]:
-    """Every label of every span criterion for each candidate, in the rubric's order; nothing for a rubric
-    that asks for no marks. ``reviewer_type`` as in `load_scores`; ``among``: of these reviews alone.
+    """Every label of every span criterion for each candidate, in the rubric's order; empty for a rubric
+    without span criteria. ``reviewer_type`` as in `load_scores`; ``among``: only these reviews.
     """
     campaign = scores.campaign
     criteria = list(

@@ -1,4 +1,4 @@
-"""Where a candidate is worse, or better, inside the values of a metadata field: a language, a product."""
+"""Where a candidate is worse or better within values of a metadata field, such as a language or a product."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,12 +18,12 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
 from evalapp.stats.strata import LEAST_ITEMS
 
-# So many are read; a page folds the others, and a report leaves them out.
+# The number shown; a page folds the others, and a report leaves them out.
 MOST_TOLD = 10
 
 
 class Subgroup(NamedTuple):
-    """A candidate against the reference on one criterion, on the items whose ``field`` has this ``value``.
+    """A candidate against the reference on one criterion, over the items whose ``field`` has this ``value``.
     ``pair`` is adjusted over all subgroups of the candidate.
     """
 
@@ -35,11 +35,11 @@ class Subgroup(NamedTuple):
 def find_subgroups(
     scores: CampaignScores, pairs: Sequence[ComparedPair], reference: CandidateRow
 ) -> list[Subgroup]:
-    """Of every candidate in ``pairs``, on its criteria, the worst first: by how far the interval's better end
-    lies below no difference.
+    """Subgroups of every candidate in ``pairs``, on its criteria; worst first, by how far the favourable end
+    of the interval lies below zero.
 
-    Of the fields with 2 to 12 values that tell of the item, not of an answer; values with fewer than 10 items
-    are left out.
+    Uses fields with 2 to 12 values that describe the item, not an answer; values with fewer than 10 items are
+    left out.
     """
     strata = _strata(scores)
     found: list[Subgroup] = []
@@ -101,7 +101,7 @@ def _worst_first(subgroup: Subgroup) -> tuple[float, str, str, str]:
 
 
 def harmed(subgroups: Sequence[Subgroup], row: CandidateRow) -> Subgroup | None:
-    """The worst subgroup in which the candidate is worse for sure, if there is one."""
+    """The worst subgroup in which the candidate is significantly worse, if any."""
     return next(
         (
             each

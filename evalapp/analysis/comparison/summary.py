@@ -1,4 +1,6 @@
-"""The first screen of a campaign's results: which candidate is better at what, for whom, and what is next."""
+"""The first screen of a campaign's results: which candidate is better on what, for which population, and what
+to do next.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +16,12 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.stats.populations import Population
 
 MOST_CASES = 5
-# With fewer, what other reviewers would say cannot be told where these differ.
+# With fewer items, results for other reviewers cannot be estimated when these differ.
 FEWEST_TO_GENERALISE = 4
 
 
 class WorstCase(NamedTuple):
-    """An item on which a candidate got its lowest total; ``row_number`` is that of its dataset version."""
+    """An item on which a candidate got its lowest total; ``row_number``: of its dataset version."""
 
     item_id: int
     row_number: int
@@ -27,7 +29,7 @@ class WorstCase(NamedTuple):
 
 @dataclass(frozen=True)
 class CandidateSummary:
-    """One candidate against the reference. ``pairs``: a criterion each, in the rubric's order."""
+    """One candidate against the reference. ``pairs``: one for each criterion, in the rubric's order."""
 
     challenger: CandidateRow
     reference: CandidateRow
@@ -54,7 +56,7 @@ class CandidateSummary:
 
 
 class Conclusion(NamedTuple):
-    """What the numbers say of a release where no gate decides: a few words, and the first reason."""
+    """What the numbers suggest for a release without a gate: a few words, and the main reason."""
 
     word: str
     reason: str
@@ -62,7 +64,9 @@ class Conclusion(NamedTuple):
 
 
 def summaries_of(pairs: Sequence[ComparedPair], reference: CandidateRow) -> list[CandidateSummary]:
-    """By candidate, as `compare_pairs` has them against ``reference``; the total is no criterion."""
+    """Summaries by candidate, from `compare_pairs` against ``reference``; without the total, which is no
+    criterion.
+    """
     challengers = {pair.challenger.candidate.pk: pair.challenger for pair in pairs}
     return [
         CandidateSummary(
@@ -75,7 +79,7 @@ def summaries_of(pairs: Sequence[ComparedPair], reference: CandidateRow) -> list
 
 
 def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> Conclusion:
-    """Of one candidate against the reference; while reviews are expected nothing is concluded."""
+    """The conclusion on one candidate against the reference; none while reviews are outstanding."""
     if reviews < expected:
         return Conclusion("Not yet", f"{expected - reviews:,} of {expected:,} reviews are missing", "warn")
     if summary.worse and summary.better:
@@ -99,7 +103,7 @@ def names_of(pairs: Sequence[ComparedPair]) -> str:
 
 
 def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
-    """Whether what is shown holds for the other population, too."""
+    """Whether the result also holds for the other population."""
     shown = [*summary.better, *summary.worse]
     if not shown or design.names_are_positions:
         return ""
@@ -127,7 +131,7 @@ class MetricPreference(NamedTuple):
 
 
 def metric_preference(summary: CandidateSummary, metric: MetricDescription | None) -> MetricPreference | None:
-    """None where the metric has no direction, no values, or ranks the two alike."""
+    """None if the metric has no direction or no values, or ranks the two equal."""
     if metric is None or metric.better not in ("higher", "lower"):
         return None
     values = [row.metrics.get(metric.name) for row in (summary.challenger, summary.reference)]
@@ -144,7 +148,7 @@ def metric_preference(summary: CandidateSummary, metric: MetricDescription | Non
 
 
 def worst_cases(scores: CampaignScores) -> dict[int, list[WorstCase]]:
-    """By candidate the items of its lowest totals, the lowest first."""
+    """By candidate, the items of its lowest totals, lowest first."""
     lowest: dict[int, list[int]] = {}
     for candidate in scores.candidates:
         totals = scores.totals(candidate)

@@ -1,4 +1,4 @@
-"""The unblinding index of a campaign: what the closing question says."""
+"""The unblinding index of a campaign, from the closing question."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from evalapp.registry.models import TUNED_KINDS
 from evalapp.reviews.models import ClosingAnswer
 from evalapp.stats.blinding import BlindingIndex, Guess, blinding_index
 
-# About 40 answers that agree between reviewers.
+# About 40 answers on which reviewers agree.
 NARROW = 0.3
 
 
 class Unblinding(NamedTuple):
-    """``reviewers`` answered, ``declined`` were asked and left it out. ``sure`` and ``sure_right`` count the
-    answers given without a doubt.
+    """``reviewers``: who answered; ``declined``: who were asked and did not. ``sure`` and ``sure_right``:
+    numbers of answers given without doubt, and of right ones among them.
     """
 
     indices: BlindingIndex
@@ -25,8 +25,8 @@ class Unblinding(NamedTuple):
 
     @property
     def could_tell(self) -> bool | None:
-        """True: more often right than by guessing, surely. False: no sign of it, and the interval is narrow
-        enough to say so. None: it cannot be said.
+        """True: significantly more often right than by guessing. False: no sign of it, and the interval is
+        narrow enough to say so. None: undecided.
         """
         overall = self.indices.overall
         if overall.low is None or overall.half_width is None:
@@ -37,8 +37,8 @@ class Unblinding(NamedTuple):
 
 
 def unblinding_of(campaign: Campaign) -> Unblinding | None:
-    """What reviewers believed of the origin of outputs; None while nobody has been asked, or if nothing was
-    blind.
+    """What reviewers believed about the origin of outputs; None before anybody was asked, or without
+    blinding.
     """
     if not campaign.is_blind:
         return None

@@ -1,4 +1,4 @@
-"""What a candidate's answers took: tokens, time, and what they cost at the price that is set."""
+"""Usage of a candidate's answers: tokens, time, and cost at the price that is set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,9 +20,8 @@ ANSWERS_A_COST = 1_000
 
 
 class Usage(NamedTuple):
-    """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``.
-    ``seconds`` an answer took: of one asked at an endpoint until it had come, of others its share of its
-    batch.
+    """Means over a candidate's outputs, one for each item; ``cost``: of 1,000 answers in ``currency``.
+    ``seconds`` per answer: for an endpoint the time until it arrived, else its share of the batch's time.
     """
 
     candidate: CampaignCandidate
@@ -97,7 +96,7 @@ def _cost(tokens: Sequence[_Taken], price: TokenPrice | None) -> Measure:
 
 
 def _mean(values: Sequence[float | None], name: str, *, missing_words: str = NO_TOKENS) -> Measure:
-    """Mean with Student's interval over items; the note counts the outputs that say nothing."""
+    """Mean with Student's interval over items; the note counts outputs without a value."""
     label = signature(f"mean-{name}", interval="items", level=0.95)
     known = [value for value in values if value is not None]
     if not known:

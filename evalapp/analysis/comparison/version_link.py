@@ -1,8 +1,7 @@
-"""Whether two versions of a rubric read alike: the outputs that the same people scored under both.
+"""Whether scores under two versions of a rubric agree, on outputs that the same people scored under both.
 
-Those outputs are the *anchors*. A campaign under the later version, on outputs that were scored under
-the earlier one, makes them; nothing else links two versions, because other outputs differ and other
-reviewers are stricter.
+These outputs are the *anchors*. They come from a campaign under the later version on outputs that were scored
+under the earlier one; nothing else links two versions, because outputs and reviewers differ otherwise.
 """
 
 from collections import defaultdict
@@ -17,7 +16,7 @@ from evalapp.stats.differences import Difference, paired_difference
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
-# A quarter of a point on 1 to 5: less than that no reader of a mean would act on.
+# A quarter of a point on 1 to 5: a smaller shift changes no decision.
 MARGIN = 0.25
 
 Cell = tuple[int, int]
@@ -25,7 +24,7 @@ Cell = tuple[int, int]
 
 
 class LevelReading(NamedTuple):
-    """What a level of the earlier version became: the mean answer under the later one, over ``n`` answers."""
+    """The mean answer under the later version where the earlier one had this level, over ``n`` answers."""
 
     level: int
     n: int
@@ -34,10 +33,10 @@ class LevelReading(NamedTuple):
 
 @dataclass(frozen=True)
 class CriterionLink:
-    """A scale that both versions have (by key), over its anchors.
+    """A scale in both versions (by key), over its anchors.
 
-    ``difference``: later minus earlier, both on 1 to 5, by the same reviewer on the same output.
-    ``equal``: how many of the ``pairs`` answers are the same level; None where the ranges differ.
+    ``difference``: later minus earlier, both on 1 to 5, by the same reviewer on the same output. ``equal``:
+    how many of the ``pairs`` answers have the same level; None if the ranges differ.
     """
 
     before: Criterion
@@ -51,8 +50,7 @@ class CriterionLink:
     def reads(self) -> str:
         """Alike, higher or lower (by the interval), unclear, or unknown without an interval, as one word.
 
-        Alike where the whole interval lies within `MARGIN` of no difference; a shift that is there, yet
-        smaller, is alike too.
+        Alike if the whole interval lies within `MARGIN` of zero, even for a significant shift.
         """
         found = self.difference.difference
         if found.value is None or found.low is None or found.high is None:
@@ -70,8 +68,8 @@ class CriterionLink:
 
 @dataclass(frozen=True)
 class VersionLink:
-    """``outputs`` and ``reviewers`` count the anchors; ``only_before`` and ``only_after`` name criteria
-    that one version lacks, or that are no scale in both.
+    """``outputs`` and ``reviewers``: numbers of the anchors; ``only_before`` and ``only_after``: criteria
+    that one version lacks, or that are not scales in both.
     """
 
     before: RubricVersion
@@ -86,12 +84,12 @@ class VersionLink:
 
     @property
     def has_unclear(self) -> bool:
-        """Whether more anchors would tell more."""
+        """Whether more anchors could settle an unclear criterion."""
         return any(each.reads in ("unclear", "unknown") for each in self.criteria)
 
 
 def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
-    """Compare what the same people said of the same outputs under two versions of one rubric."""
+    """Compare the scores of the same people and outputs under two versions of a rubric."""
     campaigns = list(
         Campaign.objects.filter(rubric_version__in=(before, after))
         .exclude(state=CampaignState.DRAFT)
