@@ -1,4 +1,4 @@
-"""What every statistic is and how to read it: `docs/measures.md`, a topic for each of its headings."""
+"""Explanations of every statistic, from `docs/measures.md`, one topic for each of its headings."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ _LINK = re.compile(r"\]\(#([\w-]+)\)")
 
 
 class Topic(NamedTuple):
-    """A statistic, or a group of them where ``group`` is empty; ``text`` is Markdown."""
+    """A statistic, or a group of them if ``group`` is empty; ``text`` is Markdown."""
 
     key: str
     title: str
@@ -29,7 +29,7 @@ class Topic(NamedTuple):
 
 @cache
 def topics() -> dict[str, Topic]:
-    """All by their keys, in the order of the document; the first is the document's own beginning."""
+    """All topics by key, in the order of the document; the first is the document's introduction."""
     parts = _HEADING.split(NOTES.read_text(encoding="utf-8"))[1:]
     found: dict[str, Topic] = {}
     group = ""
@@ -46,5 +46,5 @@ def members_of(group: Topic) -> list[Topic]:
 
 
 def with_links(text: str, start: str) -> str:
-    """The text with its links leading to topics' pages, which lie below ``start``."""
+    """The text with its links pointing to the topics' pages below ``start``."""
     return _LINK.sub(rf"]({start}\1/)", text)

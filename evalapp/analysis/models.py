@@ -14,7 +14,7 @@ class AnalysisKind(models.TextChoices):
 
 
 class ReviewerType(models.TextChoices):
-    """Whose reviews count."""
+    """Which reviewers' reviews count."""
 
     ALL = "all", "All reviewers"
     HUMAN = "human", "Human only"
@@ -27,15 +27,14 @@ class ScoreSource(models.TextChoices):
 
 
 class StoredAnalysis(BaseModel):
-    """Numbers of a large campaign as a job computed them, kept until it computes them anew.
+    """Results of a large campaign's analysis, computed and replaced by a job.
 
-    ``view`` is the filter (`evalapp.analysis.scores.filters.ComparisonFilter.view`), empty for the
-    whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a
-    metric, a criterion and a reviewer by their number, a metric.
-    ``changes`` and ``reviews`` are those of the campaign that the numbers rest on (see
-    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was; ``inputs``
-    is the state of all else (`evalapp.analysis.stored.inputs`). ``result`` is read by
-    `evalapp.analysis.stored.serialisation`, if ``format`` is its own.
+    ``view``: the filter (`evalapp.analysis.scores.filters.ComparisonFilter.view`), empty for the whole
+    campaign. ``part``: empty for what every reader of the page sees, else the subject of the part: a
+    criterion and a metric, a criterion and a reviewer's number, or a metric. ``changes`` and ``reviews``: the
+    campaign's counts when computed (see `evalapp.reviews.models.ReviewCount`), so that a page can tell how
+    many reviews came since; ``inputs``: the state of everything else (`evalapp.analysis.stored.inputs`).
+    ``result`` is read by `evalapp.analysis.stored.serialisation` if ``format`` is the current one.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")
@@ -54,7 +53,7 @@ class StoredAnalysis(BaseModel):
 
     class Meta:
         constraints = [
-            # A view's text is as long as a URL; an index takes less.
+            # A view's text can be as long as a URL, longer than an index allows.
             models.UniqueConstraint(
                 *("campaign", "kind", "reviewer_type", "score_source", "population", "part", MD5("view")),
                 name="stored_analysis_once",

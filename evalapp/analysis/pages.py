@@ -1,4 +1,4 @@
-"""What the pages of a campaign's results share."""
+"""Shared by the pages of a campaign's results."""
 
 from typing import Any
 
@@ -30,19 +30,19 @@ def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
 
 
 def chosen_reviewer_type(request: MemberRequest) -> str:
-    """Whose reviews count; a choice only where simulated ones are read at all."""
+    """Whose reviews count; a choice only in projects where simulated reviews are read."""
     chosen = request.GET.get("reviewer_type", "all")
     return chosen if chosen in REVIEWER_TYPES and request.project.is_demonstration else "all"
 
 
 def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
-    """To the page of that name, with the query of this URL."""
+    """Redirect to the page of that name, keeping the query of this URL."""
     query = request.GET.urlencode()
     return redirect(f"{reverse(name, args=args)}{'?' if query else ''}{query}")
 
 
 def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResponse:
-    """The page that says what is wrong with a URL's filter, with the form to choose another; 400."""
+    """A page (status 400) that explains the problem with a URL's filter, with the form to choose another."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {
         "campaign": wanted.campaign,
@@ -52,7 +52,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
 
 
 def reviewer_type_choices(request: MemberRequest, reviewer_type: str) -> list[dict[str, Any]]:
-    """Whose reviews may count, each at the URL of the same view."""
+    """The choices of reviewer type, each with its URL of the same view."""
     if not request.project.is_demonstration:
         return []
     choices = []

@@ -1,1 +1,1 @@
-"""What automatic metrics are worth beside people, and what they find."""
+"""How well automatic metrics agree with people, and what they find."""

@@ -1,4 +1,4 @@
-"""Whether the metric named as the best for a criterion is better than the others, or only looks so."""
+"""Whether the best metric for a criterion is really better than the others, or by chance."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,8 +14,9 @@ ByOutput = Mapping[int, float]
 
 
 class AgainstBest(NamedTuple):
-    """Two-sided p that a metric follows people as well as the best one does: over outputs, after Holm's
-    adjustment over the metrics of the criterion, and over the candidates' means. None where it is undefined.
+    """Two-sided p values of the hypothesis that a metric follows people as well as the best one: over
+    outputs, with Holm's adjustment over the metrics of the criterion, and over the candidates' means. None if
+    undefined.
     """
 
     outputs: float | None
@@ -31,7 +32,9 @@ def against_best(
     groups: Mapping[Hashable, Hashable],
     seed: int,
 ) -> dict[str, AgainstBest]:
-    """By metric. More of each metric and of ``human`` is better."""
+    """Comparison with the best metric, by metric. Higher values of each metric and of ``human`` must be
+    better.
+    """
     by_outputs, by_candidates = {}, {}
     for name, values in others.items():
         both = [each for each in outputs if all(each.item_output_id in of for of in (human, best, values))]

@@ -1,4 +1,4 @@
-"""F1 of the labels that candidates predicted against the examples' own, in a campaign."""
+"""F1 of the candidates' predicted labels against the examples' labels, in a campaign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LABEL_COLUMNS = ("Macro F1", "Weighted F1", "Micro F1")
 
 
 class PredictedLabel(NamedTuple):
-    """An output's true label, and the predicted one; None where the output is unparsed."""
+    """An output's true and predicted label; the latter is None if the output is unparsed."""
 
     item_id: int
     true: str
@@ -28,8 +28,8 @@ class PredictedLabel(NamedTuple):
 
 @dataclass(frozen=True)
 class CandidateLabels:
-    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not
-    read by the parser as it is now.
+    """``unparsed``: outputs without a predicted label. ``missing``: outputs whose example has no label, or
+    that the current parser has not read.
     """
 
     candidate: CampaignCandidate
@@ -39,12 +39,14 @@ class CandidateLabels:
 
     @property
     def columns(self) -> list[Measure]:
-        """For the comparison's table, as `LABEL_COLUMNS` calls them."""
+        """Values for the comparison's table, in the order of `LABEL_COLUMNS`."""
         return [self.found.macro, self.found.weighted, self.found.micro]
 
     @property
     def rows(self) -> list[tuple[str, list[tuple[str | None, int]]]]:
-        """The confusion matrix: each true label with the counts of the predicted ones, None for unparsed."""
+        """The confusion matrix: for each true label the counts of the predicted labels, with None for
+        unparsed.
+        """
         labels = self.found.labels
         return [
             (true, list(zip(labels, counts, strict=True)))
@@ -58,12 +60,12 @@ def parser_of(scores: CampaignScores) -> LabelParser | None:
 
 
 def label_columns(scores: CampaignScores) -> dict[int, list[Measure]]:
-    """What the comparison's table shows of them, by a candidate's id in the campaign."""
+    """The comparison's label columns, by campaign candidate id."""
     return {each.candidate.pk: each.columns for each in classification_of(scores)}
 
 
 def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
-    """Each candidate; nothing where the dataset has no label parser."""
+    """The labels of each candidate; empty if the dataset has no label parser."""
     parser = parser_of(scores)
     if parser is None:
         return []
@@ -102,8 +104,8 @@ def _read(scores: CampaignScores, parser: LabelParser) -> QuerySet[MetricResult]
 def predicted_labels(
     scores: CampaignScores, parser: LabelParser | None = None
 ) -> Mapping[int, PredictedLabel]:
-    """What was read of each output, by its id; ``parser`` saves finding the dataset's.
-    Nothing without one.
+    """The label read from each output, by output id; ``parser`` saves a query for the dataset's. Empty
+    without one.
     """
     parser = parser or parser_of(scores)
     if parser is None:

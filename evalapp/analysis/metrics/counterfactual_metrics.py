@@ -1,4 +1,6 @@
-"""How automatic metrics of a run's outputs change from a row to its counterfactual variants; no reviews."""
+"""How automatic metrics of a run's outputs change between a row and its counterfactual variants; without
+reviews.
+"""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
@@ -24,8 +26,8 @@ from evalapp.stats.ratings import Ratings
 
 
 class MetricChange(NamedTuple):
-    """Of one candidate: ``difference`` is variant less original over the pairs, with Holm's adjustment over
-    the variants and metrics of the candidate.
+    """One candidate's change: ``difference`` is variant minus original over the pairs, with Holm's adjustment
+    over the candidate's variants and metrics.
     """
 
     candidate: ModelVersion
@@ -40,7 +42,7 @@ class MetricChange(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """Of the variants' answers: "better", "worse", "different" (of a metric without a better end),
+        """The variants' answers are "better", "worse", "different" (for a metric without a direction),
         "undecided" or "untested".
         """
         if self.adjusted_p is None:
@@ -54,7 +56,7 @@ class MetricChange(NamedTuple):
 
     @property
     def adjusted(self) -> Measure:
-        """The difference with the interval that excludes 0 where ``adjusted_p`` is under 5%."""
+        """The difference with an interval that excludes 0 exactly if ``adjusted_p`` is under 5%."""
         p = self.difference.p.value
         if not p or self.adjusted_p is None:
             return self.difference.difference
@@ -62,7 +64,7 @@ class MetricChange(NamedTuple):
 
 
 def counterfactual_examples(run: Run) -> CounterfactualItems:
-    """The pairs among the examples of the run's rows."""
+    """The counterfactual pairs among the examples of the run's rows."""
     marks = Example.objects.filter(
         version=run.dataset_version_id, split__in=run.splits, metadata__has_key=FIELD
     ).values_list("pk", f"metadata__{FIELD}")
@@ -80,7 +82,7 @@ def metric_changes(
     metrics: Sequence[MetricDescription],
     groups: Mapping[Hashable, Hashable],
 ) -> list[MetricChange]:
-    """Of every candidate, variant with enough pairs, and metric; the clearest first."""
+    """Changes of every candidate, metric and variant with enough pairs; clearest first."""
     found: list[MetricChange] = []
     for candidate in candidates if items.tested else ():
         tested = [

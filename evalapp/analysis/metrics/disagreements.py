@@ -1,4 +1,4 @@
-"""Outputs that a metric rates high and people low."""
+"""Outputs that a metric rates high and people rate low."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ LEAST_AGREEING = 2
 
 @dataclass(frozen=True)
 class Disagreements:
-    """``expected`` is how many chance would give, were the metric unrelated to people's scores."""
+    """``expected``: the number by chance, if the metric were unrelated to people's scores."""
 
     item_output_ids: set[int]
     expected: float
@@ -33,13 +33,13 @@ class DisagreementCount:
 
 
 def is_poor(criterion: Criterion, level: float) -> bool:
-    """Whether a level, or a mean of levels, lies at the worse end of a scale."""
+    """Whether a level, or a mean of levels, is at the worse end of a scale."""
     threshold = criterion.rules.poor_level
     return level >= threshold if criterion.lower_is_better else level <= threshold
 
 
 def poor_words(criterion: Criterion) -> str:
-    """The scores at the worse end: "2 or less"."""
+    """The scores at the worse end, as "2 or less"."""
     rules = criterion.rules
     return f"{rules.words(rules.poor_level)} or {'more' if criterion.lower_is_better else 'less'}"
 
@@ -47,9 +47,9 @@ def poor_words(criterion: Criterion) -> str:
 def find_disagreements(
     scores: CampaignScores, criterion: Criterion, metric: MetricDescription
 ) -> Disagreements:
-    """Metric in the campaign's best quarter, mean at or under the low threshold (of a scale where lower is
-    better: the highest level), and at least two reviewers who each rate it that low. A metric where less is
-    better is taken from its low end.
+    """Outputs with the metric in the campaign's best quarter, a mean at or under the low threshold (if lower
+    is better, at the highest level), and at least two reviewers who each rate it that low. A metric where
+    less is better counts from its low end.
     """
     means = scores.output_means(criterion)
     sign = -1 if metric.better == "lower" else 1
@@ -59,7 +59,7 @@ def find_disagreements(
         if output.item_output_id in means and metric.name in output.metrics
     }
     if len(set(values.values())) < 2:
-        # Where all are equal there is no best quarter.
+        # If all values are equal, there is no best quarter.
         return Disagreements(set(), 0.0)
     cut = float(np.quantile(list(values.values()), 1 - TOP_SHARE))
     low_votes: dict[int, int] = {}

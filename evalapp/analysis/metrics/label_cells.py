@@ -1,4 +1,4 @@
-"""Outputs of a cell of the confusion matrix, as a filter in a URL."""
+"""A cell of the confusion matrix as a URL filter of outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ LABEL_PARTS = ("true", "predicted", "unparsed")
 
 @dataclass(frozen=True)
 class LabelCell:
-    """``true``: the example's label; ``predicted``: the output's; None: any. ``unparsed``: without one."""
+    """``true``: the example's label; ``predicted``: the output's; None: any. ``unparsed``: outputs without a
+    label.
+    """
 
     true: str | None
     predicted: str | None
@@ -29,9 +31,7 @@ class LabelCell:
 
 
 def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCell | None:
-    """Read a cell from a URL; None where it names no label. MissingError for a label that
-    no output has.
-    """
+    """Read a cell from a URL; None if it names no label. Raises MissingError for a label of no output."""
     true, predicted, unparsed = (
         query.get("true") or None,
         query.get("predicted") or None,

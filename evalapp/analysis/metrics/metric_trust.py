@@ -20,22 +20,24 @@ from evalapp.stats.correlation import segment_correlation
 
 Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
 
-# The lower end of the ceiling's interval where reviewers agree enough for a metric to follow them.
+# Lower limit of the ceiling's interval above which reviewers agree enough for a metric to follow them.
 AGREED = 0.5
-# A correlation: to follow people its lower end is over this, to be a hint its value.
+# A correlation: a metric follows people if its lower limit is above this, and is a hint if its value is.
 CONSIDERABLE = 0.3
-# Of the tests of each metric against the best.
+# Level of the tests of each metric against the best.
 ALPHA = 0.05
-# With more, every metric against every criterion takes longer than a page may.
+# With more outputs, all metrics against all criteria take longer than a page may.
 MOST_OUTPUTS = 500
 
 
 class MetricTrust(NamedTuple):
-    """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
-    the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
-    metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None
-    of a single candidate: a metric that only knows who wrote an answer has it at 0. ``against_best``: None of
-    the best metric itself, and where there is no other.
+    """A metric against a criterion.
+
+    ``correlation``: Spearman over all outputs, with the sign reversed if less of the metric is better, so
+    that positive is right. ``ceiling``: the highest correlation to be expected of any metric. ``sentence``:
+    the verdict with both. ``inside``: the correlation within candidates, None with a single candidate; a
+    metric that only recognises the candidate has 0. ``against_best``: None for the best metric itself, and if
+    there is no other.
     """
 
     metric: MetricDescription
@@ -48,8 +50,8 @@ class MetricTrust(NamedTuple):
 
 
 class CriterionTrust(NamedTuple):
-    """``metrics``: those with a good direction that were computed, the most trusted first. ``sentence``: what
-    to do on this criterion.
+    """``metrics``: computed metrics with a direction, most trusted first. ``sentence``: advice for this
+    criterion.
     """
 
     criterion: Criterion
@@ -59,7 +61,7 @@ class CriterionTrust(NamedTuple):
 
 
 def computed_metrics(scores: CampaignScores) -> list[MetricDescription]:
-    """Those that some output has a value of."""
+    """The metrics that some output has."""
     return [
         metric
         for metric in scores.metrics.values()
@@ -68,7 +70,7 @@ def computed_metrics(scores: CampaignScores) -> list[MetricDescription]:
 
 
 def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescription]]:
-    """The scales and the computed metrics of which it is known which end is better."""
+    """The scales and the computed metrics whose better end is known."""
     scales = [each for each in scores.scales if has_direction(each)]
     return scales, [metric for metric in computed_metrics(scores) if metric.better != "none"]
 
@@ -76,10 +78,10 @@ def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescri
 def metric_trust(
     scores: CampaignScores, step: Callable[[str], None] = lambda _: None
 ) -> list[CriterionTrust]:
-    """Every scale criterion that has a good direction against every metric that has one. ``step`` hears what
-    is begun: each criterion's ceiling, then each metric.
+    """Every scale criterion with a direction against every metric with one. ``step`` is called with each
+    stage as it begins: each criterion's ceiling, then each metric.
 
-    Of a scale without a weight nobody has said which end is better, unless the rubric says that lower is.
+    A scale without a weight has no direction, unless the rubric says that lower is better.
     """
     if not scores.answers:
         return []
@@ -116,7 +118,7 @@ def metric_trust(
 def _beside_the_best(
     scores: CampaignScores, means: Mapping[int, float], sign: int, trusts: list[MetricTrust]
 ) -> list[MetricTrust]:
-    """The same with what tells each from the first."""
+    """The same verdicts, with the test of each metric against the first."""
     told = [trust.metric for trust in trusts if trust.verdict != "unknown"]
     if len(told) < 2:
         return trusts
@@ -140,7 +142,7 @@ def _beside_the_best(
 
 
 def has_direction(criterion: Criterion) -> bool:
-    """Whether it is said which end of a scale is better."""
+    """Whether the rubric says which end of a scale is better."""
     return criterion.weight > 0 or criterion.lower_is_better
 
 
@@ -154,8 +156,8 @@ def inside_candidates(
     metric: Sequence[float | None],
     groups: Mapping[Hashable, str],
 ) -> Measure | None:
-    """Spearman of both sides less their candidate's mean; None of a single candidate, where
-    it is the same. ``groups`` by item.
+    """Spearman of both sides minus their candidate's mean; None for a single candidate, where it equals the
+    overall one. ``groups`` by item.
     """
     pairs = [
         (output.item_id, output.candidate_id, said, value)
@@ -171,7 +173,7 @@ def inside_candidates(
         candidate: tuple(fmean(side) for side in zip(*both, strict=True))
         for candidate, both in by_candidate.items()
     }
-    # What is equal stays equal: a difference by rounding alone would be ranked.
+    # Rounded, so that equal values stay equal: otherwise a rounding error would be ranked.
     people = [round(said - means[candidate][0], 9) for _, candidate, said, _ in pairs]
     values = [round(value - means[candidate][1], 9) for _, candidate, _, value in pairs]
     found = segment_correlation(
@@ -181,7 +183,7 @@ def inside_candidates(
 
 
 def _order(trust: MetricTrust) -> tuple[bool, float, float]:
-    """What follows people first, then by what is sure, then by what is seen; what is unknown last."""
+    """Sort key: metrics that follow people first, then by lower limit, then by value; unknown last."""
     correlation = trust.correlation
     seen = -2.0 if correlation.value is None else correlation.value
     return (trust.verdict == "follows", -2.0 if correlation.low is None else correlation.low, seen)
@@ -196,10 +198,10 @@ def trust_of(
 ) -> MetricTrust:
     """The verdict on one metric for the criterion called ``name``.
 
-    It *follows* people where they agree (the lower end of the ceiling is over 0.5) and the lower end of the
-    correlation is over 0.3. Else a correlation over 0.3 that is surely over 0 is a *hint*, a smaller one
-    *weak*. An interval with 0 inside is *unsure*, one below 0 *against*, none at all *unknown*. What is not
-    shown ``inside`` candidates is a hint at most.
+    It *follows* people if they agree (lower limit of the ceiling above 0.5) and the lower limit of the
+    correlation is above 0.3. Otherwise a correlation significantly above 0 is a *hint* if it is above 0.3,
+    else *weak*. An interval that contains 0 is *unsure*, one below 0 *against*, none at all *unknown*. A
+    metric not shown to follow people ``inside`` candidates is a hint at most.
     """
     verdict = _verdict(correlation, ceiling)
     if inside is None or verdict not in {"follows", "hint", "weak"} or _is_shown(inside):
@@ -214,7 +216,7 @@ def trust_of(
 
 
 def _is_shown(inside: Measure | None) -> bool:
-    """Whether the metric follows people among one candidate's outputs, too; or there is one candidate."""
+    """Whether the metric also follows people within candidates, or there is a single candidate."""
     return inside is None or (inside.low is not None and inside.low > 0)
 
 
@@ -237,7 +239,7 @@ def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
 
 
 def people_agree(ceiling: Measure) -> bool:
-    """Whether reviewers agree enough for a metric to follow them: what nobody shares cannot be followed."""
+    """Whether reviewers agree enough for a metric to follow them."""
     return ceiling.low is not None and ceiling.low > AGREED
 
 
@@ -283,7 +285,7 @@ def _number(value: float | None) -> str:
 
 
 def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
-    """What to do on the criterion called ``name``; ``trusts`` with the most trusted first."""
+    """Advice for the criterion called ``name``; ``trusts`` with the most trusted first."""
     told = [trust for trust in trusts if trust.verdict != "unknown"]
     if not told:
         return f"No metric can be compared with people on {name} yet."
@@ -309,7 +311,7 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
 
 
 def _ahead(told: Sequence[MetricTrust]) -> str:
-    """Of which others it is shown that they follow people less than the first."""
+    """The metrics shown to follow people less than the first does."""
     tested = [
         (trust.metric.label, trust.against_best.outputs)
         for trust in told[1:]
@@ -326,7 +328,7 @@ def _ahead(told: Sequence[MetricTrust]) -> str:
 
 
 def _all_of(labels: Sequence[str]) -> str:
-    """Names as a sentence lists them: "BLEU and chrF++", "BLEU, chrF++, and Token F1"."""
+    """Names as a list in a sentence: "BLEU and chrF++", "BLEU, chrF++, and Token F1"."""
     if len(labels) < 3:
         return " and ".join(labels)
     return f"{', '.join(labels[:-1])}, and {labels[-1]}"

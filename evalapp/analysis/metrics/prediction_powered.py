@@ -1,4 +1,4 @@
-"""Human means of few reviews made more precise by a metric that was computed for all outputs."""
+"""Human means of few reviews, made more precise by a metric computed for all outputs."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from evalapp.stats.prediction_powered import (
 
 
 class PredictionPoweredMean(NamedTuple):
-    """A candidate's mean on a criterion, classical and with the metric; ``sentence`` says the gain, or why
-    there is none.
+    """A candidate's mean on a criterion, classical and prediction-powered; ``sentence`` states the gain, or
+    why there is none.
     """
 
     candidate: CampaignCandidate
@@ -30,7 +30,7 @@ class PredictionPoweredMean(NamedTuple):
 
     @property
     def caution(self) -> str:
-        """What must not be read into the gain; empty where there is nothing of the kind."""
+        """A caution against over-reading the gain; empty if none is needed."""
         told = [
             UNCERTAIN if self.found.is_uncertain else "",
             NO_NARROWER if self.found.is_no_narrower else "",
@@ -39,7 +39,7 @@ class PredictionPoweredMean(NamedTuple):
 
     @property
     def worth(self) -> float | None:
-        """How many more reviewed items the metric stands for, as a share of those there are."""
+        """How many more reviewed items the metric is worth, as a share of the reviewed ones."""
         gain = self.found.gain.value
         return None if gain is None else max(gain - 1, 0.0)
 
@@ -47,11 +47,11 @@ class PredictionPoweredMean(NamedTuple):
 def prediction_powered_means(
     scores: CampaignScores, metric: MetricDescription, *, is_view: bool = False
 ) -> list[PredictionPoweredMean]:
-    """Every scale criterion of every candidate, by candidate.
+    """Prediction-powered means of every scale criterion, by candidate.
 
-    The metric's other values are those of the campaign's outputs without a review and, of the runs that
-    the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the
-    scores are filtered, so that other examples are not what the view is of, and count nothing.
+    The metric's other values come from the campaign's outputs without a review and, in the runs that the
+    candidate's outputs came from, from outputs for other examples of the same split. ``is_view``: the scores
+    are filtered, so other examples are outside the view and do not count.
     """
     if why_no_means(scores):
         return []
@@ -74,16 +74,16 @@ def prediction_powered_means(
 
 
 def why_none_gain(means: Sequence[PredictionPoweredMean]) -> str:
-    """The one reason for which the metric tightens none of the means; empty where it tightens some, or there
-    are several reasons.
+    """The common reason why the metric narrows none of the means; empty if it narrows any, or the reasons
+    differ.
     """
     reasons = {each.found.mean.reason for each in means}
     return reasons.pop() if len(reasons) == 1 else ""
 
 
 def _beyond(scores: CampaignScores, metric: MetricDescription) -> dict[int, list[float]]:
-    """By campaign candidate: the metric on examples that the campaign does not hold, in a fixed order; the
-    newest output where there are several.
+    """By campaign candidate: the metric on examples outside the campaign, in a fixed order; the newest output
+    of each.
     """
     campaign = scores.campaign
     candidates = {candidate.model_version_id: candidate.pk for candidate in scores.candidates}

@@ -1,4 +1,4 @@
-"""Automatic metrics, rule checks and labels over all outputs of a run, whether or not people review them."""
+"""Automatic metrics, rule checks and labels over all outputs of a run, reviewed or not."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
@@ -33,7 +33,7 @@ CHUNK = 5_000
 
 @dataclass(frozen=True)
 class RunLabels:
-    """``missing``: outputs whose example has no label, or that the parser as it is now has not read."""
+    """``missing``: outputs whose example has no label, or that the current parser has not read."""
 
     found: Classification
     unparsed: int
@@ -42,7 +42,7 @@ class RunLabels:
 
 @dataclass(frozen=True)
 class CandidateMetrics:
-    """``metrics`` and ``rules`` in the order of `RunMetrics`; ``corpus`` by split and name of the metric."""
+    """``metrics`` and ``rules`` in the order of `RunMetrics`; ``corpus`` by split and metric name."""
 
     candidate: ModelVersion
     outputs: int
@@ -54,8 +54,9 @@ class CandidateMetrics:
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """``drawn_of``: of how many outputs `MOST_OUTPUTS` were drawn; 0 where all are counted. Without a scored
-    output ``metrics`` and ``rules`` are empty. ``counterfactuals``: where the rows are counterfactual pairs.
+    """``drawn_of``: the number of outputs from which `MOST_OUTPUTS` were sampled; 0 if all are used.
+    ``metrics`` and ``rules`` are empty without scored outputs. ``counterfactuals``: set if the rows are
+    counterfactual pairs.
     """
 
     metrics: list[MetricDescription]
@@ -66,7 +67,7 @@ class RunMetrics:
 
     @property
     def metric_rows(self) -> list[tuple[MetricDescription, list[Measure]]]:
-        """Each metric with its mean of every candidate."""
+        """Each metric with its mean for every candidate."""
         columns = [each.metrics for each in self.candidates]
         return list(zip(self.metrics, (list(row) for row in zip(*columns, strict=True)), strict=True))
 
@@ -78,7 +79,7 @@ class RunMetrics:
 
     @property
     def corpus_rows(self) -> list[tuple[str, str, list[CorpusMetric | None]]]:
-        """Each metric of a whole split, with the split's name and every candidate's."""
+        """Each whole-split metric, with the split's name and every candidate's value."""
         keys = sorted({key for each in self.candidates for key in each.corpus})
         return [
             (
@@ -91,7 +92,7 @@ class RunMetrics:
 
     @property
     def changes_found(self) -> list[MetricChange]:
-        """Of the counterfactuals those that are tested, or differ in every pair by the same."""
+        """The counterfactual changes that are tested, or equal in every pair."""
         return [
             each
             for each in self.counterfactuals
@@ -104,7 +105,7 @@ class RunMetrics:
 
 
 def run_metrics(run: Run) -> RunMetrics:
-    """Each candidate over the run's outputs, with intervals over examples or their groups."""
+    """The metrics of each candidate over the run's outputs, with intervals over examples or their groups."""
     external = [each.description for each in run.project.external_metrics.order_by("pk")]
     described = {**COMPARED_METRICS, **{each.name: each for each in external}}
     rules = list(run.project.rule_checks.order_by("pk"))
@@ -141,7 +142,7 @@ def run_metrics(run: Run) -> RunMetrics:
 def _outputs(
     run: Run, names: list[str]
 ) -> tuple[dict[int, list[ReviewedOutput]], dict[Hashable, Hashable], int]:
-    """By candidate, with the group of each example that has one."""
+    """Outputs by candidate, with the group of each example that has one."""
     rows = list(
         Output.objects.filter(run=run)
         .order_by("pk")
@@ -179,7 +180,7 @@ def _outputs(
 
 
 def macro_f1(run: Run) -> dict[int, float]:
-    """Macro F1 over the declared labels, by candidate; nothing where the dataset has no label parser."""
+    """Macro F1 over the declared labels, by candidate; empty if the dataset has no label parser."""
     parser = LabelParser.objects.filter(dataset__versions=run.dataset_version_id).first()
     if parser is None:
         return {}
@@ -205,7 +206,7 @@ def macro_f1(run: Run) -> dict[int, float]:
 
 
 def _labels(run: Run, outputs: list[ReviewedOutput]) -> Mapping[int, RunLabels]:
-    """By candidate; nothing where the dataset has no label parser."""
+    """Labels by candidate; empty if the dataset has no label parser."""
     parser = LabelParser.objects.filter(dataset__versions=run.dataset_version_id).first()
     if parser is None:
         return {}

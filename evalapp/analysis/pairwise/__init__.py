@@ -1,1 +1,1 @@
-"""Candidates whose outputs were compared or ranked."""
+"""Results of candidates whose outputs were compared or ranked."""

@@ -1,4 +1,4 @@
-"""The comparisons of one item on its case page, with decisions and links to their disputes."""
+"""The comparisons of one item on its case page, with adjudications and links to their disputes."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ from evalapp.reviews.preferences.tasks import preference_of
 
 
 class CaseComparison(NamedTuple):
-    """``names`` are those of the compared candidates, ``adjudicated`` what was decided, in the comparison's
-    own order. ``is_own``: the reader judged it, so somebody else decides.
+    """``names``: of the compared candidates; ``adjudicated``: the adjudicated preference, in the comparison's
+    order. ``is_own``: the reader reviewed it, so somebody else adjudicates.
     """
 
     comparison: Comparison
@@ -27,12 +27,12 @@ class CaseComparison(NamedTuple):
 
     @property
     def preference(self) -> str:
-        """What was decided, by the names; empty where nothing was."""
+        """The adjudicated preference in words; empty without one."""
         return preference_by_name(self.adjudicated, self.names) if self.adjudicated else ""
 
     @property
     def is_disputed(self) -> bool:
-        """Whether preferences differ, or that was decided."""
+        """Whether preferences differ, or were adjudicated."""
         said = set()
         for line in self.lines:
             own = line.review
@@ -42,7 +42,7 @@ class CaseComparison(NamedTuple):
 
 
 def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> list[CaseComparison]:
-    """Those of the item that somebody judged, in its own order; of a campaign that rates answers none."""
+    """The item's reviewed comparisons, in order; empty for a campaign that rates outputs."""
     lines = lines_of_item(campaign, item_id) if campaign.compares else []
     if not lines:
         return []

@@ -1,4 +1,4 @@
-"""Lists of compared answers whose reviewers preferred different ones."""
+"""Lists of comparisons on which reviewers' preferences differ."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from evalapp.reviews.preferences.distance import DifferingPreferences
 
 
 class DifferingPreferenceLines(NamedTuple):
-    """Preferences that differ, with what a list shows of each."""
+    """Differing preferences, with the details that a list shows."""
 
     apart: DifferingPreferences[PreferenceRow]
     lines: list[PreferenceLine]
@@ -17,6 +17,6 @@ class DifferingPreferenceLines(NamedTuple):
 def with_lines(
     preferences: Preferences, chosen: list[DifferingPreferences[PreferenceRow]]
 ) -> list[DifferingPreferenceLines]:
-    """Read for these alone."""
+    """The details, read for these preferences only."""
     lines = iter(as_lines(preferences, [row for each in chosen for row in each.rows]))
     return [DifferingPreferenceLines(each, [next(lines) for _ in each.rows]) for each in chosen]

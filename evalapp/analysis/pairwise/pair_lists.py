@@ -15,7 +15,7 @@ from evalapp.reviews.preferences.checks import preference_by_name
 from evalapp.reviews.preferences.tasks import LETTERS
 
 FILTER_PARTS = ("first", "second", "outcome", "side", "best", "reviewer")
-"""What `pair_filter` reads of a URL."""
+"""The parts of a URL that `pair_filter` reads."""
 OUTCOMES = {
     "first": "the first is better",
     "second": "the second is better",
@@ -27,8 +27,8 @@ SIDES = {"first": "for the answer shown first", "other": "for an answer shown la
 
 @dataclass(frozen=True)
 class PairFilter:
-    """Which preferences: every part given must hold. ``outcome`` is told from ``first``'s side; ``side``:
-    those for the answer that stood first, or for another; ``best``: that put this candidate first.
+    """Selects preferences that meet every given part. ``outcome`` is from ``first``'s side; ``side``:
+    preferences for the answer shown first, or for another; ``best``: rankings with this candidate first.
     """
 
     first: CampaignCandidate | None = None
@@ -39,7 +39,7 @@ class PairFilter:
     reviewer: int | None = None
 
     def describe(self) -> str:
-        """In words, for the page's head."""
+        """The filter in words, for the page's heading."""
         parts = [
             f"{_label(self.first)} against {_label(self.second)}" if self.first and self.second else "",
             OUTCOMES.get(self.outcome, ""),
@@ -83,7 +83,7 @@ def _label(candidate: CampaignCandidate) -> str:
 
 
 def pair_filter(preferences: Preferences, query: Mapping[str, str]) -> PairFilter:
-    """Read a filter from a URL. A part that names nothing of this campaign is 404."""
+    """Read a filter from a URL. Raises MissingError for a part that names nothing in this campaign."""
     outcome, side = query.get("outcome", ""), query.get("side", "")
     wanted = PairFilter(
         first=_candidate(preferences, query.get("first", "")),
@@ -118,7 +118,7 @@ def _reviewer(preferences: Preferences, text: str) -> int | None:
 
 
 class PreferenceLine(NamedTuple):
-    """A review as lists show it; ``shown`` are labels as they stood on the screen, A first."""
+    """A review as lists show it; ``shown``: labels in the order on the screen, A first."""
 
     review: Review
     reviewer: int
@@ -131,12 +131,12 @@ class PreferenceLine(NamedTuple):
 
 
 def find_preferences(preferences: Preferences, wanted: PairFilter) -> list[PreferenceRow]:
-    """Those that the filter picks, latest first."""
+    """The preferences that the filter selects, latest first."""
     return [row for row in reversed(preferences.rows) if wanted.admits(row, preferences.numbers)]
 
 
 def as_lines(preferences: Preferences, rows: Sequence[PreferenceRow]) -> list[PreferenceLine]:
-    """The rows with what a list shows of them, read for these rows only."""
+    """The rows with the details that a list shows, read for these rows only."""
     candidates = {candidate.pk: candidate for candidate in preferences.candidates}
     stored = Review.objects.select_related("comparison__item__example", "reviewer", "preference").in_bulk(
         [row.pk for row in rows]
@@ -159,7 +159,7 @@ def as_lines(preferences: Preferences, rows: Sequence[PreferenceRow]) -> list[Pr
 
 
 def lines_of_item(campaign: Campaign, item_id: int) -> list[PreferenceLine]:
-    """What was said of one item's outputs, as its case shows it."""
+    """The reviews of one item's comparisons, for its case page."""
     preferences = load_preferences(campaign, item_id=item_id)
     return as_lines(preferences, preferences.rows)
 
@@ -173,8 +173,8 @@ COLUMNS = [
 
 
 def preference_csv(preferences: Preferences) -> Iterator[str]:
-    """The header, then one line a review: reviewers by pseudonym, answers as they stood on the screen.
-    What was adjudicated stands beside each review that it is about.
+    """The header, then a line for each review: reviewers by pseudonym, answers in the order on the screen. An
+    adjudication is beside each review that it is about.
     """
     yield csv_line(COLUMNS)
     decided = {each.comparison_id: each for each in preferences.campaign.comparison_adjudications.all()}

@@ -1,4 +1,4 @@
-"""The tables of campaigns that compare answers, for copies and reports."""
+"""Tables of campaigns that compare outputs, for copies and reports."""
 
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairwise.pairs import PairResults
@@ -6,7 +6,7 @@ from evalapp.core.tables import Cell, Column, Table
 
 
 def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
-    """``labels`` are the candidates' by their ids in the campaign."""
+    """``labels``: the candidates' labels by campaign candidate id."""
     rows: list[list[Cell]] = [
         [
             labels[row.first.pk],
@@ -27,7 +27,7 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
     ]
     note = "Each ranking gives a preference for every pair in it."
     if not judged.is_ranking:
-        # In an order nobody says "equal" of a pair, nor that both are bad.
+        # Rankings have neither "equal" nor "both bad".
         columns += [
             Column("Equal", "count"),
             Column("Both bad", "count"),

@@ -36,8 +36,8 @@ CHUNK = 5_000
 
 
 class PreferenceRow(NamedTuple):
-    """One review; ``shown`` are candidates' ids as they stood on the screen, A first. ``is_added``: by
-    somebody who was added because preferences differed.
+    """One review; ``shown``: candidate ids in the order on the screen, A first. ``is_added``: by a reviewer
+    added because preferences differed.
     """
 
     pk: int
@@ -52,20 +52,20 @@ class PreferenceRow(NamedTuple):
 
     @property
     def best(self) -> int | None:
-        """The candidate that was put first alone, if any."""
+        """The candidate that alone was put first, if any."""
         if self.ranks is not None:
             return self.shown[self.ranks.index(1)]
         points = POINTS[Choice(self.choice)]
         return None if points in (None, 0.5) else self.shown[0 if points else 1]
 
     def pairs(self) -> Iterator[tuple[int, int, float | None]]:
-        """Every two of the candidates with what the one that stood first got; a ranking tells them all."""
+        """Every two candidates with the outcome for the one shown first; a ranking gives all pairs."""
         return pairs_of(self.shown, self.choice, self.ranks)
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """A campaign's preferences; ``numbers`` gives each reviewer the number of their pseudonym."""
+    """A campaign's preferences; ``numbers``: each reviewer's pseudonym number."""
 
     campaign: Campaign
     candidates: list[CampaignCandidate]
@@ -83,8 +83,8 @@ def load_preferences(
     """Read a campaign's preferences, or those of one item. ``reviewer_type`` is "all", "human" or
     "simulated".
 
-    Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
-    always, gold and calibration unless it is their item that is asked for.
+    Outside a demonstration project simulated ones are never read. Repeats are always left out; gold and
+    calibration items too, unless ``item_id`` names one.
     """
     firsts = campaign.reviews.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
     entries = ItemOutput.objects.filter(item__campaign=campaign)
@@ -118,7 +118,7 @@ def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> PreferenceRow:
 
 @dataclass(frozen=True)
 class PairRow:
-    """``first`` against ``second``: counts of preferences, and the share of wins of ``first``."""
+    """``first`` against ``second``: counts of preferences, and the win rate of ``first``."""
 
     first: CampaignCandidate
     second: CampaignCandidate
@@ -135,14 +135,12 @@ class PairRow:
 
     @property
     def items(self) -> int:
-        """On how many items they were judged; the share of wins leaves out those of which both
-        are bad alone.
-        """
+        """The number of items judged; the win rate leaves out items on which both were only called bad."""
         return self.bad_share.n
 
     @property
     def is_decided(self) -> bool:
-        """Whether the interval leaves out an even match."""
+        """Whether the interval excludes an even match."""
         return (
             self.share.low is not None
             and self.share.high is not None
@@ -152,8 +150,8 @@ class PairRow:
 
 @dataclass(frozen=True)
 class StrengthRow:
-    """``rank`` is None with fewer than three candidates; ``mean_rank`` is for rankings only; ``best`` counts
-    how often it was put first alone.
+    """``rank``: None with fewer than three candidates; ``mean_rank``: for rankings only; ``best``: how often
+    it alone was put first.
     """
 
     candidate: CampaignCandidate
@@ -165,10 +163,12 @@ class StrengthRow:
 
 @dataclass(frozen=True)
 class PairResults:
-    """All that the page of results shows. ``first_side``: of the preferences for one of two, the share for
-    the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
-    how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions
-    in the place of what reviewers gave; ``preferences``, sides and agreement are always of what they gave.
+    """All results of the page.
+
+    ``first_side``: among preferences for one of two, the share for the answer shown before the other;
+    ``first_side_counts``: for it, and for the other. ``adjudicated``: number of adjudicated comparisons.
+    ``values``: whether pairs and strengths use adjudications in place of the reviewers' preferences;
+    ``preferences``, sides and agreement always use the reviewers'.
     """
 
     preferences: Preferences
@@ -198,7 +198,7 @@ class PairResults:
         return len({row.item_id for row in self.preferences.rows})
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain JSON; candidates by their ids in the campaign."""
+        """The results as plain JSON; candidates by campaign candidate id."""
         return {
             "preferences": len(self.preferences.rows),
             "pairs": [
@@ -219,7 +219,7 @@ class PairResults:
 
     @property
     def span(self) -> float:
-        """The end of the common axis of the strengths."""
+        """The end of the strengths' common axis."""
         ends = [abs(end) for row in self.strengths for end in (row.strength.low, row.strength.high) if end]
         ends += [abs(row.strength.value) for row in self.strengths if row.strength.value]
         return max([1.0, *ends])
@@ -232,7 +232,7 @@ class PairResults:
 def pair_results(
     preferences: Preferences, *, score_source: ScoreSource = ScoreSource.ORIGINAL
 ) -> PairResults:
-    """Shares, strengths, the effect of a side and agreement, each with its interval."""
+    """Win rates, strengths, position effect and agreement, each with its interval."""
     adjudications = _adjudications_of(preferences)
     counted = (
         _with_adjudications(preferences, adjudications)
@@ -241,7 +241,7 @@ def pair_results(
     )
     pairs = pair_preferences(preferences.rows)
     decided = Counter(pair.points for pair in pairs if pair.points in (0.0, 1.0))
-    # Of the preferences that the design asked for, without those added because people differed.
+    # Preferences of the design, without those added because reviewers differed.
     designed = pair_preferences(row for row in preferences.rows if not row.is_added)
     return PairResults(
         preferences=preferences,
@@ -257,7 +257,7 @@ def pair_results(
 
 
 def _adjudications_of(preferences: Preferences) -> dict[int, ComparisonAdjudication]:
-    """What was decided on comparisons of which there are preferences here, by comparison."""
+    """Adjudications of the comparisons with preferences here, by comparison."""
     judged = {row.comparison_id for row in preferences.rows}
     adjudications = preferences.campaign.comparison_adjudications.all()
     return {
@@ -270,7 +270,7 @@ def _adjudications_of(preferences: Preferences) -> dict[int, ComparisonAdjudicat
 def _with_adjudications(
     preferences: Preferences, adjudications: Mapping[int, ComparisonAdjudication]
 ) -> Preferences:
-    """Every preference on a decided comparison becomes what was decided, so that it weighs as before."""
+    """Replace every preference on an adjudicated comparison by the adjudication, so that its weight stays."""
     outputs = {output for adjudication in adjudications.values() for output in adjudication.outputs}
     owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
 
@@ -288,7 +288,7 @@ def _with_adjudications(
 
 
 def pair_preferences(rows: Iterable[PreferenceRow]) -> list[PairPreference]:
-    """Every two answers of each row, whoever stood first coming first."""
+    """Every two answers of each row, with the one shown first as first."""
     return [
         PairPreference(row.item_id, row.reviewer_id, first, second, points)
         for row in rows
@@ -297,7 +297,7 @@ def pair_preferences(rows: Iterable[PreferenceRow]) -> list[PairPreference]:
 
 
 def _turned(pair: PairPreference, first: int) -> PairPreference:
-    """The pair told from the side of one candidate."""
+    """The pair from the side of one candidate."""
     if pair.first == first:
         return pair
     points = None if pair.points is None else 1 - pair.points
@@ -330,7 +330,7 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], pairs: Iterable[PairPref
 
 
 def _strength_rows(preferences: Preferences, pairs: Sequence[PairPreference]) -> list[StrengthRow]:
-    """Strongest first; where there are no strengths, in the candidates' order."""
+    """Strongest first; in the candidates' order without strengths."""
     ids = [candidate.pk for candidate in preferences.candidates]
     strengths = bradley_terry(pairs, ids)
     found = strength_ranks(pairs, ids)

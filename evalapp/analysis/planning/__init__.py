@@ -1,1 +1,1 @@
-"""Statistical power: how likely a design is to show what is expected."""
+"""Statistical power: how likely a design is to show an expected difference."""

@@ -1,4 +1,4 @@
-"""What a campaign will be able to show, before it has a review."""
+"""The statistical power of a campaign before its first review."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,15 @@ SAME = 0.02
 
 
 class ExpectedVariances(NamedTuple):
-    """``source``: the campaign that they are from; None where all are assumed."""
+    """``source``: the campaign that they come from; None if all are assumed."""
 
     variances: list[CriterionVariance]
     source: Campaign | None
 
 
 class DesignPower(NamedTuple):
-    """``found`` with the smallest difference, as a share of its scale, first: ``finest`` and ``weakest`` are
-    its ends. ``helps``: the one change that would help most, as a sentence.
+    """``found``: the smallest detectable differences, smallest share of the scale first; ``finest`` and
+    ``weakest`` are its ends. ``helps``: the one change that would help most, as a sentence.
     """
 
     design: Design
@@ -64,8 +64,8 @@ class DesignPower(NamedTuple):
 
 
 def expected_variances(version: RubricVersion, *, besides: Campaign | None = None) -> ExpectedVariances:
-    """Of each scale: as in the newest campaign with reviews by people under the same rubric, else assumed.
-    ``besides``: a campaign that is no source.
+    """The variances of each scale: from the newest campaign with reviews by people under the same rubric,
+    else assumed. ``besides``: a campaign that must not be the source.
     """
     scales = [each for each in version.criteria.order_by("position") if each.rules.has_mean]
     source = _source(version, besides) if scales else None
@@ -114,8 +114,8 @@ def _known_or(variance: Variance | None, criterion: Criterion, assumed: Spread) 
 
 
 def power_of_design(version: RubricVersion, design: Design) -> DesignPower | None:
-    """The smallest differences between two candidates that the design finds with 80% power; None where the
-    rubric has no scale, or one reviewer says nothing of others.
+    """The smallest differences between two candidates that the design finds with 80% power; None if the
+    rubric has no scale, or one reviewer says nothing about others.
     """
     expected = expected_variances(version)
     known = [each for each in detectable(expected.variances, design) if each.difference.value is not None]
@@ -135,7 +135,7 @@ def _share_of_scale(found: Detectable) -> float:
 
 
 def _what_helps(spread: Spread, design: Design) -> str:
-    """The change that finds the smallest difference, as a sentence without its full stop."""
+    """The change that lowers the smallest detectable difference most, as a sentence without its full stop."""
     twice = design.with_items(2 * design.items)
     changes: Sequence[tuple[str, Design | None]] = (
         (_items_words(twice), twice),

@@ -50,7 +50,7 @@ def _number(label: str, *, least: float = -LARGEST, help_text: str = "") -> form
 
 
 class PlanForm(forms.Form):
-    """Fields of a criterion are called by its key, such as ``tone-expected``."""
+    """Fields of a criterion are named by its key, such as ``tone-expected``."""
 
     items = forms.IntegerField(min_value=2, max_value=MOST_ITEMS)
     reviewers = forms.IntegerField(min_value=1, max_value=MOST_REVIEWERS)
@@ -150,7 +150,7 @@ class PlanForm(forms.Form):
             self.add_error(f"{key}-item", "All are 0, so there is nothing to plan.")
 
     def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
-        """Means lie on the scale, and differences between two of its places."""
+        """Check that means lie on the scale, and differences between two of its levels."""
         low, high = criterion.rules.range
         on_scale = ["champion", *(("expected", "bound") if kind == "floor" else ())]
         for name in on_scale:
@@ -188,14 +188,14 @@ class PlanForm(forms.Form):
 
     @property
     def aims(self) -> list[Aim]:
-        """What is planned, with typed standard deviations in place of the campaign's."""
+        """The plan's aims, with entered standard deviations in place of the campaign's."""
         given, found = self.cleaned_data, []
         for criterion in self.criteria:
             key, kind = criterion.key, given[f"{criterion.key}-kind"]
             if not kind:
                 continue
             known = self._known(key, kind).spread
-            # Of groups nothing need be known.
+            # Without groups in the design, their standard deviation is not needed.
             parts = {
                 part: getattr(known, part, 0.0) if given[f"{key}-{part}"] is None else given[f"{key}-{part}"]
                 for part in PARTS

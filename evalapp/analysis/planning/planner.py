@@ -39,7 +39,7 @@ ONE_REVIEWER = "only one person scored, so the variance between reviewers is not
 
 
 class Variance(NamedTuple):
-    """``spread`` of one criterion, or the ``reason`` why it is not known; ``note``: what is missing in it."""
+    """``spread`` of one criterion, or the ``reason`` why it is unknown; ``note``: its limitations."""
 
     spread: Spread | None
     reason: str = ""
@@ -47,9 +47,8 @@ class Variance(NamedTuple):
 
 
 class CriterionVariance(NamedTuple):
-    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is. ``champion``:
-    the mean of the candidate that the others are compared with, ``mean``: of all candidates; None where
-    nobody scored.
+    """``scores``: for plans with a floor; ``differences`` (paired): for plans with a difference.
+    ``champion``: mean of the reference candidate; ``mean``: of all candidates; None without scores.
     """
 
     criterion: Criterion
@@ -61,9 +60,9 @@ class CriterionVariance(NamedTuple):
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest true difference between two candidates (two-sided 5%), and distance of the candidates'
-    mean from a floor by a gate's bound (one-sided 5%), that a design finds with 80% power. Each is computed
-    when it is first asked for; the distance takes a simulation.
+    """What a design finds with 80% power: the smallest true difference between two candidates (two-sided 5%),
+    and the smallest distance of a candidate's mean from a floor by a gate's bound (one-sided 5%). Each is
+    computed when first needed; the distance takes a simulation.
     """
 
     variance: CriterionVariance
@@ -97,9 +96,8 @@ class Detectable:
 
 
 class Aim(NamedTuple):
-    """``expected`` difference against ``bound`` as the margin (how much worse is still as good), or expected
-    mean against ``bound`` as the floor. ``ends`` of the scale; ``champion``: its mean, None where it is not
-    known.
+    """An ``expected`` difference with ``bound`` as the margin (how much worse still counts as good), or an
+    expected mean with ``bound`` as the floor. ``ends`` of the scale; ``champion``: its mean, None if unknown.
     """
 
     key: str
@@ -117,7 +115,7 @@ class Aim(NamedTuple):
 
     @property
     def place(self) -> ScalePosition | None:
-        """Where on the scale this is expected; None for a difference to a champion of unknown mean."""
+        """The expected place on the scale; None for a difference from a champion of unknown mean."""
         smallest, largest = self.ends
         if self.kind == "floor":
             return ScalePosition(mean=self.expected, smallest=smallest, largest=largest)
@@ -134,8 +132,8 @@ class PlannedAim(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """``joint``: the chance that every aim passes; ``items``: for 80% of it, as this many
-    reviewers do them.
+    """``joint``: the probability that every aim passes; ``items``: needed for 80% of it, with as many
+    reviewers.
     """
 
     aims: list[PlannedAim]
@@ -144,7 +142,9 @@ class Plan(NamedTuple):
 
 
 def variances_of(scores: CampaignScores) -> list[CriterionVariance]:
-    """Every scale criterion; the mean over candidates, and over the pairs of the first with each other."""
+    """Variances of every scale criterion: averaged over candidates, and over the pairs of the first with each
+    other one.
+    """
     if reason := why_no_means(scores):
         unknown = Variance(None, reason)
         return [CriterionVariance(criterion, unknown, unknown) for criterion in scores.scales]
@@ -188,7 +188,7 @@ def _pooled(ratings: Iterable[Ratings], *, nothing: str = "no scores") -> Varian
 
 
 def _spread_of(ratings: Ratings) -> Spread | None:
-    """None where nothing varies, or too little is there to tell the parts of the variance."""
+    """None if nothing varies, or the data are too few to separate the parts of the variance."""
     if ratings.group is not None:
         model = fit_mixed_model(ratings)
         return None if isinstance(model, str) else Spread.of_model(model)
@@ -197,8 +197,8 @@ def _spread_of(ratings: Ratings) -> Spread | None:
 
 
 def design_of_campaign(campaign: Campaign, population: Population | None = None) -> Design | None:
-    """The campaign as it will be once all reviews are in, about the population, without one the project's;
-    None with fewer than 2 items, all of one group, or without a reviewer.
+    """The campaign's design once all reviews are in, for the given or the project's population; None with
+    fewer than 2 items, a single group, or no reviewer.
     """
     reviewers = campaign.reviewers.count()
     items, groups = planned_items(campaign)
@@ -219,7 +219,7 @@ def detectable(variances: Sequence[CriterionVariance], design: Design) -> list[D
 
 
 def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: float = 0.0) -> Plan:
-    """Power of each aim, tested one-sided as a release is, and of all together."""
+    """Power of each aim, tested one-sided as for a release, and of all together."""
     requirements: Mapping[str, Requirement] = {
         aim.key: Requirement(distance=aim.distance, spread=aim.spread, level=level, place=aim.place)
         for aim in aims
@@ -232,6 +232,6 @@ def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: floa
 
 def _power(aim: Aim, requirement: Requirement, design: Design) -> Measure:
     found = power_of_release(requirement, design, seed=SEED)
-    # A margin alone is bent by the ends of the scale: beyond "no difference" there is nothing else to bend.
+    # For a margin alone, only the end of the scale beyond "no difference" limits the difference.
     is_far = requirement.place is None and aim.bound > 0
     return replace(found, note="; ".join(filter(None, (found.note, FAR if is_far else ""))))

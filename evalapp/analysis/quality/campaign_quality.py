@@ -23,14 +23,14 @@ from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.reviews.preferences.checks import ComparisonChecks, checks_of
 from evalapp.reviews.progress import TeamProgress, team_progress
 
-# With fewer outputs that two people rated, an agreement is chance.
+# With fewer outputs that two reviewers rated, an agreement is chance.
 LEAST_FOR_AGREEMENT = 10
 MOST_DIFFERING = 5
 MOST_LEFT = 10
 
 
 class AgreementSoFar(NamedTuple):
-    """``is_early``: fewer outputs than it takes; nothing is told then but how many there are."""
+    """``is_early``: fewer outputs than needed; only their number is reported then."""
 
     row: AgreementRow
     outputs: int
@@ -38,7 +38,7 @@ class AgreementSoFar(NamedTuple):
 
 
 class AbandonedItem(NamedTuple):
-    """An item that is taken and left again and again: ``lapses`` of the assignment where it happened most."""
+    """An item that is repeatedly claimed and left: ``lapses``: of the assignment with the most."""
 
     item_id: int
     row_number: int
@@ -46,7 +46,7 @@ class AbandonedItem(NamedTuple):
 
 
 class NamedHint(NamedTuple):
-    """``name``: whom it is about; of two people, both."""
+    """``name``: the reviewer whom the hint is about; for two, both."""
 
     name: str
     hint: Hint
@@ -63,9 +63,9 @@ class NamedPreferences(NamedTuple):
 
 
 class CampaignQuality(NamedTuple):
-    """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
-    compared and reviewers checked, how each does on that; ``preferences``: what each said there. ``sample``:
-    the items that agreement, differences and hints about scores are of; None where they are of all.
+    """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: in campaigns of
+    comparisons with checks, each reviewer's results on these; ``preferences``: each reviewer's preferences
+    there. ``sample``: the items behind agreement, differences and hints about scores; None for all.
     """
 
     scores: CampaignScores
@@ -83,7 +83,7 @@ class CampaignQuality(NamedTuple):
 
     @property
     def is_early(self) -> bool:
-        """Of every criterion, so that it is said once."""
+        """Whether every criterion is early, so that it is said once."""
         return bool(self.agreement) and all(each.is_early for each in self.agreement)
 
     @property
@@ -101,7 +101,7 @@ def agreement_so_far(scores: CampaignScores) -> list[AgreementSoFar]:
 
 
 def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
-    """All that the page shows; ``reader`` is the id of who reads it, whom it calls "You"."""
+    """All that the page shows; the user with the id ``reader`` is named "You"."""
     scores, sample = sampled_scores(campaign)
     team = team_progress(campaign, reader_id=reader)
     spreads = scores.widest_spreads()
@@ -149,9 +149,7 @@ def _checks(campaign: Campaign) -> Sequence[Checks]:
 
 
 def abandoned_items(campaign: Campaign) -> list[AbandonedItem]:
-    """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left
-    first.
-    """
+    """Incomplete items with an assignment whose lease expired at least 3 times, most often left first."""
     assignments = (
         Assignment.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
         .exclude(state=AssignmentState.SUBMITTED)

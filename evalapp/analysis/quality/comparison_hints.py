@@ -1,8 +1,7 @@
-"""Hints about reviewers who compare answers: always the same side or preference, or other preferences than
-the rest.
+"""Hints about reviewers who compare answers: always the same side or preference, or preferences unlike the
+others'.
 
-The counterparts of the hints about ratings; what both have in common (speed, progress, gold, repeats) is
-theirs.
+Counterparts of the hints about ratings, which also provide the shared ones (speed, progress, gold, repeats).
 """
 
 from collections import Counter, defaultdict
@@ -33,7 +32,7 @@ from evalapp.stats.panel import Apartness, apartness
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 
-# The sides are balanced, so half of the preferences are for the answer shown first, however the candidates
+# Sides are balanced, so half of the preferences are for the answer shown first, however the candidates
 # differ.
 EVEN = 0.5
 NOTABLE_SIDE = 0.15
@@ -41,9 +40,9 @@ UNDECIDED = {Choice.TIE: "equally good", Choice.BOTH_BAD: "both bad"}
 
 
 class ReviewerPreferences(NamedTuple):
-    """One reviewer's preferences. ``first_side``: of the preferences, the share for the answer that stood
-    first, its interval over items. ``seconds``: median of active seconds of the latest timed ones, None
-    without any. ``ties`` and ``both_bad`` are 0 in rankings.
+    """One reviewer's preferences. ``first_side``: the share for the answer shown first, with an interval over
+    items. ``seconds``: median active seconds of the latest timed ones, None without any. ``ties`` and
+    ``both_bad`` are 0 in rankings.
     """
 
     reviewer_id: int
@@ -56,7 +55,7 @@ class ReviewerPreferences(NamedTuple):
 
 
 def preferences_by_reviewer(quality: Quality) -> list[ReviewerPreferences]:
-    """Everybody who compared anything, in the order of their numbers."""
+    """All reviewers with a comparison, in order of number."""
     found = []
     for reviewer_id, rows in _by_reviewer(quality).items():
         choices = Counter(row.choice for row in rows)
@@ -83,7 +82,7 @@ def _by_reviewer(quality: Quality) -> dict[int, list[PreferenceRow]]:
 
 
 def one_side(quality: Quality) -> Iterator[Hint]:
-    """Whose preferences surely go to one side more often than balanced sides explain."""
+    """Reviewers whose preferences go to one side significantly more often than balanced sides explain."""
     for reviewer_id, rows in _by_reviewer(quality).items():
         preferring = [row for row in rows if row.choice not in UNDECIDED]
         share = first_side_share(pair_preferences(preferring), level=LEVEL)
@@ -125,7 +124,7 @@ def _side_words(share: Measure, rows: Sequence[PreferenceRow], *, is_first: bool
 
 
 def same_preference(quality: Quality) -> Iterator[Hint]:
-    """Who calls nearly all answers equally good, or both bad, where others prefer one."""
+    """Reviewers who call nearly all answers equally good, or both bad, where others prefer one."""
     given = _by_reviewer(quality)
     for reviewer_id, own in given.items():
         if len(own) < LEAST_FOR_SAMENESS:
@@ -155,7 +154,9 @@ def same_preference(quality: Quality) -> Iterator[Hint]:
 
 
 def other_preferences(quality: Quality) -> Iterator[Hint]:
-    """Whose preferences differ from the co-reviewers' more often than those differ from one another."""
+    """Reviewers whose preferences differ from their co-reviewers' more often than those differ among
+    themselves.
+    """
     rows = quality.preferences.rows if quality.preferences else []
     if not rows:
         return
@@ -184,9 +185,7 @@ def other_preferences(quality: Quality) -> Iterator[Hint]:
 
 
 def _as_code(row: PreferenceRow) -> float:
-    """The same number for the same preference, on whichever side the answers stood: the candidate that was
-    put first, or, below 0, that none was.
-    """
+    """A preference as a number, whatever the sides: the candidate put first, or below 0 for none."""
     if row.best is not None:
         return float(row.best)
     return -1.0 if row.choice == Choice.TIE else -2.0

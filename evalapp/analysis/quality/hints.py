@@ -1,8 +1,8 @@
 """Hints about reviewers, each with its numbers and the cases behind it. A hint asks a person to check; it
 changes nothing by itself.
 
-`HINTS` is the list of everything that is looked for in ratings: add a function of `Quality` there to look for
-more; `comparison_hints` has that of comparisons.
+`HINTS` lists all hints about ratings: to add one, add a function of `Quality`; `comparison_hints` has those
+about comparisons.
 """
 
 from collections import Counter
@@ -27,13 +27,13 @@ from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import reviewer_offsets
 
-# Below these counts a number about a person is chance.
+# Below these counts, a number about a person is chance.
 LEAST_REVIEWS = 10
 LEAST_SHARED = 10
 LEAST_FOR_SAMENESS = 20
-# Several reviewers and criteria are looked at, so an interval must leave less to chance than one alone.
+# Wider intervals than for a single test, because several reviewers and criteria are examined.
 LEVEL = 0.99
-# Behind: less than half of what is asked of them.
+# Behind: less than half of an even share.
 BEHIND = 0.5
 # A third of the others' time, and faster than 600 words a minute: silent reading takes 240 on average
 # (Brysbaert 2019), nobody reads whole texts at 600 (Rayner et al. 2016), and rating comes on top.
@@ -43,7 +43,7 @@ MOST_WORDS_PER_MINUTE = 600
 SAME_SHARE = 0.9
 # An eighth of the scale: half a point on 1 to 5.
 NOTABLE_OFFSET = 1 / 8
-# Two answers are far apart beyond a quarter of the scale: two points on 1 to 5.
+# Answers more than a quarter of the scale apart are far apart: two points on 1 to 5.
 FAR = 1 / 4
 NOTABLE_APARTNESS = 0.15
 LEAST_CHECKS = 10
@@ -53,9 +53,9 @@ Checks = ReviewerChecks | ComparisonChecks
 
 
 class Hint(NamedTuple):
-    """``evidence`` is a sentence with its numbers. ``cases`` filters the list of the cases behind it, as its
-    URL does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
-    ``other_id``: the second one, of a hint about two people alike.
+    """``evidence``: a sentence with the numbers. ``cases``: the URL filter of the cases behind it; empty if
+    the progress page or, with ``is_of_checks``, the page of gold and repeats shows them. ``other_id``: the
+    second reviewer of a hint about two.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Hint(NamedTuple):
 
 @dataclass(frozen=True)
 class Quality:
-    """All that hints are made from; ``preferences`` where answers are compared."""
+    """The data of all hints; ``preferences``: in campaigns of comparisons."""
 
     scores: CampaignScores
     team: TeamProgress
@@ -89,7 +89,9 @@ HintFunction = Callable[[Quality], Iterator[Hint]]
 
 
 def behind(quality: Quality) -> Iterator[Hint]:
-    """Who will not do an even share: by the deadline at their pace, without one by what the others did."""
+    """Reviewers who will not do an even share: by the deadline at their pace, or without one compared with
+    the others.
+    """
     campaign = quality.scores.campaign
     if campaign.state != CampaignState.OPEN:
         return
@@ -139,8 +141,8 @@ def _behind_others(member: TeamMember, usual: float) -> str:
 
 
 def too_fast(quality: Quality) -> Iterator[Hint]:
-    """Whose time is far under the others' and under what reading takes; or, however fast the others are,
-    under what nobody reads at.
+    """Reviewers whose time is far below the others' and below what reading takes; or, whatever the others'
+    speed, faster than anybody reads.
     """
     for reviewer_id, own in quality.reading.items():
         others = [
@@ -184,7 +186,7 @@ def _faster_than_reading(own: ReadingSpeed, texts: str) -> str:
 
 
 def same_answer(quality: Quality) -> Iterator[Hint]:
-    """Who gives one answer nearly throughout to what others answer in different ways."""
+    """Reviewers who give nearly always one answer where others vary."""
     for criterion in quality.scores.criteria:
         given: dict[int, list[Answer]] = {}
         for answer in quality.scores.answers_to(criterion):
@@ -232,8 +234,8 @@ def _sameness(
 
 
 def severity(quality: Quality) -> Iterator[Hint]:
-    """Whose scores lie far from the co-reviewers' on the same outputs, surely and by half a point on 1 to 5;
-    or which two lie so far apart, when there is no third to tell them by.
+    """Reviewers whose scores differ from their co-reviewers' on the same outputs, significantly and by half a
+    point on 1 to 5; or two reviewers so far apart, without a third to compare with.
     """
     for criterion in quality.scores.scales:
         for reviewer_id, offset, other_id in _far_offsets(quality.scores.ratings(criterion), criterion):
@@ -262,9 +264,9 @@ def severity(quality: Quality) -> Iterator[Hint]:
 
 
 def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, Measure, int | None]]:
-    """Notable offsets, the largest first; the next is measured without those found before, because one severe
-    reviewer makes the others look lenient. Of two reviewers nobody can say which one is off: they come
-    once, the higher one first, with the other.
+    """Notable offsets, largest first. Each is measured without the reviewers found before, because one severe
+    reviewer makes the others look lenient. With two reviewers it is unknown which one is off: they are
+    reported once, the higher one first.
     """
     least = NOTABLE_OFFSET * criterion.rules.span
     while len(ratings.reviewers) > 1:
@@ -286,7 +288,7 @@ def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, 
 def _is_notable(offset: Measure, least: float) -> bool:
     if offset.value is None or offset.n < LEAST_SHARED or abs(offset.value) < least:
         return False
-    # Without an interval the gap is the same on every output.
+    # Without an interval, the gap is the same on every output.
     return offset.low is None or offset.high is None or not offset.low <= 0 <= offset.high
 
 
@@ -306,7 +308,7 @@ def _without(ratings: Ratings, reviewer_id: int) -> Ratings:
 
 
 def disagreement(quality: Quality) -> Iterator[Hint]:
-    """Whose answers are far from the co-reviewers' more often than those are from one another."""
+    """Reviewers whose answers are far from their co-reviewers' more often than those are from each other."""
     for criterion in quality.scores.criteria:
         rules = criterion.rules
         tolerance = FAR * rules.span if rules.has_mean else 0.0
@@ -338,14 +340,14 @@ def disagreement(quality: Quality) -> Iterator[Hint]:
 
 
 def off_gold(quality: Quality) -> Iterator[Hint]:
-    """Who misses known answers more often than the others do."""
+    """Reviewers who miss known answers more often than the others do."""
     for each, sentence in _surely_less(quality, lambda checks: (checks.hits, checks.answered)):
         evidence = f"Within the tolerance of the known answer in {sentence}"
         yield Hint("off_gold", "Off on gold", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True)
 
 
 def drifting(quality: Quality) -> Iterator[Hint]:
-    """Whose later answers to gold items miss more often than their own earlier ones."""
+    """Reviewers who miss gold answers more often in their later than in their earlier work."""
     for each in quality.checks:
         half = len(each.golds) // 2
         if 2 * half < LEAST_FOR_DRIFT:
@@ -365,8 +367,8 @@ def drifting(quality: Quality) -> Iterator[Hint]:
 
 
 def at_odds(quality: Quality) -> Iterator[Hint]:
-    """Who answers the same question about the same output otherwise the second time, more than the others do;
-    or gives another preference on the same answers.
+    """Reviewers who answer repeats differently the second time, more often than the others; in comparisons,
+    with another preference.
     """
     for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
         evidence = f"{each.close_words} in {sentence}"
@@ -378,7 +380,9 @@ def at_odds(quality: Quality) -> Iterator[Hint]:
 def _surely_less(
     quality: Quality, counted: Callable[[Checks], tuple[int, int]]
 ) -> Iterator[tuple[Checks, str]]:
-    """Whose share of good answers to checks lies surely under that of the others together, and how far."""
+    """Reviewers whose share of right answers to checks is significantly below that of the others together,
+    and by how much.
+    """
     total = [sum(counts) for counts in zip(*map(counted, quality.checks), strict=True)] or [0, 0]
     for each in quality.checks:
         good, n = counted(each)
@@ -397,7 +401,9 @@ def _surely_less(
 
 
 def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
-    """Who surely keeps to the position more often than to the answer, when answers change places."""
+    """Reviewers who keep to the position significantly more often than to the answer when answers change
+    places.
+    """
     for each in quality.checks:
         if not isinstance(each, ComparisonChecks):
             continue
@@ -434,8 +440,8 @@ HINTS: list[HintFunction] = [
 
 
 def hints_of(quality: Quality, looks: Sequence[HintFunction] | None = None) -> list[Hint]:
-    """Every hint, those about one reviewer together in the order of their numbers. ``looks``: what to look
-    for, `HINTS` unless said.
+    """Every hint, grouped by reviewer in order of number. ``looks``: the functions to run, by default
+    `HINTS`.
     """
     found = [hint for look in looks or HINTS for hint in look(quality)]
     return sorted(found, key=lambda hint: quality.numbers.get(hint.reviewer_id, len(found) + 1))

@@ -8,8 +8,8 @@ from evalapp.campaigns.models import Campaign
 
 READ_OF_EACH = 100
 
-# Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a
-# fraction of the time that splitting long contexts into words would.
+# Less than a millisecond is not a real time, and cannot be divided by. Counting spaces takes a fraction of
+# the time of splitting long contexts into words.
 _READING = """
 SELECT each.reviewer_id, count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
@@ -19,8 +19,7 @@ FROM evalapp_campaignreviewer campaign_reviewer CROSS JOIN LATERAL ({latest}) AS
 WHERE campaign_reviewer.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 """
 
-# A reviewer meets the answers of an item one after another and its context with each: it is new with the
-# first alone.
+# A reviewer sees an item's answers in sequence, each with the context, which is new only with the first.
 _REVIEWS = """
     SELECT review.reviewer_id, review.seconds_active AS seconds, said.words, said.words AS new_words,
            CASE WHEN example.context = '' OR EXISTS (
@@ -40,7 +39,7 @@ _REVIEWS = """
       AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
 """
-# Of three answers compared by twos each is met twice.
+# Of three answers compared in pairs, each is seen twice.
 _COMPARISONS = """
     SELECT review.reviewer_id, review.seconds_active AS seconds, read.words, read.new_words,
            CASE WHEN example.context = '' OR EXISTS (
@@ -78,8 +77,8 @@ _READING_OF_COMPARISONS = _READING.format(latest=_COMPARISONS)
 
 
 class ReadingSpeed(NamedTuple):
-    """Of a reviewer's latest 100 timed reviews or comparisons: medians of active seconds, of those per word
-    of the answer (of all answers compared), and of the words a minute that were new to them, context and
+    """Medians over a reviewer's latest 100 timed reviews or comparisons: active seconds, active seconds per
+    word of the answer (of all answers compared), and words per minute that were new to them, in context and
     answers.
     """
 
@@ -90,7 +89,7 @@ class ReadingSpeed(NamedTuple):
 
 
 def reading_times(campaign: Campaign) -> dict[int, ReadingSpeed]:
-    """How fast each reviewer reads and rates, or compares; what has no time is left out."""
+    """Each reviewer's speed of reading and rating, or comparing; reviews without a time are left out."""
     query = _READING_OF_COMPARISONS if campaign.compares else _READING_OF_REVIEWS
     with connection.cursor() as database:
         database.execute(query, {"campaign": campaign.pk, "latest": READ_OF_EACH})
