@@ -232,6 +232,7 @@ def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: floa
 
 def _power(aim: Aim, requirement: Requirement, design: Design) -> Measure:
     found = power_of_release(requirement, design, seed=SEED)
-    # For a margin alone, only the end of the scale beyond "no difference" limits the difference.
+    # The ends of the scale affect only a margin above 0; a test against "no difference" does not depend on
+    # them.
     is_far = requirement.place is None and aim.bound > 0
     return replace(found, note="; ".join(filter(None, (found.note, FAR if is_far else ""))))

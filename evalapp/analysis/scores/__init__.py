@@ -1,1 +1,1 @@
-"""Which reviews and scores an analysis is of: as columns, filtered, or found by the disagreement finder."""
+"""The reviews and scores of an analysis: as columns, filtered, or found by the disagreement finder."""

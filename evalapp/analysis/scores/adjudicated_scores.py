@@ -8,17 +8,17 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 
 
 class AdjudicatedScores(NamedTuple):
-    """``decided``: how many criteria of outputs, of those that the scores hold answers to."""
+    """``decided``: number of adjudicated criteria of outputs, among those with answers in the scores."""
 
     scores: CampaignScores
     decided: int
 
 
 def with_adjudicated(scores: CampaignScores) -> AdjudicatedScores:
-    """Every answer to a decided criterion of an output becomes what was decided, N/A included.
+    """Replace every answer to an adjudicated criterion of an output by the adjudicated value, N/A included.
 
-    So the output's mean there is the adjudicated value, it weighs as before, and reviewers no longer differ
-    on it: agreement and numbers by reviewer are therefore always of the originals.
+    The output's mean there becomes the adjudicated value, its weight stays, and reviewers no longer differ on
+    it. So agreement and numbers by reviewer must always use the original scores.
     """
     decided = {
         (output_id, criterion_id): value

@@ -1,4 +1,4 @@
-"""A campaign's scores as plain columns, from which all tables and charts of the analysis are made."""
+"""A campaign's scores as plain columns, the source of all tables and charts of the analysis."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
@@ -26,14 +26,14 @@ from evalapp.stats.scores import weighted_total
 Row = TypeVar("Row")
 
 CHUNK = 5000
-# Stands for whoever filled a position.
+# Stands for any reviewer at a position.
 SOMEBODY = 0
 RULE_CHANGED = "the rule changed after scoring; score the run again"
 
 
 class Answer(NamedTuple):
-    """One reviewer's answer to one criterion about one output; ``value`` None is N/A. ``is_added``: asked
-    for later, because the others differed.
+    """One reviewer's answer to one criterion about one output; ``value`` None is N/A. ``is_added``: requested
+    later, because reviewers differed.
     """
 
     item_id: int
@@ -55,8 +55,8 @@ class GivenTag(NamedTuple):
 
 
 class ReviewedOutput(NamedTuple):
-    """An output under review. ``metrics`` holds the values, ``undefined`` why a metric has none; a
-    metric in neither has not been computed.
+    """An output under review. ``metrics``: values; ``undefined``: why a metric has none. A metric in neither
+    has not been computed.
     """
 
     item_output_id: int
@@ -70,13 +70,13 @@ class ReviewedOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class CampaignScores:
-    """Everything said about a campaign's outputs, by people and by metrics.
+    """All scores of a campaign's outputs, by people and by metrics.
 
-    ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the
-    project's rules in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts
-    assignments by state. ``names`` says how each reviewer is called, the same on every page and file.
-    ``groups``: by item, the document, client or conversation that its row comes from, of those that name one.
-    ``external`` are the project's scores from elsewhere. ``names_are_positions`` is the campaign's.
+    ``candidates`` and ``criteria`` (rated ones) are in the order of every page; ``rules`` are the project's
+    active rules. ``corpus``: whole-set metrics by candidate; ``assignments``: number of assignments by state.
+    ``names``: reviewers' displayed names, the same on every page and file. ``groups``: by item, the document,
+    client or conversation of its row, if it has one. ``external``: the project's external scores.
+    ``names_are_positions`` is the campaign's.
     """
 
     campaign: Campaign
@@ -95,29 +95,30 @@ class CampaignScores:
 
     @property
     def metrics(self) -> dict[str, MetricDescription]:
-        """What the outputs may have been scored by, by name: the product's own metrics, then others'."""
+        """Metrics that the outputs may have been scored by, by name: built-in ones, then external ones."""
         return {**COMPARED_METRICS, **{metric.name: metric for metric in self.external}}
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a name that is none of `metrics`."""
+        """Raises InvalidError for a name not in `metrics`."""
         return metric_named(name, self.metrics)
 
     @property
     def population(self) -> Population:
-        """Whose scores means and differences speak of: the project's choice; of raters who are positions
-        their mean of each item, so that intervals rest on items, whose raters are others each time.
+        """The population that means and differences are about: the project's choice. Raters who are positions
+        are reduced to their mean of each item, so that intervals rest on items, because each item has other
+        raters.
         """
         if self.names_are_positions:
             return Population.PANEL
         return Population(self.campaign.project.population)
 
     def _rater(self, reviewer_id: int) -> int:
-        """Who gave a score, as far as that is known."""
+        """The reviewer of a score, as far as known."""
         return SOMEBODY if self.names_are_positions else reviewer_id
 
     @property
     def numbers(self) -> Mapping[int, int]:
-        """Each reviewer's number: what a URL calls them, and the order they are listed in."""
+        """Each reviewer's number, which URLs use and lists are ordered by."""
         return self.names.numbers
 
     @property
@@ -126,14 +127,14 @@ class CampaignScores:
 
     @cached_property
     def groups_of_outputs(self) -> dict[Hashable, Hashable]:
-        """By item output what it shares with others: its item, or its item's group."""
+        """The cluster of each item output: its item, or its item's group."""
         return {
             output.item_output_id: self.groups.get(output.item_id, output.item_id) for output in self.outputs
         }
 
     @cached_property
     def fewest_raters(self) -> int:
-        """Of the reviewed outputs, as many as the one with the fewest has; 1 without any."""
+        """The smallest number of raters of a reviewed output; 1 without reviews."""
         reviews = {(answer.item_output_id, answer.reviewer_id) for answer in self.answers}
         return min(Counter(item_output for item_output, _ in reviews).values(), default=1)
 
@@ -145,7 +146,7 @@ class CampaignScores:
         return cells
 
     def answers_to(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> list[Answer]:
-        """The answers to one criterion, about one candidate or all of them."""
+        """Answers to one criterion, about one candidate or all of them."""
         chosen = [candidate] if candidate is not None else self.candidates
         return [answer for each in chosen for answer in self._by_cell.get((criterion.pk, each.pk), ())]
 
@@ -157,10 +158,10 @@ class CampaignScores:
         counted: Container[int] | None = None,
         as_designed: bool = False,
     ) -> Ratings:
-        """One criterion's answers, of one candidate (items are items) or of all (items are outputs).
+        """Answers to one criterion, of one candidate (items are items) or of all (items are outputs).
 
-        With ``counted`` levels an answer is 1 if it is one of them, else 0. ``as_designed`` leaves out those
-        that were asked for because others differed, which would bend what is said of agreement.
+        With ``counted`` levels an answer is 1 if it is one of them, else 0. ``as_designed`` leaves out
+        answers requested because reviewers differed, which would bias agreement.
         """
         chosen = self.answers_to(criterion, candidate)
         if as_designed:
@@ -176,7 +177,7 @@ class CampaignScores:
         )
 
     def numbers_given(self, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
-        """`ratings` of a candidate in the numbers that the levels stand for: what a mean is formed of."""
+        """`ratings` of a candidate as the numbers of the levels, for means."""
         chosen, number = self.answers_to(criterion, candidate), criterion.rules.number
         return Ratings.from_columns(
             [answer.item_id for answer in chosen],
@@ -186,13 +187,11 @@ class CampaignScores:
         )
 
     def marks(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
-        """`ratings` of a criterion without a mean: 1 where the answer is one of its counted
-        levels, else 0.
-        """
+        """`ratings` of a criterion without a mean: 1 for a counted level, else 0."""
         return self.ratings(criterion, candidate, counted=criterion.counted_levels)
 
     def totals(self, candidate: CampaignCandidate) -> Ratings:
-        """Each review's weighted mean over scale criteria, stretched to 1–5; N/A answers are left out."""
+        """Each review's weighted mean over scale criteria, rescaled to 1–5; without N/A answers."""
         weights: dict[Hashable, float] = {criterion.pk: float(criterion.weight) for criterion in self.scales}
         cells: dict[tuple[int, int], dict[Hashable, float | None]] = defaultdict(dict)
         for criterion in self.scales:
@@ -206,16 +205,16 @@ class CampaignScores:
         )
 
     def output_means(self, criterion: Criterion) -> dict[int, float]:
-        """Mean answer per item output, N/A excluded; without a scale the share of the counted levels, where
-        there are any.
+        """Mean answer for each item output, without N/A; for a criterion that is not a scale, the share of
+        counted levels, if it has any.
         """
         rules = criterion.rules
         numbers = ((pk, rules.mean_or_share(given)) for pk, given in self._by_output(criterion).items())
         return {item_output_id: value for item_output_id, value in numbers if value is not None}
 
     def output_spreads(self, criterion: Criterion) -> dict[int, float]:
-        """How far apart the answers are, per item output that at least two reviewers answered: standard
-        deviation, for a category the share that is not the most frequent answer. N/A is left out.
+        """The spread of the answers for each item output with at least two reviewers: the standard deviation,
+        for a category the share of answers other than the most frequent. Without N/A.
         """
         rules = criterion.rules
         return {
@@ -225,7 +224,7 @@ class CampaignScores:
         }
 
     def widest_spreads(self) -> dict[int, float]:
-        """`output_spreads` on the criterion where each output's is widest, as a share of the scale."""
+        """The largest of `output_spreads` over criteria for each output, as a share of the scale."""
         widest: dict[int, float] = {}
         for criterion in self.criteria:
             span = criterion.rules.span
@@ -245,13 +244,13 @@ class CampaignScores:
 
     @property
     def reviewer_ids(self) -> list[int]:
-        """Those whose answers are here, by the number of their pseudonym."""
+        """Reviewers with answers here, by pseudonym number."""
         present = {answer.reviewer_id for answer in self.answers}
         return sorted(present, key=lambda reviewer_id: self.numbers[reviewer_id])
 
 
 def metric_named(name: str, among: Mapping[str, MetricDescription]) -> MetricDescription:
-    """Raises InvalidError for a name that is none of these."""
+    """Raises InvalidError for a name that is not among them."""
     if name not in among:
         raise InvalidError(
             f"There is no metric “{name[:40]}” here. Known: {', '.join(among)}.", field="metric"
@@ -277,8 +276,8 @@ def load_scores(
     reviews: QuerySet[Review] | None = None,
     outputs: Collection[int] | None = None,
 ) -> CampaignScores:
-    """Read a campaign's answers. ``reviewer_type`` is "all", "human" or "simulated"; ``reviews``: of these
-    alone; ``outputs``: about these item outputs alone.
+    """Read a campaign's answers. ``reviewer_type`` is "all", "human" or "simulated"; ``reviews`` and
+    ``outputs``: only these reviews and item outputs.
 
     Outside a demonstration project simulated answers are never read.
     """
@@ -294,7 +293,7 @@ def load_many(
     reviews: QuerySet[Review] | None = None,
     item_outputs: Collection[int] | None = None,
 ) -> dict[int, CampaignScores]:
-    """`load_scores` of several campaigns of one project, in as many queries as of one."""
+    """`load_scores` of several campaigns of one project, in as many queries as for one."""
     if not campaigns:
         return {}
     ids = [campaign.pk for campaign in campaigns]
@@ -408,7 +407,7 @@ def _outputs(
 
 
 def _assignments(ids: list[int]) -> dict[int, dict[str, int]]:
-    """By campaign how many assignments for reviews have each state."""
+    """By campaign, the number of review assignments in each state."""
     assignments: dict[int, dict[str, int]] = defaultdict(dict)
     counted = Assignment.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
         "campaign_id", "state"
@@ -419,7 +418,7 @@ def _assignments(ids: list[int]) -> dict[int, dict[str, int]]:
 
 
 def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
-    """By campaign the group of each item that has one."""
+    """By campaign, the group of each item that has one."""
     rows = (
         Item.objects.filter(campaign__in=ids)
         .exclude(example__group_key="")
@@ -436,7 +435,7 @@ def _corpus(
     outputs: dict[int, list[ReviewedOutput]],
     candidates: dict[int, list[CampaignCandidate]],
 ) -> dict[int, dict[str, Measure]]:
-    """Whole-set metrics by campaign candidate, of the newest run that its outputs came from."""
+    """Whole-set metrics by campaign candidate, from the newest run of its outputs."""
     newest: dict[int, int] = {}
     for output in (output for found in outputs.values() for output in found):
         newest[output.candidate_id] = max(newest.get(output.candidate_id, 0), output.run_id)

@@ -1,4 +1,4 @@
-"""Which items of a campaign are counterfactual pairs: an original row, and its variants."""
+"""The counterfactual pairs among a campaign's items: an original row, and its variants."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ LEAST_PAIRS = LEAST_ITEMS
 
 
 class VariantName(NamedTuple):
-    """A value of a perturbation, as rows' metadata have them."""
+    """A perturbation's value, as in the rows' metadata."""
 
     perturbation: str
     value: str
@@ -25,8 +25,8 @@ class VariantName(NamedTuple):
 
 
 class CounterfactualItems(NamedTuple):
-    """``originals``: pairs by the item. ``variants``: the same of each variant, of pairs whose original is
-    there, too. Empty where the rows have no pairs.
+    """``originals``: item → pair. ``variants``: the same for each variant, only for pairs with their
+    original. Empty if the rows have no pairs.
     """
 
     originals: Mapping[Hashable, Hashable]
@@ -34,7 +34,7 @@ class CounterfactualItems(NamedTuple):
 
     @property
     def tested(self) -> list[VariantName]:
-        """The variants with enough pairs, in the order of their names."""
+        """Variants with enough pairs, ordered by name."""
         return [name for name, pairs in self.variants.items() if len(pairs) >= LEAST_PAIRS]
 
     @property
@@ -46,7 +46,7 @@ NO_ITEMS = CounterfactualItems({}, {})
 
 
 def counterfactual_items(campaign: Campaign) -> CounterfactualItems:
-    """Of the items for review; one query."""
+    """The pairs among the items for review, in one query."""
     found = values_by_item(campaign, (PAIR, PERTURBATION, VARIANT))
     return paired(
         (item, pair, found[PERTURBATION].get(item, ""), found[VARIANT].get(item, ""))
@@ -55,7 +55,7 @@ def counterfactual_items(campaign: Campaign) -> CounterfactualItems:
 
 
 def paired(rows: Iterable[tuple[Hashable, str, str, str]]) -> CounterfactualItems:
-    """Of rows as (item, pair, perturbation, variant)."""
+    """Pairs from rows of (item, pair, perturbation, variant)."""
     originals: dict[Hashable, Hashable] = {}
     variants: dict[VariantName, dict[Hashable, Hashable]] = defaultdict(dict)
     for item, pair, perturbation, variant in rows:

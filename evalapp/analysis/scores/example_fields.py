@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.models import Campaign, Item, Purpose
 
-# A field with more values is told by typing; nobody ticks one of a hundred boxes.
+# With more values, a field's value is typed: nobody ticks one of a hundred boxes.
 MOST_VALUES = 30
 
 _FIELDS = """
@@ -44,8 +44,8 @@ class FieldValue(NamedTuple):
 
 
 class ExampleField(NamedTuple):
-    """A key of the examples' metadata, or what leads to one inside others: "client.region". ``values`` are
-    the first ``MOST_VALUES`` of its ``distinct`` ones.
+    """A key of the examples' metadata, or a path to a nested one: "client.region". ``values``: the first
+    ``MOST_VALUES`` of its ``distinct`` values.
     """
 
     name: str
@@ -58,15 +58,15 @@ class ExampleField(NamedTuple):
 
 
 def example_fields(campaign: Campaign) -> list[ExampleField]:
-    """The fields of the campaign's items for review by name, with how many items have each value."""
+    """Metadata fields of the campaign's items for review, by name, with the number of items by value."""
     return list(_fields_of(campaign.pk, campaign.items_total))
 
 
-# Items are added, never changed, and examples are never edited; of many items this is the slowest read of a
-# page.
+# Cached: items are added but never changed, and examples are never edited. With many items this is the
+# slowest read of a page.
 @lru_cache(maxsize=256)
 def _fields_of(campaign_id: int, items: int) -> tuple[ExampleField, ...]:
-    """``items`` is the campaign's number of items, by which a larger campaign is another one."""
+    """``items``: the campaign's number of items, so that the cached result changes when items are added."""
     with connection.cursor() as cursor:
         cursor.execute(_FIELDS, {"campaign": campaign_id, "most": MOST_VALUES})
         rows = cursor.fetchall()
@@ -79,7 +79,7 @@ def _fields_of(campaign_id: int, items: int) -> tuple[ExampleField, ...]:
 
 
 def _in_order(values: list[FieldValue]) -> list[FieldValue]:
-    """Numbers by size, 9 before 10; anything else stays in the order of its letters."""
+    """Numbers by size, 9 before 10; anything else alphabetically."""
     try:
         numbers = [float(each.value) for each in values]
     except ValueError:
@@ -94,12 +94,12 @@ def items_of(campaign: Campaign) -> QuerySet[Item]:
 
 
 def places_of(field: str) -> list[list[str]]:
-    """The keys that lead to a field's value, the first that lead to one: a key may itself have dots."""
+    """The keys that lead to a field's value; the first path that does, because keys may contain dots."""
     return [[field], field.split(".")] if "." in field else [[field]]
 
 
 def value_of(field: str) -> Expression:
-    """A metadata field of an item's example as text; NULL where it has none."""
+    """A metadata field of an item's example as text; NULL without one."""
     found = [
         Func(
             F("example__metadata"),
@@ -113,7 +113,7 @@ def value_of(field: str) -> Expression:
 
 
 def values_by_item(campaign: Campaign, fields: Iterable[str]) -> dict[str, dict[int, str]]:
-    """By field: item → value, for the items that have one; one query for all fields."""
+    """By field: item → value, for items that have one; one query for all fields."""
     names = list(fields)
     found: dict[str, dict[int, str]] = {name: {} for name in names}
     if not names:

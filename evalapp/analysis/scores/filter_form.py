@@ -1,4 +1,4 @@
-"""A page's filter: chips to remove parts of it, its coverage, and the form to choose another."""
+"""A page's filter: chips that remove parts, its coverage, and the form to choose another."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from evalapp.analysis.scores.finder import FINDER_PARTS
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
 
-# Carried along when the filter changes; a page or a case belongs to the view that is left.
+# Kept when the filter changes; a page number or a case belongs to the old view.
 CARRIED = (
     "reviewer_type",
     "score_source",
@@ -26,20 +26,20 @@ CARRIED = (
 )
 
 
-# More boxes are folded away: they push everything else off the page.
+# More boxes are folded: they would push everything else off the page.
 MOST_IN_SIGHT = 8
 
 
 class Chip(NamedTuple):
-    """A filter in words, and the URL of the same view without it."""
+    """One filter in words, and the URL of the view without it."""
 
     label: str
     href: str
 
 
 class OfferedField(NamedTuple):
-    """A metadata field of the form: ``values`` with whether each is chosen, or ``typed`` where
-    they are many.
+    """A metadata field in the form: ``values``, each with whether it is chosen, or ``typed`` if there are
+    many.
     """
 
     part: str
@@ -54,7 +54,7 @@ class OfferedField(NamedTuple):
 
 
 class FilterForm(NamedTuple):
-    """``query`` is the filter as a part of a URL. ``coverage`` is None where nothing is filtered."""
+    """``query``: the filter as URL parameters. ``coverage``: None without a filter."""
 
     chips: list[Chip]
     everything: str
@@ -79,7 +79,7 @@ def filter_form_of(
     coverage: FilterCoverage | None = None,
     candidates: Iterable[CampaignCandidate] | None = None,
 ) -> FilterForm:
-    """All that the page says and offers; ``candidates``, the campaign's, saves reading them."""
+    """The filter form of a page; passing the campaign's ``candidates`` saves a query."""
     carried = [(name, request.GET[name]) for name in CARRIED if request.GET.get(name)]
     chosen = {candidate.pk for candidate in wanted.candidates}
     if candidates is None:
@@ -110,7 +110,7 @@ def filter_form_of(
 
 
 def filter_part(query: QueryDict) -> str:
-    """The parts of a URL that filter, as they are written there; for links to what a view shows."""
+    """The filtering parameters of a URL, for links to cases of a view."""
     kept = QueryDict(mutable=True)
     for name in query:
         if is_filter(name):

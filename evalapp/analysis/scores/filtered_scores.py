@@ -14,7 +14,7 @@ from evalapp.reviews.models import Review
 
 
 class FilterCoverage(NamedTuple):
-    """How much a filter leaves; ``of_items`` and ``of_reviews`` are what there is without it."""
+    """The share that a filter leaves; ``of_items`` and ``of_reviews``: the numbers without it."""
 
     items: int
     of_items: int
@@ -23,7 +23,7 @@ class FilterCoverage(NamedTuple):
 
 
 class FilteredScores(NamedTuple):
-    """``reviews`` are those that count; None for all."""
+    """``reviews``: those that count; None for all."""
 
     scores: CampaignScores
     coverage: FilterCoverage | None
@@ -31,11 +31,10 @@ class FilteredScores(NamedTuple):
 
 
 def load_filtered(wanted: ComparisonFilter, *, reviewer_type: str = "all") -> FilteredScores:
-    """`load_scores` of the filter's campaign, less what the filter leaves out.
+    """`load_scores` of the filter's campaign, without what the filter excludes.
 
-    Chosen candidates are compared on the items that each of them has a score on; where reviews are chosen,
-    the items that have one of them are in view. Whole-set metrics are left
-    out, as they speak of outputs that are not in the view.
+    Chosen candidates are compared on items on which each has a score; if reviews are chosen, on items with at
+    least one of them. Whole-set metrics are left out, because they include outputs outside the view.
     """
     everything = load_scores(wanted.campaign, reviewer_type=reviewer_type)
     if not wanted.is_filtered:
@@ -59,14 +58,14 @@ def load_filtered(wanted: ComparisonFilter, *, reviewer_type: str = "all") -> Fi
 
 
 def reviews_of(wanted: ComparisonFilter) -> QuerySet[Review]:
-    """The campaign's reviews by the chosen people on the chosen days."""
+    """The campaign's reviews by the chosen reviewers on the chosen days."""
     reviews = Review.objects.filter(campaign=wanted.campaign)
     if wanted.reviewers:
         reviews = reviews.filter(reviewer__in=wanted.reviewers)
     if wanted.since is not None:
         reviews = reviews.filter(submitted_at__gte=_midnight(wanted.since))
     if wanted.until is not None:
-        # The last day of all has no next one.
+        # The last representable day has no next one.
         last = dt.datetime.combine(wanted.until, dt.time.max, tzinfo=dt.UTC)
         reviews = reviews.filter(submitted_at__lte=last)
     return reviews
@@ -82,7 +81,7 @@ def shared_items(scores: CampaignScores) -> set[int]:
 
 
 class SharedItems(NamedTuple):
-    """How far the candidates were rated on different items. ``query`` filters to those that all share."""
+    """How far candidates were rated on different items. ``query`` filters to the items that all share."""
 
     items: list[tuple[CampaignCandidate, int]]
     shared: int
@@ -90,7 +89,7 @@ class SharedItems(NamedTuple):
 
 
 def shared_items_of(scores: CampaignScores) -> SharedItems | None:
-    """None where every candidate has scores on the same items, and where nobody gave one."""
+    """None if every candidate has scores on the same items, and without scores."""
     rated: dict[int, set[int]] = {candidate.pk: set() for candidate in scores.candidates}
     for answer in scores.answers:
         rated[answer.candidate_id].add(answer.item_id)
@@ -112,7 +111,7 @@ def _filtered(scores: CampaignScores, wanted: ComparisonFilter) -> CampaignScore
             candidates=[each for each in scores.candidates if each.pk in chosen],
             answers=[answer for answer in scores.answers if answer.candidate_id in chosen],
         )
-        # Before the first review nothing is shared yet, and metrics alone can be compared.
+        # Before the first review no item is shared, but metrics can be compared.
         shared = shared_items(scores) if scores.answers or wanted.filters_reviews else None
         if shared is not None:
             items = shared if items is None else items & shared

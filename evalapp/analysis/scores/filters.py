@@ -26,7 +26,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 
 FIELD = "field."
 PARTS = ("candidates", "split", "reviewers", "since", "until", "rubric")
-# What else the pages that can be filtered read of a URL.
+# Other parameters of pages that can be filtered.
 PAGE_PARTS = frozenset(
     {"reviewer_type", "score_source", "criterion", "metric", "against", "page", "after", "limit", "view"}
     | {"measure", "first", "second"}
@@ -50,25 +50,25 @@ PAGE_PARTS = frozenset(
 )
 MOST_NAMED = 8
 MOST_CHOICES = 200
-# Below what the web server takes (`evalapp.embedded.web_server`) by what a page's links add: a path, a
+# Below the web server's limit (`evalapp.embedded.web_server`) by the length that links add: a path, a
 # criterion.
 LONGEST_QUERY = 7_400
 
 
 def is_filter(part: str) -> bool:
-    """Whether a parameter of a URL filters."""
+    """Whether a URL parameter filters."""
     return part in PARTS or part.startswith(FIELD)
 
 
 class FilterProblem(NamedTuple):
-    """``part``: the parameter of the URL; ``message``: what was wrong with it and what there is."""
+    """``part``: the URL parameter; ``message``: its problem, and the valid values."""
 
     part: str
     message: str
 
 
 class FilterChoice(NamedTuple):
-    """One filter of the URL: the parameter, its value there, and both in words."""
+    """One filter of the URL: the parameter, its value, and both in words."""
 
     part: str
     value: str
@@ -77,9 +77,9 @@ class FilterChoice(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparisonFilter:
-    """What counts; an empty part leaves everything in. Made by `read_filter`.
+    """What counts in the results; an empty part does not filter. Made by `read_filter`.
 
-    ``reviewers`` are people's ids. ``fields`` holds, by metadata field, the values any of which will do.
+    ``reviewers``: user ids. ``fields``: metadata field → values, any of which matches.
     """
 
     campaign: Campaign
@@ -95,7 +95,7 @@ class ComparisonFilter:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything but the rubric version, which a campaign has one of, is chosen."""
+        """Whether anything is filtered besides the rubric version, of which a campaign has only one."""
         return any(choice.part != "rubric" for choice in self.choices)
 
     @property
@@ -108,12 +108,12 @@ class ComparisonFilter:
 
     @property
     def query(self) -> str:
-        """The same as a part of a URL, without "?"; empty where nothing is chosen."""
+        """The filter as URL parameters, without "?"; empty without a filter."""
         return urlencode([(choice.part, choice.value) for choice in self.choices])
 
     @property
     def view(self) -> str:
-        """What is chosen, the same text however the URL orders it; empty where nothing is."""
+        """The filter as canonical text, whatever the order of the URL; empty without a filter."""
         chosen = {(choice.part, choice.value) for choice in self.choices if choice.part != "rubric"}
         return urlencode(sorted(chosen))
 
@@ -122,13 +122,11 @@ class ComparisonFilter:
 
     @property
     def told(self) -> str:
-        """The end of a sentence about what was found here: " (segment: retail)"; empty where nothing is
-        chosen.
-        """
+        """The filter as the end of a sentence: " (segment: retail)"; empty without one."""
         return f" ({self.describe()})" if self.choices else ""
 
     def item_ids(self) -> set[int] | None:
-        """The items that count; None for all."""
+        """Ids of the items that count; None for all."""
         if not self.filters_items:
             return None
         items = items_of(self.campaign)
@@ -142,7 +140,7 @@ class ComparisonFilter:
 
 @dataclass
 class _FilterReader:
-    """One URL being read."""
+    """Reads one URL."""
 
     campaign: Campaign
     query: QueryDict
@@ -150,9 +148,7 @@ class _FilterReader:
     problems: list[FilterProblem] = field(default_factory=list)
 
     def given(self, part: str) -> list[str]:
-        """The distinct values of a parameter, without empty ones, which a form sends for what
-        is not chosen.
-        """
+        """The distinct values of a parameter, without empty ones, which forms send for unset fields."""
         return list(dict.fromkeys(value for value in self.query.getlist(part) if value != ""))
 
     def choose(self, part: str, value: str, words: str) -> None:
@@ -165,7 +161,7 @@ class _FilterReader:
 def read_filter(
     campaign: Campaign, query: QueryDict, *, names: ReviewerNames | None = None
 ) -> ComparisonFilter:
-    """Read the filter of a URL. ``names`` saves reading the reviewers where they are known."""
+    """Read the filter of a URL. Passing ``names`` saves reading the reviewers."""
     unknown = tuple(name[:80] for name in query if name not in PAGE_PARTS and not is_filter(name))
     if not any(is_filter(name) for name in query):
         return ComparisonFilter(campaign, unknown=unknown)

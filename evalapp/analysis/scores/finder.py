@@ -40,8 +40,8 @@ SCORE_SIDES = {ScoreSide.AT_MOST: "at most", ScoreSide.AT_LEAST: "at least"}
 
 @dataclass(frozen=True)
 class Finder:
-    """What is looked for. ``value`` is None for a tenth. ``candidate`` and ``reviewer`` (a pseudonym's
-    number) None: any; a reviewer is one of those who gave such a score.
+    """The search. ``value``: None for a tenth. ``candidate`` and ``reviewer`` (a pseudonym's number): None
+    for any; the reviewer must have given such a score.
     """
 
     metric: MetricDescription
@@ -63,9 +63,9 @@ class Finder:
 
 @dataclass(frozen=True)
 class FinderResult:
-    """``by_metric`` of ``outputs`` meet the metric's condition, ``by_people`` the criterion's; were the two
-    unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can be
-    found.
+    """``by_metric`` of ``outputs`` meet the metric's condition, ``by_people`` the criterion's. If the two
+    were unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can
+    be found.
     """
 
     item_output_ids: set[int]
@@ -80,8 +80,8 @@ class FinderResult:
 
     @property
     def tenth(self) -> int:
-        """How many of ``outputs`` lie in the highest, or the lowest, tenth where no two values are equal."""
-        # From the tenth's end on, which is a quantile between two of the ordered values.
+        """The number of outputs in the highest or lowest tenth if no two values are equal."""
+        # Counted from the tenth's limit, a quantile between two of the ordered values.
         return self.outputs - math.ceil(9 * (self.outputs - 1) / 10) if self.outputs else 0
 
     @property
@@ -90,7 +90,7 @@ class FinderResult:
 
 
 def ties_in_words(wanted: Finder, found: FinderResult) -> str:
-    """What equal values do at a tenth's end, where they take more into it; nothing otherwise."""
+    """Explains ties at the limit of a tenth that enlarge it; empty if none do."""
     if wanted.value is not None or found.by_metric <= found.tenth:
         return ""
     label = wanted.metric.label
@@ -107,9 +107,7 @@ def _end(wanted: Finder) -> str:
 
 
 def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | None:
-    """Read a finder from a URL; None where it names no metric. MissingError for a part
-    that cannot be.
-    """
+    """Read a finder from a URL; None if it names no metric. Raises MissingError for an invalid part."""
     if not query.get("find"):
         return None
     metric = scores.metrics.get(query["find"])

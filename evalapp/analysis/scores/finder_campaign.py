@@ -1,8 +1,7 @@
-"""Campaigns over items that the disagreement finder picked: their creation, and their limits.
+"""Creates campaigns over items that the disagreement finder picked, and defines their limits.
 
-Whoever looks at the worst answers finds bad ones, and at a second look they come out better than at the
-first. So nothing here is a mean of a candidate; what reviewers write of single answers is as good as
-anywhere.
+Picking the worst outputs biases means: in a second review they score better (regression to the mean). So no
+means of candidates are reported here; reviews of single outputs are as valid as anywhere.
 """
 
 from django.db import transaction
@@ -25,17 +24,17 @@ _LONGEST_REASON = 300
 
 
 def why_no_means(scores: CampaignScores) -> str:
-    """Why no mean of a candidate is told of this campaign; empty where it is."""
+    """Why no candidate means are reported for this campaign; empty if they are."""
     return WHY_NO_MEAN if scores.campaign.picked_because else ""
 
 
 @transaction.atomic
 def pick_found(*, wanted: Finder, found: FinderResult, view: ComparisonFilter, by: User | None) -> Campaign:
-    """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was
-    and marked as picked.
+    """Create a draft campaign over the items found in a view of a campaign, with that campaign's design,
+    marked as picked.
 
-    Its people are those of the source who may still review; edit the draft for others. Raises InvalidError
-    where nothing is picked, or nobody is there to review.
+    Its reviewers are those of the source campaign who may still review; edit the draft for others. Raises
+    InvalidError if no item was found, or no reviewer is left.
     """
     source = view.campaign
     because = f"{wanted.describe()}, in {source}{view.told}"[:_LONGEST_REASON]
@@ -59,7 +58,7 @@ def pick_found(*, wanted: Finder, found: FinderResult, view: ComparisonFilter, b
         is_blind=source.is_blind,
         shows_reference=source.shows_reference,
         allows_corrections=source.allows_corrections,
-        # Of what was picked every item is there; of the rest of the data some may lack an answer.
+        # Every picked item has all its outputs; other rows of the data may lack some.
         leaves_out_incomplete=True,
     )
     campaign = create_campaign(project=source.project, design=design, by=by)

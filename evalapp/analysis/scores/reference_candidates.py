@@ -1,7 +1,7 @@
-"""Candidates that are the reference itself, such as the people's own summaries beside the models'.
+"""Candidates that are the reference itself, such as human summaries beside the models'.
 
-A metric that compares outputs with the reference is at its end for them and says nothing, so correlations of
-such metrics with people leave them out.
+A metric that compares with the reference has its extreme value for them, which says nothing, so correlations
+of such metrics with people leave them out.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ FEWEST_WORDS = 5
 
 
 class ComparedOutputs(NamedTuple):
-    """The ``outputs`` that a metric is compared with people on; ``note`` names the candidates that are left
-    out as the reference, and is empty where none is.
+    """The ``outputs`` on which a metric is compared with people; ``note`` names the candidates left out as
+    the reference, and is empty without any.
     """
 
     outputs: list[ReviewedOutput]
@@ -28,7 +28,7 @@ class ComparedOutputs(NamedTuple):
 
 
 def compared_outputs(scores: CampaignScores, metric: MetricDescription) -> ComparedOutputs:
-    """All outputs, without those of candidates that are the reference where the metric compares with it."""
+    """All outputs, without those of candidates that are the reference if the metric compares with it."""
     if metric.needs != "references":
         return ComparedOutputs(scores.outputs, "")
     left_out = [each for each in scores.candidates if _is_reference(scores.outputs_of(each))]

@@ -1,1 +1,1 @@
-"""Analyses of large campaigns: what a job stores, and the same analysis for a small campaign at once."""
+"""Analyses that a job stores for large campaigns, and pages compute at once for small ones."""

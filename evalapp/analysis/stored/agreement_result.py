@@ -22,8 +22,8 @@ from evalapp.reviews.pseudonyms import shown_names
 
 
 class AgreementResult(NamedTuple):
-    """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out
-    just now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
+    """``panel``: None before a job has computed one. ``freshness``: None if computed just now. ``coverage``:
+    None without a filter, and for a view without stored results.
     """
 
     panel: Panel | None
@@ -32,7 +32,7 @@ class AgreementResult(NamedTuple):
 
 
 def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
-    """``reviewer_type`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
+    """``reviewer_type`` as in `load_scores`. With ``reader_id`` None, nobody is named "You"."""
     campaign = view.campaign
     if not is_large(campaign, reviewer_type=reviewer_type):
         scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)

@@ -22,7 +22,7 @@ def comparison_result(
     score_source: str = ScoreSource.ORIGINAL,
     reader_id: int = NOBODY,
 ) -> ComparisonResult:
-    """``reviewer_type`` as in `load_scores`; ``reader_id``: who is called "You"."""
+    """``reviewer_type`` as in `load_scores`; ``reader_id``: the user named "You"."""
     if is_large(view.campaign, reviewer_type=reviewer_type):
         request = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, view.view)
         return large_comparison(view.campaign, request, reader_id=reader_id)
@@ -33,14 +33,14 @@ def comparison_result(
 
 
 def comparison_of(campaign: Campaign) -> ComparisonResult:
-    """`comparisons_of` a single campaign."""
+    """`comparisons_of` for a single campaign."""
     (found,) = comparisons_of([campaign])
     return found
 
 
 def comparisons_of(campaigns: Sequence[Campaign]) -> list[ComparisonResult]:
-    """The original scores of whole campaigns of one project, in their order. The small ones are read
-    together; of a large one only counts and stored numbers are read, so that no page waits for its scores.
+    """Comparisons of whole campaigns of one project by original scores, in their order. Small ones are read
+    together; of large ones only counts and stored numbers are read, so that no page waits for their scores.
     """
     large = large_among(campaigns)
     loaded = load_many([campaign for campaign in campaigns if campaign.pk not in large])

@@ -1,4 +1,4 @@
-"""A comparison computed from the scores: each figure when it is asked for, by a page, the API or a job."""
+"""A comparison computed from the scores; each figure on demand, for a page, the API or a job."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,15 +48,15 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.rank_intervals import Rank
 
-# As many points as an eye can tell apart, and a page can carry.
+# As many points as people can tell apart, and a page can load.
 POINTS_DRAWN = 400
 
 
 class ComputedComparison:
-    """``score_source``: whether means and differences are of adjudicated values. Agreement, marks and figures
-    by reviewer are always of what reviewers gave. ``reader_id``: who is called "You".
+    """``score_source``: whether means and differences use adjudicated values. Agreement, marks and figures by
+    reviewer always use the reviewers' scores. ``reader_id``: the user named "You".
 
-    A figure that is stored by a job has the same name here and in `StoredComparison`.
+    A figure stored by a job has the same name here and in `StoredComparison`.
     """
 
     freshness = None
@@ -70,7 +70,7 @@ class ComputedComparison:
 
     @property
     def figures(self) -> "ComputedComparison":
-        """What depends on neither the reader nor the moment, as `LargeComparison` has it stored."""
+        """The figures that depend on neither reader nor time, as `LargeComparison` has them stored."""
         return self
 
     @property
@@ -79,7 +79,7 @@ class ComputedComparison:
 
     @property
     def scores(self) -> CampaignScores:
-        """Those that means and differences are of."""
+        """The scores that means and differences use."""
         return self._adjudicated.scores if self._is_adjudicated else self.originals
 
     @property
@@ -173,7 +173,7 @@ class ComputedComparison:
         return ranks_of(self.scores)
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a name that is no metric here."""
+        """Raises InvalidError for an unknown metric name."""
         return self.originals.metric_named(name)
 
     def chosen(
@@ -183,12 +183,12 @@ class ComputedComparison:
         criterion: Criterion | None = None,
         metric: MetricDescription | None = None,
     ) -> "ComputedParts":
-        """The figures of the candidate that the others are held against, of a criterion and of a metric."""
+        """The figures of the chosen reference candidate, criterion and metric."""
         return ComputedParts(self, reference, criterion, metric)
 
     @cached_property
     def some_outputs(self) -> CampaignScores:
-        """The same scores of a seeded sample of at most `POINTS_DRAWN` outputs, for drawing."""
+        """The scores of a seeded sample of at most `POINTS_DRAWN` outputs, for charts."""
         scores = self.scores
         if len(scores.outputs) <= POINTS_DRAWN:
             return scores
@@ -203,7 +203,7 @@ class ComputedComparison:
 
 
 class ComputedParts:
-    """Empty, or None, where a page has no such candidate, criterion or metric."""
+    """Figures are empty or None if the page has no such candidate, criterion or metric."""
 
     def __init__(
         self,
@@ -242,7 +242,9 @@ class ComputedParts:
 
 
 class ComputedAgainstMetric:
-    """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
+    """One criterion against one metric, over ``outputs`` outputs; the chart has at most `POINTS_DRAWN` of
+    them.
+    """
 
     def __init__(self, of: ComputedComparison, criterion: Criterion, metric: MetricDescription) -> None:
         self._of, self._criterion, self._metric = of, criterion, metric

@@ -1,4 +1,4 @@
-"""What a comparison is computed from besides reviews, and whether it has changed since."""
+"""The inputs of a comparison besides reviews, and whether they have changed since it was computed."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ _OF_KIND: Mapping[str, frozenset[str]] = {
     AnalysisKind.COMPARISON: frozenset(INPUTS),
     AnalysisKind.METRICS: frozenset(("metrics", "imported_scores")),
 }
-# Each is a text that differs once its source has changed.
+# Each is a text that changes whenever its source does.
 _VERSIONS = """
 SELECT
     (SELECT concat(count(*), ' ', max(decided_at)) FROM evalapp_adjudication WHERE campaign_id = c.id)
@@ -46,8 +46,8 @@ FROM evalapp_campaign c WHERE c.id = %(campaign)s
 
 
 def input_versions(campaign: Campaign) -> dict[str, str]:
-    """By the names of `INPUTS`: a text that differs once that source has changed; nothing of a campaign that
-    was deleted meanwhile.
+    """By the names of `INPUTS`: a text that changes whenever that source does; empty for a campaign deleted
+    meanwhile.
     """
     with connection.cursor() as cursor:
         cursor.execute(_VERSIONS, {"campaign": campaign.pk, "task": SCORE_TASK})
@@ -57,6 +57,6 @@ def input_versions(campaign: Campaign) -> dict[str, str]:
 
 
 def changed_inputs(kind: str, then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """The names of what an analysis of this kind rests on and is another now."""
+    """The names of inputs of this kind of analysis that have changed since."""
     wanted = _OF_KIND.get(kind, frozenset())
     return [name for name in INPUTS if name in wanted and then.get(name) != now.get(name)]

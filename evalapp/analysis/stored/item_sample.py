@@ -9,12 +9,12 @@ from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Assignment, Campaign, ItemOutput, Purpose
 from evalapp.reviews.counts import scores_given
 
-# Fewer tell too little of how items differ, however many reviewers each has.
+# Fewer items tell too little of how items differ, however many reviewers each has.
 LEAST_ITEMS = 30
 
 
 class SampledItems(NamedTuple):
-    """``items`` drawn of the ``of_items`` that have been reviewed."""
+    """``items`` sampled from the ``of_items`` that have been reviewed."""
 
     items: int
     of_items: int
@@ -25,18 +25,18 @@ class SampledItems(NamedTuple):
 
 
 class SampledScores(NamedTuple):
-    """``sample`` is None where the scores are of every item."""
+    """``sample``: None if the scores are of every item."""
 
     scores: CampaignScores
     sample: SampledItems | None
 
 
 def sampled_scores(campaign: Campaign) -> SampledScores:
-    """All scores, or of a large campaign those of as many items as have about
-    `stored_results.MOST_AT_REQUEST`.
+    """All scores; of a large campaign, those of as many items as have about `stored_results.MOST_AT_REQUEST`
+    scores.
 
-    Every item has the same chance, and keeps all its scores: what is worked out within items stays as it is.
-    The same items are drawn until others are reviewed.
+    Every item has the same probability and keeps all its scores, so results within items are unaffected. The
+    sample stays the same until other items are reviewed.
     """
     given = scores_given(campaign)
     if given <= stored_results.MOST_AT_REQUEST:
@@ -45,7 +45,7 @@ def sampled_scores(campaign: Campaign) -> SampledScores:
     items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
     number = min(max(len(items) * stored_results.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
     if number == len(items):
-        # Few items, each with very many scores.
+        # A campaign of few items with very many scores each.
         return SampledScores(load_scores(campaign), None)
     drawn = Random(SEED).sample(items, number)
     outputs = list(ItemOutput.objects.filter(item__in=drawn).values_list("pk", flat=True))

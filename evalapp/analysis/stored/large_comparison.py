@@ -1,4 +1,4 @@
-"""A large campaign's comparison for pages and API: stored by a job, with current counts."""
+"""A large campaign's comparison for pages and the API: stored by a job, with current counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,10 +34,10 @@ from evalapp.rubrics.models import Criterion
 
 @dataclass(frozen=True)
 class LargeComparison:
-    """``comparison`` has the counts of now, ``figures`` all else as of ``freshness``; ``reviewers`` are of
-    now.
+    """``comparison`` has current counts, ``figures`` everything else as of ``freshness``; ``reviewers`` are
+    current.
 
-    The counts that the database keeps are of the whole, so of a view all is as of ``freshness``.
+    The database keeps counts of the whole campaign only, so for a view everything is as of ``freshness``.
     """
 
     campaign: Campaign
@@ -52,7 +52,7 @@ class LargeComparison:
 
     @property
     def is_computed(self) -> bool:
-        """False where a job has yet to compute the numbers: each then says so."""
+        """False until a job has computed the numbers; each number then says so."""
         return self.freshness.computed_at is not None
 
     @property
@@ -72,7 +72,7 @@ class LargeComparison:
         return [each for each in self.comparison.criteria if each.rules.has_mean]
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a name that is none of the metrics that are stored."""
+        """Raises InvalidError for a metric that is not stored."""
         return metric_named(name, {metric.name: metric for metric in self.comparison.metrics})
 
     def chosen(
@@ -82,7 +82,7 @@ class LargeComparison:
         criterion: Criterion | None = None,
         metric: MetricDescription | None = None,
     ) -> StoredParts:
-        """What is stored of these, in one read; nothing where nothing is."""
+        """The stored figures of these choices, in one query; empty without any."""
         asked = PageParts(reference, criterion, metric)
         result = {}
         if self.row is not None:
@@ -94,7 +94,7 @@ class LargeComparison:
 
 
 def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id: int) -> LargeComparison:
-    """Reads counts and stored numbers alone, so it costs the same for any number of ratings."""
+    """Reads only counts and stored numbers, so its cost does not depend on the number of ratings."""
     counts = campaign_counts(campaign, reviewer_type=request.reviewer_type)
     subjects = subjects_of(campaign)
     row = stored_of(campaign, request)
@@ -120,7 +120,7 @@ def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id:
 
 
 def _named(rows: list[ReviewerRow], names: ReviewerNames) -> list[ReviewerRow]:
-    """Stored rows of reviewers as their reader sees them called."""
+    """Stored rows of reviewers with the names that this reader sees."""
     people = {number: pk for pk, number in names.numbers.items()}
     return [
         replace(row, name=names.of(people[row.number]), is_reader=people[row.number] == names.reader_id)

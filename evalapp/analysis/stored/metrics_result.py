@@ -28,10 +28,10 @@ from evalapp.rubrics.models import Criterion
 
 
 class MetricsResult:
-    """Worked out as it is asked for. ``reviewer_type`` as in `load_scores`.
+    """Computed on demand. ``reviewer_type`` as in `load_scores`.
 
-    What every metric says of every criterion is stored where there are more than `metric_trust.MOST_OUTPUTS`
-    outputs; the prediction-powered means of one metric where the campaign is large.
+    Trust in metrics is stored for more than `metric_trust.MOST_OUTPUTS` outputs; the prediction-powered means
+    of one metric for a large campaign.
     """
 
     def __init__(self, view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> None:
@@ -43,14 +43,14 @@ class MetricsResult:
 
     @cached_property
     def freshness(self) -> Freshness | None:
-        """None where everything was worked out just now."""
+        """None if everything was computed just now."""
         if not self._is_stored:
             return None
         return freshness_of(self.campaign, self.request, self._stored if self._values else None, self._counts)
 
     @property
     def is_computed(self) -> bool:
-        """Whether means can be told: of a large campaign a job may not have computed them yet."""
+        """Whether means are available: for a large campaign, a job may not have computed them yet."""
         return not self.is_large or bool(self._values)
 
     @property
@@ -63,7 +63,7 @@ class MetricsResult:
 
     @property
     def has_answers(self) -> bool:
-        """Whether anybody has given a score on a scale."""
+        """Whether any scale has a score."""
         return bool(self.scales and (self.is_large or self._scores.answers))
 
     @property
@@ -73,30 +73,30 @@ class MetricsResult:
 
     @cached_property
     def metrics(self) -> list[MetricDescription]:
-        """Those that are computed."""
+        """The computed metrics."""
         if self.is_large:
             return list(self._values.get("metrics", ()))
         return computed_metrics(self._scores)
 
     def metric(self, name: str) -> MetricDescription | None:
-        """As asked, else the one that leads everywhere, else the first that is computed."""
+        """The named metric, else the headline metric, else the first computed one."""
         by_name = {metric.name: metric for metric in self.metrics}
         names = (name, HEADLINE_METRIC, *by_name)
         return next((by_name[each] for each in names if each in by_name), None)
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a name that is no metric here."""
+        """Raises InvalidError for an unknown metric name."""
         if not self.is_large:
             return self._scores.metric_named(name)
         return metric_named(name, {metric.name: metric for metric in self.metrics})
 
     @cached_property
     def trust(self) -> list[CriterionTrust] | None:
-        """None where a job has not computed it yet."""
+        """None before a job has computed it."""
         return self._values.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
 
     def means_with(self, metric: MetricDescription) -> list[PredictionPoweredMean] | None:
-        """The prediction-powered means of the metric; None where a job has not computed them yet."""
+        """The prediction-powered means of the metric; None before a job has computed them."""
         if not self.is_large:
             return prediction_powered_means(self._scores, metric, is_view=self.view.is_filtered)
         result = stored_values_of(self.campaign, self.request, metric.name).get(metric.name)
@@ -130,7 +130,7 @@ class MetricsResult:
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        """What is stored for all; empty where nothing is that can be read."""
+        """The stored numbers for all readers; empty without readable ones."""
         if self._stored is None:
             return {}
         try:

@@ -1,7 +1,7 @@
-"""Results of analyses as JSON and back, for storage by a job.
+"""Converts results of analyses to JSON and back, for storage by a job.
 
-Every class that may come back is named here, and what a number is about (a candidate, a criterion, a rule, a
-metric) is kept as its id, so that a stored number shows today's name of it.
+Every class that can be restored is named here. The subject of a number (a candidate, a criterion, a rule, a
+metric) is stored as its id, so that a stored number shows its current name.
 """
 
 import dataclasses
@@ -95,12 +95,12 @@ CLASSES: tuple[type[Any], ...] = (
 
 
 class OutdatedError(Exception):
-    """The stored numbers speak of something that is there no more, or are of another release."""
+    """The stored numbers refer to something that no longer exists, or are of another release."""
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """What a campaign's numbers can be about, by id; ``rows`` of its comparison by their candidate."""
+    """The subjects of a campaign's numbers, by id; ``rows`` of its comparison by candidate."""
 
     candidates: Mapping[int, CampaignCandidate]
     criteria: Mapping[int, Criterion]
@@ -138,9 +138,10 @@ def format_number(more: Iterable[type[Any]] = ()) -> int:
 
 
 def as_json(value: Any, *, names_rows: bool = False) -> Any:
-    """Plain JSON of a number, or of lists, dicts, sets and tuples of them. Raises TypeError for any other.
+    """Plain JSON of a number, or of lists, dicts, sets and tuples of them. Raises TypeError for anything
+    else.
 
-    ``names_rows``: a row of the comparison is kept elsewhere, so only its candidate is written.
+    ``names_rows``: rows of the comparison are stored elsewhere, so only their candidates are written.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -167,7 +168,7 @@ def as_json(value: Any, *, names_rows: bool = False) -> Any:
 
 def _collection(value: Any, written: Callable[[Any], Any]) -> dict[str, Any]:
     if isinstance(value, dict):
-        # As pairs: the database orders an object's keys anew, and they need not be words.
+        # As pairs, because the database reorders an object's keys, and they need not be strings.
         return {KIND: "dict", "of": [[written(key), written(each)] for key, each in value.items()]}
     words: dict[type[Any], str] = {set: "set", frozenset: "set", tuple: "tuple"}
     word = words.get(type(value))
@@ -178,8 +179,8 @@ def _collection(value: Any, written: Callable[[Any], Any]) -> dict[str, Any]:
 
 
 def _subject(value: Any) -> dict[str, Any] | None:
-    """What is kept by name, or is JSON already."""
-    # One that was computed elsewhere is written out: it may be gone when the numbers are read.
+    """A subject stored by name, or a value that is JSON already."""
+    # External metrics are written in full: they may be gone when the numbers are read.
     if isinstance(value, MetricDescription) and value.name in COMPARED_METRICS:
         return {KIND: "metric", "of": value.name}
     if value is TOTAL:
@@ -194,7 +195,7 @@ def _subject(value: Any) -> dict[str, Any] | None:
 
 
 def from_json(stored: Any, subjects: Subjects) -> Any:
-    """What `as_json` was given. Raises OutdatedError where something of it is there no more."""
+    """The inverse of `as_json`. Raises OutdatedError if a part of it no longer exists."""
     if isinstance(stored, list):
         return [from_json(each, subjects) for each in stored]
     if not isinstance(stored, dict):

@@ -27,8 +27,8 @@ from evalapp.rubrics.kinds import with_mean
 
 
 class SeverityResult(NamedTuple):
-    """``freshness`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and
-    of a view that nothing is stored of.
+    """``freshness``: None if the model was fitted just now. ``coverage``: None without a filter, and for a
+    view without stored results.
     """
 
     severity: CampaignSeverity
@@ -38,9 +38,7 @@ class SeverityResult(NamedTuple):
 
 
 def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> SeverityResult:
-    """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is
-    stored.
-    """
+    """``reviewer_type`` as in `load_scores`. With more scores than a page can fit, the stored result."""
     campaign = view.campaign
     ratings = scale_scores(campaign, reviewer_type=reviewer_type)
     if ratings <= severity.MOST_RATINGS or (
@@ -67,7 +65,7 @@ def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
 
 
 def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
-    """How many scores the model would be fitted to."""
+    """The number of scores that the model would be fitted to."""
     rows = ScoreCount.objects.filter(
         of_reviewer_type(campaign.project, reviewer_type), campaign=campaign, is_not_applicable=False
     )
@@ -76,13 +74,13 @@ def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
 
 
 def _read(campaign: Campaign, stored: StoredAnalysis, names: ReviewerNames) -> CampaignSeverity | None:
-    """The stored severities, reviewers called by ``names``; None where they can be read no more."""
+    """The stored severities, with reviewers named by ``names``; None if they can no longer be read."""
     try:
         found: CampaignSeverity = from_json(stored.result["severity"], subjects_of(campaign))
     except OutdatedError:
         return None
     people = {number: pk for pk, number in names.numbers.items()}
-    # Stored are pseudonyms; what a reader sees reviewers called is decided now.
+    # Pseudonyms are stored; displayed names depend on the reader.
     called = {ReviewerNames(names.numbers).of(pk): names.of(pk) for pk in names.numbers}
     return found._replace(
         reviewers=[

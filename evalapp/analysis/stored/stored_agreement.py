@@ -1,8 +1,8 @@
 """Agreement in a large campaign: the parts that a job stores, and how they are read.
 
-Nothing is sampled: two reviewers' scores of any number of outputs are a table of levels by levels, and the
-panel's are as many sums (`evalapp.stats.coincidences`). Stored are reviewers' numbers; what a reader sees
-them called is decided when it is read.
+Nothing is sampled: the scores of two reviewers on any number of outputs are a table of levels by levels, and
+the panel's are as many sums (`evalapp.stats.coincidences`). Reviewers are stored by number; displayed names
+depend on the reader.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,12 +29,14 @@ Step = Callable[[int, int, str], None]
 
 
 def part_of(criterion: Criterion, number: int) -> str:
-    """The part with the pairs of which this reviewer has the lower number."""
+    """The part with the pairs in which this reviewer has the lower number."""
     return f"{criterion.key}/{number}"
 
 
 def agreement_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
-    """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
+    """Every part to be stored, as JSON; the part "" is for all. ``step`` is called with done, total and
+    stage.
+    """
     panel = ComputedPanel(filtered.scores, ReviewerNames(filtered.scores.numbers))
     people = {each.key: panel.people(each) for each in panel.criteria}
     total = sum(1 + len(present) + len(present) * (len(present) - 1) // 2 for present in people.values())
@@ -66,16 +68,16 @@ def agreement_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[s
             for second in present[place + 1 :]:
                 begin(f"{criterion.name}: pairs of reviewers")
                 pair = panel.pair(criterion, (first, second))
-                # Of two who share nothing there is nothing to store.
+                # Pairs without shared outputs are not stored.
                 if pair.measures.exact.n:
                     found.append(pair)
             yield part_of(criterion, panel.names.numbers[first]), {"pairs": as_json(found)}
 
 
 class StoredPanel(Panel):
-    """What a job stored. ``read``: numbers of parts by their names, as many as there are, in one query.
+    """A stored panel. ``read``: the numbers of existing parts by name, in one query.
 
-    Every method raises OutdatedError where what is stored can be read no more.
+    Every method raises OutdatedError if the stored numbers can no longer be read.
     """
 
     def __init__(

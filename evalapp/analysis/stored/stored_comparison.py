@@ -1,8 +1,8 @@
 """The stored comparison of a large campaign: results of a job, with current counts.
 
-How often each level was given, by whom, and how many reviews there are is read from the counts that the
-database keeps. What counts cannot tell (intervals, paired differences, agreement,
-correlations) a job computes (`evalapp.analysis.stored.stored_results`).
+Numbers of reviews, and of answers by level and reviewer, come from the counts that the database keeps.
+Everything else (intervals, paired differences, agreement, correlations) is computed by a job
+(`evalapp.analysis.stored.stored_results`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,12 +45,11 @@ Step = Callable[[int, int, str], None]
 
 
 class StoredComparison(NamedTuple):
-    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` by a view.
-    ``reviewers`` are called by their numbers.
+    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` of a view.
+    ``reviewers`` by number.
 
-    What a page shows of one candidate, criterion or metric stands in a part of its own (`StoredParts`):
-    reading all takes longer than the rest of a page. Charts are stored as they are drawn, for the same
-    reason.
+    Results of one candidate, criterion or metric are in parts of their own (`StoredParts`), because reading
+    all would take longer than the rest of a page. For the same reason charts are stored as drawn.
     """
 
     comparison: Comparison
@@ -72,7 +71,9 @@ class StoredComparison(NamedTuple):
 
 
 class CriterionAgainstMetric(NamedTuple):
-    """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
+    """One criterion against one metric, over ``outputs`` outputs; the chart has at most `POINTS_DRAWN` of
+    them.
+    """
 
     disagreements: DisagreementCount
     chart: Chart
@@ -80,8 +81,8 @@ class CriterionAgainstMetric(NamedTuple):
 
 
 class StoredParts(NamedTuple):
-    """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None,
-    where nothing is. The chart of agreement calls reviewers by their numbers.
+    """Stored results of the page's candidate, criterion and metric; empty or None without any. The chart of
+    agreement shows reviewers by number.
     """
 
     pairs: list[ComparedPair]
@@ -95,7 +96,7 @@ def part_of(criterion: Criterion, metric: MetricDescription) -> str:
     return f"{criterion.key}/{metric.name}"
 
 
-# No key of a criterion has a colon.
+# A safe separator: criterion keys contain no colon.
 def differences_part(reference: CandidateRow) -> str:
     return f"differences:{reference.candidate.pk}"
 
@@ -109,7 +110,9 @@ def agreement_part(criterion: Criterion) -> str:
 
 
 def comparison_parts(computed: ComputedComparison, *, step: Step) -> Iterator[tuple[str, Any]]:
-    """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
+    """Every part to be stored, as JSON; the part "" is for all. ``step`` is called with done, total and
+    stage.
+    """
     scales = computed.scales
     stage = _Stages(step, len(computed.candidates) + 3)
     stage("Means and their intervals")
@@ -137,12 +140,12 @@ def comparison_parts(computed: ComputedComparison, *, step: Step) -> Iterator[tu
 
 
 def _as_parts(**values: Any) -> dict[str, Any]:
-    """Each value as JSON that names the rows of the comparison by their candidates."""
+    """Converts values to JSON that refers to the comparison's rows by candidate."""
     return {name: as_json(value, names_rows=True) for name, value in values.items()}
 
 
 class _Stages:
-    """Counts the steps of the work and says which has begun."""
+    """Counts the steps of the work and reports the stage that begins."""
 
     def __init__(self, step: Step, total: int) -> None:
         self.done, self.total, self._step = 0, total, step
@@ -161,9 +164,7 @@ def stored_comparison(result: dict[str, Any], subjects: Subjects) -> StoredCompa
 
 
 class PageParts(NamedTuple):
-    """The candidate that the others are held against (a row of the comparison), the criterion and the metric
-    of a page; None where it has none.
-    """
+    """A page's reference candidate (a row of the comparison), criterion and metric; None if missing."""
 
     reference: CandidateRow | None = None
     criterion: Criterion | None = None
@@ -171,7 +172,7 @@ class PageParts(NamedTuple):
 
     @property
     def parts(self) -> dict[str, str]:
-        """The names of what is stored of these, by what it is."""
+        """The names of the stored parts, by their kind."""
         found = {}
         if self.reference is not None:
             found["differences"] = differences_part(self.reference)
@@ -187,7 +188,7 @@ class PageParts(NamedTuple):
 def chosen_parts(
     result: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
 ) -> StoredParts:
-    """``result`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
+    """``result``: the stored parts by name. Raises `OutdatedError` as `from_json`."""
     known = _with_rows(subjects, comparison)
     stored = {
         field: {name: from_json(value, known) for name, value in result[part].items()}
@@ -210,7 +211,7 @@ def _with_rows(subjects: Subjects, comparison: Comparison) -> Subjects:
 def nothing_stored(
     campaign: Campaign, candidates: Sequence[CampaignCandidate], criteria: Sequence[Criterion]
 ) -> StoredComparison:
-    """What stands there before a job has computed anything: every estimate says so."""
+    """The comparison before a job has computed anything: every estimate says so."""
 
     def unknown(name: str) -> Measure:
         return Measure.undefined(NOT_COMPUTED, signature=signature(name))
@@ -245,9 +246,9 @@ def nothing_stored(
 def with_counts(
     comparison: Comparison, counts: CampaignCounts, *, is_adjudicated: bool = False
 ) -> Comparison:
-    """The comparison with the numbers of now of reviews, reviewers, and answers by level.
+    """The comparison with current numbers of reviews, reviewers, and answers by level.
 
-    Of the adjudicated values no counts are kept, so then the answers by level stay those of the job.
+    No counts of adjudicated values are kept, so with them the answers by level stay those of the job.
     """
     simulated = counts.simulated
     design = comparison.design._replace(

@@ -12,10 +12,10 @@ Step = Callable[[int, int, str], None]
 
 
 def metrics_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
-    """Every part to be stored, as JSON: the one named "" is for all, another has the prediction-powered means
-    of its metric.
+    """Every part to be stored, as JSON: the part "" is for all, the others have one metric's
+    prediction-powered means.
 
-    ``step`` hears done, total and stage.
+    ``step`` is called with done, total and stage.
     """
     scores = filtered.scores
     metrics = computed_metrics(scores)

@@ -42,19 +42,19 @@ from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 
 COMPUTE_TASK = "evalapp.analysis.tasks.compute"
-# What a page computes while its reader waits: about a second.
+# The most scores that a page computes while its reader waits: about a second.
 MOST_AT_REQUEST = 20_000
-# Computed anew by itself when so many reviews, and such a share of them, have changed.
+# Recomputed automatically when this many reviews, and this share of them, have changed.
 LEAST_CHANGES, LEAST_SHARE = 200, 0.02
 LEAST_PAUSE = timedelta(minutes=5)
-# Of one campaign; whoever looks at an older one again has it computed again.
+# For one campaign; older views are recomputed when asked for.
 MOST_VIEWS = 20
 FORMAT = format_number([StoredComparison, CriterionAgainstMetric, Chart])
 
 
 class AnalysisRequest(NamedTuple):
-    """One analysis of a campaign: which, whose reviews, with which values, and of which view
-    (`ComparisonFilter.view`; empty for the whole).
+    """One analysis of a campaign: its kind, whose reviews, which score values, and which view
+    (`ComparisonFilter.view`; empty for the whole campaign).
     """
 
     kind: AnalysisKind
@@ -81,10 +81,10 @@ _SUBJECTS: dict[AnalysisKind, str] = {
 
 
 class Freshness(NamedTuple):
-    """How far the stored numbers are behind. ``computed_at`` is None where there are none that can be read.
+    """How far the stored numbers are behind. ``computed_at``: None without readable numbers.
 
-    ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
-    them, unless it has succeeded. ``inputs_changed``: what else has changed, by the names of `INPUTS`.
+    ``reviews_since`` and ``changes_since``: numbers since then; ``job``: the newest that computes them,
+    unless it succeeded. ``inputs_changed``: what else has changed, by the names of `INPUTS`.
     """
 
     request: AnalysisRequest
@@ -96,12 +96,12 @@ class Freshness(NamedTuple):
 
     @property
     def inputs_words(self) -> str:
-        """What else has changed, in words: "adjudications and prices"."""
+        """The changed inputs in words: "adjudications and prices"."""
         return get_text_list([INPUTS[name] for name in self.inputs_changed], "and")
 
     @property
     def subject(self) -> str:
-        """The subject of a sentence about it, in the plural."""
+        """The subject of a sentence about the analysis, in the plural."""
         if self.request.view and self.request.kind != AnalysisKind.SEVERITY:
             return "The results of this view"
         return _SUBJECTS[self.request.kind]
@@ -112,8 +112,8 @@ class Freshness(NamedTuple):
 
 
 def is_large(campaign: Campaign, *, reviewer_type: str = "all") -> bool:
-    """Whether the comparison is a job's to compute, not a request's: of many scores, or of more candidates
-    than reviewers compare.
+    """Whether a job must compute the comparison, not a request: it has many scores, or more candidates than
+    reviewers compare.
     """
     if scores_given(campaign, reviewer_type=reviewer_type) > MOST_AT_REQUEST:
         return True
@@ -121,7 +121,7 @@ def is_large(campaign: Campaign, *, reviewer_type: str = "all") -> bool:
 
 
 def large_among(campaigns: Sequence[Campaign]) -> set[int]:
-    """The ids of those of one project that are large, in two queries."""
+    """The ids of one project's large campaigns, in two queries."""
     if not campaigns:
         return set()
     counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0].project), campaign__in=campaigns)
@@ -133,7 +133,7 @@ def large_among(campaigns: Sequence[Campaign]) -> set[int]:
 
 
 def subjects_of(campaign: Campaign) -> Subjects:
-    """What the campaign's stored numbers are about, as it is called today."""
+    """The subjects of the campaign's stored numbers, with their current names."""
     candidates = CampaignCandidate.objects.filter(campaign=campaign).select_related("model_version")
     criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
     return Subjects.of(
@@ -144,32 +144,32 @@ def subjects_of(campaign: Campaign) -> Subjects:
 
 
 def stored_of(campaign: Campaign, request: AnalysisRequest) -> StoredAnalysis | None:
-    """The stored part for all readers, where there is one of this release's format."""
+    """The stored part for all readers, if it has this release's format."""
     return _stored(campaign, request).filter(format=FORMAT, part="").first()
 
 
 def stored_values_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
-    """The numbers of other parts by name, of those that are stored."""
+    """The numbers of other stored parts, by name."""
     rows = _stored(campaign, request).filter(format=FORMAT, part__in=parts)
     return dict(rows.values_list("part", "result"))
 
 
 def _current(campaign: Campaign) -> QuerySet[StoredAnalysis]:
-    """What is stored of the population that the project's results are about; that of the other waits until
-    the project says so again.
+    """The results stored for the population that the project uses; those for the other are kept until the
+    project switches back.
     """
     return campaign.stored_analyses.filter(population=campaign.project.population)
 
 
 def _stored(campaign: Campaign, request: AnalysisRequest) -> QuerySet[StoredAnalysis]:
-    """The parts of one analysis."""
+    """The stored parts of one analysis."""
     return _current(campaign).filter(**request.where)
 
 
 def freshness_of(
     campaign: Campaign, request: AnalysisRequest, stored: StoredAnalysis | None, counts: CampaignCounts
 ) -> Freshness:
-    """``stored``: the part for all readers, where there is one; ``counts``: those of now."""
+    """``stored``: the part for all readers, if any; ``counts``: the current ones."""
     changes, reviews = counts.changes, counts.reviews
     job = newest_job(campaign, request)
     if job is not None and job.state == JobState.SUCCEEDED:
@@ -183,7 +183,7 @@ def freshness_of(
 
 
 def stored_freshness(campaign: Campaign) -> list[Freshness]:
-    """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
+    """The freshness of every stored or running analysis of the campaign, latest stored first."""
     rows = _current(campaign).filter(part="", format=FORMAT).defer("result").order_by("-computed_at", "-id")
     jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
     going = {_request_of(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
@@ -224,14 +224,14 @@ def _params(campaign: Campaign, request: AnalysisRequest) -> dict[str, Any]:
 
 def _request_of(job: Job) -> AnalysisRequest:
     params = job.params
-    # A job that an earlier release queued knows no view.
+    # Jobs queued by an earlier release have no view.
     return AnalysisRequest(
         AnalysisKind(params["kind"]), params["reviewer_type"], params["score_source"], params.get("view", "")
     )
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
-    """The filter that a part of a URL asks for. Raises InvalidError for what is not there."""
+    """The filter in URL parameters. Raises InvalidError for unknown values."""
     found = read_filter(campaign, QueryDict(query))
     if found.problems:
         raise InvalidError(" ".join(each.message for each in found.problems))
@@ -240,13 +240,13 @@ def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
 
 @transaction.atomic
 def start_analysis(*, campaign: Campaign, request: AnalysisRequest, by: User | None) -> Job:
-    """Queue the computation; one that waits or goes on already is returned instead.
+    """Queue the computation, or return the job that is queued or running already.
 
     Raises InvalidError for a draft, which has nothing to analyse.
     """
     if campaign.state == CampaignState.DRAFT:
         raise InvalidError(f"{campaign.name} has not been opened, so there is nothing to analyse.")
-    # Two who ask at one moment come one after the other; submissions go on.
+    # Serialises simultaneous requests, without blocking submissions.
     Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     going = _jobs_of(campaign, request).exclude(state__in=FINAL_STATES).first()
     if going is not None:
@@ -265,7 +265,7 @@ def compute(work: Work) -> dict[str, Any]:
     campaigns = Campaign.objects.select_related("project", "rubric_version")
     campaign, request = campaigns.get(pk=work.job.params["campaign"]), _request_of(work.job)
     work.enter("Reading the reviews")
-    # Before the reviews are read: what comes in between is counted as not yet computed.
+    # Read before the reviews, so that those arriving in between count as not yet computed.
     changes, reviews = data_version(campaign, reviewer_type=request.reviewer_type)
     inputs = input_versions(campaign)
     parts = list(_PARTS[request.kind](campaign, request, work))
@@ -293,7 +293,7 @@ def compute(work: Work) -> dict[str, Any]:
 
 
 def _forget_views(campaign: Campaign) -> None:
-    """Keep the views that were computed last: anybody may think of another, so they grow without end."""
+    """Keep only the latest computed views; their possible number is unlimited."""
     views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
     for row in views.defer("result")[MOST_VIEWS:]:
         old = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
@@ -303,7 +303,7 @@ def _forget_views(campaign: Campaign) -> None:
 def _comparison(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
     filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     work.raise_if_cancelled()
-    # Whoever reads it decides what reviewers are called.
+    # Displayed names are decided when the result is read.
     scores = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers))
     computed = ComputedComparison(
         filtered._replace(scores=scores),
@@ -319,7 +319,7 @@ def _severity(campaign: Campaign, request: AnalysisRequest, work: Work) -> Itera
     def fitted(rounds: int, most: int) -> None:
         work.progress(rounds, most, "Fitting the model")
 
-    # Stored by pseudonyms; who reads it decides what reviewers are called.
+    # Stored by pseudonym; displayed names are decided when the result is read.
     found = severity_of(scores, names=ReviewerNames(scores.numbers), progress=fitted)
     yield "", {"severity": as_json(found), "coverage": as_json(filtered.coverage)}
 
@@ -351,7 +351,7 @@ _TITLES: dict[AnalysisKind, str] = {
 
 
 def refresh_analyses() -> None:
-    """Queue anew what is out of date, and the first comparison of a campaign that has grown large."""
+    """Queue outdated analyses again, and the first comparison of a campaign that has become large."""
     for campaign in _reviewed_campaigns():
         for request in _outdated(campaign):
             start_analysis(campaign=campaign, request=request, by=None)
@@ -369,7 +369,7 @@ def _reviewed_campaigns() -> list[Campaign]:
 
 def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
     first = AnalysisRequest(AnalysisKind.COMPARISON)
-    # A view is computed when somebody asks for it.
+    # A view is computed only on request.
     rows, inputs = list(_current(campaign).filter(part="", view="").defer("result")), input_versions(campaign)
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
@@ -385,7 +385,9 @@ def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
 
 
 def _tried(campaign: Campaign, request: AnalysisRequest) -> bool:
-    """Whether it is going on, or has failed of late: a failure is for people to look at, not to repeat."""
+    """Whether the analysis is running, or failed recently: people should look at a failure before it is
+    repeated.
+    """
     job = newest_job(campaign, request)
     if job is None or job.state == JobState.SUCCEEDED:
         return False
