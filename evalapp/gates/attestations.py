@@ -1,4 +1,4 @@
-"""The word of somebody who knows how a candidate was trained elsewhere."""
+"""Attestations about the training data of candidates trained elsewhere."""
 
 from django.db import transaction
 
@@ -20,10 +20,10 @@ LONGEST_STATEMENT = 2_000
 def attest_training_data(
     *, campaign: Campaign, candidate: ModelVersion, statement: str, by: User | None
 ) -> TrainingDataAttestation:
-    """Take somebody's word that no prompt of the campaign is in the candidate's training data.
+    """Attest that no prompt of the campaign is in the candidate's training data.
 
-    Raises InvalidError without a statement, for another's candidate and for one whose training data is
-    known here; ConflictError where it is attested already.
+    Raises InvalidError without a statement, for a candidate of another campaign and for one whose training
+    data is known here; ConflictError if it is attested already.
     """
     statement = " ".join(statement.split())
     problem = ""
@@ -49,8 +49,8 @@ def attest_training_data(
 
 
 def attestations_needed(campaign_gate: CampaignGate) -> list[ModelVersion]:
-    """The candidates that cannot pass because nobody has said what they were trained on; none where the gate
-    does not ask.
+    """Candidates that cannot pass because nobody has attested their training data; empty if the gate has no
+    such condition.
     """
     if all(each.kind != ConditionKind.CONTAMINATION for each in campaign_gate.gate.asked):
         return []

@@ -43,8 +43,8 @@ COUNTS = (ConditionKind.ITEMS, ConditionKind.REVIEWERS)
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition. ``threshold``: a mean, a share from 0 to 1, a margin in points, or a count; a clean
-    contamination check has none. ``at_most``: what counts as a low score.
+    """``threshold``: a mean, a share from 0 to 1, a margin in points, or a count; None for a clean
+    contamination check. ``at_most``: the highest level that counts as a low score.
     """
 
     kind: ConditionKind
@@ -68,7 +68,7 @@ class Condition:
 
     @property
     def is_on_scores(self) -> bool:
-        """Whether it is a claim about scores, which is made at a level; the others are facts."""
+        """Whether it is a claim about scores, which is tested at a level; the others are facts."""
         return self.kind in OF_A_CRITERION
 
     @property
@@ -115,7 +115,7 @@ def body_of(
     population: str,
     conditions: Iterable[Condition],
 ) -> dict[str, Any]:
-    """The gate as it is frozen: what its hash covers."""
+    """The frozen content of a gate, which its hash covers."""
     return {
         "name": name,
         "version": version,
@@ -134,7 +134,7 @@ def body_hash(body: Mapping[str, Any]) -> str:
 def require_sound(
     *, alpha: float, planned_reviews: int | None, challengers: int | None, conditions: list[Condition]
 ) -> None:
-    """Raises InvalidError naming every field that cannot stay."""
+    """Raises InvalidError naming every invalid field."""
     wrong: dict[str, list[str]] = {}
     if not (math.isfinite(alpha) and 0.0001 <= alpha <= 0.2):
         wrong["alpha"] = ["Give a budget between 0.01% and 20%; 5% is usual."]
@@ -161,7 +161,7 @@ def require_sound(
 
 
 def _problem(condition: Condition) -> str:
-    """Why a condition cannot be set, or nothing."""
+    """Why a condition is invalid; empty if it is valid."""
     kind, name, limit = condition.kind, condition.name or condition.criterion, condition.threshold
     if kind == ConditionKind.CONTAMINATION:
         return "" if limit is None else "A contamination check takes no threshold."

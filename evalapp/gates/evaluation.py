@@ -1,6 +1,4 @@
-"""A recorded evaluation of a gate: its conditions on the reviews so far, at the level that the
-budget allows.
-"""
+"""Recorded evaluations of a gate: its conditions on the reviews so far, at the budget's level."""
 
 import json
 from dataclasses import dataclass
@@ -39,16 +37,15 @@ from evalapp.registry.models import ModelVersion
 from evalapp.stats.populations import Population
 from evalapp.stats.sequential import Spending, interim_level
 
-# Too early, or too soon after the last, an evaluation has no level; what passes even this passes by itself.
+# The level of an evaluation that is too early, or too soon after the last, to have one; a result that passes
+# even at this level is practically certain.
 SMALLEST_LEVEL = 1e-9
 DEVELOPMENT = (Split.TRAIN, Split.VALIDATION)
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """Where an evaluation stands: on a ledger with its numbers, or beside it. ``why``: why
-    it is beside it.
-    """
+    """An evaluation's place: on a ledger with its numbers, or off it. ``why``: why it is off it."""
 
     level: float
     ledger: Ledger | None = None
@@ -69,7 +66,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """All that an evaluation rests on, read while nothing could be submitted."""
+    """All data of an evaluation, read while nothing can be submitted."""
 
     scores: CampaignScores
     candidate: CampaignCandidate
@@ -82,7 +79,7 @@ class _Evidence:
 
     @property
     def candidate_reviews(self) -> int:
-        """How many reviews of the candidate there are."""
+        """The number of reviews of the candidate."""
         answers = self.scores.answers
         mine = {(a.item_id, a.reviewer_id) for a in answers if a.candidate_id == self.candidate.pk}
         return len(mine)
@@ -93,9 +90,7 @@ class _Evidence:
 
 
 class RecordedEvaluation(NamedTuple):
-    """``is_new``: False where nothing has come in since the last evaluation, which then stands and spends
-    nothing.
-    """
+    """``is_new``: False if no review came since the last evaluation, which then stands and spends nothing."""
 
     evaluation: GateEvaluation
     is_new: bool
@@ -107,8 +102,8 @@ def evaluate_gate(
 ) -> RecordedEvaluation:
     """Evaluate the gate on a candidate and record it; on the ledger, unless it is exploratory or simulated.
 
-    Raises InvalidError for a draft, another's candidate, the champion, or without a review; ConflictError
-    where no budget is left for it, or a standard gate's reviews are not all in.
+    Raises InvalidError for a draft, a candidate of another campaign, the champion, or without a review;
+    ConflictError if no budget is left for it, or a standard gate's reviews are not all in.
     """
     evidence = _read_evidence(campaign_gate, candidate)
     last = campaign_gate.evaluations.filter(candidate=candidate).order_by("-id").first()
@@ -165,7 +160,8 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     training = training_data_of(candidate)
     attestation = campaign.attestations.filter(candidate=candidate).first()
     clean = clean_check(campaign, training, attestation)
-    # What is measured and what is listed are the same reviews; and two evaluations come one after the other.
+    # Locked, so that the measured and the listed reviews are the same, and evaluations run one after the
+    # other.
     hold_submissions(campaign.pk)
     scores = _scores(campaign)
     is_simulated = any(answer.is_simulated for answer in scores.answers)
@@ -186,7 +182,7 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
 
 
 def _scores(campaign: Campaign) -> CampaignScores:
-    """What people said; simulated reviews only where there is nothing else, and nothing comes of them."""
+    """People's scores; simulated reviews only if there are no others, and then without consequences."""
     scores = load_scores(campaign, reviewer_type="human")
     if scores.answers or not campaign.project.is_demonstration:
         return scores
@@ -194,7 +190,7 @@ def _scores(campaign: Campaign) -> CampaignScores:
 
 
 def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence: _Evidence) -> LedgerEntry:
-    """Its place on the ledger, which this transaction then holds, or why it has none."""
+    """The evaluation's place on the ledger, which this transaction then locks, or why it has none."""
     plain = campaign_gate.gate.alpha
     if evidence.is_simulated:
         return LedgerEntry(plain, why="only simulated reviewers have rated")
@@ -237,8 +233,8 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
 
 
 def _all_reviews(campaign_gate: CampaignGate, candidate: ModelVersion, planned: int, done: int) -> int:
-    """The reviews that a standard gate is evaluated with: all that are planned, or were made before the
-    campaign was closed.
+    """The reviews that a standard gate is evaluated with: all planned ones, or those made before the campaign
+    closed.
     """
     if done < planned and campaign_gate.campaign.state != CampaignState.CLOSED:
         raise ConflictError(
@@ -264,7 +260,7 @@ def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bo
 
 
 def _locked_ledger(campaign_gate: CampaignGate) -> Ledger:
-    """The tested split's ledger, held by this transaction; the first gate on it sets its plan."""
+    """The tested split's ledger, locked by this transaction; the first gate on it sets its plan."""
     campaign, gate = campaign_gate.campaign, campaign_gate.gate
     of_split = {"dataset_version": campaign.dataset_version, "split": campaign.split}
     plan = {"alpha": gate.alpha, "challengers": planned_challengers(campaign_gate)}
@@ -274,10 +270,10 @@ def _locked_ledger(campaign_gate: CampaignGate) -> Ledger:
 
 
 def challengers_of(ledger: Ledger) -> dict[tuple[int, int], int]:
-    """The candidates that were evaluated on the ledger and the campaign of it, each with its number there.
+    """The candidates evaluated on the ledger, each with its campaign and its number there.
 
-    A second campaign of a candidate is another test of it: its reviews are no continuation of the first
-    one's, which is what the spending of the budget takes for granted, so it has a part of its own.
+    A candidate's second campaign is another test: its reviews do not continue the first one's, as the
+    spending of the budget assumes, so it gets its own share of the budget.
     """
     evaluations = ledger.evaluations.order_by("challenger").distinct()
     found = evaluations.values_list("candidate", "campaign_gate__campaign", "challenger")
@@ -291,7 +287,7 @@ def _told(
     outcome: Outcome,
     evaluated_at: datetime,
 ) -> dict[str, Any]:
-    """The whole evaluation, as its hash covers it and as the database gives it back."""
+    """The whole evaluation, as its hash covers it and as the database returns it."""
     campaign, answers = campaign_gate.campaign, evidence.scores.answers
     reviewers = {answer.reviewer_id for answer in answers}
     candidates = [described_candidate(evidence.candidate.model_version, "candidate")]
@@ -326,7 +322,7 @@ def _told(
         "verdict": outcome.verdict,
         "more_reviews": outcome.more_reviews,
     }
-    # PostgreSQL knows no negative zero.
+    # PostgreSQL's jsonb has no negative zero.
     return cast(dict[str, Any], json.loads(json.dumps(told), parse_float=lambda text: float(text) + 0.0))
 
 

@@ -48,7 +48,7 @@ SEVERAL = 5
 
 
 class GateForm(forms.Form):
-    """A gate over a rubric's latest criteria: a row of fields each; a field left empty adds no condition."""
+    """A gate over a rubric's latest criteria, one row of fields each; an empty field adds no condition."""
 
     columns = tuple(COLUMNS)
 
@@ -139,8 +139,8 @@ class GateForm(forms.Form):
 
     @property
     def rows(self) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-        """The name of each criterion that can be asked about, with the fields of `COLUMNS` under their
-        labels; None where it has no such field.
+        """The name of each criterion, with its fields of `COLUMNS` under their labels; None for a field that
+        it lacks.
         """
         for key, criterion in self._keyed():
             cells = [
@@ -266,7 +266,7 @@ class ApplyGateForm(forms.Form):
     )
 
     def __init__(self, data: Any = None, *, campaign: Campaign, project: Project, chosen: str = "") -> None:
-        """``chosen``: the id of the gate that is offered first."""
+        """``chosen``: id of the gate offered first."""
         earlier = campaign.applied_gates.exclude(champion=None).order_by("-id").first()
         champion = earlier.champion_id if earlier is not None else None
         super().__init__(data, initial={"champion": champion, "gate": chosen})
@@ -298,7 +298,7 @@ class ApplyGateForm(forms.Form):
 
     @property
     def offered(self) -> Gate | None:
-        """The gate that the form shows as chosen; None where there is none to apply."""
+        """The gate shown as chosen; None if there is none to apply."""
         chosen = number_of(str(self["gate"].value() or ""))
         named = self._gates.filter(pk=chosen).first() if chosen is not None else None
         return named or self._gates.first()

@@ -1,4 +1,4 @@
-"""A candidate's training data as far as known, and whether it contains a tested prompt."""
+"""A candidate's known training data, and whether it contains a tested prompt."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,8 +17,8 @@ _CHUNK = 1_000
 
 
 class TrainingData(NamedTuple):
-    """The dataset versions behind a candidate, newest first. ``unknown``: why it is not all of them, or "".
-    ``allowed``: owners' decisions by which it was trained on rows that evaluate.
+    """The dataset versions behind a candidate, newest first. ``unknown``: why they are incomplete, or "".
+    ``allowed``: owners' decisions that permitted training on evaluation rows.
     """
 
     versions: list[DatasetVersion]
@@ -27,9 +27,9 @@ class TrainingData(NamedTuple):
 
 
 class CleanCheck(NamedTuple):
-    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence. ``allowed`` names the
-    owners' decisions by which the candidate was trained on rows that evaluate, tested here or not.
-    ``attested``: the word on what is not known here, as a dossier names it; None where nobody gave it.
+    """``is_clean``: None if it cannot be told. ``words``: the finding as a sentence. ``allowed``: the owners'
+    decisions that permitted training on evaluation rows, tested here or not. ``attested``: the attestation on
+    unknown training data, as in a dossier; None without one.
     """
 
     is_clean: bool | None
@@ -39,13 +39,13 @@ class CleanCheck(NamedTuple):
 
 
 def training_data_of(candidate: ModelVersion) -> TrainingData:
-    """Follow what was trained to the runs that made it, what it was continued from and what it stands on."""
+    """The training data of the candidate, of the versions that it was continued from, and of its base."""
     versions, unknown = _versions_behind(candidate)
     return TrainingData(versions, unknown, decisions_behind(candidate))
 
 
 def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str]:
-    """The versions, and why they are not all of them, or ""."""
+    """The versions, and why they are incomplete, or ""."""
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
@@ -65,13 +65,13 @@ def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str
 
 
 def _shown_from(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
-    """The version whose training rows a prompt shows as examples."""
+    """The version whose training rows a prompt contains as examples."""
     shown = DatasetVersion.objects.filter(pk=prompt.config.get("examples", {}).get("dataset_version"))
     return [version for version in shown.select_related("dataset") if version not in known]
 
 
 def training_of(candidate: ModelVersion) -> Run | None:
-    """The training run that made this very version; None where it was made otherwise."""
+    """The training run that made this version; None if it was made otherwise."""
     return (
         Run.objects.filter(kind=RunKind.TRAINING, produced=candidate)
         .select_related("dataset_version__dataset", "created_by")
@@ -84,8 +84,8 @@ def clean_check(
 ) -> CleanCheck:
     """Compare the campaign's examples with the rows that trained and tuned the candidate.
 
-    The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row. Of
-    what is not known here an ``attestation`` is taken at its word.
+    The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row. For
+    training data unknown here, an ``attestation`` is accepted.
     """
     attestation = attestation if data.unknown else None
     is_clean, words = _compared(campaign, data, is_attested=attestation is not None)
@@ -103,7 +103,7 @@ def _attested(attestation: TrainingDataAttestation) -> str:
 
 
 def _described_attestation(attestation: TrainingDataAttestation) -> dict[str, Any]:
-    """As a dossier names it: without people's names, which may leave."""
+    """As in a dossier: without names of people, because a dossier may leave the installation."""
     return {
         "id": attestation.pk,
         "statement": attestation.statement,
@@ -138,7 +138,7 @@ def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> t
 
 
 def _decided(decision: ContaminationDecision) -> str:
-    """A gate never passes in silence what was trained on rows that evaluate."""
+    """A gate never silently passes a candidate trained on evaluation rows."""
     rows = len(decision.training_rows)
     counted = f"{rows:,} row{'' if rows == 1 else 's'} of {decision.dataset_version}"
     return (
@@ -148,7 +148,7 @@ def _decided(decision: ContaminationDecision) -> str:
 
 
 def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
-    """As a dossier names it: without people's names, which may leave."""
+    """As in a dossier: without names of people, because a dossier may leave the installation."""
     return {
         "id": decision.pk,
         "dataset_version": decision.dataset_version_id,
@@ -161,14 +161,14 @@ def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
 
 
 def _templates(campaign: Campaign) -> list[str]:
-    """The words of the project's prompt candidates, which prove nothing."""
+    """The texts of the project's prompt candidates, which are no evidence of contamination."""
     prompts = ModelVersion.objects.filter(project=campaign.project_id, kind=ModelKind.PROMPT)
     pairs = prompts.values_list("system_prompt", "prompt_template")
     return [text for pair in pairs for text in pair if text]
 
 
 def described(version: DatasetVersion, role: str, split: str = "") -> dict[str, Any]:
-    """A dataset version as a dossier names it: by its hash."""
+    """A dataset version as in a dossier: by its hash."""
     return {
         "role": role,
         "id": version.pk,
@@ -179,7 +179,7 @@ def described(version: DatasetVersion, role: str, split: str = "") -> dict[str, 
 
 
 def described_candidate(version: ModelVersion, role: str) -> dict[str, Any]:
-    """A candidate as a dossier names it: by the hash of its adapter, weights or words."""
+    """A candidate as in a dossier: by the hash of its adapter, weights or prompt."""
     return {
         "role": role,
         "id": version.pk,

@@ -15,8 +15,8 @@ _CHUNK = 2_000
 def review_lines(campaign: Campaign, *, is_simulated: bool) -> list[str]:
     """The canonical text of each revision, in the order of reviews and revisions.
 
-    ``sha256`` is of all that the revision says, words included; of the content itself only the scores are
-    there, so that means can be computed again. Reviewers are numbers, as on the pages.
+    ``sha256`` covers all content of the revision, texts included; only the scores are listed, so that means
+    can be recomputed. Reviewers are numbers, as on the pages.
     """
     return [canonical(each) for each in _records(campaign, is_simulated=is_simulated)]
 
@@ -49,7 +49,7 @@ def _records(campaign: Campaign, *, is_simulated: bool) -> Iterator[dict[str, An
 
 
 def _record(about: dict[str, Any], revision: int, body: dict[str, Any], *, counts: bool) -> dict[str, Any]:
-    """``counts``: this revision is the one whose scores entered."""
+    """``counts``: whether the scores of this revision were used."""
     return {
         **about,
         "revision": revision,

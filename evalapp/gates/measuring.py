@@ -1,4 +1,4 @@
-"""The results of a gate's conditions on a campaign's scores, and the verdict."""
+"""Measures a gate's conditions on a campaign's scores, and derives the verdict."""
 
 import math
 from collections.abc import Callable
@@ -28,9 +28,9 @@ MOST_REVIEWS = 1_000_000
 
 @dataclass(frozen=True)
 class Result:
-    """``state``: met, not met (shown to be false), or undecided. ``more_reviews`` of the candidate would show
-    an open one if its estimate stays: on a ledger those left to the planned end; None where that is not to be
-    expected, or not a matter of reviews.
+    """``state``: met, not met (shown to be false), or undecided. ``more_reviews``: further reviews of the
+    candidate that would show an undecided condition if its estimate stays, on a ledger those left to the
+    planned end; None if that is not to be expected, or does not depend on reviews.
     """
 
     condition: Condition
@@ -51,7 +51,7 @@ class Result:
 
 
 class Outcome(NamedTuple):
-    """``more_reviews``: of the candidate, for all open conditions together; None where unknown or none."""
+    """``more_reviews``: of the candidate, for all undecided conditions together; None if unknown or 0."""
 
     verdict: str
     results: list[Result]
@@ -59,12 +59,13 @@ class Outcome(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What conditions are measured on. ``level`` is one-sided, for each condition (all have to hold, so the
-    test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after
-    this. ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the
-    candidate away: an early evaluation has hardly any of the level, so what is needed is not to be told from
-    its own. ``population``: whose scores the conditions are about. ``counterfactuals``: which items are
-    pairs.
+    """The data that conditions are measured on.
+
+    ``level``: one-sided, for each condition (all must be met, so their joint test has the same level: an
+    intersection–union test). ``is_last``: no evaluation is left after this one. ``end_level``: the level of
+    an evaluation at the planned end, ``remaining`` reviews of the candidate away; an early evaluation has
+    hardly any level of its own, so the reviews still needed are computed from this one. ``population``: whose
+    scores the conditions are about. ``counterfactuals``: the items that form pairs.
     """
 
     scores: CampaignScores
@@ -80,8 +81,8 @@ class Inputs(NamedTuple):
 
 
 def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
-    """All conditions and the verdict: release if all are met, do not release if one is shown to be false or
-    none is left to show it, else not yet.
+    """All conditions and the verdict: release if all are met; do not release if one is shown to be false, or
+    no evaluation is left to show it; else not yet.
     """
     results = [_with_note(_ON[each.kind](each, inputs)) for each in conditions]
     undecided = [result for result in results if result.state == UNDECIDED]
@@ -97,7 +98,7 @@ def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
 
 
 def _with_note(result: Result) -> Result:
-    """Whom or what the bounds leave out belongs to the reason, too."""
+    """The note on people or items that the bounds leave out becomes part of the reason."""
     found = result.measure
     if found is None or found.low is None or not found.note:
         return result
@@ -109,7 +110,7 @@ def criterion_of(scores: CampaignScores, condition: Condition) -> Criterion | No
 
 
 def unusable(condition: Condition, criterion: Criterion | None) -> str:
-    """Why a condition cannot be asked of this criterion of a rubric, or nothing."""
+    """Why a condition cannot be set for this criterion of a rubric; empty if it can."""
     if not condition.is_on_scores or condition.criterion == TOTAL:
         return ""
     if criterion is None:
@@ -132,7 +133,7 @@ def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> 
 
 
 def scale_of(condition: Condition, criterion: Criterion | None) -> tuple[float, float]:
-    """The ends of the scale that the condition's mean lies on."""
+    """The ends of the scale of the condition's mean."""
     if condition.criterion == TOTAL or criterion is None:
         return 1.0, 5.0
     low, high = criterion.rules.range
@@ -155,7 +156,7 @@ def _on_scores(evaluation: Callable[[Condition, Inputs], Result]) -> Callable[[C
 
 
 class _Bounds(Protocol):
-    """At a level, on so many times as many items as there are."""
+    """Bounds at a level, with ``times`` as many items."""
 
     def __call__(self, level: float, times: float = 1.0) -> Measure: ...
 
@@ -206,7 +207,7 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
 
 @_on_scores
 def _counterfactual(condition: Condition, inputs: Inputs) -> Result:
-    """Every variant with enough pairs has to be no worse than its original by the margin."""
+    """Every variant with enough pairs must be no worse than its original by the margin."""
     items = inputs.counterfactuals
     if not items.tested:
         return Result(condition, UNDECIDED, f"It cannot be measured: {no_pairs_words(items)}.")
@@ -264,7 +265,7 @@ def _above(
     what: str,
     is_strict: bool = False,
 ) -> Result:
-    """The lower bound has to reach the threshold (strictly: be above it)."""
+    """The lower bound must reach the threshold (if strict, exceed it)."""
     found = bounds(inputs.level)
     if found.value is None:
         return Result(condition, UNDECIDED, f"There is no {what} yet: {found.reason}.", found)
@@ -321,7 +322,7 @@ def _veto(condition: Condition, inputs: Inputs) -> Result:
 
 
 def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
-    """The upper bound of the rate has to be at most the ceiling."""
+    """The upper bound of the rate must be at most the ceiling."""
     found = share_bounds(marks, population=inputs.population, alpha=inputs.level)
     ceiling = condition.threshold or 0.0
     if found.value is None:
@@ -372,8 +373,8 @@ def _percent(share: float) -> str:
 def _open_yet(
     result: Result, ratings: Ratings, is_reached: Callable[[float], bool], inputs: Inputs
 ) -> Result:
-    """The open result with the reviews of the candidate that would show it at the planned end, or why none
-    would. ``is_reached``: on so many times as many items.
+    """The undecided result with the candidate's further reviews that would show it at the planned end, or why
+    none would. ``is_reached``: whether it would be shown with a given multiple of the items.
     """
     times = items_to_reach(is_reached, most=MOST_REVIEWS / len(ratings))
     if times is None:

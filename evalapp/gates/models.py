@@ -17,16 +17,15 @@ class GateVerdict(models.TextChoices):
 
 
 class Gate(BaseModel):
-    """Conditions that a candidate has to meet, all of them. Frozen by the first campaign that applies it: an
-    edit after that makes the next version of its name.
+    """Conditions that a candidate must all meet. Frozen by the first campaign that applies it: a later edit
+    makes the next version of its name.
 
-    ``conditions`` holds what `conditions.Condition.as_dict` gives. ``alpha`` is the one-sided level for all
-    evaluations of all candidates on one test version. A standard gate, without ``challengers``, is evaluated
-    once for each candidate of its campaign, when ``planned_reviews`` of each are in (None: as many as the
-    campaign plans). A sequential one is evaluated for so many candidates as reviews come in, and spends the
-    level on the way to that number.
-    ``population``: whose scores its conditions are about.
-    ``body_hash`` covers all of these with name and version. ``rubric`` is where its criteria come from.
+    ``conditions``: as from `conditions.Condition.as_dict`. ``alpha``: the one-sided level for all evaluations
+    of all candidates on one test version. A standard gate, without ``challengers``, is evaluated once for
+    each candidate of its campaign, when ``planned_reviews`` of each are in (None: as many as the campaign
+    plans). A sequential gate is evaluated for ``challengers`` candidates as reviews come in, and spends the
+    level on the way to that number. ``population``: whose scores its conditions are about. ``body_hash``
+    covers all of these with name and version. ``rubric``: the source of its criteria.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="gates")
@@ -63,10 +62,10 @@ class Gate(BaseModel):
 
 
 class CampaignGate(BaseModel):
-    """A gate applied to a campaign, once and for all. ``is_exploratory``: after its first review.
+    """A gate applied to a campaign, permanently. ``is_exploratory``: applied after the first review.
 
-    ``champion`` is the candidate that others are compared with, named at the same moment. The database
-    refuses a gate that is not exploratory once there is a review.
+    ``champion``: the candidate that others are compared with, named at the same time. The database refuses a
+    gate that is not exploratory once there is a review.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="applied_gates")
@@ -90,8 +89,8 @@ class CampaignGate(BaseModel):
 
 
 class TrainingDataAttestation(BaseModel):
-    """Somebody's word that none of a campaign's prompts is in the training data of a candidate that was
-    trained elsewhere. Never changed.
+    """A person's attestation that none of a campaign's prompts is in the training data of a candidate trained
+    elsewhere. Never changed.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="attestations")
@@ -109,11 +108,11 @@ class TrainingDataAttestation(BaseModel):
 
 
 class Ledger(BaseModel):
-    """How the false-release budget is spent on the examples of one dataset version and split, whatever the
-    campaign or gate.
+    """How the false-release budget is spent on the examples of one dataset version and split, over all
+    campaigns and gates.
 
-    The first gate evaluated on them sets the plan. ``spent_at``: a candidate more than planned was evaluated,
-    so the split is development data from then on.
+    The first gate evaluated on them sets the plan. ``spent_at``: when more candidates than planned were
+    evaluated; from then on the split is development data.
     """
 
     dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="ledgers")
@@ -131,14 +130,14 @@ class Ledger(BaseModel):
 
 
 class GateEvaluation(BaseModel):
-    """A recorded evaluation: the verdict of a gate on a candidate on the reviews of that moment. Never
+    """A recorded evaluation: the verdict of a gate on a candidate, from the reviews at that time. Never
     changed.
 
-    ``record`` is the whole of it, as ``body_hash`` covers it and the dossier holds it; the other columns
-    repeat parts of it for queries. ``reviews`` holds the canonical text of each review's revisions, a line
-    each, as ``reviews_digest`` covers them. One on the ledger has its ``challenger`` and evaluation
-    ``number`` there, and ``share``: of the ``planned`` reviews of the candidate, those that were in. An
-    exploratory or simulated one has none of these and is at the plain level.
+    ``record`` is all of it, as ``body_hash`` covers it and the dossier contains it; the other columns repeat
+    parts of it for queries. ``reviews``: the canonical text of each review's revisions, one line each, as
+    ``reviews_digest`` covers them. An evaluation on the ledger has its ``challenger`` and evaluation
+    ``number`` there, and ``share``: the share of the candidate's ``planned`` reviews that were in. An
+    exploratory or simulated evaluation has none of these, and uses the plain level.
     """
 
     campaign_gate = models.ForeignKey(CampaignGate, on_delete=models.CASCADE, related_name="evaluations")
@@ -179,7 +178,7 @@ class GateEvaluation(BaseModel):
                 ),
                 name="gate_evaluation_is_whole",
             ),
-            # Neither exploratory nor simulated evaluations have a place in the ledger's books.
+            # Neither exploratory nor simulated evaluations are on a ledger.
             models.CheckConstraint(
                 condition=Q(ledger__isnull=False) | Q(is_exploratory=True) | Q(is_simulated=True),
                 name="gate_evaluation_or_not_signed",
@@ -192,7 +191,7 @@ class GateEvaluation(BaseModel):
 
     @property
     def results(self) -> list[dict[str, object]]:
-        """What became of each condition, as `measuring.Result.as_dict` gives it."""
+        """The result of each condition, as from `measuring.Result.as_dict`."""
         return list(self.record["results"])
 
     @property
@@ -201,14 +200,14 @@ class GateEvaluation(BaseModel):
 
     @property
     def verdict_for_delivery(self) -> str:
-        """What continuous delivery may act on: not yet, whatever the numbers say, where
-        nobody can sign it.
+        """The verdict that continuous delivery may act on: not yet, whatever the numbers say, if nobody can
+        sign it.
         """
         return self.verdict if self.may_be_signed else GateVerdict.NOT_YET.value
 
     @property
     def why_not_signed(self) -> str:
-        """Why the numbers decide nothing, as a sentence; empty where they may be signed."""
+        """Why the numbers decide nothing, as a sentence; empty if they may be signed."""
         if self.is_simulated:
             return "Only simulated reviewers have rated here, and their reviews decide nothing."
         if self.is_exploratory:

@@ -1,4 +1,4 @@
-"""What a candidate has to be for each condition of a gate to be met, before there is a review."""
+"""How good a candidate must be to meet each condition of a gate, estimated before the first review."""
 
 import math
 from dataclasses import replace
@@ -29,14 +29,14 @@ _EXACT = 0.0025
 
 
 class ConditionPower(NamedTuple):
-    """``needs``: what has to be true of a candidate for the condition to be met in 80% of campaigns."""
+    """``needs``: what must be true of a candidate for the condition to be met in 80% of campaigns."""
 
     condition: Condition
     needs: str
 
 
 class GatePower(NamedTuple):
-    """``source``: the campaign that variances are from; None where they are assumed. ``level``: one-sided."""
+    """``source``: the campaign that variances come from; None if assumed. ``level``: one-sided."""
 
     conditions: list[ConditionPower]
     source: Campaign | None
@@ -44,8 +44,8 @@ class GatePower(NamedTuple):
 
 
 def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
-    """Of each condition on scores, with one evaluation at the planned end. None where the design is not
-    whole, or where one reviewer can show nothing of others.
+    """The power of each condition on scores, with one evaluation at the planned end. None if the design is
+    incomplete, or one reviewer says nothing about others.
     """
     campaign, gate = campaign_gate.campaign, campaign_gate.gate
     design = design_of_campaign(campaign, Population(gate.population))
@@ -62,14 +62,14 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
 
 
 def _design_of(condition: Condition, design: Design, campaign: Campaign) -> Design | None:
-    """What the condition rests on: of counterfactual variants the pairs of the rarest."""
+    """The data behind the condition; for counterfactual variants, the pairs of the rarest one."""
     if condition.kind != ConditionKind.COUNTERFACTUAL:
         return design
     pairs = planned_pairs(campaign)
     if not pairs.tested:
         return None
     fewest = min(len(pairs.variants[name]) for name in pairs.tested)
-    # Pairs come one from each group of rows, unless rows of several share one.
+    # Assumes one pair for each group of rows, unless rows of several pairs share one.
     groups = None if design.groups is None else min(design.groups, fewest)
     return replace(design, items=fewest, groups=groups)
 
@@ -80,7 +80,7 @@ def _needs(condition: Condition, expected: ExpectedVariances, design: Design | N
     if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
         return _largest_rate(condition.threshold or 0.0, design, level)
     variance = next((each for each in expected.variances if each.criterion.key == condition.criterion), None)
-    # Of a total nothing is known before it is measured.
+    # The variance of a total is unknown before it is measured.
     if variance is None or condition.criterion == TOTAL:
         return ""
     if condition.kind == ConditionKind.COUNTERFACTUAL:
@@ -133,7 +133,7 @@ def _smallest_difference(
 
 
 def _smallest_loss(condition: Condition, variance: CriterionVariance, design: Design, level: float) -> str:
-    """By the variance of differences between two candidates, as if rows of a pair differed as much."""
+    """From the variance of differences between two candidates, as if rows of a pair differed as much."""
     spread = variance.differences.spread
     assert spread is not None
     margin = condition.threshold or 0.0

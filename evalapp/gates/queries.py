@@ -13,20 +13,20 @@ from evalapp.reviews.models import Review
 
 
 def gates_of(project: Project) -> QuerySet[Gate]:
-    """The project's gates, each version a row, with ``campaigns``: how many apply it."""
+    """The project's gates, one row for each version, with ``campaigns``: how many apply it."""
     return project.gates.select_related("project", "rubric", "created_by").annotate(
         campaigns=Count("applications", distinct=True)
     )
 
 
 def has_reviews(campaign: Campaign) -> bool:
-    """Whether a gate that is applied now is exploratory."""
+    """Whether the campaign has a review, so that a gate applied now is exploratory."""
     return Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
 
 
 def added_later(campaign: Campaign) -> set[int]:
-    """Users who became reviewers after the campaign's first review; of imported ratings, which bring their
-    reviewers with them, nobody.
+    """Users who became reviewers after the campaign's first review; empty for imported ratings, whose
+    reviewers come with them.
     """
     if campaign.is_imported:
         return set()
@@ -39,7 +39,7 @@ def added_later(campaign: Campaign) -> set[int]:
 def applied_gates(campaign: Campaign) -> list[CampaignGate]:
     """The gates applied to the campaign: its own first, then exploratory ones, newest first."""
     return list(
-        # Most campaigns have none, and then nothing is joined or asked for.
+        # Prefetched, not joined: most campaigns have no gate and then need no further query.
         campaign.applied_gates.order_by("is_exploratory", "-id").prefetch_related(
             "gate__rubric", "champion", "applied_by"
         )
@@ -47,9 +47,8 @@ def applied_gates(campaign: Campaign) -> list[CampaignGate]:
 
 
 def deciding_gate(project_id: int) -> CampaignGate | None:
-    """The gate by which the project decides, the newest that was applied to a campaign before its first
-    review; None where none did. From then on nothing is released past a gate, whatever campaign it was rated
-    in.
+    """The project's deciding gate: the newest that was applied to a campaign before its first review; None
+    without one. With it, no release bypasses a gate, whatever campaign the candidate was rated in.
     """
     return (
         CampaignGate.objects.filter(campaign__project=project_id, is_exploratory=False)
@@ -92,7 +91,7 @@ class LedgerRow(NamedTuple):
 
 
 def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
-    """One row a candidate and campaign, in the order in which they were first evaluated."""
+    """One row for each candidate and campaign, in the order of their first evaluation."""
     evaluations = (
         ledger.evaluations.select_related("candidate", "campaign_gate__campaign")
         .defer("reviews", "record")
@@ -117,7 +116,7 @@ def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
 
 
 def choices_of(campaign_gate: CampaignGate) -> list[ModelVersion]:
-    """The candidates that the gate can be evaluated on: all but the champion, the likeliest first.
+    """The candidates that the gate can be evaluated on: all but the champion, likeliest first.
 
     That is the newest tuned one, then the others by age.
     """
@@ -131,7 +130,7 @@ def choices_of(campaign_gate: CampaignGate) -> list[ModelVersion]:
 
 
 def candidate_named(campaign_gate: CampaignGate, label: str) -> ModelVersion:
-    """The candidate of this label, or without one the only likely one. Raises InvalidError naming the
+    """The candidate with this label, or without one the only likely one. Raises InvalidError naming the
     choices.
     """
     choices = choices_of(campaign_gate)

@@ -23,8 +23,7 @@ RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
 
 def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
     """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer
-    items or reviewers than are required. One evaluation at the planned end is taken for granted, which has
-    the most level.
+    items or reviewers than required. Assumes one evaluation at the planned end, which has the highest level.
     """
     campaign = campaign_gate.campaign
     level, found = level_of(campaign_gate), planned_items(campaign)
@@ -45,7 +44,7 @@ def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
 
 
 def planned_pairs(campaign: Campaign) -> CounterfactualItems:
-    """The pairs of its items; of a draft, of all rows that it may take."""
+    """The pairs among its items; for a draft, among all rows that it may take."""
     if campaign.state != CampaignState.DRAFT:
         return counterfactual_items(campaign)
     marks = campaign.dataset_version.examples.filter(
@@ -90,7 +89,7 @@ def _why_no_floor(
 
 
 def level_of(campaign_gate: CampaignGate) -> float:
-    """What a candidate may spend in all."""
+    """The level that a candidate may spend in all."""
     gate, ledger = campaign_gate.gate, ledger_of(campaign_gate.campaign)
     if campaign_gate.is_exploratory:
         return gate.alpha

@@ -13,8 +13,8 @@ _REVIEWING = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
 class ReviewsNeeded(NamedTuple):
-    """``more_reviews``: of a candidate, until all that are planned are in. ``is_sequential``: the gate waits
-    for the first one alone.
+    """``more_reviews``: of a candidate, until all planned ones are in. ``is_sequential``: the gate only waits
+    for the first.
     """
 
     more_reviews: int
@@ -32,19 +32,19 @@ class ReviewsNeeded(NamedTuple):
 
 
 def planned_reviews(campaign_gate: CampaignGate) -> int:
-    """Of a candidate: the number of the gate, else what the campaign plans."""
+    """Planned reviews of each candidate: the gate's number, else the campaign's plan."""
     return max(campaign_gate.gate.planned_reviews or campaign_gate.campaign.assignments_total or 0, 1)
 
 
 def planned_challengers(campaign_gate: CampaignGate) -> int:
-    """For how many candidates the gate is evaluated: its number, else those of the campaign."""
+    """The planned number of candidates: the gate's number, else the campaign's candidates."""
     champion = 0 if campaign_gate.champion_id is None else 1
     return campaign_gate.gate.challengers or max(campaign_gate.campaign.candidates.count() - champion, 1)
 
 
 def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
-    """None once there are the reviews that an evaluation would rest on, once there is one, and where none
-    will come: of a draft, or closed.
+    """None once an evaluation has enough reviews or exists, and if no reviews will come: for a draft, or a
+    closed campaign.
     """
     campaign = campaign_gate.campaign
     if campaign.state not in _REVIEWING or campaign_gate.evaluations.exists():

@@ -1,4 +1,4 @@
-"""Writes of gates: a version that freezes, applying one to a campaign."""
+"""Writes of gates: saving versions, and applying one to a campaign."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ COMPARES = "This campaign compares outputs; a gate needs ratings, so none can be
 
 @dataclass(frozen=True)
 class GatePlan:
-    """What a gate asks. ``alpha``: one-sided, for all evaluations of all candidates on one test version.
-    ``challengers``: how many candidates a sequential gate is evaluated for; None: a standard gate, once for
-    each of its campaign. ``planned_reviews`` of each candidate; None: what its campaign plans.
-    ``population``: whose scores the conditions are about; None: as the project's results.
+    """The content of a gate. ``alpha``: one-sided, for all evaluations of all candidates on one test version.
+    ``challengers``: number of candidates that a sequential gate is evaluated for; None: a standard gate,
+    evaluated once for each candidate of its campaign. ``planned_reviews``: of each candidate; None: the
+    campaign's plan. ``population``: whose scores the conditions are about; None: as in the project's results.
     """
 
     name: str
@@ -51,11 +51,11 @@ class GatePlan:
 
 @transaction.atomic
 def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate | None = None) -> Gate:
-    """Store a new gate, or with ``gate`` an edit: into it while it is applied to no campaign, else as the
-    next version.
+    """Store a new gate or, with ``gate``, an edit: in place while no campaign applies it, else as the next
+    version.
 
-    Nothing changes where it says the same already. Raises InvalidError naming every field that is wrong,
-    ConflictError for a name that is taken, or an edit of a version that is not the latest.
+    Without a change nothing is stored. Raises InvalidError naming every invalid field, ConflictError for a
+    name already in use, or an edit of a version that is not the latest.
     """
     name = gate.name if gate is not None else checked_name(plan.name, of="the gate")
     conditions = list(plan.conditions)
@@ -67,7 +67,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         conditions=conditions,
     )
     _require_criteria(plan.rubric, conditions)
-    # The project's row serialises two who save at once.
+    # The project's row serialises simultaneous saves.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     latest = project.gates.filter(name=name).order_by("-version").first()
     if gate is None and latest is not None:
@@ -129,18 +129,18 @@ def _require_usable(conditions: Sequence[Condition], criteria: dict[str, Criteri
 def apply_gate(
     *, campaign: Campaign, gate: Gate, by: User | None, champion: ModelVersion | None = None
 ) -> CampaignGate:
-    """Apply a gate to a campaign, which freezes it. ``champion`` None: the candidate that is the champion
-    now.
+    """Apply a gate to a campaign, which freezes it. ``champion`` None: the current champion among the
+    candidates.
 
-    Before the first review it is the campaign's gate, in place of one that was applied earlier; afterwards it
-    is exploratory beside it. Raises InvalidError where the campaign's rubric or candidates do not fit,
-    ConflictError where it is applied already.
+    Before the first review it becomes the campaign's gate, replacing one applied earlier; afterwards it is an
+    additional exploratory gate. Raises InvalidError if the campaign's rubric or candidates do not fit,
+    ConflictError if it is applied already.
     """
     if campaign.compares:
         raise InvalidError(COMPARES, field="gate")
     if campaign.picked_because:
         raise InvalidError(PICKED, field="gate")
-    # A gate binds every decision of the project, so the project's row serialises the two.
+    # A gate binds every decision of the project, so the project's row serialises gates and decisions.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     conditions = gate.asked
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
@@ -149,12 +149,12 @@ def apply_gate(
         champion = _champion(campaign, champion)
     if any(each.kind == ConditionKind.COUNTERFACTUAL for each in conditions):
         _require_counterfactuals(campaign)
-    # No review comes in between the search for the first one and the application.
+    # No review can come between the search for the first one and the application.
     hold_submissions(campaign.pk)
     is_late = has_reviews(campaign)
     if not is_late:
         campaign.applied_gates.exclude(gate=gate, champion=champion).delete()
-    # A gate of which nothing is known yet may change; from here on it may not.
+    # Before any result is known the gate may change; from here on it may not.
     Gate.objects.filter(pk=gate.pk, frozen_at=None).update(frozen_at=Now())
     with unless_taken(f"{campaign} has the gate {gate} already."):
         campaign_gate = CampaignGate.objects.create(

@@ -46,15 +46,15 @@ def gate_list(request: MemberRequest) -> HttpResponse:
 
 
 def _rubrics(request: MemberRequest) -> list[Rubric]:
-    """The rubrics with something to ask about."""
+    """The rubrics with criteria that conditions can use."""
     return list(request.project.rubrics.filter(versions__criteria__isnull=False).distinct().order_by("name"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def gate_new(request: MemberRequest) -> HttpResponse:
-    """The form over one rubric's criteria: the one in the URL, else the first. With a campaign in the URL the
-    gate is made for it, and its page comes next.
+    """The form over one rubric's criteria: the one in the URL, else the first. With a campaign in the URL,
+    saving continues to the campaign's gate page.
     """
     rubrics = _rubrics(request)
     rubric = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
@@ -74,7 +74,7 @@ def gate_edit(request: MemberRequest, gate_id: int) -> HttpResponse:
 
 
 def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> HttpResponse:
-    """The form, or once it is saved the gate's page."""
+    """The form, or after saving a redirect to the gate's page."""
     if request.method == "POST" and form.is_valid():
         with RefusalsOn(form):
             gate = save_gate(project=request.project, plan=form.plan(), by=request.user, gate=form.gate)
@@ -110,8 +110,8 @@ def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_gate(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The recorded verdicts of the campaign's gates; evaluating is a request of its own,
-    because it spends.
+    """The recorded verdicts of the campaign's gates. Evaluating is a separate request, because it spends
+    budget.
     """
     return _render(request, _campaign(request, campaign_id))
 
@@ -133,7 +133,7 @@ def _render(
         "campaign": campaign,
         "parts": parts,
         "ledger": ledger,
-        # One standard evaluation spends the whole level, which its table says already.
+        # A single standard evaluation spends the whole level, which its table shows already.
         "ledger_rows": rows if len(rows) > 1 or any(_is_sequential(part) for part in parts) else [],
         "ledger_campaigns": len({row.campaign for row in rows}),
         "form": form,
@@ -147,9 +147,9 @@ def _render(
 
 
 def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
-    """An applied gate with its evaluations; before the first one with what can be met here, and what not."""
+    """An applied gate with its evaluations; before the first one, with what can and cannot be met here."""
     evaluations = list(evaluations_of(campaign_gate)[:MOST_SHOWN])
-    # Once evaluated, a candidate of a standard gate is not evaluated again.
+    # A standard gate evaluates each candidate only once.
     gate, done = campaign_gate.gate, {each.candidate_id for each in evaluations if each.may_be_signed}
     choices = [each for each in choices_of(campaign_gate) if gate.is_sequential or each.pk not in done]
     return {
@@ -167,7 +167,7 @@ def _is_sequential(part: dict[str, Any]) -> bool:
 
 
 def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
-    """What it takes to meet the conditions in this campaign, and which of them nothing can meet."""
+    """What it takes to meet the conditions in this campaign, and which of them cannot be met."""
     return {
         "out_of_reach": unreachable_conditions(campaign_gate),
         "power": power_of_gate(campaign_gate),
@@ -175,7 +175,7 @@ def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
 
 
 def _needs_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[str, Any] | None:
-    """Of the gate that is chosen in the form, if it can still be frozen for the campaign."""
+    """The same for the gate chosen in the form, if it can still be frozen for the campaign."""
     gate = form.offered
     if gate is None or campaign.compares or has_reviews(campaign):
         return None
@@ -208,7 +208,7 @@ def campaign_gate_apply(request: MemberRequest, campaign_id: int) -> HttpRespons
 @require_POST
 @project_view(Permission.DECIDE)
 def campaign_gate_evaluate(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A recorded evaluation of the gate and candidate that the form names."""
+    """Record an evaluation of the gate and candidate that the form names."""
     campaign = _campaign(request, campaign_id)
     campaign_gate = _campaign_gate(request, campaign)
     try:
@@ -229,7 +229,7 @@ def campaign_gate_evaluate(request: MemberRequest, campaign_id: int) -> HttpResp
 @require_POST
 @project_view(Permission.DECIDE)
 def campaign_gate_attest(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Somebody's word on what a candidate that was trained elsewhere has not seen."""
+    """Record an attestation that a candidate trained elsewhere has not seen the test prompts."""
     campaign = _campaign(request, campaign_id)
     campaign_gate = _campaign_gate(request, campaign)
     try:
@@ -243,7 +243,7 @@ def campaign_gate_attest(request: MemberRequest, campaign_id: int) -> HttpRespon
 
 
 def _campaign_gate(request: MemberRequest, campaign: Campaign) -> CampaignGate:
-    """The gate that the form names, else the campaign's own. MissingError where none is applied."""
+    """The gate that the form names, else the campaign's own. Raises MissingError if none is applied."""
     named = request.POST.get("campaign_gate", "")
     for campaign_gate in applied_gates(campaign):
         if not named or str(campaign_gate.pk) == named:

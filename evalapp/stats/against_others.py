@@ -1,8 +1,8 @@
 """Agreement of one reviewer with the others, and the mean kappa of a panel's pairs.
 
-A reviewer's score of an item is set beside every other reviewer's there; an item counts once however many
-others there are. Intervals are a percentile bootstrap over items and speak of this panel. With one other
-reviewer each value is that of the pair.
+A reviewer's score of an item is compared with every other reviewer's score of it; each item counts once,
+however many others there are. Intervals are a percentile bootstrap over items and are about this panel. With
+one other reviewer each value is that of the pair.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -31,10 +31,10 @@ ALONE = "shares no item with another reviewer"
 
 
 class AgainstOthers(NamedTuple):
-    """One reviewer beside the others; ``n`` of each counts the items they share with somebody.
+    """One reviewer against the others; ``n`` of each measure: items shared with at least one of them.
 
-    ``within_one`` is exact agreement or one level apart. The intraclass correlations treat "the others" as
-    one second reviewer.
+    ``within_one``: exact agreement or one level apart. The intraclass correlations treat "the others" as one
+    second reviewer.
     """
 
     alpha: Measure
@@ -48,11 +48,11 @@ class AgainstOthers(NamedTuple):
 
 
 class ReviewerAgainstPanel(NamedTuple):
-    """A rater who is none of a panel with one of its members, and two members with each other, on the same
+    """A rater outside a panel against one of its members, and two members against each other, on the same
     items.
 
-    ``n`` counts those items. The gaps are the rater's less the panel's, from the same resamples. No kappas
-    where the answers have no order.
+    ``n``: number of those items. The gaps are the rater's value minus the panel's, from the same resamples.
+    No kappas if the answers have no order.
     """
 
     alpha: Measure
@@ -65,8 +65,10 @@ class ReviewerAgainstPanel(NamedTuple):
 
 class _LevelPairs(NamedTuple):
     """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
-    levels). ``item``, ``pair`` and ``share`` have one entry for each score of another: how much of its item's
-    weight of 1 falls on which pair. ``group``: that of each item, where items come in groups.
+    levels).
+
+    ``item``, ``pair`` and ``share`` have one entry for each score of another reviewer: the share of its
+    item's weight of 1 that the pair gets. ``group``: the item's, if items come in groups.
     """
 
     own: npt.NDArray[np.int64]
@@ -136,12 +138,12 @@ def reviewer_against_panel(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> ReviewerAgainstPanel:
-    """How far ``rater`` agrees with one of the others, and any two of the others with each other.
+    """Agreement of ``rater`` with one of the others, and of any two of the others with each other.
 
-    Both are of the items that ``rater`` and at least two others scored, take every score of those, and count
-    an item once however many others there are, so the two can be compared. Where no item has two others, the
-    rater's are of the items with one, and the others' are undefined. Alpha is ordinal, or nominal without an
-    order; kappa has quadratic weights, the panel's with the members' common margins.
+    Both use the items that ``rater`` and at least two others scored, with every score of those, and count an
+    item once however many others there are, so the two can be compared. If no item has two others, the
+    rater's measures use the items with one, and the others' are undefined. Alpha is ordinal, or nominal
+    without an order; kappa has quadratic weights, the panel's with the members' common margins.
     """
     require_level(level)
     known = np.array(sorted(set(levels)), dtype=np.float64)
@@ -167,7 +169,7 @@ def reviewer_against_panel(
 
 
 def _items_of_panel(ratings: Ratings, rater: Hashable) -> npt.NDArray[np.bool_]:
-    """Which items ``rater`` and at least two others scored."""
+    """The items that ``rater`` and at least two others scored."""
     code = ratings.reviewers.index(rater) if rater in ratings.reviewers else -1
     own = np.bincount(ratings.item[ratings.reviewer == code], minlength=len(ratings.items))
     result: npt.NDArray[np.bool_] = (own > 0) & (ratings.per_item - own >= 2)
@@ -177,7 +179,7 @@ def _items_of_panel(ratings: Ratings, rater: Hashable) -> npt.NDArray[np.bool_]:
 def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable = None) -> Ratings:
     code = ratings.reviewers.index(without) if without is not None else -1
     kept = np.flatnonzero(items[ratings.item] & (ratings.reviewer != code))
-    # By item, so that the same items have the same numbers whosever scores are left out.
+    # Ordered by item, so that items have the same numbers whichever reviewer is left out.
     kept = kept[np.argsort(ratings.item[kept], kind="stable")]
     return Ratings.from_columns(
         ratings.item[kept].tolist(),
@@ -190,7 +192,7 @@ def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable 
 def _among_others(
     ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array
 ) -> _LevelPairs:
-    """Every two scores of others on an item, both ways round, so that neither side is anybody's."""
+    """Every two scores of others on an item, in both orders, so that the sides are exchangeable."""
     others = _on_items(ratings, items, without=rater)
     together, shared = _of_shared_items(coincidences(others))
     own = _positions(together.own, levels)[together.cell]
@@ -212,7 +214,7 @@ def _among_others(
 
 
 def _groups_of(ratings: Ratings, items: Codes) -> Codes | None:
-    """The groups of some items, which are codes; None where every item is by itself."""
+    """The group codes of some items; None if items are independent."""
     return None if ratings.group is None else ratings.group[items]
 
 
@@ -281,7 +283,7 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs 
 
 
 def _drawn(beside: _LevelPairs | None, *, seed: int, replicates: int) -> Array:
-    """The counts of every replicate, which all measures share."""
+    """The counts of every replicate, shared by all measures."""
     if beside is None or beside.items < 2:
         return np.empty((0, 0))
     chunks = item_weights(beside.items, beside.group, replicates=replicates, seed=seed)
@@ -422,7 +424,7 @@ def _icc_two_way(beside: _LevelPairs, counts: Array) -> Array:
 
 def _icc_of_mean(beside: _LevelPairs, counts: Array) -> Array:
     single = _icc_two_way(beside, counts)
-    # Whose scores contradict the others' so far has no reliability of a mean with theirs.
+    # At an intraclass correlation of −1 the reliability of the mean is undefined.
     single[single <= -1 + 1e-9] = np.nan
     result: Array = 2 * single / (1 + single)
     return result
@@ -433,8 +435,8 @@ def mean_kappa(
 ) -> Measure:
     """Mean of the quadratic kappas of all pairs of reviewers who share an item (Light 1971).
 
-    ``n`` counts items with two scores. A pair without variation takes no part. Source of each pair's:
-    Cohen (1968).
+    ``n``: items with two scores. Pairs without variation are left out. Source of each pair's kappa: Cohen
+    (1968).
     """
     require_level(level)
     name = signature("mean-quadratic-kappa", bootstrap=replicates, seed=seed, level=level)
@@ -473,7 +475,7 @@ def mean_kappa(
 
 
 def _of_shared_items(together: Coincidences) -> tuple[Coincidences, Codes]:
-    """Items numbered among those that two people scored, and which those are."""
+    """The items that two reviewers scored, renumbered, and which these are."""
     items, item = np.unique(together.item, return_inverse=True)
     return replace(together, item=item), items
 

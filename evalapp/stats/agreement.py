@@ -93,7 +93,7 @@ def _finish(
 
 
 def cannot_agree(ratings: Ratings) -> str:
-    """Why no agreement can be told at all; empty when it can."""
+    """Why agreement is undefined altogether; empty if it is not."""
     if not len(ratings):
         return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:

@@ -1,4 +1,4 @@
-"""Whether reviewers could tell what was hidden from them: Bang's blinding index."""
+"""Whether reviewers could identify what was hidden from them: Bang's blinding index."""
 
 import math
 from collections import defaultdict
@@ -14,9 +14,7 @@ from evalapp.stats.scores import student_quantile
 
 
 class Guess(NamedTuple):
-    """What a reviewer believes of one output: ``said`` tuned (True), not tuned (False), or cannot tell
-    (None).
-    """
+    """A reviewer's belief about one output: ``said`` tuned (True), not tuned (False), or unsure (None)."""
 
     reviewer: Hashable
     is_tuned: bool
@@ -31,7 +29,7 @@ class Guess(NamedTuple):
 
 
 class BlindingIndex(NamedTuple):
-    """Of each arm, and ``overall``: the mean of the two."""
+    """The index of each arm, and ``overall``: the mean of the two."""
 
     overall: Measure
     tuned: Measure
@@ -89,7 +87,7 @@ def _overall(guesses: Sequence[Guess], tuned: Measure, other: Measure, level: fl
 
 
 def _shares_by_reviewer(guesses: Sequence[Guess]) -> dict[Hashable, float]:
-    """How far each reviewer's answers move the mean credit from what it is; the shares add up to 0."""
+    """Each reviewer's contribution to the mean credit's deviation; the shares add up to 0."""
     mean = sum(guess.credit for guess in guesses) / len(guesses)
     shares: dict[Hashable, float] = defaultdict(float)
     for guess in guesses:

@@ -1,10 +1,10 @@
-"""One-sided bounds of a mean on a scale with ends, however near to an end and however skewed.
+"""One-sided bounds of a mean on a bounded scale, valid near its ends and for skewed scores.
 
 The bound of Gaffke (2005), also of Learned-Miller and Thomas (2019): with weights D that are uniform on the
 simplex (Dirichlet of ones), the lower bound at the level α is the α-quantile of Σ D_i x_i over the n values
-and one more at the scale's lower end. Of zeros and ones it is Clopper and Pearson's; that it holds for every
-other distribution is a conjecture (arXiv 1905.06208). Values of unequal weight v_i count as 1 / Σ v_i² equal
-ones (Kish 1965), each with its share of these in the Dirichlet's parameters.
+and one more at the scale's lower end. For zeros and ones it equals Clopper and Pearson's; its validity for
+every other distribution is a conjecture (arXiv 1905.06208). Values of unequal weight v_i count as 1 / Σ v_i²
+equal ones (Kish 1965), each with its share of these in the Dirichlet's parameters.
 """
 
 import math
@@ -33,11 +33,10 @@ def mean_lower_bound(
     weights: Array | None = None,
     times: float = 1.0,
 ) -> float:
-    """The one-sided lower bound at ``alpha`` of the mean of independent ``values`` on the scale, with
-    ``weights`` of 0 or more of which the sum is above 0; equal ones if not given. ``times``: as if there were
-    so many times as many of them.
+    """The one-sided lower bound at ``alpha`` of the mean of independent ``values`` on the scale.
 
-    Raises ValueError without a value, and for one outside the scale.
+    ``weights``: 0 or more with a sum above 0; equal by default. ``times``: the bound for this multiple of the
+    number of values. Raises ValueError without a value, and for one outside the scale.
     """
     given = np.asarray(values, dtype=np.float64)
     if not given.size:
@@ -70,7 +69,7 @@ def _quantile(places: Array, times: Array, alpha: float) -> float:
     guess = mean + float(ndtri(alpha)) * spread
 
     def above(place: float) -> float:
-        # Outside there is nothing, or all.
+        # Outside these places the probability is 0 or 1.
         known = -alpha if place <= 0 else 1 - alpha
         return _chance_below(place, places, times) - alpha if 0 < place < end else known
 
@@ -89,7 +88,7 @@ def mean_upper_bound(
     weights: Array | None = None,
     times: float = 1.0,
 ) -> float:
-    """`mean_lower_bound` of the scale turned round."""
+    """`mean_lower_bound` of the reversed scale."""
     turned = smallest + largest - np.asarray(values, dtype=np.float64)
     ends = {"smallest": smallest, "largest": largest}
     return smallest + largest - mean_lower_bound(turned, alpha=alpha, **ends, weights=weights, times=times)
@@ -104,7 +103,7 @@ def _chance_below(place: float, places: Array, times: Array) -> float:
     apart = places - place
     apart = apart / float(np.sqrt((times * apart**2).sum()))
     has_ended = np.log1p((_FAR * apart) ** 2) @ times / 2 > _NOTHING
-    # Far from the mean the integrand turns too often.
+    # Far from the mean the integrand oscillates too fast.
     is_short = has_ended and abs(float(times @ apart)) < _FAR
     at, weights = _near_nodes() if is_short else _all_nodes()
     along = np.multiply.outer(at, apart)
@@ -114,7 +113,7 @@ def _chance_below(place: float, places: Array, times: Array) -> float:
 
 
 def _gauss(low: float, high: float, panels: int) -> tuple[Array, Array]:
-    """Nodes and weights of Gauss and Legendre's rule on each of so many equal panels."""
+    """Nodes and weights of the Gauss–Legendre rule on each of ``panels`` equal panels."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     edges = np.linspace(low, high, panels + 1)
     half = (edges[1] - edges[0]) / 2
@@ -123,7 +122,7 @@ def _gauss(low: float, high: float, panels: int) -> tuple[Array, Array]:
 
 @cache
 def _near_nodes() -> tuple[Array, Array]:
-    """Of the integrand where it has come to nothing at `_FAR`: of many values."""
+    """Nodes for an integrand that has vanished at `_FAR`: with many values."""
     return _gauss(0, _FAR, _NEAR_PANELS)
 
 

@@ -87,14 +87,14 @@ def _of_panel(ratings: Ratings, *, alpha: float, ends: tuple[float, float], time
 
 
 def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -> float:
-    """The lower bound where every score of so many items is the best there is."""
+    """The lower bound if every score of ``items`` items is the best possible."""
     same: float = alpha ** (1 / items)
     return smallest + same * (largest - smallest)
 
 
 def items_for_best(threshold: float, *, alpha: float, smallest: float, largest: float) -> int | None:
-    """How many items it takes until `best_bound` reaches the threshold; None for the end of
-    the scale itself.
+    """The number of items with which `best_bound` reaches the threshold; None for the end of the scale
+    itself.
     """
     share = (threshold - smallest) / (largest - smallest)
     if share >= 1:
@@ -236,10 +236,9 @@ def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float,
 
 
 def items_to_reach(is_reached: Callable[[float], bool], *, most: float) -> float | None:
-    """How many times as many items it takes until ``is_reached`` (of ``times``, as bounds have it) holds, to
-    0.05%.
+    """The multiple of the items with which ``is_reached`` (a function of ``times``) holds, to 0.05%.
 
-    None where ``most`` times are not enough.
+    None if ``most`` times are not enough.
     """
     if not is_reached(most):
         return None
@@ -251,7 +250,7 @@ def items_to_reach(is_reached: Callable[[float], bool], *, most: float) -> float
 
 
 def items_for_none(*, ceiling: float, alpha: float) -> int:
-    """How many items without a single mark it takes for the upper bound to be at most ``ceiling``."""
+    """The number of items without a single mark for which the upper bound is at most ``ceiling``."""
     require_alpha(alpha)
     if not 0 < ceiling < 1:
         raise ValueError(f"a ceiling of {ceiling} is not a share between 0 and 1")
@@ -259,6 +258,6 @@ def items_for_none(*, ceiling: float, alpha: float) -> int:
 
 
 def share_without_any(*, items: int, alpha: float) -> float:
-    """The upper bound of a share of which so many items show none."""
+    """The upper bound of a share of which ``items`` items show none."""
     require_alpha(alpha)
     return float(1 - alpha ** (1 / items))

@@ -110,10 +110,11 @@ def _cannot_tell(ratings: Ratings) -> str:
 
 
 def _share(ratings: Ratings) -> float:
-    """The outputs' own share of the variance of their means; NaN where it cannot be told.
+    """The share of the variance of the outputs' means that is the outputs' own; NaN if it cannot be
+    estimated.
 
-    A reviewer's severity counts as noise as far as outputs were scored by different people: where everybody
-    scored everything it moves all means alike and takes nothing off a correlation.
+    A reviewer's severity counts as noise only if outputs were scored by different people: if everybody scored
+    everything, it shifts all means alike and does not lower a correlation.
     """
     if len(ratings.items) < 2 or np.max(ratings.per_item) < 2:
         return math.nan
@@ -133,7 +134,7 @@ def _share(ratings: Ratings) -> float:
 
 
 def _drawn(ratings: Ratings, generator: np.random.Generator) -> Ratings:
-    """Items, or their groups, drawn with replacement; each output of a drawn one is an output of its own."""
+    """Items, or their groups, drawn with replacement; a repeated draw counts as separate outputs."""
     order = np.argsort(ratings.cluster, kind="stable")
     counts = np.bincount(ratings.cluster, minlength=ratings.groups)
     starts = np.cumsum(counts) - counts
@@ -163,13 +164,13 @@ def _ceiling(ratings: Ratings, reliability: float, method: Method, seed: int) ->
         means = np.random.default_rng(seed).choice(means, MOST_OUTPUTS, replace=False)
     step = 1 / float(np.median(ratings.per_item))
     variance = float(means.var())
-    # What rounding adds is part of the noise that was observed.
+    # The observed noise includes that of rounding.
     noise = max((1 - reliability) * variance - step**2 / 12, (1 - reliability) * variance / 2)
     generator = np.random.default_rng(seed)
     draws = min(max(SIMULATED // means.size, 4), MOST_DRAWS)
     found = []
     for _ in range(draws):
-        # Drawn around the shrunken means, true qualities have the variance that they should.
+        # True qualities drawn around the shrunken means have the right variance.
         true = means.mean() + reliability * (means - means.mean())
         true = true + generator.normal(0, math.sqrt(reliability * (1 - reliability) * variance), means.size)
         scored = true + generator.normal(0, math.sqrt(noise), means.size)

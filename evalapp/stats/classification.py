@@ -1,5 +1,5 @@
-"""Precision, recall and F1 of labels against the true ones, equal to scikit-learn, with
-bootstrap intervals.
+"""Precision, recall and F1 of predicted against true labels, equal to scikit-learn's, with bootstrap
+intervals.
 """
 
 from collections.abc import Hashable, Sequence
@@ -30,9 +30,7 @@ _Codes = npt.NDArray[np.int64]
 
 
 class ClassScore(NamedTuple):
-    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those
-    predicted to have it.
-    """
+    """One label. ``support``: outputs whose true label it is; ``predicted``: outputs predicted to have it."""
 
     label: str | None
     precision: float
@@ -64,7 +62,7 @@ class Classification:
 
     @property
     def rows(self) -> list[tuple[ClassScore, list[int]]]:
-        """Each label with how often it was taken for each of ``labels``."""
+        """Each label with its counts of predictions, in the order of ``labels``."""
         return list(zip(self.classes, self.matrix, strict=False))
 
 
@@ -128,7 +126,7 @@ def classify(
 
 
 class _Counts(NamedTuple):
-    """Items × labels: outputs whose true label it is, whose predicted label it is, and both."""
+    """Items × labels: outputs with that true label, with that predicted label, and with both."""
 
     true: Array
     predicted: Array
@@ -160,7 +158,7 @@ def _scores(weights: Array, counts: _Counts) -> dict[str, Array]:
 def _intervals(
     counts: _Counts, items: int, *, replicates: int, seed: int, level: float
 ) -> dict[str, Interval]:
-    """Of each mean F1, all in the same resamples of items."""
+    """Intervals of each mean F1, all from the same resamples of items."""
     if items < 2:
         return dict.fromkeys(KINDS, ONE_ITEM)
     drawn = [_scores(weights, counts) for weights in unit_weights(items, replicates=replicates, seed=seed)]

@@ -1,5 +1,5 @@
-"""Every two scores of one item, counted: what agreement between pairs of reviewers rests on, however many
-items.
+"""Counts of every two scores of one item, the basis of agreement between pairs of reviewers, for any number
+of items.
 
 A table of items by reviewers is mostly empty where many people share the work, so nothing here builds one.
 """
@@ -38,7 +38,7 @@ class Coincidences:
 
     @cached_property
     def starts(self) -> Codes:
-        """Where each two reviewers' cells begin, of those who share an item."""
+        """The first cell of each pair of reviewers who share an item."""
         changes = np.diff(self.first * len(self.reviewers) + self.second) != 0
         return np.flatnonzero(np.concatenate([[self.first.size > 0], changes]))
 
@@ -55,7 +55,7 @@ class Coincidences:
         return column_sums(weights, self.item, self.cell, 1.0, self.first.size)
 
     def ratings_of(self, one: Hashable, other: Hashable) -> Ratings:
-        """The scores of two reviewers on the items both scored; which items those were is not kept."""
+        """The scores of two reviewers on the items that both scored; the items' identity is not kept."""
         codes = [self.reviewers.index(each) if each in self.reviewers else -1 for each in (one, other)]
         part = self._part_of.get((min(codes), max(codes)), slice(0, 0))
         times = self.times[part]
@@ -73,7 +73,7 @@ class Coincidences:
 
 
 def coincidences(ratings: Ratings) -> Coincidences:
-    """Every two scores of an item; takes one score a reviewer and item."""
+    """Every two scores of an item; expects one score for each reviewer and item."""
     order = np.lexsort((ratings.reviewer, ratings.item))
     item, reviewer = ratings.item[order], ratings.reviewer[order]
     values, code = np.unique(ratings.score[order], return_inverse=True)

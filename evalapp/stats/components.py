@@ -66,8 +66,8 @@ def _overlap(ratings: Ratings, per_item: Array, per_reviewer: Array) -> tuple[fl
 def _solve(expected: Array, sums: Array, *, item_apart: bool, reviewer_apart: bool) -> VarianceComponents:
     keep = [position for position, apart in ((0, item_apart), (1, reviewer_apart)) if apart] + [2]
     part = expected[np.ix_(keep, keep)]
-    # Two groups of reviewers that never meet on an item, each with one item, leave the
-    # equations dependent; the least-norm answer keeps their sum, on which the intervals rest.
+    # Two groups of reviewers that share no item, each with one item, make the equations dependent; the
+    # least-norm solution keeps their sum, on which the intervals rest.
     values, *_ = np.linalg.lstsq(part, sums[keep], rcond=1e-12)
     found = dict(zip(keep, (float(value) for value in values), strict=True))
     return VarianceComponents(

@@ -1,4 +1,4 @@
-"""Which levels of a scale reviewers confuse: two of them beside each other, and neighbours over a panel."""
+"""Which levels of a scale reviewers confuse: between two reviewers, and neighbouring levels over a panel."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -25,9 +25,7 @@ class Confusion(NamedTuple):
 
 
 def confusion(ratings: Ratings, first: Hashable, second: Hashable, *, levels: Sequence[float]) -> Confusion:
-    """The table of two reviewers' levels. Raises ValueError for one reviewer named twice or a
-    strange score.
-    """
+    """The table of two reviewers' levels. Raises ValueError for two equal reviewers or an unknown score."""
     if first == second:
         raise ValueError("a confusion table compares two different reviewers")
     scale = sorted(set(levels))
@@ -49,10 +47,10 @@ def confusion(ratings: Ratings, first: Hashable, second: Hashable, *, levels: Se
 
 
 class ConfusedLevels(NamedTuple):
-    """Two neighbouring levels. Of the pairs of scores of one item that are both one of the two, ``apart`` of
-    ``pairs`` differ; ``share`` is that as a mean over items. ``by_chance`` is what independent reviewers who
-    use the two as often would show: at or near it, people do not tell the levels apart. ``items`` are those
-    on which they split, the most evenly split first.
+    """Two neighbouring levels. Of the ``pairs`` of scores of one item that are both one of the two, ``apart``
+    differ; ``share``: the same as a mean over items. ``by_chance``: the share for independent reviewers who
+    use the two as often; a share near it means that people do not tell the levels apart. ``items``: those
+    with both levels, most evenly split first.
     """
 
     lower: float

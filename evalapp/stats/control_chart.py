@@ -36,10 +36,10 @@ class Week(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """What is usual: the mean, and the standard deviation of weekly means beyond what few reviews explain.
+    """The usual mean, and the standard deviation of weekly means beyond sampling error.
 
-    ``deviation``: of one review; ``between``: of weeks of endless reviews. ``weeks``: how many it was
-    estimated from, None where it is known.
+    ``deviation``: of one review; ``between``: of weeks with unlimited reviews. ``weeks``: the number that it
+    was estimated from, None if it is known.
     """
 
     mean: float
@@ -48,13 +48,13 @@ class Baseline(NamedTuple):
     weeks: int | None = None
 
     def error(self, reviews: int) -> float:
-        """Standard error of the mean of a week with so many reviews."""
+        """Standard error of the mean of a week with this number of reviews."""
         return math.sqrt(self.deviation**2 / reviews + self.between**2)
 
 
 class Point(NamedTuple):
-    """A week on the chart. ``average`` and ``limit`` are in units of the mean, None where the week has too
-    few reviews to be told; the average then stays where it was.
+    """A week on the chart. ``average`` and ``limit`` are in units of the mean, None if the week has too few
+    reviews; the average then stays unchanged.
     """
 
     state: State
@@ -63,8 +63,8 @@ class Point(NamedTuple):
 
 
 class ControlChart(NamedTuple):
-    """``points``: one a week, in order. ``width``: the limit in standard deviations of the average, 2.5 or
-    wider. ``state``: the last week's; "steady" is said only of a week with enough reviews.
+    """``points``: one for each week, in order. ``width``: the limit in standard deviations of the average,
+    2.5 or wider. ``state``: the last week's; "steady" only for a week with enough reviews.
     """
 
     points: list[Point]
@@ -122,7 +122,7 @@ def control_chart(
 
 
 def estimated_baseline(weeks: Sequence[Week], *, deviation: float) -> Baseline:
-    """Mean over weeks, and how much weekly means vary beyond what their few reviews explain (at least 0)."""
+    """Mean over weeks, and the variation of weekly means beyond sampling error (at least 0)."""
     means = np.array([week.mean for week in weeks], dtype=np.float64)
     explained = float(np.mean([deviation**2 / week.reviews for week in weeks]))
     beyond = max(float(means.var(ddof=1)) - explained, 0.0)

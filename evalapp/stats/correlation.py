@@ -112,10 +112,10 @@ def segment_gain(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """How much better ``after`` follows people than ``before``: the difference of their Spearman
-    correlations over the outputs that have both, in the same resamples of whole items or ``groups``.
+    """How much better ``after`` follows people than ``before``: the difference of their Spearman correlations
+    over the outputs that have both, from the same resamples of whole items or ``groups``.
 
-    ``n`` counts outputs; undefined as `segment_correlation` is for either.
+    ``n`` counts outputs; undefined if either correlation is, as for `segment_correlation`.
     """
     require_level(level)
     name = signature("spearman-gain", interval="bootstrap", replicates=replicates, seed=seed, level=level)
@@ -197,8 +197,8 @@ def system_correlation(
 
 
 def _p_over_orders(x: Array, y: Array, method: Method) -> str:
-    """In words the share of the orders of ``y`` that correlate with ``x`` as strongly as this one, in either
-    direction; nothing for Kendall's, and where there are too many orders.
+    """In words, the share of the orders of ``y`` that correlate with ``x`` at least as strongly, in either
+    direction; empty for Kendall's, and with too many orders.
     """
     if x.size >= FEWEST_TO_APPROXIMATE or method == "kendall":
         return ""
@@ -212,7 +212,7 @@ def _p_over_orders(x: Array, y: Array, method: Method) -> str:
 
 @cache
 def _orders(size: int) -> npt.NDArray[np.int8]:
-    """Every order of so many things, one per row."""
+    """Every order of ``size`` things, one per row."""
     return np.array(list(permutations(range(size))), dtype=np.int8)
 
 
@@ -241,7 +241,7 @@ def _paired(
 
 
 def _units(items: Sequence[Hashable], groups: Mapping[Hashable, Hashable] | None) -> list[Hashable]:
-    """What is independent of the rest: each entry's group, or its item where that has none."""
+    """The independent units: each entry's group, or its item without one."""
     codes = group_codes(items, groups or {})
     return list(items) if codes is None else codes.tolist()
 

@@ -1,4 +1,4 @@
-"""An output for a counterfactual variant of a row against the output for the row itself, pair by pair."""
+"""Compares the output for a counterfactual variant with that for the row itself, pair by pair."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
@@ -24,11 +24,11 @@ class PairSides(NamedTuple):
 
     @property
     def pairs(self) -> int:
-        """How many have scores of both."""
+        """The number of pairs with scores of both."""
         return len(set(self.variants.items) & set(self.originals.items))
 
     def item_differences(self) -> dict[Hashable, float]:
-        """Variant less original of each pair, over all reviewers of each."""
+        """Variant minus original of each pair, over all reviewers of each."""
         originals = dict(zip(self.originals.items, self.originals.item_means().tolist(), strict=True))
         variants = zip(self.variants.items, self.variants.item_means().tolist(), strict=True)
         return {pair: mean - originals[pair] for pair, mean in variants if pair in originals}
@@ -60,7 +60,7 @@ def _of(ratings: Ratings, pairs: Mapping[Hashable, Hashable]) -> Ratings:
 
 
 def _by_one_reviewer(sides: PairSides) -> int:
-    """Pairs of which a reviewer scored both rows."""
+    """Pairs of which one reviewer scored both rows."""
     first, second = (
         {
             (side.items[item], side.reviewers[reviewer])
@@ -76,7 +76,9 @@ def _without_reviewers(ratings: Ratings) -> Ratings:
 
 
 class WorstDifference(NamedTuple):
-    """``name``: whose lower bound is the lowest; ``measure`` about the smallest of all true differences."""
+    """``name``: of the difference with the lowest lower bound; ``measure``: of the smallest of all true
+    differences.
+    """
 
     name: str
     measure: Measure

@@ -1,1 +1,1 @@
-"""The trainings of a sweep beside one another, and their learning curve."""
+"""Comparison of a sweep's trainings, and their learning curve."""

@@ -25,8 +25,8 @@ class SettingsCurve(NamedTuple):
 
 
 class LearningCurve(NamedTuple):
-    """``answer`` are sentences on whether more examples would help, one for each course; ``chart`` is None
-    below two points.
+    """``answer``: sentences on whether more examples would help, one for each curve; ``chart``: None below
+    two points.
     """
 
     measure: MeasureChoice
@@ -36,7 +36,7 @@ class LearningCurve(NamedTuple):
 
 
 def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]) -> LearningCurve:
-    """``values`` are the measure by run."""
+    """``values``: the measure by run."""
     by_words: dict[str, list[Observation]] = defaultdict(list)
     for row in table.rows:
         if row.examples and row.run.pk in values:
@@ -111,7 +111,7 @@ def _what_happened(last: Gain, measure: MeasureChoice) -> str:
 
 
 def moved_words(gain: Gain, measure: MeasureChoice, then: str = "") -> str:
-    """What the measure did from one to the other, ``then`` what follows, and whether that is chance."""
+    """The change of the measure, ``then`` what follows, and whether the change is significant."""
     before, after = gain.before, gain.after
     name = measure.label_within
     if after.mean == before.mean:
@@ -127,7 +127,7 @@ def moved_words(gain: Gain, measure: MeasureChoice, then: str = "") -> str:
 
 
 def steps_words(gain: Gain) -> str:
-    """What else may have bought the gain, and how to tell."""
+    """Other possible causes of the gain, and how to tell."""
     if not gain.may_be_steps:
         return ""
     before, after = gain.before, gain.after
@@ -141,7 +141,7 @@ def steps_words(gain: Gain) -> str:
 
 
 def _trend(before: Gain, last: Gain) -> str:
-    """How the last gain stands to the one before, and where that leads if it goes on so."""
+    """The last gain compared with the one before, and where the trend leads."""
     told = f"The previous doubling gained {_number(before.per_doubling)}"
     if before.per_doubling <= 0 or last.per_doubling <= 0 or last.is_beyond_chance is False:
         return f"{told}." if before.per_doubling > 0 else ""

@@ -1,6 +1,4 @@
-"""The measures by which trainings of a sweep can be compared: losses, metrics of their answers, human
-scores.
-"""
+"""Measures that compare trainings of a sweep: losses, metrics of their outputs, human scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -29,9 +27,7 @@ LOSSES = {"validation_loss": "Validation loss", "training_loss": "Training loss"
 
 
 class MeasureChoice(NamedTuple):
-    """A measure of a sweep's trainings; ``of`` says where it comes from, empty for the
-    trainings themselves.
-    """
+    """A measure of a sweep's trainings; ``of``: its source, empty for the trainings themselves."""
 
     key: str
     label: str
@@ -50,19 +46,19 @@ class MeasureChoice(NamedTuple):
 
 
 class MeasureChoices(NamedTuple):
-    """``hidden`` are campaigns whose scores this reader does not see yet, since they review there blind."""
+    """``hidden``: campaigns whose scores this reader must not see yet, because they review there blind."""
 
     choices: list[MeasureChoice]
     hidden: list[Campaign]
 
     def chosen(self, key: str) -> MeasureChoice:
-        """As asked, else the first: the validation loss where that can be compared."""
+        """The chosen measure, else the first: the validation loss if it can be compared."""
         return next((each for each in self.choices if each.key == key), self.choices[0])
 
 
 def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
-    """Metrics and scores where two candidates of the sweep at least have them in one run or campaign, and the
-    losses, first unless its trainings are validated on different rows.
+    """Metrics and scores that at least two of the sweep's candidates have in one run or campaign, and the
+    losses; these come first unless the trainings are validated on different rows.
     """
     losses = [MeasureChoice(key, label, lower_is_better=True) for key, label in LOSSES.items()]
     is_comparable = has_one_validation(sweep)
@@ -94,7 +90,7 @@ def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
 
 
 def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[int, float]:
-    """The measure by the id of the training's run, where it is known."""
+    """The known values of the measure, by id of the training's run."""
     if choice.key in LOSSES:
         found = {row.run.pk: getattr(row, choice.key) for row in table.rows if row.is_done}
         return {run_id: value for run_id, value in found.items() if value is not None}
@@ -115,7 +111,7 @@ def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[in
 
 
 def _generations(sweep: Sweep) -> Sequence[Run]:
-    """The latest generations in which candidates of the sweep answered beside one another."""
+    """The latest generations with several candidates of the sweep."""
     runs = Run.objects.filter(
         project=sweep.project_id,
         kind=RunKind.GENERATION,
@@ -143,7 +139,7 @@ def _metric_means(run_id: int, metric: str) -> dict[int, float]:
 
 
 def _campaigns(sweep: Sweep) -> Sequence[Campaign]:
-    """The latest campaigns that rate candidates of the sweep beside one another."""
+    """The latest campaigns that rate several candidates of the sweep."""
     campaigns = (
         Campaign.objects.filter(project=sweep.project_id, candidates__model_version__trained_by__sweep=sweep)
         .exclude(state=CampaignState.DRAFT)

@@ -1,4 +1,4 @@
-"""What the versions of a dataset did to the trainings of a sweep: more rows, better rows, or cannot tell."""
+"""The effect of dataset versions on a sweep's trainings: more rows, better rows, or undecided."""
 
 import math
 from collections import defaultdict
@@ -26,7 +26,7 @@ class VersionPoint(NamedTuple):
 
 
 class VersionStep(NamedTuple):
-    """From one version to the next that trainings of the sweep used; ``gain`` is positive for the better."""
+    """One version and the next that trainings of the sweep used; a positive ``gain`` is better."""
 
     before: VersionPoint
     after: VersionPoint
@@ -56,7 +56,7 @@ class SettingsVersions(NamedTuple):
 def over_versions(
     table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]
 ) -> list[SettingsVersions]:
-    """``values`` are the measure by run. The spread over seeds is pooled over versions."""
+    """``values``: the measure by run. The spread over seeds is pooled over versions."""
     versions = {row.run.dataset_version.number: row.run.dataset_version for row in table.rows}
     by_words: dict[str, list[Observation]] = defaultdict(list)
     for row in table.rows:

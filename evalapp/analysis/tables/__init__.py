@@ -1,1 +1,1 @@
-"""The tables of the pages, as they are copied and as a report prints them."""
+"""The pages' tables, for copies and reports."""

@@ -16,7 +16,7 @@ from evalapp.rubrics.models import Criterion
 
 
 def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction | None) -> Criterion | None:
-    """As asked, else where people contradict the metric, else the first."""
+    """The chosen scale, else the one on which people contradict the metric, else the first."""
     named = next((criterion for criterion in scales if criterion.key == key), None)
     if named is None and contradiction is not None:
         return contradiction.cell.criterion
@@ -24,7 +24,7 @@ def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction
 
 
 def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    """As asked, else the one that leads everywhere, else the first that is computed."""
+    """The chosen metric, else the headline metric, else the first computed one."""
     computed = {metric.name: metric for metric in comparison.metrics}
     wanted = (name, HEADLINE_METRIC, *computed)
     return next((computed[each] for each in wanted if each in computed), None)
@@ -33,8 +33,8 @@ def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None
 def chosen_reference(
     comparison: Comparison, chosen: str, contradiction: Contradiction | None
 ) -> CandidateRow | None:
-    """Whom the others are compared with: as asked, else the champion of the campaign's gate, else that of the
-    project, else the metric's first.
+    """The chosen reference candidate, else the champion of the campaign's gate, else the project's champion,
+    else the metric's first.
     """
     by_candidate = {row.candidate.pk: row for row in comparison.rows}
     for row in comparison.rows:
@@ -61,7 +61,7 @@ def _champion_of_gate(candidates: Collection[int]) -> int | None:
 
 
 def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | None:
-    """The criterion of that key, else the first scale. Raises InvalidError for a key that is not there."""
+    """The criterion of that key, else the first scale. Raises InvalidError for an unknown key."""
     if key:
         named = next((each for each in criteria if each.key == key), None)
         if named is None:
@@ -75,16 +75,16 @@ def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | Non
 
 
 def chosen_measure(name: str) -> str:
-    """The measure of agreement of that name, else alpha. Raises InvalidError for a name that is not there."""
+    """The measure of agreement of that name, else alpha. Raises InvalidError for an unknown name."""
     if name and name not in MEASURES:
         raise InvalidError(f"There is no measure “{name[:40]}”; there are {', '.join(MEASURES)}.")
     return name or "alpha"
 
 
 def chosen_pair(panel: Panel, criterion: Criterion, first: str, second: str) -> tuple[int, int] | None:
-    """Two people by their numbers, else the first pair; None where there is none.
+    """Two reviewers by number, else the first pair; None without a pair.
 
-    Raises InvalidError for a number that nobody with a score here has, and for one person twice.
+    Raises InvalidError for a number without a score here, and for two equal numbers.
     """
     pairs = panel.pairs(criterion)
     if not first and not second:

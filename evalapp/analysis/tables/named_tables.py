@@ -23,7 +23,7 @@ CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
 CURRENCY = Column("Currency")
 ADJUSTED_P = Column("p (Holm)", "p", anchor="many-comparisons")
-# As the page heads them.
+# The same headings as on the page.
 USAGE_COLUMNS = ("Prompt tokens", "Completion tokens", "Seconds per output", "Cost per 1,000")
 
 
@@ -60,7 +60,7 @@ def people_table(shown: TableSource) -> Table:
 
 
 def means_note(design: Design) -> str:
-    """Whom and what a table of means is about."""
+    """The population and items that a table of means is about."""
     return f"Means with 95% intervals for {design.whose}, on {design.of_which}."
 
 
@@ -167,7 +167,7 @@ def marks_table(shown: TableSource) -> Table | None:
 
 
 def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
-    """``has_shares``: of pairs won, tied and lost with their intervals, for which paper has no room."""
+    """``has_shares``: with win, tie and loss rates and their intervals, for which paper lacks room."""
     if shown.reference is None or not shown.pairs:
         return None
     rows: list[list[Cell]] = [
@@ -265,7 +265,7 @@ def _tested(shown: TableSource, pair: CriterionDifference) -> list[Cell]:
 
 
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
-    """The difference, with why it has no p: an empty cell alone reads as "nothing found"."""
+    """The difference and, without a p, the reason: an empty cell would read as "nothing found"."""
     found = pair.difference.difference
     if not pair.untested:
         return found

@@ -46,9 +46,9 @@ NOT_COMPUTED = (
 
 
 class PageTables(TableSource):
-    """With the choices of the page's URL, each number read or worked out when a table asks for it.
+    """Sources with the choices of the page's URL; each number is read or computed when a table needs it.
 
-    Raises MissingError for what a job has not computed yet.
+    Raises MissingError for numbers that a job has not computed yet.
     """
 
     def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: TableQuery) -> None:
@@ -152,7 +152,7 @@ class PageTables(TableSource):
 
     @property
     def note(self) -> str:
-        """What has to be said with a table that leaves the page: of when it is, and that it is filtered."""
+        """The note for a copied table: the time of its numbers, and its filter."""
         as_of = ""
         if self.freshness is not None and self.freshness.computed_at is not None:
             as_of = f"As of {self.freshness.computed_at:%-d %B %Y, %H:%M} UTC."

@@ -39,8 +39,8 @@ TableQuery = Mapping[str, str]
 
 
 class TableSource(ABC):
-    """Numbers for tables. ``reference`` and ``metric`` are None where there is none. Nobody is called "you":
-    a table is read by others, too.
+    """Numbers for tables. ``reference`` and ``metric``: None if there is none. Nobody is named "you", because
+    others read the tables too.
     """
 
     comparison: Comparison
@@ -52,17 +52,17 @@ class TableSource(ABC):
     @property
     @abstractmethod
     def labels(self) -> dict[int, str]:
-        """What each candidate is called, by its id in the campaign."""
+        """Labels by campaign candidate id."""
 
     @property
     @abstractmethod
     def pairs(self) -> list[ComparedPair]:
-        """The others less the reference."""
+        """Each other candidate minus the reference."""
 
     @property
     @abstractmethod
     def subgroups(self) -> list[Subgroup]:
-        """Of the others less the reference."""
+        """Subgroups of the other candidates minus the reference."""
 
     @property
     @abstractmethod
@@ -71,7 +71,7 @@ class TableSource(ABC):
     @property
     @abstractmethod
     def ranks(self) -> dict[int, Rank]:
-        """By the total, by a candidate's id in the campaign; empty with fewer than three."""
+        """Ranks by the total, by campaign candidate id; empty with fewer than three."""
 
     @property
     @abstractmethod
@@ -80,7 +80,7 @@ class TableSource(ABC):
     @property
     @abstractmethod
     def label_scores(self) -> dict[int, list[Measure]]:
-        """F1 of the predicted labels, by a candidate's id in the campaign; empty where none are read."""
+        """F1 of the predicted labels, by campaign candidate id; empty without labels."""
 
     @property
     @abstractmethod
@@ -97,7 +97,7 @@ class TableSource(ABC):
     @property
     @abstractmethod
     def correlations(self) -> list[CorrelationRow]:
-        """Of people with ``metric``."""
+        """Correlations of people's scores with ``metric``."""
 
     @property
     @abstractmethod
@@ -121,10 +121,9 @@ class TableSource(ABC):
 
 
 class LiveTables(TableSource):
-    """Of the scores.
+    """Sources computed from scores.
 
-    ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reviews`` is None
-    where all count.
+    ``originals``: the reviewers' scores; ``scores``: those that means use; ``reviews``: None if all count.
     """
 
     def __init__(
@@ -210,7 +209,7 @@ class LiveTables(TableSource):
 
     @cached_property
     def judged(self) -> PairResults | None:  # type: ignore[override]  # computed when asked for
-        """The pairwise results, where answers are compared and there are preferences."""
+        """The pairwise results; None in campaigns without comparisons or preferences."""
         campaign = self.originals.campaign
         if not campaign.compares:
             return None

@@ -1,5 +1,5 @@
-"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided with the number
-of reviews that would decide it.
+"""The answer to “is tuning better than a good prompt?” in words: yes, no, or undecided with the number of
+reviews that would decide it.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ class Verdict(StrEnum):
 
 
 class Answer(NamedTuple):
-    """``words`` are sentences. ``more_reviews`` of each candidate would decide an open one, if the difference
-    stays; None where that is not to be expected, or nothing is open.
+    """``words``: sentences. ``more_reviews``: the number for each candidate that would decide an undecided
+    answer if the difference stays; None if that is not to be expected, or the answer is decided.
     """
 
     verdict: Verdict
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 
 
 class _Lead(NamedTuple):
-    """By how much the tuned candidate is better than a baseline; below 0 it is worse. ``p`` is adjusted."""
+    """How much better the tuned candidate is than a baseline; negative if worse. ``p`` is adjusted."""
 
     row: CandidateRow
     pair: ComparedPair
@@ -59,9 +59,9 @@ class _Lead(NamedTuple):
 
 
 def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "People") -> Answer:
-    """``raters`` rated. On the total, or the rubric's only scale: better than every baseline, worse than one,
-    or not decided; better in total and worse on a criterion is mixed. p is adjusted over the baselines
-    (Holm).
+    """The answer by the total, or the rubric's only scale: better than every baseline, worse than one, or
+    undecided; mixed if better in total but worse on a criterion. p is adjusted over the baselines (Holm).
+    ``raters``: who rated.
     """
     leads = _leads(held)
     if not leads:
@@ -150,8 +150,8 @@ def _leads(held: Sequence[Held]) -> list[_Lead]:
 
 
 def _headline(pairs: Sequence[ComparedPair]) -> ComparedPair | None:
-    """What is answered on: the total, else the only scale, else the first share; None where
-    it has no value.
+    """The measure of the answer: the total, else the only scale, else the first share; None if it has no
+    value.
     """
     total = [pair for pair in pairs if pair.is_total]
     scales = [pair for pair in pairs if pair.criterion.rules.has_mean]
@@ -164,8 +164,8 @@ def _is_shown(lead: _Lead) -> bool:
 
 
 def _more_reviews(lead: _Lead, baselines: int) -> int | None:
-    """Reviews of each candidate beyond those of the pairs there are: a difference's error shrinks with their
-    root.
+    """Further reviews of each candidate, beyond the existing pairs: the error of a difference shrinks with
+    the square root of their number.
     """
     p, record = lead.pair.difference.p.value, lead.pair.record
     if p is None or p >= 1 or record is None:
@@ -179,7 +179,7 @@ def _more_reviews(lead: _Lead, baselines: int) -> int | None:
 
 
 def _told(lead: _Lead, *, flipped: bool = False) -> str:
-    """As “0.42 points (0.20 to 0.64 with 95%)”."""
+    """In words: “0.42 points (0.20 to 0.64 with 95%)”."""
     sign = -1 if flipped else 1
     words = _points(sign * lead.value, lead.pair)
     if lead.low is None or lead.high is None:

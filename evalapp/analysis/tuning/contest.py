@@ -39,20 +39,20 @@ _DONE = (
 
 
 def tuned_candidates(project: Project) -> QuerySet[ModelVersion]:
-    """What was trained, newest first."""
+    """The project's trained candidates, newest first."""
     tuned = ModelVersion.objects.filter(project=project, kind__in=TUNED_KINDS)
     return tuned.select_related("model", "base__model").order_by("-pk")
 
 
 def prompts_over_base_of(tuned: ModelVersion) -> QuerySet[ModelVersion]:
-    """The prompts that were tried on the base that the candidate was tuned from, newest first."""
+    """The prompts over the base that the candidate was tuned from, newest first."""
     prompts = ModelVersion.objects.filter(base=tuned.base_id, kind=ModelKind.PROMPT)
     return prompts.select_related("model").order_by("-pk")
 
 
 def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
-    """Candidates whose answers came from elsewhere and were put to people beside others, newest first. What
-    they were made of is not known here, so somebody has to say which was tuned and which is a prompt.
+    """Candidates with imported outputs that people reviewed beside others, newest first. Their origin is
+    unknown here, so a person has to say which was tuned and which is a prompt.
     """
     reviewed = CampaignCandidate.objects.filter(
         campaign__project=project, campaign__picked_because="", campaign__method=Method.POINTWISE
@@ -62,7 +62,7 @@ def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 
 def imported_pair(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion, ModelVersion]:
-    """The imported candidates with these ids. Raises MissingError for another, or the same twice."""
+    """The imported candidates with these ids. Raises MissingError for other ids, or two equal ones."""
     imported = {str(each.pk): each for each in imported_candidates(project)}
     if tuned == prompt or tuned not in imported or prompt not in imported:
         raise MissingError("Choose two different candidates whose answers were imported.")
@@ -70,9 +70,9 @@ def imported_pair(project: Project, tuned: str, prompt: str) -> tuple[ModelVersi
 
 
 def campaigns_between(tuned: ModelVersion, prompt: ModelVersion | None = None) -> QuerySet[Campaign]:
-    """Campaigns that hold the tuned candidate against a prompt over its base, or against the one that is said
-    to be a prompt, the most reviewed first, with ``review_count``. Items that were picked for their scores
-    say nothing of candidates.
+    """Campaigns that compare the tuned candidate with a prompt over its base, or with ``prompt``; most
+    reviewed first, with ``review_count``. Without campaigns over items picked for their scores, which say
+    nothing about candidates.
     """
     prompts = ModelVersion.objects.filter(pk=prompt.pk) if prompt else prompts_over_base_of(tuned)
     with_prompt = CampaignCandidate.objects.filter(model_version__in=prompts.order_by().values("pk")).values(
@@ -98,10 +98,10 @@ def proposed_candidate(project: Project) -> ModelVersion | None:
 
 
 def chosen_tuned(project: Project, asked: str) -> ModelVersion | None:
-    """The tuned candidate with this id, or the proposed one where none is asked for. Raises MissingError."""
+    """The tuned candidate with this id, or without one the proposed candidate. Raises MissingError."""
     if not asked:
         return proposed_candidate(project)
-    # An id has digits of ours alone, and as many as the database can tell.
+    # Only ASCII digits, and no more than the database's integer allows.
     known = asked.isascii() and asked.isdigit() and len(asked) < 19
     found = tuned_candidates(project).filter(pk=int(asked)).first() if known else None
     if found is None:
@@ -110,8 +110,8 @@ def chosen_tuned(project: Project, asked: str) -> ModelVersion | None:
 
 
 def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | None:
-    """Of `campaigns_between` the one with this id, or the most reviewed of those that rate answers. Raises
-    MissingError.
+    """The campaign with this id among `campaigns_between`, else the most reviewed one that rates outputs.
+    Raises MissingError.
     """
     rating = [each for each in campaigns if not each.compares]
     if not asked:
@@ -125,8 +125,8 @@ def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | Non
 def contest_filter(
     campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
 ) -> ComparisonFilter:
-    """The URL's filter with the tuned candidate among its candidates; where it names none ("candidates"),
-    the base and all prompts over it, or what is said to be the ``prompt``, are held against it.
+    """The URL's filter with the tuned candidate added. If it names no "candidates", the base and all prompts
+    over it, or ``prompt``, are compared with the tuned one.
     """
     entries = list(campaign.candidates.select_related("model_version").order_by("position"))
     baselines = [
@@ -145,12 +145,12 @@ def contest_filter(
 
 
 def is_baseline_of(tuned: ModelVersion, other: ModelVersion) -> bool:
-    """Whether it is the base of the tuned candidate, or a prompt over it."""
+    """Whether the other is the base of the tuned candidate, or a prompt over it."""
     return other.pk == tuned.base_id or (other.kind == ModelKind.PROMPT and other.base_id == tuned.base_id)
 
 
 class MetricDifference(NamedTuple):
-    """A metric's mean of the tuned candidate and of the other, and what the items differ by."""
+    """A metric's means of the tuned candidate and of the other, and their paired difference over items."""
 
     metric: MetricDescription
     tuned: Measure
@@ -160,8 +160,8 @@ class MetricDifference(NamedTuple):
 
 @dataclass(frozen=True)
 class BaselineDifference:
-    """The tuned candidate less one baseline. ``tries``: which of the prompts tried on the base it is, and of
-    how many; None for the base itself.
+    """The tuned candidate minus one baseline. ``tries``: its number among the prompts tried on the base, and
+    how many there are; None for the base itself.
     """
 
     row: CandidateRow
@@ -175,13 +175,13 @@ class BaselineDifference:
 
     @property
     def named_tries(self) -> dict[str, int] | None:
-        """``tries`` for programs."""
+        """``tries`` for the API."""
         return None if self.tries is None else {"number": self.tries[0], "of": self.tries[1]}
 
 
 @dataclass(frozen=True)
 class Contest:
-    """``against`` has every baseline, the prompts first; ``answer`` is to the question of the page."""
+    """``against``: every baseline, prompts first; ``answer``: to the page's question."""
 
     tuned: CandidateRow
     against: list[BaselineDifference]
@@ -199,11 +199,11 @@ class Contest:
 def contest_of(
     comparison: Comparison, tuned: ModelVersion, pairs_of: PairsOf, scores: CampaignScores | None = None
 ) -> Contest | None:
-    """The tuned candidate against each other candidate of the comparison; None where it is not there itself,
-    or nobody to hold against it.
+    """The tuned candidate against each other candidate of the comparison; None if it or every other is
+    missing.
 
-    ``pairs_of`` gives what the others are less the row it is called with. Without ``scores``, which a large
-    campaign's page does not read, what the items' metrics differ by is left out.
+    ``pairs_of``: returns the differences of the others from the row that it gets. Without ``scores``, which a
+    large campaign's page does not read, metrics' paired differences are left out.
     """
     own = next((row for row in comparison.rows if row.candidate.model_version_id == tuned.pk), None)
     if own is None or len(comparison.rows) < 2:
@@ -238,7 +238,7 @@ def contest_of(
 
 def _raters(comparison: Comparison, campaign: Campaign) -> str:
     if campaign.is_imported:
-        # Who gave them, people or a program, is not known here.
+        # Whether people or a program gave external scores is unknown here.
         return "The raters of the imported file"
     design = comparison.design
     if design.is_mixed:
@@ -247,7 +247,7 @@ def _raters(comparison: Comparison, campaign: Campaign) -> str:
 
 
 def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:
-    """Holm's adjustment over the rows of all tables together: they stand on one page."""
+    """Holm's adjustment over the rows of all tables together, because they are on one page."""
     p_values = {
         f"{table} {position}": pair.difference.p.value
         for table, pairs in enumerate(tables)
@@ -285,7 +285,7 @@ def _metric(
 
 
 def _mean_difference(metric: MetricDescription, differences: list[float]) -> Measure:
-    """Mean of the items' differences with Student's interval over items."""
+    """Mean of the items' differences, with Student's interval over items."""
     name = signature(f"paired-difference-{metric.name}", interval="items", level=0.95)
     if not differences:
         return Measure.undefined("no item has it of both", signature=name)

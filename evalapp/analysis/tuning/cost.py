@@ -28,15 +28,15 @@ Settings = Mapping[str, Any]
 
 
 class DecodingDifference(NamedTuple):
-    """A setting that was not the same for all; ``values`` by candidate, in their order."""
+    """A setting that differs; ``values`` by candidate, in their order."""
 
     name: str
     values: list[tuple[CampaignCandidate, str]]
 
 
 class Decoding(NamedTuple):
-    """How the compared answers were made. ``unknown``: candidates whose outputs were imported. ``shared``:
-    the settings that all others have in common, in words.
+    """How the compared outputs were generated. ``unknown``: candidates with imported outputs. ``shared``: the
+    common settings of all others, in words.
     """
 
     differences: list[DecodingDifference]
@@ -50,7 +50,7 @@ class Decoding(NamedTuple):
 
 
 class TrainingCost(NamedTuple):
-    """Time and cost of the trainings behind a candidate; ``unknown`` says why there is no number."""
+    """Time and cost of the trainings behind a candidate; ``unknown``: why there is no number."""
 
     seconds: float
     trainings: int
@@ -60,8 +60,8 @@ class TrainingCost(NamedTuple):
 
 
 class EarnedBack(NamedTuple):
-    """``answers`` after which a training has cost less than a prompt's longer questions; None where its
-    answers cost as much as the prompt's, or more.
+    """``answers``: the number after which a training has cost less than a prompt's longer inputs; None if the
+    tuned candidate's answers cost as much as the prompt's, or more.
     """
 
     candidate: CampaignCandidate
@@ -69,7 +69,7 @@ class EarnedBack(NamedTuple):
 
 
 def decoding_of(campaign: Campaign, candidates: Sequence[CampaignCandidate]) -> Decoding:
-    """Compare the settings of the runs that the campaign's answers by these candidates came from."""
+    """Compare the settings of the runs behind the campaign's outputs of these candidates."""
     made: dict[int, set[int]] = defaultdict(set)
     entries = ItemOutput.objects.filter(item__campaign=campaign, candidate__in=candidates)
     for candidate_id, run_id in entries.values_list("candidate", "output__run").distinct():
@@ -91,7 +91,7 @@ def decoding_of(campaign: Campaign, candidates: Sequence[CampaignCandidate]) -> 
 
 
 def _settings(run: Run) -> Settings | None:
-    """What the run's answers were made with; None where they were imported."""
+    """The run's generation settings; None for imported outputs."""
     if run.kind != RunKind.GENERATION or "sampling" not in run.spec:
         return None
     dtype = run.result.get("device", {}).get("dtype") or run.spec.get("dtype", "")
@@ -100,7 +100,7 @@ def _settings(run: Run) -> Settings | None:
 
 
 def _told(name: str, settings: Sequence[Settings | None]) -> str:
-    """The values of a setting in words, of several runs each once; nothing where it was left out."""
+    """The values of a setting in words, each once over several runs; empty if it was not set."""
     found = [each.get(name) for each in settings if each is not None]
     words = dict.fromkeys("" if value in (None, "", [], ()) else _value(value) for value in found)
     return ", ".join(word or "none" for word in words) if any(words) else ""
@@ -113,7 +113,7 @@ def _value(value: Any) -> str:
 
 
 def training_cost(tuned: ModelVersion) -> TrainingCost:
-    """The candidate's training, those of what it was continued from, and those that made its base."""
+    """The candidate's training, those that it was continued from, and those that made its base."""
     seconds, trainings, unknown = 0.0, 0, ""
     current: ModelVersion | None = tuned
     while current is not None:
@@ -135,7 +135,7 @@ def training_cost(tuned: ModelVersion) -> TrainingCost:
 
 
 def earned_back(cost: TrainingCost, tuned: Usage, others: Sequence[Usage]) -> list[EarnedBack]:
-    """Of each other candidate whose answers are priced in the training's currency."""
+    """For each other candidate whose answers are priced in the training's currency."""
     if cost.cost is None or tuned.cost.value is None or tuned.currency != cost.currency:
         return []
     found = []

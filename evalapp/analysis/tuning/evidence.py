@@ -22,7 +22,7 @@ from evalapp.registry.models import ModelVersion
 
 
 class TuningCost(NamedTuple):
-    """How the answers were made, and what the training costs."""
+    """How the outputs were generated, and the cost of training."""
 
     decoding: Decoding
     training: TrainingCost
@@ -30,8 +30,8 @@ class TuningCost(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """``contest`` and ``spent`` are None where nobody has rated yet, or a job has to compute it first, which
-    ``freshness`` then says.
+    """``contest`` and ``spent``: None without reviews, or before a job has computed them, as ``freshness``
+    then tells.
     """
 
     comparison: Comparison
@@ -45,14 +45,12 @@ class Evidence(NamedTuple):
 def evidence_of(
     wanted: ComparisonFilter, tuned: ModelVersion, *, reviewer_type: str, reader_id: int
 ) -> Evidence:
-    """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has
-    stored of this view.
-    """
+    """``wanted`` comes from `contest_filter`. For a large campaign, what a job has stored for this view."""
     found = comparison_result(wanted, reviewer_type=reviewer_type, reader_id=reader_id)
     comparison, usage = found.comparison, found.figures.usage
     contest = None
     if found.has_scores:
-        # What the items' metrics differ by, a large campaign's page does not read.
+        # A large campaign's page does not read the metrics' paired differences.
         scores = found.scores if isinstance(found, ComputedComparison) else None
         contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).pairs, scores)
     spent = None if contest is None else _spent(wanted, contest, usage)

@@ -1,4 +1,4 @@
-"""The steps that are left before “is tuning better than a good prompt?” has an answer, with links."""
+"""The remaining steps before “is tuning better than a good prompt?” has an answer, with links."""
 
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ HELD_OUT = (Split.TEST, Split.FEEDBACK, Split.VALIDATION)
 
 
 class Step(NamedTuple):
-    """``text`` says what to do, or what was done; ``href`` leads there, for who has ``permission``."""
+    """``text``: what to do, or what was done; ``href``: the link, for people with ``permission``."""
 
     text: str
     is_done: bool
@@ -34,8 +34,8 @@ class SharedRows(NamedTuple):
 
 
 def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
-    """In their order: a tuned candidate, a prompt, answers of both to the same rows, a
-    campaign, its reviews.
+    """The steps in order: a tuned candidate, a prompt, outputs of both for the same rows, a campaign, its
+    reviews.
     """
     if tuned is None or tuned.base is None:
         href = f"{reverse('run_new', args=[project.slug])}?kind=training"
@@ -67,8 +67,8 @@ def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
 
 
 def shared_rows(tuned: ModelVersion, prompts: list[ModelVersion]) -> SharedRows | None:
-    """Where the tuned candidate and a prompt have answered the same held-out rows: of the latest prompt, the
-    split with the most rows.
+    """Held-out rows that both the tuned candidate and a prompt have answered: the latest prompt's split with
+    most rows.
     """
     done = Output.objects.filter(run__job__state=JobState.SUCCEEDED, example__split__in=HELD_OUT)
     own = set(done.filter(candidate=tuned).values_list("example", flat=True))
