@@ -14,12 +14,12 @@ from evalapp.registry.services import set_alias
 
 @transaction.atomic
 def set_alias_by_hand(*, version: ModelVersion, alias: str, by: User) -> None:
-    """As `set_alias`, but the champion changes only by somebody who may decide; and once a campaign of the
+    """As `set_alias`, but only people who may decide can change the champion; and once a campaign of the
     project has a gate, a champion is made by signing.
 
-    By hand there remain the way back to a version that was champion before, and, where there is no
-    champion yet, a first one that `_may_be_first` allows. Raises InvalidError for an alias that does not
-    exist, NotAllowedError for who may not decide, ConflictError past a gate.
+    By hand it remains possible to return to an earlier champion and, without a champion, to set a first one
+    that `_may_be_first` allows. Raises InvalidError for an unknown alias, NotAllowedError for people who may
+    not decide, ConflictError if it would bypass a gate.
     """
     Project.objects.select_for_update().get(pk=version.project_id)
     version.refresh_from_db(fields=["alias"])
@@ -63,8 +63,8 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
 
 
 def _may_be_first(version: ModelVersion) -> bool:
-    """Whether nobody trained it, as far as is known here: of API models and imported outputs it is not, so
-    they may not be what a gate decides on. What a gate compares the others with is not.
+    """Whether the version was not trained, as far as is known. This is unknown for API models and imported
+    outputs, so no gate may decide on them; being the champion that a gate compares others with is allowed.
     """
     if version.kind not in EXTERNAL_KINDS:
         return not version.is_tuned

@@ -1,4 +1,4 @@
-"""Evaluation cycles, read from runs, campaigns and decisions; the rows of a project's home."""
+"""Evaluation cycles, read from runs, campaigns and decisions; the rows of a project's home page."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,11 +21,11 @@ SHOWN = 12
 
 
 class CycleRow(NamedTuple):
-    """dataset version → run → candidates → campaign → decision.
+    """One cycle: dataset version → run → candidates → campaign → decision.
 
-    ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
-    ``training`` is the run that made it, None where it was imported; ``data`` what it was trained
-    on, else what was reviewed. ``export`` is the newest. ``freshness`` as in `ComparisonResult`.
+    ``row``: the comparison's row of the cycle's candidate (the newest tuned one); ``training``: the run that
+    made it, None if it was imported; ``data``: what it was trained on, else what was reviewed. ``export``:
+    the newest. ``freshness`` as in `ComparisonResult`.
     """
 
     number: int
@@ -52,8 +52,8 @@ class CycleRow(NamedTuple):
 
 
 def cycles_of(project: Project) -> list[CycleRow]:
-    """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened, over items
-    that were not picked for their scores, and no week of a watched stream.
+    """The project's cycles, newest first, at most 12. A cycle is a campaign that has been opened, without
+    those over items picked for their scores and the weeks of streams.
     """
     launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(
         invites_visitors=False, picked_because="", weekly_sample=None
@@ -70,7 +70,7 @@ def cycles_of(project: Project) -> list[CycleRow]:
 
 
 def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
-    """The runs that made the candidates, by model version."""
+    """The training runs of the candidates, by model version."""
     made = Run.objects.filter(produced__in=[row.candidate.model_version_id for row in rows if row])
     return {
         run.produced_id: run for run in made.select_related("dataset_version__dataset") if run.produced_id
@@ -95,8 +95,8 @@ def _cycle(number: int, found: ComparisonResult, trainings: dict[int, Run]) -> C
 
 
 def candidate_of_cycle(campaign: Campaign, comparison: Comparison) -> CandidateRow | None:
-    """The one that was decided on last; else, but for the champion of a gate, the newest tuned candidate, or
-    the newest of any kind.
+    """The candidate of the latest decision; else the newest tuned one that is not the gate's champion, or the
+    newest of any kind.
     """
     decision = _last_decision(campaign)
     decided = decision.candidate_id if decision is not None else None
@@ -116,8 +116,8 @@ def _last_decision(campaign: Campaign) -> Decision | None:
 def headline_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
     """The cycles for the headline and the progress.
 
-    Recorded cycles and live ones are two stories. The live one is told once as many of its campaigns are
-    closed as were recorded; half of it would say that no tuned candidate was preferred yet.
+    Recorded and live cycles are told separately. The live ones are shown once as many campaigns are closed as
+    were recorded; with fewer, they would suggest that no tuned candidate was preferred yet.
     """
     recorded = [cycle for cycle in cycles if cycle.campaign.is_recorded]
     live = [cycle for cycle in cycles if not cycle.campaign.is_recorded]
@@ -126,14 +126,14 @@ def headline_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
 
 
 def criteria_of_cycles(cycles: list[CycleRow]) -> list[Criterion]:
-    """The columns: of the newest cycle that was reviewed here. Recorded cycles do not set them."""
+    """The columns: the criteria of the newest cycle reviewed here. Recorded cycles do not determine them."""
     own = (cycle for cycle in cycles if not cycle.campaign.is_imported)
     newest = next(own, cycles[0] if cycles else None)
     return list(newest.comparison.criteria) if newest else []
 
 
 class Progress(NamedTuple):
-    """One criterion over the cycles, oldest first: the cycle and what people say of the cycle's candidate."""
+    """One criterion over the cycles, oldest first: each cycle with people's result for its candidate."""
 
     name: str
     steps: list[tuple["CycleRow", Measure]]
@@ -142,8 +142,8 @@ class Progress(NamedTuple):
 def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
-    Of the dataset that was reviewed twice last: how other work is rated is no progress of this. None where
-    none was. The numbers stand beside each other; campaigns are not subtracted.
+    Only for the latest dataset that was reviewed twice, because ratings of other data show no progress of it;
+    None without one. The numbers are shown next to each other; campaigns are not subtracted.
     """
     if not cycles:
         return None

@@ -36,17 +36,17 @@ _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolati
 
 
 class JobsRunningError(ConflictError):
-    """Jobs of the project are at work (409)."""
+    """Jobs of the project are running (409)."""
 
     code = "jobs_running"
 
 
 def delete_project(*, project: Project, typed_name: str, by: User) -> None:
-    """Delete the project, all its rows, and then its files; the audit stays. Jobs that wait go with it.
+    """Delete the project, all its rows and queued jobs, and then its files; the audit stays.
 
-    Permission is the view's to check. Raises InvalidError where ``typed_name`` is not the project's
-    name, JobsRunningError while a job of it is at work, MissingError where it has been deleted already,
-    ConflictError where others write in it all the time; in each case nothing is deleted.
+    The view checks the permission. Raises InvalidError if ``typed_name`` is not the project's name,
+    JobsRunningError while one of its jobs is running, MissingError if it has been deleted already,
+    ConflictError if others keep writing in it; in each case nothing is deleted.
     """
     if typed_name.strip() != project.name:
         raise InvalidError(f"Type the project's name, {project.name}, to delete it.", field="typed_name")
@@ -63,10 +63,10 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
 
 
 def _look_at_tables() -> None:
-    """Let the database plan for the rows there are.
+    """Update the planner's statistics of the tables.
 
-    Where it last looked while a large import was not committed yet, it takes the tables for empty, and to
-    delete a few thousand scores takes many minutes. One table is held at a time, and none is waited for.
+    Statistics taken before a large import was committed show empty tables, and then deleting a few thousand
+    scores takes many minutes. Locks one table at a time, and waits for none.
     """
     for model in paths_to_project():
         with transaction.atomic(), connection.cursor() as cursor:
@@ -82,11 +82,11 @@ def _delete(project: Project, by: User) -> None:
     _require_no_job_at_work(project)
     for campaign_id in project.campaigns.order_by("pk").values_list("pk", flat=True):
         hold_submissions(campaign_id)
-    # An upload refers to its dataset, not to the project: one that is under way is waited for, or refused.
+    # An upload refers to its dataset, not to the project: a running upload is waited for, or refused.
     list(Dataset.objects.select_for_update().filter(project=project).order_by("pk").values_list("pk"))
     left = LeftFiles.objects.create(files=files_of(project))
     record("project.deleted", by=by, obj=project, project=project)
-    # They are accounts of this project alone, which nobody can sign in to.
+    # Accounts of this project only, which nobody can sign in to.
     recorded = list(recorded_reviewers_of(project).values_list("pk", flat=True))
     paths = paths_to_project()
     for model in _referring_first(paths):
@@ -98,9 +98,9 @@ def _delete(project: Project, by: User) -> None:
 
 
 def _require_no_job_at_work(project: Project) -> None:
-    """Hold the project's jobs, so that no worker takes one; refuse where a worker has one.
+    """Lock the project's jobs, so that no worker takes one; raises if a worker has one.
 
-    A job whose lease has expired has lost its worker, and its next attempt is held off.
+    A job whose lease has expired has lost its worker; the lock keeps off its next attempt.
     """
     jobs = list(Job.objects.select_for_update().filter(project=project).order_by("pk"))
     now = timezone.now()
@@ -116,9 +116,9 @@ def _require_no_job_at_work(project: Project) -> None:
 
 
 def paths_to_project() -> PathsToProject:
-    """Every model whose rows belong to a project, with the lookup that leads there.
+    """Every model whose rows belong to a project, with the lookup that leads to it.
 
-    A row belongs where a required foreign key says so, by the shortest way.
+    The lookup follows required foreign keys, by the shortest path.
     """
     paths: PathsToProject = {}
     frontier: dict[type[models.Model], str] = {Project: ""}
@@ -147,5 +147,5 @@ def _required_keys(model: type[models.Model]) -> list[models.ForeignKey[models.M
 
 
 def _referring_first(paths: PathsToProject) -> list[type[models.Model]]:
-    """Models in an order in which each comes before those its path leads through."""
+    """The models in an order in which each precedes those that its path leads through."""
     return sorted(paths, key=lambda model: paths[model].count("__"), reverse=True)

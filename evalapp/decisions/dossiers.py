@@ -1,4 +1,4 @@
-"""The dossier of a signed decision, from rows that never change; `evalapp.dossier` says what it is."""
+"""The dossier of a signed decision, from rows that never change; `evalapp.dossier` defines its format."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ NOT_SIGNED = "This decision signs no gate evaluation, so it has no dossier."
 
 
 def seal_of(decision: Decision) -> str:
-    """The hash that ends its dossier."""
+    """The hash at the end of the decision's dossier."""
     seal = ""
     for record in _records(decision):
         seal = record["hash"]
@@ -42,7 +42,7 @@ def _records(decision: Decision) -> Iterator[dict[str, Any]]:
 
 
 def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
-    """No names of people: they may leave, and what is sealed stays. The decision's page has them."""
+    """Without names of people, which may leave: sealed content stays. The decision's page has them."""
     evaluation = decision.evaluation
     assert evaluation is not None
     gate = evaluation.campaign_gate.gate

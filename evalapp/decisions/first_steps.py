@@ -14,8 +14,8 @@ from evalapp.campaigns.queries import (
 
 
 def first_steps(project: Project, *, role: str) -> list[Step]:
-    """In their order: data, rubric, candidates' answers, reviewers, gate, campaign. A step that the role may
-    not take leads nowhere.
+    """The steps in order: data, rubric, candidates' outputs, reviewers, gate, campaign. A step that the role
+    may not take has no link.
     """
     draft = project.campaigns.filter(state="draft").order_by("-pk").first()
     steps = [

@@ -12,8 +12,8 @@ from evalapp.registry.models import ModelVersion
 
 
 class DecisionForm(forms.Form):
-    """A decision on one of a campaign's candidates; where a gate binds it, without "release". ``replaces``:
-    the campaign's newest decision, as it was shown with the form.
+    """A decision on one of a campaign's candidates; without "release" if a gate binds it. ``replaces``: the
+    campaign's newest decision when the form was shown.
     """
 
     candidate = RowField(ModelVersion.objects.none())
@@ -46,8 +46,8 @@ def _verdicts(*, may_release: bool) -> list[tuple[str, str]]:
 
 
 class SigningForm(forms.Form):
-    """Sign a gate's verdict; where it says "release", the approver may still say no. ``replaces``: the
-    decision that stands on the evaluation and was shown with the form.
+    """Signs a gate's verdict; if it says "release", the approver may still decline. ``replaces``: the current
+    decision on the evaluation when the form was shown.
     """
 
     verdict = forms.ChoiceField(label="Decision", widget=forms.RadioSelect)

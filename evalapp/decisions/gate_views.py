@@ -1,4 +1,4 @@
-"""A gate's verdict signed, the decision's own page, its dossier, and an alias given by hand."""
+"""Pages for signing a gate's verdict, a decision and its dossier, and setting an alias by hand."""
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -84,7 +84,7 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
             status = error.status
-            # The page now shows what stands; to sign once more is to have seen it.
+            # The page now shows the current decision, so signing again confirms that it was seen.
             standing = signed_before(evaluation)
             form.data = {**request.POST.dict(), "replaces": standing.pk if standing is not None else ""}
         else:

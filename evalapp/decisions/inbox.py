@@ -27,7 +27,7 @@ SHOWN = 8
 
 
 def inbox_of(project: Project) -> list[InboxEntry]:
-    """What a manager or engineer should look at next, most pressing first, at most 8."""
+    """The next tasks of a manager or engineer, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
         *_of_packages_above(project),
@@ -57,7 +57,7 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
         project.jobs.filter(
             state__in=[JobState.FAILED, JobState.DEAD], finished_at__gte=timezone.now() - RECENT
         )
-        # An import that was started again, or given up, has left this job behind.
+        # An import that was restarted or given up has left this job behind.
         .exclude(task=IMPORT_TASK, datasetimport=None)
         .exclude(task=RATINGS_IMPORT_TASK, ratingsimport=None)
         .order_by("-id")[:3]
@@ -76,8 +76,8 @@ def _of_packages_above(project: Project) -> list[InboxEntry]:
 
 
 def _mended_counts(project: Project) -> list[InboxEntry]:
-    """Campaigns whose kept counts a recount has put right of late: something wrote past the
-    database's rules.
+    """Campaigns whose stored counts were recently corrected by a recount: something wrote past the database's
+    rules.
     """
     recent = events_of(project.pk, object_type="campaign", action=COUNTS_MENDED)
     names = dict(
@@ -132,7 +132,7 @@ def _appeals(project: Project) -> list[InboxEntry]:
 
 
 def _waiting_for_admission(project: Project) -> list[InboxEntry]:
-    """Who is done with a calibration can do nothing until somebody admits them."""
+    """Reviewers who have finished a calibration, and can do nothing until somebody admits them."""
     return [
         InboxEntry(
             "admission",
@@ -145,7 +145,7 @@ def _waiting_for_admission(project: Project) -> list[InboxEntry]:
 
 
 def _undecided(project: Project) -> list[InboxEntry]:
-    # Of picked items nothing is decided, and a watched stream's week decides on nothing new.
+    # Campaigns over picked items and weeks of streams need no decision.
     closed = project.campaigns.filter(
         state=CampaignState.CLOSED, decisions__isnull=True, picked_because="", weekly_sample=None
     ).order_by("-id")[:3]

@@ -24,10 +24,10 @@ _LATEST_REVIEW = Subquery(
 )
 
 RHYTHM = timedelta(days=56)
-# A day's work of a large team, so that a night is among the pauses.
+# A large team's reviews of a day, so that the pauses include a night.
 MOST_OF_RHYTHM = 20_000
 
-# The rhythm before the silence: pauses between the reviews of the eight weeks that end with the latest one.
+# The usual rhythm: pauses between the reviews of the eight weeks that end with the latest one.
 _PAUSES = """
 SELECT paused.campaign_id, max(paused.pause), count(*)
 FROM (
@@ -46,7 +46,7 @@ GROUP BY paused.campaign_id
 
 
 def campaign_entries(project: Project) -> list[InboxEntry]:
-    """What needs somebody's eye among the campaigns that run and have reviews left, most pressing first."""
+    """Running campaigns with reviews left that need attention, most pressing first."""
     campaigns = list(
         project.campaigns.filter(state__in=[CampaignState.OPEN, CampaignState.PAUSED], invites_visitors=False)
         .annotate(done=Coalesce(Sum("reviewers__reviews_done"), 0), latest=_LATEST_REVIEW)
@@ -80,7 +80,7 @@ def _overdue(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
 
 
 def _stalled(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
-    """Campaigns that have been silent for longer than is usual for them."""
+    """Campaigns without reviews for longer than is usual for them."""
     silent: dict[int, datetime] = {}
     for campaign in campaigns:
         since = campaign.latest or campaign.opened_at  # type: ignore[attr-defined]  # annotated by the query
@@ -118,7 +118,7 @@ def _pauses(silent: dict[int, datetime]) -> dict[int, tuple[timedelta | None, in
 
 
 def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
-    """Campaigns that will miss a deadline still to come, at the pace of the last days."""
+    """Campaigns that will miss their future deadline at the pace of the last days."""
     due = [campaign for campaign in campaigns if campaign.deadline is not None]
     days = recent_days(due, now=now) if due else {}
     entries = []
@@ -135,7 +135,7 @@ def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> lis
 
 
 def _left_again(project: Project) -> list[InboxEntry]:
-    """Campaigns with items whose assignments are taken and left again and again."""
+    """Campaigns with items whose assignments are repeatedly claimed and left."""
     assignments = (
         Assignment.objects.filter(
             campaign__project=project,

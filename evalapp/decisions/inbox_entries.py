@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 
 class InboxEntry(NamedTuple):
-    """``kind`` is for programs; ``text`` says what waits, ``href`` is where it is dealt with."""
+    """``kind``: for the API; ``text``: what is to do; ``href``: where to do it."""
 
     kind: str
     text: str

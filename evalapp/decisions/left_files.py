@@ -1,6 +1,7 @@
 """The files of deleted projects: listed when the rows are deleted, removed afterwards.
 
-What a crash, a full disk or a missing right leaves behind stays named, and is removed by a later sweep.
+Files that cannot be removed, after a crash, on a full disk or without permission, stay listed, and a later
+sweep removes them.
 """
 
 import logging
@@ -31,16 +32,15 @@ _ROOTS: dict[str, Callable[[], Path]] = {
 
 
 def files_of(project: Project) -> dict[str, list[str]]:
-    """Uploads, run directories, exports, reports and trained weights, by root and relative to it."""
+    """Uploads, run directories, exports, reports and trained weights, as paths relative to each root."""
     uploads = DatasetImport.objects.filter(dataset__project=project).values_list("stored_name", flat=True)
     trained = ModelVersion.objects.filter(project=project, kind__in=TUNED_KINDS).exclude(path="")
     exports = [
         str(export_folder(export).relative_to(_ROOTS["artifacts"]())) for export in project.exports.all()
     ]
-    # Where `reports.writing.report_folder` keeps them; that package is above this one.
+    # As in `reports.writing.report_folder`, which cannot be imported: that package is above this one.
     reports = [f"reports/{pk}" for pk in project.reports.values_list("pk", flat=True)]
-    # Likewise those of `artifacts.merging`; a model of a hub stays for other projects, and for whoever cleans
-    # up.
+    # As in `artifacts.merging`; models from a hub stay for other projects.
     merged = [f"merged/{pk}" for pk in project.merged_exports.values_list("pk", flat=True)]
     programs = [
         *project.merged_exports.values_list("job_id", flat=True),
@@ -61,7 +61,7 @@ def files_of(project: Project) -> dict[str, list[str]]:
 
 
 def remove_left_files() -> None:
-    """Remove what is still named. Safe to run anywhere, any number of times at once."""
+    """Remove the files still listed. Safe to run anywhere, even several times at once."""
     for left_id in LeftFiles.objects.order_by("pk").values_list("pk", flat=True):
         try:
             remove_files(left_id)
@@ -71,15 +71,17 @@ def remove_left_files() -> None:
 
 @transaction.atomic
 def remove_files(left_id: int) -> None:
-    """Remove the files that one deletion named, and forget them. Raises OSError for one that stays."""
+    """Remove the files listed by one deletion, and their list. Raises OSError for a file that cannot be
+    removed.
+    """
     left = LeftFiles.objects.select_for_update(skip_locked=True).filter(pk=left_id).first()
     if left is None:
         return
     for root, names in left.files.items():
         for name in names:
-            # Trained weights are kept once for all projects that have the same.
+            # Trained weights are stored once for all projects that have the same.
             is_shared = ModelVersion.objects.filter(kind__in=TUNED_KINDS, path=name).exists()
-            # A row without a name must not take the whole root with it.
+            # A row with an empty path must not remove the whole root.
             if name and not is_shared:
                 _remove(_ROOTS[root]() / name)
                 remove_from_store(f"{root}/{name}")

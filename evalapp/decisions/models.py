@@ -16,12 +16,12 @@ class DecisionVerdict(models.TextChoices):
 
 
 class Decision(BaseModel):
-    """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
-    decision is a new row, and the newest one stands.
+    """A decision on a campaign's candidate: by whom, and on which numbers. Never changed: a later decision is
+    a new row, and the newest one applies.
 
-    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their
-    ``freshness``, since a job had computed them earlier. With an ``evaluation`` it signs a
-    gate's verdict; ``seal`` is then the hash that ends its dossier.
+    ``evidence``: the measures as shown at the time; for a large campaign with their ``freshness``, because a
+    job had computed them earlier. With an ``evaluation`` it signs a gate's verdict; ``seal`` is then the hash
+    at the end of its dossier.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
@@ -50,15 +50,15 @@ class Decision(BaseModel):
 
     @property
     def computed_at(self) -> datetime | None:
-        """When a job had computed its measures; None where they were of its own moment."""
+        """When a job computed its measures; None if they were computed for the decision."""
         computed_at = self.evidence.get("freshness", {}).get("computed_at")
         return datetime.fromisoformat(computed_at) if computed_at else None
 
 
 class SavedView(BaseModel):
-    """A comparison as somebody filtered it, by name. ``query`` is the URL's part behind "?".
+    """A named filter of a comparison. ``query``: the part of the URL after "?".
 
-    A private one (not ``is_shared``) is its owner's alone.
+    Only its owner sees a private one (not ``is_shared``).
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="saved_views")
@@ -87,9 +87,9 @@ class SavedView(BaseModel):
 
 
 class LeftFiles(BaseModel):
-    """The files of a deleted project, until they are removed; nothing else knows of them any more.
+    """The files of a deleted project that are still to be removed; nothing else refers to them any more.
 
-    ``files`` lists paths by the root that they lie under (see `evalapp.decisions.left_files`).
+    ``files``: lists of paths, by the root that they are under (see `evalapp.decisions.left_files`).
     """
 
     files = models.JSONField()

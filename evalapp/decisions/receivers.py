@@ -1,4 +1,4 @@
-"""Deletes private views with their person's data."""
+"""Deletes private views when their owner's personal data are deleted."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from evalapp.reviews.models import Review
 
 
 class ReviewChanges(NamedTuple):
-    """How many reviews were ``added``, ``amended`` or are ``gone`` since the evaluation read them."""
+    """Numbers of reviews ``added``, ``amended`` or ``gone`` since the evaluation read them."""
 
     added: int
     amended: int
@@ -17,13 +17,13 @@ class ReviewChanges(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Such as "3 added and 1 amended"; empty where the reviews are those of the evaluation."""
+        """Such as "3 added and 1 amended"; empty without changes."""
         parts = [f"{count:,} {what}" for what, count in self._asdict().items() if count]
         return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def review_changes_since(evaluation: GateEvaluation) -> ReviewChanges:
-    """The campaign's reviews of now held against those that the evaluation rests on, review by review."""
+    """Compare the campaign's current reviews with those of the evaluation, review by review."""
     read = {
         record["review"]: record["revision"]
         for record in map(json.loads, filter(None, evaluation.reviews.split("\n")))

@@ -18,12 +18,12 @@ from evalapp.decisions.view_forms import NewViewForm, ViewForm
 
 
 def _view_or_missing(request: MemberRequest, view_id: int) -> SavedView:
-    """Somebody else's private view is not there."""
+    """Somebody else's private view counts as missing."""
     return get_or_missing(views_for(request.user, request.project), pk=view_id)
 
 
 def saved_view_url(view: SavedView) -> str:
-    """The comparison that the view shows."""
+    """The URL of the comparison that the view shows."""
     return f"{reverse('result_detail', args=[view.project.slug, view.campaign_id])}?{view.query}"
 
 
@@ -49,7 +49,7 @@ def saved_view_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def saved_view_open(request: MemberRequest, view_id: int) -> HttpResponse:
-    """Leads on to the comparison: a URL that stays when the view is renamed."""
+    """Redirects to the comparison: a URL that stays the same when the view is renamed."""
     return redirect(saved_view_url(_view_or_missing(request, view_id)))
 
 

@@ -19,7 +19,7 @@ from evalapp.decisions.models import SavedView
 
 LONGEST_QUERY = 4_000
 MOST_VIEWS = 500
-# What a view keeps besides its filters: how the page is read.
+# Display settings that a view keeps besides its filters.
 KEPT = ("reviewer_type", "score_source", "criterion", "metric", "against")
 
 
@@ -31,7 +31,9 @@ def views_for(person: User, project: Project) -> QuerySet[SavedView]:
 
 
 def may_change(view: SavedView, person: User) -> bool:
-    """Whoever saved it; of a shared one also those who run the project's campaigns."""
+    """Whether the person may change the view: its owner, and for a shared one also people who manage the
+    project's campaigns.
+    """
     if view.owner_id == person.pk:
         return True
     membership = view.project.memberships.filter(user=person).first()
@@ -40,9 +42,9 @@ def may_change(view: SavedView, person: User) -> bool:
 
 @transaction.atomic
 def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by: User) -> SavedView:
-    """Keep what a URL chooses. Raises InvalidError where it chooses nothing or something that is not
-    there, or where the campaign compares answers, ConflictError where the name is taken: among one's own
-    private views, or among the shared ones.
+    """Save the filter of a URL. Raises InvalidError if it filters nothing or names something unknown, or if
+    the campaign compares outputs; ConflictError if the name is in use among one's own private views, or among
+    the shared ones.
     """
     name = checked_name(name, of="the view", longest=80)
     if campaign.compares:
@@ -67,8 +69,9 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
 
 @transaction.atomic
 def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> SavedView:
-    """Rename a view, share it or take it back. Raises NotAllowedError for who may not, ConflictError for a
-    name that is taken. A shared view is taken back only by whoever saved it: nobody else could open it then.
+    """Rename a view, share it or make it private. Raises NotAllowedError for people who may not,
+    ConflictError for a name in use. Only its owner can make a shared view private, because nobody else could
+    open it then.
     """
     require_may_change(view, by)
     if view.is_shared and not is_shared and view.owner_id != by.pk:
@@ -85,7 +88,7 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> Sav
 
 @transaction.atomic
 def delete_view(*, view: SavedView, by: User) -> None:
-    """Forget a view; the numbers it showed are still there."""
+    """Delete a view; the numbers that it showed remain."""
     require_may_change(view, by)
     record("saved_view.deleted", by=by, obj=view, project=view.project, data=_data(view))
     view.delete()

@@ -24,7 +24,7 @@ MAX_NOTE = 5_000
 
 
 def check_may_open_project(person: User) -> None:
-    """Raises NotAllowedError where they neither own a project nor administer the site."""
+    """Raises NotAllowedError for people who neither own a project nor administer the site."""
     if not may_create_project(person):
         raise NotAllowedError(
             "Only owners of other projects and the site admin can create projects. Ask one of them."
@@ -34,7 +34,7 @@ def check_may_open_project(person: User) -> None:
 def open_project(
     *, name: str, description: str = "", population: str = ResultsApplyTo.PANEL, by: User
 ) -> Project:
-    """``found_project`` for a person who asks for it. Raises NotAllowedError where they may not."""
+    """`found_project` on a person's request. Raises NotAllowedError if they may not."""
     check_may_open_project(by)
     return found_project(name=name, description=description, population=population, by=by)
 
@@ -48,9 +48,9 @@ def found_project(
     by: User,
     is_demonstration: bool = False,
 ) -> Project:
-    """Make a project that can be worked in at once: its owner, and the rubric template.
+    """Create a project ready for work: with its owner, and the rubric template.
 
-    For the operator, who founds it in the name of its first owner; a person's wish is ``open_project``.
+    For the operator, who creates it in the name of its first owner; requests of people use `open_project`.
     """
     project = create_bare_project(
         name=name,
@@ -74,16 +74,16 @@ def decide(
     evaluation: GateEvaluation | None = None,
     replaces: int | None = None,
 ) -> Decision:
-    """Record a decision on a candidate with the numbers as they stand. "Release" makes it the champion.
+    """Record a decision on a candidate with the current numbers. "Release" makes it the champion.
 
-    With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    is released without one where a campaign of the project has a gate, and deciding otherwise than it says
-    needs a note. One decision at a time: what is decided already, an evaluation or else the campaign, is
-    decided anew only by who has seen that: ``replaces`` is the id of its newest decision, else ConflictError.
-    The same once more, by the same person on the same numbers, is the decision that stands already.
-    Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are
-    behind; where nothing is stored, ConflictError, unless an evaluation is signed, which has numbers of its
-    own. Simulated reviews decide nothing outside a demonstration: there they are never read.
+    With ``evaluation`` it signs a gate's verdict (`signing.require_signable` raises what it refuses). Where a
+    campaign of the project has a gate, nothing is released without one, and deciding otherwise than the gate
+    needs a note. ``replaces``: the id of the newest decision on the evaluation, or else the campaign; raises
+    ConflictError for another id, so that nobody overrides a decision unseen. Repeating a decision, by the
+    same person on the same numbers, returns the existing one. For a large campaign the numbers are those that
+    a job has stored, and the evidence keeps how far they are behind; without stored numbers raises
+    ConflictError, unless an evaluation is signed, which has its own. Outside a demonstration simulated
+    reviews are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
     found = comparison_of(campaign)
@@ -113,7 +113,7 @@ def decide(
     if standing is not None and _holds(standing, said):
         return standing
     require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
-    # A signed evaluation rests on human reviews only.
+    # A signed evaluation uses human reviews only.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     is_simulated = is_simulated and evaluation is None
     return _recorded(
@@ -122,8 +122,8 @@ def decide(
 
 
 def _recorded(decision: Decision, *, by: User) -> Decision:
-    """The decision kept and audited, sealed where it signs an evaluation, and carried out
-    where it releases.
+    """Store and audit the decision, seal it if it signs an evaluation, and promote the candidate if it
+    releases.
     """
     decision.save()
     if decision.evaluation_id is not None:
@@ -161,9 +161,7 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
 
 
 def _require_evidence(found: ComparisonResult, judged: PairResults | None, *, has_evaluation: bool) -> None:
-    """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the
-    comparison.
-    """
+    """Signing an evaluation does not wait for the comparison's numbers, because it has its own."""
     name = found.campaign.name
     if not found.comparison.design.reviews and not (judged and judged.preferences.rows):
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
@@ -175,7 +173,7 @@ def _require_evidence(found: ComparisonResult, judged: PairResults | None, *, ha
 
 
 def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> None:
-    """What is decided otherwise than a gate says is read again by whoever audits it."""
+    """A decision against a gate's verdict needs a reason for auditors."""
     if verdict != evaluation.verdict and not note.strip():
         raise InvalidError(
             f"The gate says {evaluation.get_verdict_display().lower()}."
@@ -185,14 +183,14 @@ def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> N
 
 
 def _holds(standing: Decision, said: dict[str, Any]) -> bool:
-    """Whether this was decided already, and is still in force: another may be the champion since."""
+    """Whether the same was decided and still applies: the champion may have changed since."""
     is_same = all(getattr(standing, name) == value for name, value in said.items())
     is_released = standing.candidate.alias == ModelAlias.CHAMPION
     return is_same and (is_released or standing.verdict != DecisionVerdict.RELEASE)
 
 
 def _evidence(found: ComparisonResult, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
-    """What the decision stands on, as the database gives it back."""
+    """The evidence of the decision, as the database returns it."""
     comparison, freshness = found.comparison, found.freshness
     evidence: dict[str, Any] = {
         "design": comparison.design._asdict(),
@@ -204,7 +202,7 @@ def _evidence(found: ComparisonResult, row: CandidateRow, judged: PairResults | 
     if judged is not None:
         evidence["pairs"] = judged.as_dict()
     if freshness is not None:
-        # The design is counted now, the other numbers are of then.
+        # The design is counted now; the other numbers are as of the job.
         computed_at = freshness.computed_at
         evidence["freshness"] = {
             "computed_at": computed_at.isoformat() if computed_at is not None else None,

@@ -1,4 +1,4 @@
-"""Who may sign a gate's verdict, and which; promotion through a gate of the campaign."""
+"""Who may sign which verdict of a gate, and promotion through a campaign's gate."""
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
@@ -11,9 +11,7 @@ from evalapp.registry.models import ModelVersion
 
 
 def trainer_of(candidate: ModelVersion) -> User | None:
-    """Who started the training run of the candidate; of an adapter that came from elsewhere,
-    who imported it.
-    """
+    """Who started the candidate's training run; for an imported adapter, who imported it."""
     run = training_of(candidate)
     if run is not None:
         return run.created_by
@@ -21,7 +19,7 @@ def trainer_of(candidate: ModelVersion) -> User | None:
 
 
 def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
-    """Why this person cannot sign it, as a sentence; empty where they can."""
+    """Why this person cannot sign it, as a sentence; empty if they can."""
     if evaluation.why_not_signed:
         return evaluation.why_not_signed
     trainer = trainer_of(evaluation.candidate)
@@ -35,9 +33,9 @@ def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
 def require_signable(
     *, evaluation: GateEvaluation, campaign: Campaign, candidate: ModelVersion, verdict: str, by: User
 ) -> None:
-    """Raises InvalidError for an evaluation at something else or one that is not signed, NotAllowedError for
-    who trained the candidate, ConflictError for an evaluation that is not the newest, or a release of what
-    did not pass.
+    """Raises InvalidError for an evaluation of something else or one that cannot be signed, NotAllowedError
+    for the person who trained the candidate, ConflictError for an evaluation that is not the newest, or a
+    release that did not pass.
     """
     if evaluation.campaign_gate.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
         raise InvalidError("This evaluation belongs to another candidate or campaign.", field="evaluation")
@@ -62,9 +60,9 @@ def signed_before(evaluation: GateEvaluation) -> Decision | None:
 
 
 def require_seen(standing: Decision | None, replaces: int | None) -> None:
-    """Raises ConflictError where a decision stands on what is decided, an evaluation or a campaign without
-    one, and ``replaces`` is not its id: whoever decides otherwise has to know. Call it under the project's
-    lock, so that no other is made meanwhile.
+    """Raises ConflictError if a decision on the evaluation, or on the campaign without one, exists and
+    ``replaces`` is not its id, so that nobody overrides it unseen. Call it under the project's lock, so that
+    no other is made meanwhile.
     """
     if standing is None or standing.pk == replaces:
         return
@@ -83,17 +81,13 @@ def require_seen(standing: Decision | None, replaces: int | None) -> None:
 
 
 def binding_gate(campaign: Campaign) -> CampaignGate | None:
-    """The gate past which nothing of the campaign is released: its own, else that by which its project
-    decides.
-    """
+    """The gate that releases of the campaign must pass: its own, else the project's deciding gate."""
     own = campaign.applied_gates.filter(is_exploratory=False).select_related("gate", "campaign").first()
     return own or deciding_gate(campaign.project_id)
 
 
 def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
-    """Why nothing of the campaign is released without a signed evaluation, and what can be done, as a
-    sentence.
-    """
+    """Why nothing of the campaign is released without a signed evaluation, and what to do, as a sentence."""
     if campaign_gate.campaign_id == campaign.pk:
         return (
             f"{campaign} has the gate “{campaign_gate.gate}”: a candidate is released by signing an"
@@ -113,8 +107,8 @@ def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
 
 
 def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
-    """Nothing is released past a gate, neither the campaign's own nor that of another of its project. Raises
-    ConflictError. Call it under the project's lock, so that no gate is applied meanwhile.
+    """Raises ConflictError for a release that bypasses the gate of the campaign or of another in its project.
+    Call it under the project's lock, so that no gate is applied meanwhile.
     """
     if verdict == DecisionVerdict.RELEASE and (campaign_gate := binding_gate(campaign)) is not None:
         raise ConflictError(why_not_released(campaign, campaign_gate))

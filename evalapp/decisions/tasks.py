@@ -5,5 +5,5 @@ from evalapp.decisions import left_files
 
 @shared_task(name="evalapp.decisions.tasks.remove_left_files", ignore_result=True)
 def remove_left_files() -> None:
-    """Files of deleted projects that a crash has left."""
+    """Remove files of deleted projects that a crash has left."""
     left_files.remove_left_files()

@@ -2,7 +2,7 @@ from django import forms
 
 
 class ViewForm(forms.Form):
-    """A saved view's name, and whether the project sees it."""
+    """A saved view's name, and whether it is shared with the project."""
 
     name = forms.CharField(max_length=80, label="Name")
     is_shared = forms.BooleanField(

@@ -33,7 +33,7 @@ from evalapp.metrics.registry import HEADLINE_METRIC, METRICS
 @require_safe
 @signed_in_view
 def home(request: HttpRequest) -> HttpResponse:
-    """Reviewers go to their reviews, members of one project to it, others to the list."""
+    """Redirects reviewers to their reviews, members of one project to it, others to the projects."""
     memberships = list(person_of(request).memberships.select_related("project").order_by("project__name"))
     if _only_reviews(memberships):
         return redirect("review_home")
@@ -139,7 +139,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
             status = error.status
-            # The page now shows what stands; to decide once more is to have seen it.
+            # The page now shows the current decision, so deciding again confirms that it was seen.
             form.data = {**request.POST.dict(), "replaces": _newest(campaign) or ""}
         else:
             messages.success(
