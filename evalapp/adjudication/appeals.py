@@ -1,4 +1,4 @@
-"""Appeals of reviewers against change requests and decisions, which another person answers."""
+"""Appeals of reviewers against change requests and adjudications, answered by another person."""
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Q, QuerySet, When
@@ -20,7 +20,7 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.queries import NOT_YOURS
 from evalapp.reviews.words import checked_words
 
-# What an appeal is against, as forms and programs say it: the request, or the decision, of a review with the
+# The subject of an appeal in forms and the API: the change request, or the adjudication, of a review with the
 # key of its criterion.
 REQUEST, DECISION = "request", "decision:"
 COMPARISON_DECISION = "decision"
@@ -30,10 +30,9 @@ NewValue = Answer | PreferenceAnswers | None
 
 
 def appeal(*, review: Review, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
-    """Appeal against what was asked or decided about one's own review: `REQUEST`, or `DECISION`
-    and the criterion's key, of a comparison `COMPARISON_DECISION`. Raises MissingError where there is no such
-    thing, StaleError where it is not the ``revision`` any more that they read, else as
-    `appeal_change_request`.
+    """Appeal against a change request or an adjudication on one's own review: `REQUEST`, or `DECISION` and
+    the criterion's key, or for a comparison `COMPARISON_DECISION`. Raises MissingError if there is none,
+    StaleError if it is no longer the ``revision`` that the reviewer read, else as `appeal_change_request`.
     """
     if against == REQUEST:
         change_request = review.change_requests.filter(resolved_at=None).first()
@@ -63,10 +62,10 @@ def _decision_about(review: Review, against: str) -> Adjudication | ComparisonAd
 
 
 def appeal_change_request(*, change_request: ChangeRequest, by: User, reason: str) -> Appeal:
-    """Changes to their own review were requested and they stand by it.
+    """Appeal against a request to change one's own review.
 
-    Raises InvalidError without a reason, MissingError for another's, ConflictError once it is settled, or
-    where they appealed already.
+    Raises InvalidError without a reason, MissingError for another's review, ConflictError once it is settled
+    or appealed.
     """
     review = change_request.review
     if review.reviewer_id != by.pk:
@@ -85,7 +84,7 @@ def appeal_change_request(*, change_request: ChangeRequest, by: User, reason: st
 
 
 def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User, reason: str) -> Appeal:
-    """Something that they reviewed was decided on, and they do not agree. Raises as
+    """Appeal against an adjudication on something that the person reviewed. Raises as
     `appeal_change_request`.
     """
     if not has_reviewed(by, subject_of_decision(decision)):
@@ -127,7 +126,7 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
 
 
 def appeal_subject_in_words(appeal: Appeal) -> str:
-    """What an appeal is about, in a few words. Reads the adjudication's criterion."""
+    """The subject of an appeal in a few words. Reads the adjudication's criterion."""
     against = appeal.against
     if isinstance(against, ChangeRequest):
         return "the request for changes to the review"
@@ -147,9 +146,9 @@ def subject_of(appeal: Appeal) -> Subject:
 
 
 def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
-    """Why this person may not answer the appeal, in a sentence; empty where they may.
+    """Why this person may not answer the appeal, in a sentence; empty if they may.
 
-    Nobody answers about what they reviewed; who decided answers only where there is nobody else.
+    Nobody answers about what they reviewed; the person who decided answers only if there is nobody else.
     """
     subject = subject_of(appeal)
     reason = why_not_adjudicate(person=person, campaign=appeal.campaign, subject=subject)
@@ -163,11 +162,11 @@ def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
 
 
 def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value: NewValue = None) -> Appeal:
-    """Uphold what was decided, or change it: a change request is withdrawn, a decision revised to ``value``,
-    which of a comparison is a preference in its own order.
+    """Uphold what was decided, or change it: withdraw a change request, or revise an adjudication to
+    ``value``, for a comparison a preference in its own order.
 
     Raises InvalidError (fields ``outcome``, ``answer``, and ``value`` or ``choice`` or ``ranks``),
-    NotAllowedError as `why_not_answer`, ConflictError where it is answered already.
+    NotAllowedError as `why_not_answer`, ConflictError if it is answered already.
     """
     if appeal.answered_at is not None:
         raise ConflictError(ANSWERED)
@@ -198,7 +197,7 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
 def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
     against = appeal.against
     if isinstance(against, ChangeRequest):
-        # The reviewer may have resubmitted meanwhile; then there is nothing left to withdraw.
+        # If the reviewer has resubmitted meanwhile, there is nothing left to withdraw.
         if ChangeRequest.objects.filter(pk=against.pk, resolved_at=None).exists():
             withdraw_change_request(change_request=against, by=by)
     elif isinstance(against, ComparisonAdjudication):
@@ -246,13 +245,13 @@ def _nothing_new(decision: Adjudication | ComparisonAdjudication, field: str) ->
 
 
 def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:
-    """All of a campaign's, with what they are about; page them by `WAITING_FIRST`."""
+    """All appeals of a campaign, with their subjects; page them by `WAITING_FIRST`."""
     appeals = with_subject(Appeal.objects.filter(campaign=campaign))
     return appeals.annotate(waits=Case(When(answered_at=None, then=1), default=0))
 
 
 def own_appeals(review: Review, person: User) -> QuerySet[Appeal]:
-    """The person's own about what they submitted: a change request, or what was decided on its subject."""
+    """The person's appeals on their review: against a change request, or an adjudication on its subject."""
     decided = (
         Q(comparison_adjudication__comparison=review.comparison_id)
         if review.comparison_id is not None
@@ -263,7 +262,7 @@ def own_appeals(review: Review, person: User) -> QuerySet[Appeal]:
 
 
 def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
-    """Adds what they are about, also as it was before it was changed, who decided it and who answered."""
+    """Adds the subject, also as it was before a change, and the people who decided and answered."""
     return appeals.prefetch_related(
         "adjudication__revisions", "comparison_adjudication__revisions"
     ).select_related(

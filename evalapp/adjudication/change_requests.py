@@ -1,4 +1,4 @@
-"""What pages and API need to request changes to a submitted review."""
+"""Shared by the page and the API for change requests."""
 
 from typing import Any
 
@@ -15,7 +15,9 @@ from evalapp.reviews.preferences.tasks import preference_of
 
 
 def require_reader(person: User, campaign: Campaign, review: Review | None = None) -> None:
-    """NotAllowedError for who may not see what was said in the campaign's comparisons, or the ``review``."""
+    """Raises NotAllowedError for people who may not see reviews of the campaign's comparisons, or the
+    ``review``.
+    """
     if campaign.compares:
         require_done(campaign, person)
     elif review is not None:
@@ -30,7 +32,7 @@ def reviews_to_change(campaign: Campaign) -> QuerySet[Review]:
 
 
 def review_text_context(campaign: Campaign, review: Review) -> dict[str, Any]:
-    """The template of what a review says, and what it shows."""
+    """The template of a review's content, and its context."""
     if not campaign.compares:
         return {"said": "reviews/said.html", "review": review}
     names = candidate_names(campaign)
@@ -45,6 +47,6 @@ def review_text_context(campaign: Campaign, review: Review) -> dict[str, Any]:
 
 
 def case_of(campaign: Campaign, review: Review) -> str:
-    """Where on the page of its case a review stands. Reads its assignment."""
+    """The anchor of a review on the page of its case. Reads its assignment."""
     url = reverse("case_detail", args=[campaign.project.slug, campaign.pk, review.assignment.item_id])
     return f"{url}#review-{review.pk}"

@@ -1,4 +1,4 @@
-"""Disagreements on a criterion of an output or on a comparison, and which of them are decided."""
+"""Disagreements on a criterion of an output or on a comparison, and whether they are adjudicated."""
 
 import math
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Disagreement(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The lowest and the highest answer: “1 to 4”, “no and yes”."""
+        """The lowest and the highest answer in words: “1 to 4”, “no and yes”."""
         return self.criterion.rules.answer_between(self.low, self.high)
 
 
@@ -86,7 +86,7 @@ Row = TypeVar("Row", bound=DisputedOutput | DisputedComparison)
 
 
 class Worklist(NamedTuple, Generic[Row]):
-    """Subjects on which people differ, farthest apart first."""
+    """Subjects on which reviewers differ, farthest apart first."""
 
     rows: list[Row]
 
@@ -99,16 +99,14 @@ class Worklist(NamedTuple, Generic[Row]):
         return sum(each.decided for each in self.rows)
 
     def chosen(self, state: str) -> list[Row]:
-        """Those that are ``open``, ``decided``, or ``all``."""
+        """The subjects that are ``open``, ``decided``, or ``all``."""
         wanted = {"open": (False,), "decided": (True,), "all": (False, True)}[state]
         return [each for each in self.rows if (each.decided == each.total) in wanted]
 
     def next_open(
         self, *, after: int | None = None, without: set[int] | frozenset[int] = frozenset()
     ) -> int | None:
-        """The next subject with something to decide, in the list's order behind ``after``, then from its
-        start.
-        """
+        """The next subject to adjudicate, in the list's order after ``after``, then from its start."""
         ids = [each.subject_id for each in self.rows]
         start = ids.index(after) + 1 if after in ids else 0
         for each in (*self.rows[start:], *self.rows[:start]):
@@ -118,7 +116,7 @@ class Worklist(NamedTuple, Generic[Row]):
 
 
 def rated_criteria(campaign: Campaign) -> list[Criterion]:
-    """The criteria that have levels; words cannot differ by a distance."""
+    """The criteria that have levels; texts have no distance."""
     criteria = Criterion.objects.filter(version=campaign.rubric_version_id).prefetch_related("reason_tags")
     return [criterion for criterion in criteria.order_by("position") if criterion.levels]
 
@@ -132,10 +130,10 @@ def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
 
 
 def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[DisputedOutput]:
-    """Every criterion of an output on which at least two reviewers' answers are ``apart`` or more.
+    """Every criterion of an output on which two reviewers' answers are at least ``apart``.
 
-    A scale of another range is stretched to 1–5; on yes/no and category any difference counts. Simulated
-    answers count in demonstrations alone, as everywhere.
+    Scales of other ranges are rescaled to 1–5; for yes/no and category any difference counts. Simulated
+    answers count only in demonstrations, as everywhere.
     """
     criteria = {criterion.pk: criterion for criterion in rated_criteria(campaign)}
     if not criteria:
@@ -186,7 +184,7 @@ def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
 
 
 def least_spread(criterion: Criterion, apart: int) -> int:
-    """From which difference of the criterion's own levels on answers ``apart`` are a disagreement."""
+    """The smallest difference in the criterion's own levels that counts as ``apart``."""
     return max(1, math.ceil(apart * criterion.rules.span / 4))
 
 
@@ -195,7 +193,7 @@ def _distance(criterion: Criterion, spread: int) -> float:
 
 
 def excerpts_of(campaign: Campaign, subject_ids: Sequence[int]) -> dict[int, str]:
-    """The beginning of each output's text, or of what the compared answers were asked."""
+    """The beginning of each output's text, or of the prompt of the compared outputs."""
     if campaign.compares:
         compared = Comparison.objects.select_related("item__example").in_bulk(subject_ids)
         texts = {pk: each.item.example.prompt_text for pk, each in compared.items()}

@@ -1,6 +1,6 @@
-"""The discussion of an output or of compared answers: its thread, its writers and their names.
+"""The discussion of an output or of compared outputs: its thread, its writers and their names.
 
-A reviewer sees it only after submitting their own review, or it would tell them what others think.
+A reviewer sees it only after submitting their own review, so that others' opinions do not influence it.
 """
 
 from typing import NamedTuple
@@ -19,17 +19,17 @@ ADJUDICATOR = "Adjudicator"
 
 
 class ShownMessage(NamedTuple):
-    """``name``: as `Names` has it."""
+    """``name``: as from `Names`."""
 
     message: DiscussionMessage
     name: str
 
 
 class Names:
-    """What people of a campaign are called on the pages of its disputes.
+    """Displayed names of people on the pages of a campaign's disputes.
 
     The reader is "You"; reviewers are "Reviewer 2", the same on every page of the campaign, unless the
-    project shows names. Who decides is named to others who decide; to a reviewer they are "Adjudicator".
+    project shows names. Adjudicators are named to other adjudicators; reviewers see them as "Adjudicator".
     """
 
     def __init__(self, campaign: Campaign, *, reader: User, to_reviewer: bool) -> None:
@@ -40,24 +40,25 @@ class Names:
         called = self._reviewers.of(person.pk)
         if called != NOT_BEGUN:
             return called
-        # Who did not review here decides.
+        # People without a review here are adjudicators.
         return ADJUDICATOR if self._hides_deciders else str(person)
 
 
 def thread_of(subject: Subject, names: Names) -> list[ShownMessage]:
-    """All that was written about it, oldest first."""
+    """The messages about the subject, oldest first."""
     messages = DiscussionMessage.objects.filter(**as_field(subject)).select_related("author")
     return [ShownMessage(message, names.of(message.author)) for message in messages.order_by("pk")]
 
 
 @transaction.atomic
 def write_message(*, campaign: Campaign, subject: Subject, by: User, text: str) -> DiscussionMessage:
-    """Add to the thread; who may is the caller's to check. InvalidError for ``text``: empty or too long.
+    """Add a message; the caller checks the permission. Raises InvalidError for an empty or too long ``text``.
 
-    The same text by the same person straight after itself is stored once, so that a repeated click is none.
+    The same text by the same person directly after itself is stored once, so that a double click has no
+    effect.
     """
     text = checked_words(text, field="text", missing="Write a message.", longest=LONGEST_MESSAGE)
-    # Locked, so that two clicks come one after the other.
+    # Locked, so that two clicks are handled one after the other.
     type(subject).objects.select_for_update().get(pk=subject.pk)
     latest = DiscussionMessage.objects.filter(**as_field(subject)).order_by("-pk").first()
     if latest is not None and (latest.author_id, latest.text) == (by.pk, text):

@@ -17,11 +17,11 @@ from evalapp.rubrics.models import Criterion
 
 
 class AbstractDecision(BaseModel):
-    """What somebody decided, why, and when.
+    """A decision: its content, its reason, and by whom and when it was made.
 
-    What is decided has besides: ``IDENTITY``, the fields that say about what (there is one decision of each),
-    ``SAYS``, those that say what, and ``KEPT``, those of them that a revision keeps; a ``topic`` for
-    sentences; and ``recorded`` for the audit log, whose "value" is the decision.
+    Subclasses add ``IDENTITY``: the fields of its subject (each has one decision); ``SAYS``: those of its
+    content; ``KEPT``: those that a revision keeps; a ``topic`` for sentences; and ``recorded`` for the audit
+    log, whose "value" is the decision.
     """
 
     IDENTITY: ClassVar[tuple[str, ...]] = ()
@@ -38,10 +38,11 @@ class AbstractDecision(BaseModel):
 
 
 class Adjudication(AbstractDecision):
-    """What was decided where reviewers differ: a criterion's answer for one output, beside the originals.
+    """An adjudication where reviewers differ: a criterion's answer for one output, beside the original
+    reviews.
 
-    Never in their place: scores stay as they were given. ``minimum`` and ``maximum`` are the criterion's, as
-    in Score. Who reviewed the output cannot have decided it; the database refuses that too.
+    Scores stay as they were given. ``minimum`` and ``maximum`` are the criterion's, as in Score. People who
+    reviewed the output cannot adjudicate it; the database refuses that too.
     """
 
     IDENTITY = ("item_output", "criterion")
@@ -76,7 +77,7 @@ class Adjudication(AbstractDecision):
 
     @property
     def words(self) -> str:
-        """The answer as people read it. Reads the criterion."""
+        """The answer in words. Reads the criterion."""
         return "N/A" if self.value is None else self.criterion.level_words(self.value)
 
     @property
@@ -93,7 +94,7 @@ class Adjudication(AbstractDecision):
 
 
 class AdjudicationRevision(AbstractDecision):
-    """What an adjudication said before it was revised, by whom and why."""
+    """An adjudication before it was revised, with the reviser and the reason."""
 
     adjudication = models.ForeignKey(Adjudication, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -109,15 +110,14 @@ class AdjudicationRevision(AbstractDecision):
 
     @property
     def words(self) -> str:
-        """The answer as people read it. Reads the adjudication's criterion."""
+        """The answer in words. Reads the adjudication's criterion."""
         return "N/A" if self.value is None else self.adjudication.criterion.level_words(self.value)
 
 
 class ComparisonAdjudication(StatedPreference, AbstractDecision):
-    """What was decided where preferences on the same answers differ, beside the reviews, never in their
-    place.
+    """An adjudication where preferences on the same outputs differ, beside the original reviews.
 
-    ``outputs``: in the comparison's own order. Who reviewed the comparison cannot have decided it; the
+    ``outputs``: in the comparison's own order. People who reviewed the comparison cannot adjudicate it; the
     database refuses that too.
     """
 
@@ -142,12 +142,12 @@ class ComparisonAdjudication(StatedPreference, AbstractDecision):
 
     @property
     def preference(self) -> PreferenceAnswers:
-        """Of its ``outputs`` in their order."""
+        """The preference among its ``outputs``, in their order."""
         return PreferenceAnswers(self.choice, self.ranks)
 
     @property
     def words(self) -> str:
-        """The preference as people read it, by the letters of the comparison's own order."""
+        """The preference in words, by the letters of the comparison's own order."""
         return preference_words(self.preference)
 
     @property
@@ -160,7 +160,7 @@ class ComparisonAdjudication(StatedPreference, AbstractDecision):
 
 
 class ComparisonAdjudicationRevision(StatedPreference, AbstractDecision):
-    """What a comparison's adjudication said before it was revised, by whom and why."""
+    """A comparison's adjudication before it was revised, with the reviser and the reason."""
 
     adjudication = models.ForeignKey(
         ComparisonAdjudication, on_delete=models.CASCADE, related_name="revisions"
@@ -179,13 +179,13 @@ class ComparisonAdjudicationRevision(StatedPreference, AbstractDecision):
 
     @property
     def words(self) -> str:
-        """As of the adjudication."""
+        """As in the adjudication."""
         return preference_words(PreferenceAnswers(self.choice, self.ranks))
 
 
 class DiscussionMessage(BaseModel):
-    """What somebody wrote about an output under review, or about compared answers: to those who reviewed or
-    judged them, and to adjudicators.
+    """A message about an output under review, or about compared outputs, for their reviewers and for
+    adjudicators.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="messages")
@@ -222,9 +222,9 @@ _AGAINST_ONE = reduce(or_, (Q(**{f"{name}__isnull": name != one for name in AGAI
 
 
 class Appeal(BaseModel):
-    """A reviewer does not agree with a change request, or with what was decided about an
-    output or a comparison that they reviewed. ``decided_by``: who had done so. ``revision``: of the
-    decision; what it was revised to since can be appealed anew.
+    """A reviewer's appeal against a change request, or against an adjudication of an output or a comparison
+    that they reviewed. ``decided_by``: the person who had made it. ``revision``: of the adjudication; a later
+    revision can be appealed again.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="appeals")
@@ -272,14 +272,14 @@ class Appeal(BaseModel):
 
     @property
     def against(self) -> ChangeRequest | Adjudication | ComparisonAdjudication:
-        """The request or the decision that it is against."""
+        """The request or the adjudication that it is against."""
         found = self.change_request or self.adjudication or self.comparison_adjudication
         assert found is not None
         return found
 
     @property
     def decision(self) -> Adjudication | ComparisonAdjudication | None:
-        """What was decided, where the appeal is against that, as it is now."""
+        """The current adjudication, if the appeal is against one."""
         return self.adjudication or self.comparison_adjudication
 
     @property
@@ -288,9 +288,7 @@ class Appeal(BaseModel):
     ) -> (
         "Adjudication | AdjudicationRevision | ComparisonAdjudication | ComparisonAdjudicationRevision | None"
     ):
-        """What was decided as it was appealed against, whatever it was changed to since. Reads
-        the revisions.
-        """
+        """The adjudication as appealed against, whatever it was changed to since. Reads the revisions."""
         decision = self.decision
         if decision is None or decision.revision == self.revision:
             return decision

@@ -1,4 +1,4 @@
-"""Who may see and decide disputes: nobody decides on their own reviews, or on items that they may still
+"""Who may see and adjudicate disputes: nobody adjudicates their own reviews, or items that they may still
 get.
 """
 
@@ -28,9 +28,9 @@ def has_reviewed(person: User, subject: Subject) -> bool:
 
 
 def why_not_adjudicate(*, person: User, campaign: Campaign, subject: Subject) -> str:
-    """Why this person may not decide about the subject, in a sentence; empty where they may.
+    """Why this person may not adjudicate the subject, in a sentence; empty if they may.
 
-    The permission of their role is the view's to check.
+    The view checks the permission of their role.
     """
     if has_reviewed(person, subject):
         return OWN_COMPARISON if isinstance(subject, Comparison) else OWN_OUTPUT
@@ -43,15 +43,17 @@ def require_may_adjudicate(*, person: User, campaign: Campaign, subject: Subject
 
 
 def require_may_read(*, person: User, campaign: Campaign, subject: Subject) -> None:
-    """An adjudicator who reviews here sees what others said of a subject once they have said
-    it themselves.
+    """Require that an adjudicator who reviews here has reviewed the subject before seeing others' reviews of
+    it.
     """
     if not has_reviewed(person, subject):
         require_done(campaign, person)
 
 
 def require_done(campaign: Campaign, person: User) -> None:
-    """Who still reviews here would see what others said of what they may be given."""
+    """Require that the person has no reviews left here: they would see others' reviews of what they may still
+    get.
+    """
     if is_reviewing(campaign, person):
         raise NotAllowedError(STILL_REVIEWING)
 

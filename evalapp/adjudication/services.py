@@ -27,8 +27,8 @@ WHY = "Give a reason that the reviewers can follow."
 
 @dataclass(frozen=True)
 class AdjudicatedScore:
-    """What is decided on one criterion. ``value``: a level, "na", or None where none was chosen;
-    ``revision``: of the decision that it replaces, 0 for the first.
+    """An adjudication of one criterion. ``value``: a level, "na", or None if none was chosen; ``revision``:
+    of the adjudication that it replaces, 0 for the first.
     """
 
     value: Answer | None
@@ -39,12 +39,12 @@ class AdjudicatedScore:
 def adjudicate(
     *, campaign: Campaign, item_output: ItemOutput, scores: Mapping[str, AdjudicatedScore], by: User
 ) -> list[Adjudication]:
-    """Decide criteria (by key) of one output, all or none; what a decision said before is kept.
+    """Adjudicate criteria (by key) of one output, all or none; earlier values are kept.
 
     A score that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
-    ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still
-    reviews in the campaign, ConflictError where reviewers do not differ, StaleError where somebody else
-    decided meanwhile.
+    ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for people who reviewed the output or
+    still review in the campaign, ConflictError if reviewers do not differ, StaleError if somebody else
+    adjudicated meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=item_output)
     criteria = {each.key: each for each in Criterion.objects.filter(version=campaign.rubric_version_id)}
@@ -99,12 +99,12 @@ def adjudicate_comparison(
     revision: int = 0,
     by: User,
 ) -> ComparisonAdjudication:
-    """Decide a comparison on which preferences differ; ``preference`` is of its outputs in its own order.
+    """Adjudicate a comparison on which preferences differ; ``preference`` is of its outputs in its own order.
 
-    What a score said before is kept; one that changes nothing writes nothing. ``revision`` is the one that it
-    replaces, 0 for the first. Raises InvalidError with fields ``choice``, ``ranks`` and ``reason``,
-    NotAllowedError for who judged it or still reviews in the campaign, ConflictError where preferences do not
-    differ, StaleError where somebody else decided meanwhile.
+    Earlier values are kept; one that changes nothing writes nothing. ``revision``: the one that it replaces,
+    0 for the first. Raises InvalidError with fields ``choice``, ``ranks`` and ``reason``, NotAllowedError for
+    people who reviewed it or still review in the campaign, ConflictError if preferences do not differ,
+    StaleError if somebody else adjudicated meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=comparison)
     _raise_if_any(
@@ -126,7 +126,7 @@ def adjudicate_comparison(
 
 
 def _refused(check: Callable[..., object], *given: object, **named: object) -> dict[str, list[str]]:
-    """The fields that a check does not let stand, with why."""
+    """The fields that a check refuses, with the reasons."""
     try:
         check(*given, **named)
     except InvalidError as error:
@@ -144,9 +144,7 @@ Decision = TypeVar("Decision", Adjudication, ComparisonAdjudication)
 
 
 def _settle(new: Decision, revision: int, by: User) -> Decision:
-    """Store what ``new`` says: as the first decision of its kind, or as the next revision of
-    what is there.
-    """
+    """Store ``new`` as the first adjudication of its subject, or as the next revision."""
     about = {name: getattr(new, name) for name in new.IDENTITY}
     stored = type(new).objects.select_for_update(of=("self",)).filter(**about).first()
     if stored is None:

@@ -1,4 +1,4 @@
-"""Decisions, change requests and messages about an output and its reviews. Read for one page at a time."""
+"""Adjudications, change requests and messages on an output and its reviews, read one page at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ from evalapp.rubrics.models import Criterion
 
 
 class ReviewColumn(NamedTuple):
-    """One reviewer's review of an output, for a table with a column each; ``answers`` by criterion id."""
+    """One reviewer's review of an output as a table column; ``answers`` by criterion id."""
 
     review: Review
     name: str
@@ -36,10 +36,9 @@ class ReviewColumn(NamedTuple):
 
 
 class CriterionRow(NamedTuple):
-    """``cells`` follow the columns: the answer in words and the reasons given.
+    """``cells`` in the order of the columns: the answer in words and the reasons given.
 
-    ``differs``: by so much that it is a disagreement; ``note`` says why answers that are not the same are
-    none.
+    ``differs``: whether it is a disagreement; ``note``: why different answers are none.
     """
 
     criterion: Criterion
@@ -54,7 +53,7 @@ class ReviewTable(NamedTuple):
 
 
 def decisions_about(item_outputs: Iterable[ItemOutput]) -> dict[int, list[Adjudication]]:
-    """By output: what was decided, in the rubric's order, with what it said before (``earlier``)."""
+    """Adjudications by output, in the rubric's order, with their earlier values (``earlier``)."""
     earlier = AdjudicationRevision.objects.select_related("decided_by").order_by("-revision")
     found: dict[int, list[Adjudication]] = defaultdict(list)
     decisions = (
@@ -83,7 +82,7 @@ class StatedPreferenceLine(NamedTuple):
 def preferences_beside_each_other(
     campaign: Campaign, comparison: Comparison, names: Names
 ) -> list[StatedPreferenceLine]:
-    """Every review of the comparison, each turned into its own order."""
+    """Every review of the comparison, converted to the comparison's own order."""
     given = comparison.reviews.filter(of_reviewer_type(campaign.project), purpose=Purpose.REVIEW)
     return [
         StatedPreferenceLine(
@@ -96,7 +95,7 @@ def preferences_beside_each_other(
 
 
 def comparison_adjudications_about(comparisons: Iterable[Comparison]) -> dict[int, ComparisonAdjudication]:
-    """By comparison: what was decided, with what it said before (``earlier``, the latest first)."""
+    """Adjudications by comparison, with their earlier values (``earlier``, latest first)."""
     earlier = ComparisonAdjudicationRevision.objects.select_related("decided_by").order_by("-revision")
     found = (
         ComparisonAdjudication.objects.filter(comparison__in=[each.pk for each in comparisons])
@@ -107,7 +106,7 @@ def comparison_adjudications_about(comparisons: Iterable[Comparison]) -> dict[in
 
 
 def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dict[int, int]:
-    """By subject, all of one kind: how many messages its discussion has."""
+    """The number of messages by subject; all subjects are of one kind."""
     field = next((name for subject in subjects for name in as_field(subject)), "item_output")
     messages = DiscussionMessage.objects.filter(**{f"{field}__in": [each.pk for each in subjects]})
     return dict(messages.values_list(field).annotate(Count("pk")).order_by())
@@ -116,9 +115,9 @@ def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dic
 def reviews_beside_each_other(
     campaign: Campaign, item_output: ItemOutput, names: Names, *, apart: int = DEFAULT_APART
 ) -> ReviewTable:
-    """Every review of the output, a column each, and every rated or written criterion, a row each.
+    """Every review of the output as a column, and every rated or written criterion as a row.
 
-    ``apart``: what makes a disagreement, as of `worklist_of`.
+    ``apart``: the least disagreement, as in `worklist_of`.
     """
     reviews = (
         Review.objects.filter(
@@ -140,7 +139,7 @@ def reviews_beside_each_other(
 
 
 def _difference(criterion: Criterion, scores: Sequence[Score], apart: int) -> tuple[bool, str]:
-    """Whether the answers are a disagreement, and why not where they are unlike."""
+    """Whether the answers are a disagreement, and why different ones are not."""
     values = [score.value for score in scores if score.value is not None]
     spread = max(values) - min(values) if values else 0
     least = least_spread(criterion, apart)

@@ -12,7 +12,7 @@ Subject = ItemOutput | Comparison
 
 
 def as_field(subject: Subject) -> dict[str, Any]:
-    """The subject under the field by which messages and records name it."""
+    """The subject, under the name of its field in messages and records."""
     return {"comparison" if isinstance(subject, Comparison) else "item_output": subject}
 
 
@@ -22,14 +22,12 @@ def reviews_about(subject: Subject) -> QuerySet[Review]:
 
 
 def rated_outputs(campaign: Campaign) -> QuerySet[ItemOutput]:
-    """What people may differ on one by one: of a campaign that compares, nothing, and nobody would read what
-    is written there.
-    """
+    """The outputs on which reviewers can differ individually; none in a campaign of comparisons."""
     outputs = ItemOutput.objects.filter(item__campaign=campaign)
     return outputs.none() if campaign.compares else outputs
 
 
 def given_by(person: User, campaign: Campaign) -> set[int]:
-    """The ids of the campaign's subjects on which the person has said something themselves."""
+    """The ids of the campaign's subjects that the person has reviewed."""
     given = person.reviews.filter(campaign=campaign)
     return set(given.values_list(f"{subject_field(campaign)}_id", flat=True))
