@@ -12,10 +12,10 @@ from evalapp.runs.models import Output
 class LLMJudge(BaseModel):
     """A criterion that a model scores through an OpenAI-compatible endpoint.
 
-    What it asks never changes, so that its scores stay comparable: another prompt, model, version,
-    temperature or endpoint is another judge. ``sealed_key`` is the endpoint's API key, encrypted by
-    `evalapp.llm_judges.sealing`; empty where it needs none. ``model_version`` is what the person says;
-    each score has what the endpoint reported.
+    A judge's definition never changes, so that its scores stay comparable: another prompt, model, version,
+    temperature or endpoint makes another judge. ``sealed_key``: the endpoint's API key, encrypted by
+    `evalapp.llm_judges.sealing`; empty if it needs none. ``model_version``: as stated by a person; each score
+    has what the endpoint reported.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="llm_judges")
@@ -43,7 +43,7 @@ class LLMJudge(BaseModel):
 
     @property
     def origin(self) -> str:
-        """Where it is asked, without a path that might hold a secret."""
+        """The endpoint without its path, which might contain a secret."""
         return origin_of(self.url)
 
 
@@ -55,10 +55,10 @@ class LLMScoreState(models.TextChoices):
 
 
 class LLMScore(models.Model):
-    """What a judge said of an output, or why it said nothing that counts. Never a score of a person.
+    """A judge's score of an output, or why there is none. Never a score of a person.
 
-    ``answer`` is the text that came back, as far as it is kept; ``reported_model`` what the endpoint says
-    answered.
+    ``answer``: the text that the model returned, possibly shortened; ``reported_model``: the model that the
+    endpoint reported.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -40,10 +40,10 @@ def create_judge(
     prompt: str = "",
     secret: str = "",
 ) -> LLMJudge:
-    """Create a judge; without a ``prompt`` it is the criterion's own words. Nothing is asked yet.
+    """Create a judge, without asking it; the default ``prompt`` is the criterion's text.
 
-    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an endpoint that may not be
-    reached, ConflictError for a name that is there.
+    Raises InvalidError with the invalid field, OutgoingRefusedError for an endpoint that may not be reached,
+    ConflictError for a name already in use.
     """
     name = checked_name(name, of="the judge", longest=60)
     url = checked_url(url)
@@ -98,7 +98,7 @@ def _checked_model(model: str, version: str) -> tuple[str, str]:
 
 @transaction.atomic
 def replace_key(*, judge: LLMJudge, secret: str, by: User) -> None:
-    """Use another API key from now on; an empty one is none."""
+    """Use another API key from now on; an empty one means none."""
     sealed = seal(judge, checked_key(secret))
     if not LLMJudge.objects.filter(pk=judge.pk).update(sealed_key=sealed):
         raise MissingError(f"“{judge.name}” has been deleted.")
@@ -107,7 +107,7 @@ def replace_key(*, judge: LLMJudge, secret: str, by: User) -> None:
 
 @transaction.atomic
 def delete_judge(*, judge: LLMJudge, by: User) -> None:
-    """It goes with its scores. Raises ConflictError while it is being asked."""
+    """Delete a judge with its scores. Raises ConflictError while it is scoring."""
     if active_job_of(judge) is not None:
         raise ConflictError(f"“{judge.name}” is scoring now. Cancel that job first.")
     record(
@@ -121,7 +121,7 @@ def delete_judge(*, judge: LLMJudge, by: User) -> None:
 
 
 def active_job_of(judge: LLMJudge) -> Job | None:
-    """The job that asks it, if one waits or runs."""
+    """The judge's queued or running job, if any."""
     return judge.project.jobs.filter(
         task=JUDGE_TASK, params__judge=judge.pk, state__in=[JobState.QUEUED, *ACTIVE_STATES]
     ).first()
@@ -129,10 +129,10 @@ def active_job_of(judge: LLMJudge) -> Job | None:
 
 @transaction.atomic
 def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Job:
-    """Ask about every output of a campaign that it has not answered about yet.
+    """Score every output of a campaign that the judge has not scored yet.
 
-    One that waits or runs for this campaign is returned instead. Raises InvalidError for a campaign of
-    another rubric version or one that compares answers, ConflictError while it is asked about another
+    A job queued or running for this campaign is returned instead. Raises InvalidError for a campaign of
+    another rubric version or one that compares outputs, ConflictError while the judge scores another
     campaign.
     """
     if not campaigns_of(judge).filter(pk=campaign.pk).exists():
@@ -158,9 +158,9 @@ def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Jo
 
 @transaction.atomic
 def ask_again(*, judge: LLMJudge, campaign: Campaign, by: User, output_id: int | None = None) -> Job:
-    """Ask once more where it failed, or gave no answer that counts: about one output, or all of them.
+    """Repeat failed or unparsed scores, of one output or of all.
 
-    Raises ConflictError where there is no such llm_score.
+    Raises ConflictError if there are none.
     """
     again = LLMScore.objects.filter(
         judge=judge,

@@ -13,12 +13,12 @@ class ReportState(models.TextChoices):
 
 
 class Report(BaseModel):
-    """A campaign's results as files that nobody changes: an HTML page and a PDF. What comes in later is in
-    the next report.
+    """A campaign's results as files that never change: an HTML page and a PDF. Later reviews are in the next
+    report.
 
-    ``reviewer_type``: whose reviews count, as `load_scores` takes it. ``view``: its filter, as the part of a
-    comparison's URL that filters, and in ``view_words``; empty: nothing is left out. ``files`` lists
-    name, SHA-256 and size. ``data_digest`` covers all that reviewers said.
+    ``reviewer_type``: whose reviews count, as in `load_scores`. ``view``: its filter as URL parameters, in
+    words in ``view_words``; empty: no filter. ``files``: name, SHA-256 and size of each. ``data_digest``
+    covers all reviews.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="reports")

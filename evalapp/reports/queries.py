@@ -19,9 +19,9 @@ def reports_of(project: Project) -> QuerySet[Report]:
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
-    """The filter of a report. Reviewers go by their numbers: files outlive the accounts of who reviewed.
+    """The filter of a report. Reviewers are given by number, because files outlive reviewers' accounts.
 
-    Raises InvalidError for what the campaign does not have, or has no more.
+    Raises InvalidError for values that the campaign does not have, or no longer has.
     """
     names = ReviewerNames(shown_names(campaign).numbers) if query else None
     wanted = read_filter(campaign, QueryDict(query), names=names)
@@ -32,7 +32,7 @@ def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
 
 
 def unfinished_report(campaign: Campaign, reviewer_type: str, view: str) -> Report | None:
-    """The report that is being written, or waits for a worker."""
+    """The report that is queued or being written."""
     return (
         campaign.reports.filter(
             state=ReportState.WRITING, reviewer_type=reviewer_type, view=view, job__isnull=False

@@ -16,11 +16,11 @@ TASK = "evalapp.reports.tasks.write_report"
 
 @transaction.atomic
 def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", view: str = "") -> Report:
-    """Queue a report on what has been said by the time that it is written. ``reviewer_type`` as in
-    `load_scores`; ``view``: the part of a comparison's URL that filters it.
+    """Queue a report on the reviews that exist when it is written. ``reviewer_type`` as in `load_scores`;
+    ``view``: the filtering parameters of a comparison's URL.
 
-    One that is still being written for the same people and view stands in for another. Raises ConflictError
-    for a campaign that has not been opened, InvalidError for a view that it does not have.
+    An unfinished report for the same reviewers and view is returned instead. Raises ConflictError for a
+    campaign that has not been opened, InvalidError for an unknown view.
     """
     if campaign.state == CampaignState.DRAFT:
         raise ConflictError(f"{campaign} has not been opened, so there is nothing to report.")
@@ -28,7 +28,7 @@ def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", vi
         reviewer_type = "all"
     wanted = _checked_view(campaign, view)
     view = wanted.query if wanted.is_filtered else ""
-    # Two clicks at once are one report.
+    # Two simultaneous clicks make one report.
     Campaign.objects.select_for_update(no_key=True).only("pk").get(pk=campaign.pk)
     standing = unfinished_report(campaign, reviewer_type, view)
     if standing is not None:

@@ -37,12 +37,12 @@ class RuleCheck(BaseModel):
 
     @property
     def metric(self) -> str:
-        """The name under which its results are stored."""
+        """The metric name of its results."""
         return f"rule:{self.pk}"
 
     @property
     def signature(self) -> str:
-        """Names the definition, so that a result of an earlier one is told from one of this."""
+        """Identifies the definition, so that results of an earlier one can be told apart."""
         definition = json.dumps([self.kind, self.params], sort_keys=True)
         return signature(
             "rule", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]
@@ -56,8 +56,8 @@ class Better(models.TextChoices):
 
 
 class ExternalMetric(BaseModel):
-    """A score that is computed elsewhere. ``smallest`` and ``largest`` are the ends of its scale, where it
-    has any; ``source`` says how it is made.
+    """A score computed elsewhere. ``smallest`` and ``largest``: the ends of its scale, if any; ``source``:
+    how it is computed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="external_metrics")
@@ -87,7 +87,7 @@ class ExternalMetric(BaseModel):
 
     @property
     def metric(self) -> str:
-        """The name under which its values are stored: never one of the product's own."""
+        """The metric name of its values; never that of a built-in metric."""
         return f"external:{self.pk}"
 
     @property
@@ -115,10 +115,10 @@ class ParserKind(models.TextChoices):
 
 
 class LabelParser(BaseModel):
-    """How the label is read from an output to a dataset's examples, which have the true ones.
+    """How the label is read from an output for a dataset's examples, which have the true labels.
 
-    ``labels`` are the ones there are; those of the examples where it is empty. See
-    `evalapp.metrics.labels` for the kinds.
+    ``labels``: the possible ones; if empty, those of the examples. See `evalapp.metrics.labels` for the
+    kinds.
     """
 
     dataset = models.OneToOneField(Dataset, on_delete=models.CASCADE, related_name="label_parser")
@@ -151,7 +151,7 @@ class LabelParser(BaseModel):
 
     @property
     def signature(self) -> str:
-        """Names the definition, so that a label read by an earlier one is told from one of this."""
+        """Identifies the definition, so that labels read by an earlier one can be told apart."""
         definition = json.dumps([self.kind, self.pattern, self.field, self.ignore_case, self.labels])
         return signature(
             "label", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]

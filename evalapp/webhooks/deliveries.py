@@ -51,7 +51,7 @@ _LOST = "The worker was lost while sending; it is unknown whether the delivery a
 
 
 class Outcome(NamedTuple):
-    """What came of an attempt: an answer, or a problem, or both."""
+    """The outcome of an attempt: a response, a problem, or both."""
 
     answer: Answer | None
     problem: str
@@ -61,9 +61,7 @@ class Outcome(NamedTuple):
 
 
 def notify_if_due() -> None:
-    """Notify a worker where something is due and no worker is at it. Run by the scheduler; two
-    quick queries.
-    """
+    """Notify a worker if a delivery is due and none is being sent. Run by the scheduler: two queries."""
     now = timezone.now()
     if not _due().exists():
         return
@@ -76,10 +74,9 @@ def notify_if_due() -> None:
 
 
 def deliver_due(*, seconds: float = _TURN_SECONDS) -> int:
-    """Send what is due, one after another, for about so long; how many attempts were made.
+    """Send due deliveries, one after another, for about ``seconds``; returns the number of attempts.
 
-    One worker process at a time is busy with it, so that slow receivers keep imports and scoring from
-    no more than that one.
+    Only one worker process sends at a time, so that slow receivers delay imports and scoring in no other.
     """
     ends = time.monotonic() + seconds
     made = 0
@@ -97,7 +94,7 @@ def _due() -> Any:
 
 @transaction.atomic
 def claim_due() -> WebhookDelivery | None:
-    """Take the delivery that has been due longest, for a minute; None where nothing is."""
+    """Claim the delivery due longest, for a minute; None if nothing is due."""
     taken = _due().select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "id").first()
     if taken is None:
         return None
@@ -110,7 +107,7 @@ def claim_due() -> WebhookDelivery | None:
 
 
 def attempt(delivery: WebhookDelivery) -> Outcome:
-    """Send one claimed delivery; every failure is an outcome, none an exception."""
+    """Send one claimed delivery; every failure becomes an outcome, never an exception."""
     started = time.monotonic()
     try:
         text = _body(delivery)
@@ -133,7 +130,7 @@ def attempt(delivery: WebhookDelivery) -> Outcome:
 
 
 def _body(delivery: WebhookDelivery) -> str | None:
-    """Made once, so that every attempt says the same."""
+    """Built once, so that every attempt sends the same."""
     if not delivery.body and (text := body_of(delivery)):
         WebhookDelivery.objects.filter(pk=delivery.pk).update(body=text)
         delivery.body = text
@@ -154,7 +151,7 @@ def _problem_of(answer: Answer) -> str:
 
 @transaction.atomic
 def note_outcome(delivery: WebhookDelivery, outcome: Outcome) -> None:
-    """Write down what came of the attempt, and when the next one is due, if any."""
+    """Record the outcome of the attempt, and when the next one is due, if any."""
     answer = outcome.answer
     mine = WebhookDelivery.objects.filter(
         pk=delivery.pk, attempts=delivery.attempts, state=DeliveryState.SENDING
@@ -200,6 +197,6 @@ def _note_on_endpoint(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
 
 
 def remove_old_deliveries() -> int:
-    """Forget what was settled a month ago; how many."""
+    """Delete deliveries settled a month ago; returns how many."""
     settled = WebhookDelivery.objects.filter(created_at__lt=Now() - _KEPT_FOR).exclude(state__in=GOING)
     return settled.delete()[0]

@@ -10,7 +10,7 @@ from evalapp.webhooks.models import WebhookEvent
 
 
 def emit_event(*, project: Project, event: WebhookEvent, facts: Mapping[str, object]) -> None:
-    """Write a delivery for each endpoint of the project that asked for the event, with the caller's
+    """Write a delivery for each endpoint of the project that subscribes to the event, within the caller's
     transaction.
     """
     with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 class EndpointForm(forms.Form):
-    """An endpoint, to register or to change."""
+    """Registers or changes an endpoint."""
 
     url = url_field("Where events are sent, by POST. A new URL gets a new secret.")
     events = forms.MultipleChoiceField(

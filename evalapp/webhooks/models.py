@@ -27,12 +27,12 @@ TEST_EVENT = "test"
 
 
 class WebhookEndpoint(BaseModel):
-    """A URL that is told of a project's events.
+    """A URL that receives a project's events.
 
-    The secret that signs is not stored: it follows from ``key``, ``secret_salt`` and the installation's
-    secret key (`evalapp.webhooks.signing`). ``site``: scheme and host of this installation as the
-    manager sees it, for links. ``failing_since`` and ``failures_in_row`` speak of attempts, of whatever
-    deliveries, since the last one that succeeded.
+    The signing secret is not stored: it is derived from ``key``, ``secret_salt`` and the installation's
+    secret key (`evalapp.webhooks.signing`). ``site``: scheme and host of this installation as the manager
+    sees them, for links. ``failing_since`` and ``failures_in_row``: attempts of any delivery since the last
+    one that succeeded.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="webhook_endpoints")
@@ -62,7 +62,7 @@ class WebhookEndpoint(BaseModel):
             ),
         ]
         indexes = [
-            # What the database's own triggers ask for at each event.
+            # Queried by the database's triggers at each event.
             models.Index(
                 fields=["project"], name="webhook_enabled", condition=models.Q(disabled_at__isnull=True)
             )
@@ -83,11 +83,11 @@ GOING = [DeliveryState.WAITING, DeliveryState.SENDING]
 
 
 class WebhookDelivery(BaseModel):
-    """One event for one endpoint: written by the event's own transaction, sent until it arrives.
+    """One event for one endpoint: written in the event's own transaction, sent until it arrives.
 
-    ``facts`` are the ids the event is about; ``body`` is what is sent, made at the first attempt and
-    the same at every other. ``next_attempt_at`` is when it is due; while it is sent, when the attempt
-    counts as lost. ``attempts`` fences what an attempt that was taken for lost still writes.
+    ``facts``: the ids that the event is about; ``body``: the content, built at the first attempt and the same
+    at every other. ``next_attempt_at``: when it is due or, while it is being sent, when the attempt counts as
+    lost. ``attempts`` keeps an attempt that counts as lost from overwriting a later one.
     """
 
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
@@ -125,13 +125,13 @@ class WebhookDelivery(BaseModel):
 
     @property
     def last_attempt(self) -> "WebhookAttempt | None":
-        """Prefetch ``log`` in its order where many are shown."""
+        """Prefetch ``log`` in its order when showing many deliveries."""
         attempts = list(self.log.all())
         return attempts[-1] if attempts else None
 
 
 class WebhookAttempt(BaseModel):
-    """One try of a delivery: what was answered, or why nothing was."""
+    """One attempt of a delivery: the response, or why there was none."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="log")
     status = models.PositiveSmallIntegerField(null=True, blank=True)

@@ -20,7 +20,7 @@ TOLD_AS_IT_WAS = ("alert", "incident", "daily_alert", "champion")
 
 
 def body_of(delivery: WebhookDelivery) -> str | None:
-    """The JSON text of a delivery, or None where what it tells of was deleted meanwhile."""
+    """The JSON text of a delivery, or None if its subject was deleted meanwhile."""
     endpoint = delivery.endpoint
     project = endpoint.project
     told: dict[str, Any] = {

@@ -20,7 +20,7 @@ def endpoints_of(project: Project) -> QuerySet[WebhookEndpoint]:
 
 
 def switched_off(project: Project) -> QuerySet[WebhookEndpoint]:
-    """Endpoints that the product itself switched off, for the inbox."""
+    """Endpoints that the product itself switched off, for the to-do list."""
     return project.webhook_endpoints.filter(disabled_at__isnull=False, failures_in_row__gt=0).order_by("-id")
 
 

@@ -1,4 +1,4 @@
-"""What other packages do that receivers of webhooks are told of."""
+"""Emits webhook events for changes in other packages."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from evalapp.webhooks.models import WebhookEvent
 
 @receiver(champion_changed)
 def tell_champion(sender: Any, version: ModelVersion, decision: int | None, **kwargs: Any) -> None:
-    """By its id: the label of a model stays inside, where reviewers may still be blind to it."""
+    """Sends only the version's id: reviewers may still be blind to the model's label."""
     facts = {
         "model_version": version.pk,
         "decision": decision,

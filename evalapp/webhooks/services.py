@@ -26,7 +26,7 @@ MOST_ENDPOINTS = 20
 
 
 class EndpointSecret(NamedTuple):
-    """``secret`` is shown now, never again; empty where it stays as it was."""
+    """``secret`` is shown only now; empty if unchanged."""
 
     endpoint: WebhookEndpoint
     secret: str
@@ -36,10 +36,10 @@ class EndpointSecret(NamedTuple):
 def register_endpoint(
     *, project: Project, url: str, events: Iterable[str], includes_text: bool, site: str, by: User
 ) -> EndpointSecret:
-    """Have a URL told of events. ``site`` is this installation as its users see it.
+    """Register a URL for events. ``site``: this installation's address as its users see it.
 
-    Raises InvalidError (``URL``, ``events``) and OutgoingRefusedError, ConflictError where the
-    project has the URL already or 20 others.
+    Raises InvalidError (``URL``, ``events``) and OutgoingRefusedError; ConflictError if the project has the
+    URL already or 20 others.
     """
     url = checked_url(url)
     lock_members([project.pk])
@@ -72,7 +72,7 @@ def change_endpoint(
     site: str,
     by: User,
 ) -> EndpointSecret:
-    """Change what is sent, and where to: another URL gets a secret of its own, and the old one is void.
+    """Change what is sent, and where: another URL gets a new secret, and the old one becomes void.
 
     Raises as `register_endpoint`.
     """
@@ -103,9 +103,9 @@ def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> EndpointSecret:
 
 @transaction.atomic
 def enable_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
-    """Go on where it was switched off: what waits is sent, what happened meanwhile is not made up for.
+    """Switch an endpoint on again: waiting deliveries are sent; events of the meantime are not.
 
-    Raises ConflictError where it is on, OutgoingRefusedError where its URL may not be reached any more.
+    Raises ConflictError if it is on, OutgoingRefusedError if its URL may no longer be reached.
     """
     checked_url(endpoint.url)
     off = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at__isnull=False)
@@ -116,9 +116,7 @@ def enable_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
 
 @transaction.atomic
 def disable_endpoint(*, endpoint: WebhookEndpoint, by: User | None, because: str = "") -> None:
-    """Send nothing to it any more. Raises ConflictError where it is off. ``by`` None is the
-    product itself.
-    """
+    """Stop sending to an endpoint. Raises ConflictError if it is off. ``by`` None: the product itself."""
     reason = because or f"Switched off by {by}."
     enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
     if not enabled.update(disabled_at=Now(), disabled_because=reason[:400]):
@@ -129,14 +127,14 @@ def disable_endpoint(*, endpoint: WebhookEndpoint, by: User | None, because: str
 
 @transaction.atomic
 def delete_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
-    """It and its deliveries go; what waits is never sent."""
+    """Delete an endpoint and its deliveries; waiting ones are never sent."""
     record("webhook.deleted", by=by, obj=endpoint, project=endpoint.project)
     endpoint.delete()
 
 
 @transaction.atomic
 def send_test(*, endpoint: WebhookEndpoint, by: User) -> WebhookDelivery:
-    """A delivery that says that nothing happened. Raises ConflictError where the endpoint is off."""
+    """Send a test delivery without an event. Raises ConflictError if the endpoint is off."""
     _require_on(endpoint)
     delivery = WebhookDelivery.objects.create(endpoint=endpoint, event=TEST_EVENT, next_attempt_at=Now())
     record("webhook.tested", by=by, obj=endpoint, project=endpoint.project)
@@ -145,15 +143,15 @@ def send_test(*, endpoint: WebhookEndpoint, by: User) -> WebhookDelivery:
 
 @transaction.atomic
 def redeliver(*, delivery: WebhookDelivery, by: User) -> None:
-    """Send the same once more, from its first attempt; a receiver tells it by its id.
+    """Send a delivery again, starting with its first attempt; a receiver recognises it by its id.
 
-    Raises ConflictError where it is under way already, or its endpoint is off.
+    Raises ConflictError if it is being sent already, or its endpoint is off.
     """
     _require_on(delivery.endpoint)
     again = {"state": DeliveryState.WAITING, "attempts": 0, "next_attempt_at": Now(), "delivered_at": None}
     ended = [DeliveryState.DELIVERED, DeliveryState.FAILED]
     if not WebhookDelivery.objects.filter(pk=delivery.pk, state__in=ended).update(**again):
-        # One that waits for its next attempt need not wait.
+        # A delivery waiting for its next attempt is sent at once.
         waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING)
         if not waiting.update(next_attempt_at=Now()):
             raise ConflictError("This delivery is being sent now. Reload the page.")
@@ -198,7 +196,7 @@ def _url_is_free() -> AbstractContextManager[None]:
 
 
 def _in_audit(endpoint: WebhookEndpoint) -> dict[str, object]:
-    # Without the path: it may hold a secret of the receiver's.
+    # Without the path, which may contain a secret of the receiver.
     return {
         "url": origin_of(endpoint.url),
         "events": endpoint.events,
