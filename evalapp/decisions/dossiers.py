@@ -42,7 +42,7 @@ def _records(decision: Decision) -> Iterator[dict[str, Any]]:
 
 
 def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Without names of people, which may leave: sealed content stays. The decision's page has them."""
+    """Without names of people, who may leave while sealed content stays. The decision's page has them."""
     evaluation = decision.evaluation
     assert evaluation is not None
     gate = evaluation.campaign_gate.gate

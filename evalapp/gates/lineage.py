@@ -103,7 +103,7 @@ def _attested(attestation: TrainingDataAttestation) -> str:
 
 
 def _described_attestation(attestation: TrainingDataAttestation) -> dict[str, Any]:
-    """As in a dossier: without names of people, because a dossier may leave the installation."""
+    """As in a dossier: without names of people, who may leave while sealed content stays."""
     return {
         "id": attestation.pk,
         "statement": attestation.statement,
@@ -148,7 +148,7 @@ def _decided(decision: ContaminationDecision) -> str:
 
 
 def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
-    """As in a dossier: without names of people, because a dossier may leave the installation."""
+    """As in a dossier: without names of people, who may leave while sealed content stays."""
     return {
         "id": decision.pk,
         "dataset_version": decision.dataset_version_id,
