@@ -17,7 +17,7 @@ from evalapp.rubrics.models import Criterion
 
 
 class AbstractDecision(BaseModel):
-    """A decision: its content, its reason, and by whom and when it was made.
+    """A decision: its content, reason, author and time.
 
     Subclasses add ``IDENTITY``: the fields of its subject (each has one decision); ``SAYS``: those of its
     content; ``KEPT``: those that a revision keeps; a ``topic`` for sentences; and ``recorded`` for the audit

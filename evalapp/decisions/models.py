@@ -16,7 +16,7 @@ class DecisionVerdict(models.TextChoices):
 
 
 class Decision(BaseModel):
-    """A decision on a campaign's candidate: by whom, and on which numbers. Never changed: a later decision is
+    """A decision on a campaign's candidate, with its author and figures. Never changed: a later decision is
     a new row, and the newest one applies.
 
     ``evidence``: the measures as shown at the time; for a large campaign with their ``freshness``, because a

@@ -62,7 +62,7 @@ def _store(incident: Incident, alerts: Sequence[Alert], week: WeeklySample) -> N
 
 
 def _ask_again(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) -> None:
-    """Look again for the cause of alerts whose cause could not be told so far."""
+    """Look again for the cause of alerts that have none yet."""
     earlier = incident.alerts.filter(
         cause=Cause.CANNOT_TELL, weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS
     ).exclude(pk__in=[each.pk for each in raised])

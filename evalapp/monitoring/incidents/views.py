@@ -80,7 +80,7 @@ def _base_dataset(stream: Stream) -> int:
 
 
 def _last_write(incident: Incident, action: str) -> AuditEvent | None:
-    """When the action was last done, and by whom."""
+    """When the action was last done, and the person."""
     writes = events_of(object_type="incident", object_id=incident.pk, action=action)
     return writes.order_by("-pk").first()
 
