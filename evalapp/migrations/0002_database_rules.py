@@ -97,6 +97,34 @@ CREATE TRIGGER example_not_into_ready_version AFTER INSERT ON evalapp_example
     EXECUTE FUNCTION evalapp_refuse_rows_of_ready_version();
 """
 
+# Nothing new refers to a deleted dataset version. The lock waits for a deletion that has begun; the error is the
+# one of a key without a row, which requests answer with 409.
+NO_USE_OF_DELETED_VERSION = """
+CREATE FUNCTION evalapp_refuse_deleted_version() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    current_state text;
+BEGIN
+    SELECT state INTO current_state FROM evalapp_datasetversion
+        WHERE id = (to_jsonb(NEW) ->> TG_ARGV[0])::bigint FOR KEY SHARE;
+    IF current_state = 'deleted' THEN
+        RAISE EXCEPTION 'the dataset version was deleted' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+""" + "".join(
+    f"""
+CREATE TRIGGER {table}_not_of_deleted_version BEFORE INSERT ON evalapp_{table}
+    FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_deleted_version('{column}');
+"""
+    for table, column in [
+        ("campaign", "dataset_version_id"),
+        ("contaminationdecision", "dataset_version_id"),
+        ("datasetpush", "version_id"),
+        ("ledger", "dataset_version_id"),
+        ("run", "dataset_version_id"),
+    ]
+)
+
 # What the search of rows looks through. PostgreSQL takes at most a megabyte of words for one row.
 WORDS_OF_ROW = """
 CREATE FUNCTION evalapp_words_of_row(messages jsonb, answers jsonb, metadata jsonb, others text) RETURNS tsvector
@@ -433,6 +461,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(AUDIT_NAMES_NO_FORMER_MEMBER),
         migrations.RunSQL(FORMER_MEMBER_STAYS_FORMER),
         migrations.RunSQL(DATASET_VERSION_IMMUTABLE),
+        migrations.RunSQL(NO_USE_OF_DELETED_VERSION),
         migrations.RunSQL(WORDS_OF_ROW),
         migrations.RunSQL(CONTAMINATION_DECISION_IMMUTABLE),
         migrations.RunSQL(FROZEN_RUBRIC),

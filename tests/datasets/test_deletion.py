@@ -1,10 +1,11 @@
 """A version that nothing uses can be deleted, with everything that is made of its rows alone."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, models, transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
+from evalapp.core.deleted_objects import is_gone
 from evalapp.curation.drafts import Edit, edit_rows, open_draft
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
 from evalapp.datasets.deletion import VersionInUseError, delete_version
@@ -15,7 +16,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.curation.conftest import MESSY, checked, published, row
-from tests.factories import make_campaign
+from tests.factories import make_campaign, make_outputs
 
 pytestmark = pytest.mark.django_db
 
@@ -123,3 +124,25 @@ def test_nothing_brings_it_back_or_adds_to_it(version: DatasetVersion, engineer:
             gone.update(**change)
     with pytest.raises(IntegrityError), transaction.atomic():
         Example.objects.create(version=version, row_number=1, row_key=1, split="train", messages=[])
+
+
+def test_a_run_that_starts_while_it_is_deleted_is_refused(version: DatasetVersion, engineer: User) -> None:
+    seen = DatasetVersion.objects.get(pk=version.pk)
+    delete_version(version=version, by=engineer)
+    with pytest.raises(IntegrityError, match="version was deleted") as refused, transaction.atomic():
+        make_outputs(seen, {})
+    assert is_gone(refused.value), "answered with 409"
+
+
+def test_the_database_refuses_it_wherever_its_use_would_have_kept_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE %s", ["%_not_of_deleted_version"]
+        )
+        refused = {table for (table,) in cursor.fetchall()}
+    uses = {
+        relation.related_model._meta.db_table
+        for relation in DatasetVersion._meta.related_objects
+        if relation.on_delete is models.PROTECT
+    }
+    assert refused == uses

@@ -80,6 +80,11 @@ def test_the_database_holds_the_rules_that_models_cannot_express(db: None) -> No
 
 
 TRIGGERS = {
+    "campaign_not_of_deleted_version",
+    "contaminationdecision_not_of_deleted_version",
+    "datasetpush_not_of_deleted_version",
+    "ledger_not_of_deleted_version",
+    "run_not_of_deleted_version",
     "assessment_immutable",
     "event_immutable",
     "adjudication_not_ones_own",
