@@ -82,7 +82,10 @@ def test_a_clear_win(project: Project, panel: list[User], manager: User) -> None
     assert "plain against formal" in words
     assert "Better at Accuracy (+3.0), Clarity (+3.0), Tone (+3.0), Personalization (+3.0)." in words
     assert "Undecided: Material factual error." in words
-    assert "For these 2 reviewers, on items like these 10." in words
+    assert (
+        "For these 2 reviewers, on items like these 10."
+        " 2 reviewers are too few to tell whether the result holds for other reviewers." in words
+    )
     assert (
         "Better At Accuracy, Clarity, Tone and Personalization; not shown to be worse at any criterion."
         in words
@@ -199,7 +202,10 @@ def test_for_reviewers_like_these_two_decide_nothing_and_the_page_says_so(
     project.population = "reviewers"
     project.save()
     words = words_of(campaign, manager)
-    assert "For reviewers like these 2, on items like these 10." in words
+    assert (
+        "For reviewers like these 2, on items like these 10. For these reviewers alone, also shown at Tone."
+        in words
+    )
 
 
 def test_missing_reviews_of_an_open_campaign_are_the_first_reason(

@@ -137,7 +137,8 @@ def test_a_run_that_starts_while_it_is_deleted_is_refused(version: DatasetVersio
 def test_the_database_refuses_it_wherever_its_use_would_have_kept_it() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE %s", ["%_not_of_deleted_version"]
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE %s",
+            ["%_not_of_deleted_version"],
         )
         refused = {table for (table,) in cursor.fetchall()}
     uses = {

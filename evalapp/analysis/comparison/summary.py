@@ -103,21 +103,23 @@ def names_of(pairs: Sequence[ComparedPair]) -> str:
 
 
 def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
-    """Whether the result also holds for the other population."""
+    """Whether the result is also shown for the other population; empty if nothing can be said about it."""
     shown = [*summary.better, *summary.worse]
-    if not shown or design.names_are_positions:
+    if design.names_are_positions:
+        return ""
+    if design.population == Population.REVIEWERS:
+        only_these = [pair for pair in summary.undecided if pair.holds_elsewhere]
+        return f"For these reviewers alone, also shown at {names_of(only_these)}." if only_these else ""
+    if not shown:
         return ""
     lost = [pair for pair in shown if not pair.holds_elsewhere]
-    if design.population == Population.REVIEWERS:
-        gained = [pair for pair in shown if pair.holds_elsewhere]
-        return f"For these reviewers alone, it is shown for {names_of(gained)}." if gained else ""
     if not lost:
         return "Also shown for other reviewers like these."
-    what = "it" if len(lost) == len(shown) else names_of(lost)
+    some = "" if len(lost) == len(shown) else f" at {names_of(lost)}"
     if design.reviewers < FEWEST_TO_GENERALISE:
-        few = "one reviewer" if design.reviewers == 1 else f"{design.reviewers} reviewers"
-        return f"Whether {what} holds for other reviewers cannot be shown with {few}."
-    return f"Not shown for other reviewers like these: {'none of it' if what == 'it' else what}."
+        few = "One reviewer is" if design.reviewers == 1 else f"{design.reviewers} reviewers are"
+        return f"{few} too few to tell whether the result{some} holds for other reviewers."
+    return f"Not shown for other reviewers like these{some}."
 
 
 class MetricPreference(NamedTuple):
