@@ -193,15 +193,20 @@ def test_of_a_large_campaign_the_subgroups_are_stored(
     assert "Worse for half “0”: Tone −1.0" in words_of(campaign, manager)
 
 
-def test_for_reviewers_like_these_two_decide_nothing_and_the_page_says_so(
+def test_what_two_reviewers_agree_on_may_be_undecided_for_reviewers_like_them(
     project: Project, panel: list[User], manager: User
 ) -> None:
-    formal, plain = every_row(tone=2), {row: {"tone": 4 + row % 2} for row in range(1, ROWS + 1)}
+    formal, plain = every_row(tone=2, clarity=3), every_row(tone=5, clarity=4)
+    for row in range(1, 5):
+        plain[row] = {"tone": 5, "clarity": 3}
     campaign = rated(project, panel, formal, plain)
-    assert "Better at Tone (+2.5)." in words_of(campaign, manager)
+    words = words_of(campaign, manager)
+    assert "Better at Clarity (+0.6), Tone (+3.0)." in words
+    assert "2 reviewers are too few to tell whether the result at Tone holds for other reviewers." in words
     project.population = "reviewers"
     project.save()
     words = words_of(campaign, manager)
+    assert "Better at Clarity (+0.6). ? Undecided: Accuracy, Tone, Personalization" in words
     assert (
         "For reviewers like these 2, on items like these 10. For these reviewers alone, also shown at Tone."
         in words

@@ -104,17 +104,17 @@ def names_of(pairs: Sequence[ComparedPair]) -> str:
 
 def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
     """Whether the result is also shown for the other population; empty if nothing can be said about it."""
-    shown = [*summary.better, *summary.worse]
     if design.names_are_positions:
         return ""
-    if design.population == Population.REVIEWERS:
-        only_these = [pair for pair in summary.undecided if pair.holds_elsewhere]
-        return f"For these reviewers alone, also shown at {names_of(only_these)}." if only_these else ""
-    if not shown:
-        return ""
+    shown = [*summary.better, *summary.worse]
     lost = [pair for pair in shown if not pair.holds_elsewhere]
+    if design.population == Population.REVIEWERS:
+        gained = [pair for pair in summary.undecided if pair.holds_elsewhere]
+        if gained:
+            return f"For these reviewers alone, also shown at {names_of(gained)}."
+        return "Also shown for these reviewers alone." if shown and not lost else ""
     if not lost:
-        return "Also shown for other reviewers like these."
+        return "Also shown for other reviewers like these." if shown else ""
     some = "" if len(lost) == len(shown) else f" at {names_of(lost)}"
     if design.reviewers < FEWEST_TO_GENERALISE:
         few = "One reviewer is" if design.reviewers == 1 else f"{design.reviewers} reviewers are"
