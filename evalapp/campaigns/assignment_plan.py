@@ -10,17 +10,20 @@ from django.db.models.functions import Coalesce
 from evalapp.campaigns.distribution import distribute, level_targets
 from evalapp.campaigns.models import Assignment, Campaign, Purpose, Skip
 
+# Names an item in what the seed is hashed with, the same in every database.
+ITEM_NAME = "(e.row_number || CASE WHEN i.sample_index = 0 THEN '' ELSE '.' || i.sample_index END)"
+
 # Items that have fewer assignments than their overlap, with the number of those they have.
-LACKING = """
-    SELECT i.id, e.row_number, i.overlap, present.assignments,
-        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
+LACKING = f"""
+    SELECT i.id, {ITEM_NAME} AS name, i.overlap, present.assignments,
+        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || {ITEM_NAME})) - 1 AS position
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     CROSS JOIN LATERAL (
         SELECT coalesce(max(p.number), 0) AS assignments FROM evalapp_assignment p
         WHERE p.item_id = i.id AND p.purpose = 'review') AS present
     WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review' AND i.overlap > present.assignments
       AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))
-"""
+"""  # noqa: S608 - a constant
 
 _NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608 - a constant
 

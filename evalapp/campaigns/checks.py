@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from evalapp.campaigns.assignment_plan import ITEM_NAME
 from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
 from evalapp.campaigns.models import (
     Assignment,
@@ -56,15 +57,15 @@ WHERE {_ANSWERED} ORDER BY md5(%(seed)s || ':calibration:' || e.row_number) LIMI
 """
 
 # What an assignment is made of: the item's outputs, or its comparisons.
-_OUTPUTS = """
+_OUTPUTS = f"""
     SELECT array_agg(o.id ORDER BY md5(
-        %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.position))
+        %(seed)s || ':check:' || {ITEM_NAME} || ':' || wanted.number || ':' || c.position))
     FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
     WHERE o.item_id = wanted.item_id
 """
-_COMPARISONS = """
+_COMPARISONS = f"""
     SELECT array_agg(c.id ORDER BY md5(
-        %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.number))
+        %(seed)s || ':check:' || {ITEM_NAME} || ':' || wanted.number || ':' || c.number))
     FROM evalapp_comparison c WHERE c.item_id = wanted.item_id
 """
 _ASSIGNMENTS = """

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import connection
 from django.db.models import Sum
 
+from evalapp.campaigns.assignment_plan import ITEM_NAME
 from evalapp.campaigns.models import Assignment, Campaign, Comparison, Method
 
 Shown = TypeVar("Shown")
@@ -36,10 +37,10 @@ ORDER BY i.id, pair.number
 # The order from which assignments turn is drawn anew every few items: were it one for the whole campaign,
 # one candidate would always follow the other, and a reviewer could learn to tell them. Items that check
 # reviewers are numbered apart, so that they do not disturb the balance of the others.
-_RANKINGS = """
+_RANKINGS = f"""
 WITH item AS (
     SELECT i.id, CASE i.purpose WHEN 'review' THEN '' ELSE i.purpose || ':' END || (row_number() OVER (
-            PARTITION BY i.purpose ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s
+            PARTITION BY i.purpose ORDER BY md5(%(seed)s || ':item:' || {ITEM_NAME})) - 1) / %(width)s
                 AS drawn
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     WHERE i.campaign_id = %(campaign)s
@@ -52,36 +53,36 @@ SELECT item.id, 0,
 FROM item
 WHERE NOT EXISTS (SELECT 1 FROM evalapp_comparison c WHERE c.item_id = item.id)
 ORDER BY item.id
-"""
+"""  # noqa: S608 - a constant
 
-_IN_TURN = """
+_IN_TURN = f"""
 WITH item AS (
-    SELECT i.id, e.row_number,
-        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
+    SELECT i.id, {ITEM_NAME} AS name,
+        row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || {ITEM_NAME})) - 1 AS position
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review'
 ), turn AS (
-    SELECT p.id, item.row_number,
+    SELECT p.id, item.name,
         (row_number() OVER (PARTITION BY item.position / %(together)s ORDER BY item.position, p.number) - 1)
             %% %(width)s AS arrangement
     FROM evalapp_assignment p JOIN item ON item.id = p.item_id
 )
-"""
-_AS_CHOSEN = """
+"""  # noqa: S608 - a constant
+_AS_CHOSEN = f"""
 WITH turn AS (
-    SELECT chosen.id, e.row_number, chosen.arrangement
+    SELECT chosen.id, {ITEM_NAME} AS name, chosen.arrangement
     FROM unnest(%(assignments)s::bigint[], %(arrangements)s::int[]) AS chosen(id, arrangement)
     JOIN evalapp_assignment p ON p.id = chosen.id
     JOIN evalapp_item i ON i.id = p.item_id JOIN evalapp_example e ON e.id = i.example_id
 )
-"""
+"""  # noqa: S608 - a constant
 _GIVE = """
 UPDATE evalapp_assignment p
 SET arrangement = turn.arrangement, outputs_total = %(count)s,
     open_slots = ARRAY(SELECT generate_series(0, %(count)s - 1)),
     outputs_order = (
         SELECT array_agg(c.id ORDER BY md5(
-            %(seed)s || ':comparison:' || turn.row_number || ':' || p.number || ':' || c.number))
+            %(seed)s || ':comparison:' || turn.name || ':' || p.number || ':' || c.number))
         FROM evalapp_comparison c WHERE c.item_id = p.item_id)
 FROM turn WHERE p.id = turn.id
 """

@@ -18,6 +18,7 @@ from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.services import MOST_SAMPLES
 
 MOST_CANDIDATES = 8
 MOST_IMPORTED_CANDIDATES = 50
@@ -33,8 +34,9 @@ LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 class CampaignDesign:
     """What a campaign is while it is a draft. ``candidates`` keep the order given.
 
-    Of the examples ``items_wanted`` are chosen by ``item_choice`` (all: None), ``overlap_share`` percent of
-    them are rated by ``overlap_more`` reviewers; nobody is handed more than ``quota`` items.
+    ``samples``: the outputs of a candidate to each example that are reviewed, each in an item of its own.
+    ``examples_wanted`` are chosen by ``item_choice`` (all: None); ``overlap_share`` percent of the items are
+    rated by ``overlap_more`` reviewers, and nobody gets more than ``quota`` items.
     ``baseline``: in pairs, the candidate that every other is compared with; None compares all with all.
     """
 
@@ -54,7 +56,8 @@ class CampaignDesign:
     seed: int | None = None
     deadline: datetime | None = None
     item_choice: str = ItemChoice.ALL
-    items_wanted: int | None = None
+    examples_wanted: int | None = None
+    samples: int = 1
     stratify_by: str = ""
     overlap_share: int = 0
     overlap_more: int | None = None
@@ -80,7 +83,8 @@ class CampaignDesign:
             "method": str(self.method),
             "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
             "is_blind": self.is_blind,
-            "items": self.items_wanted if self.items_wanted is not None else "all",
+            "examples": self.examples_wanted if self.examples_wanted is not None else "all",
+            "samples": self.samples,
             "by": self.stratify_by,
             "overlap_more": self.overlap_more,
             "overlap_share": self.overlap_share,
@@ -129,7 +133,7 @@ def problems_of(
             check(problems, design, project)
     if draft is not None and draft.picked_because:
         _check_picked(problems, design, draft)
-    if problems.has_none_of("dataset_version", "split", "candidates"):
+    if problems.has_none_of("dataset_version", "split", "candidates", "samples"):
         _check_answers(problems, design)
     return problems
 
@@ -227,15 +231,17 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
         dataset_version_id=design.dataset_version.pk,
         split=design.split,
         candidate_ids=[candidate.pk for candidate in design.candidates],
+        samples=design.samples,
     )
     if not coverage.complete:
+        what = "an answer" if design.samples == 1 else f"{design.samples} answers"
         problems.refuse(
             "candidates",
-            f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate,"
-            " so there would be nothing to review. Generate or import the answers first, or choose another"
+            f"No {design.split} example of {design.dataset_version} has {what} of every chosen candidate, so"
+            " there would be nothing to review. Generate or import the answers first, or choose another"
             " split.",
         )
-    elif problems.has_none_of("item_choice", "items_wanted", "stratify_by", "calibration_items"):
+    elif problems.has_none_of("item_choice", "examples_wanted", "stratify_by", "calibration_items"):
         _check_size(problems, design, coverage.complete)
 
 
@@ -244,12 +250,18 @@ def _check_choice(problems: _Problems, design: CampaignDesign, project: Project)
     if design.item_choice not in ItemChoice.values:
         problems.refuse("item_choice", f"Choose one of {', '.join(ItemChoice.values)}.")
     elif design.item_choice == ItemChoice.ALL:
-        if design.items_wanted is not None:
+        if design.examples_wanted is not None:
             problems.refuse(
-                "items_wanted", "Choose some items, at random or stratified, or leave this empty."
+                "examples_wanted",
+                "Choose a random or stratified sample of examples, or leave this empty.",
             )
-    elif design.items_wanted is None or design.items_wanted < 1:
-        problems.refuse("items_wanted", "Give the number of items to choose.")
+    elif design.examples_wanted is None or design.examples_wanted < 1:
+        problems.refuse("examples_wanted", "Give the number of examples to choose.")
+
+
+def _check_samples(problems: _Problems, design: CampaignDesign, project: Project) -> None:
+    if not 1 <= design.samples <= MOST_SAMPLES:
+        problems.refuse("samples", f"Between 1 and {MOST_SAMPLES} outputs of each example can be reviewed.")
 
 
 def _check_field(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -297,11 +309,11 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
             "calibration_items", "With that many calibration items nothing is left to review. Choose fewer."
         )
         return
-    wanted = complete if design.items_wanted is None else design.items_wanted
+    wanted = complete if design.examples_wanted is None else design.examples_wanted
     if wanted > complete:
         problems.refuse(
-            "items_wanted",
-            f"{wanted:,} items are wanted, but {complete:,} examples have an answer of every candidate. "
+            "examples_wanted",
+            f"{wanted:,} examples are wanted, but {complete:,} have an answer of every candidate. "
             f"Choose at most {complete:,}.",
         )
         return
@@ -315,14 +327,15 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
     if design.quota < 1:
         problems.refuse("quota", "A quota is at least 1 item. Leave it empty for no limit.")
         return
+    items = wanted * design.samples
     assignments = assignments_of(
-        wanted, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more
+        items, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more
     )
-    if assignments > people * min(design.quota, wanted):
+    if assignments > people * min(design.quota, items):
         problems.refuse(
             "quota",
             f"{people} people with at most {design.quota:,} items each do"
-            f" {people * min(design.quota, wanted):,} assignments; the design needs {assignments:,}. Raise"
+            f" {people * min(design.quota, items):,} assignments; the design needs {assignments:,}. Raise"
             " the quota, choose more people, or fewer items.",
         )
 
@@ -333,6 +346,7 @@ def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> N
         split=design.split,
         candidate_ids=[candidate.pk for candidate in design.candidates],
         field=design.stratify_by,
+        samples=design.samples,
     )
     if set(strata) == {""}:
         found = fields_of(design.dataset_version.pk, design.split)
@@ -346,9 +360,9 @@ def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> N
         )
     elif len(strata) > wanted:
         problems.refuse(
-            "items_wanted",
-            f"“{design.stratify_by}” has {len(strata)} different values, and each gives at least one item."
-            f" Choose at least {len(strata)} items, or another field.",
+            "examples_wanted",
+            f"“{design.stratify_by}” has {len(strata)} different values, and each gives at least one"
+            f" example. Choose at least {len(strata)} examples, or another field.",
         )
 
 
@@ -411,8 +425,9 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Proje
     (("reviewers",), _check_people),
     (("overlap_share", "overlap_more"), _check_overlap_share),
     (("overlap", "overlap_more", "reviewers"), _check_more_overlap),
-    (("item_choice", "items_wanted"), _check_choice),
+    (("item_choice", "examples_wanted"), _check_choice),
     (("item_choice", "stratify_by"), _check_field),
+    (("samples",), _check_samples),
     (("distribution",), _check_distribution),
     (("gold_share",), _check_gold),
     (("repeat_share",), _check_repeats),

@@ -27,6 +27,7 @@ from evalapp.core.names import LONGEST_NAME
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.services import MOST_SAMPLES
 
 
 def _name_of_version(version: DatasetVersion | RubricVersion) -> str:
@@ -51,7 +52,7 @@ class _Method(forms.ChoiceField):
 
 
 _MORE = {
-    "Sample of the examples": ("item_choice", "items_wanted", "stratify_by"),
+    "Examples and outputs": ("item_choice", "examples_wanted", "stratify_by", "samples"),
     "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
     "Distribution, quotas and lease": ("distribution", "quota", "lease_minutes"),
     "Review quality: gold, repeats, calibration": (
@@ -115,13 +116,26 @@ class CampaignForm(forms.Form):
         label="Examples",
         help_text="Sampled with the campaign's seed. More can be added while it runs.",
     )
-    items_wanted = forms.IntegerField(required=False, min_value=1, label="Number of items in the sample")
+    examples_wanted = forms.IntegerField(
+        required=False, min_value=1, label="Number of examples in the sample"
+    )
     stratify_by = forms.CharField(
         required=False,
         max_length=100,
         label="Stratify by",
         help_text=(
-            "A metadata field of the examples, such as topic. Each of its values gives at least one item."
+            "A metadata field of the examples, such as topic. Each of its values gives at least one example."
+        ),
+    )
+    samples = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_SAMPLES,
+        initial=1,
+        label="Outputs per example",
+        help_text=(
+            "More than 1 if the runs wrote several. Each is an item of its own. In results, the items of one"
+            " example are one group, because they are similar."
         ),
     )
     reviewers = RowsField(
@@ -289,6 +303,7 @@ class CampaignForm(forms.Form):
         given["candidates"] = sorted(given["candidates"] or (), key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL
         given["distribution"] = given["distribution"] or Distribution.SHARED
+        given["samples"] = given["samples"] or 1
         for name in ("overlap_share", "gold_share", "repeat_share", "calibration_items"):
             given[name] = given[name] or 0
         return CampaignDesign(**given)
@@ -311,8 +326,9 @@ class CampaignForm(forms.Form):
                 overlap_share=given.get("overlap_share") or 0,
                 overlap_more=given.get("overlap_more"),
                 quota=given.get("quota"),
-                items_wanted=given.get("items_wanted") if is_some else None,
+                examples_wanted=given.get("examples_wanted") if is_some else None,
                 stratify_by=given.get("stratify_by") or "" if is_some else "",
+                samples=given.get("samples") or 1,
                 method=given.get("method") or Method.POINTWISE,
                 has_baseline=bool(given.get("baseline")),
                 gold_share=given.get("gold_share") or 0,

@@ -1,6 +1,6 @@
 """How many groups of rows (documents, clients, conversations) the items of a campaign come from.
 
-A row without a group is one by itself.
+A row without a group is one by itself. Several outputs of one row are one group.
 """
 
 import math
@@ -8,25 +8,28 @@ from collections import Counter
 
 from django.db.models import Count, QuerySet
 
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.datasets.models import Example
 
 
 def groups_of_items(campaign: Campaign) -> int | None:
-    """Of an open campaign's items; None where each is by itself."""
-    sizes = _groups_by_size(Example.objects.filter(items__campaign=campaign))
-    return _apart(sizes.total(), _rows(sizes))
+    """The groups of an open campaign's items; None where each item is by itself."""
+    items = campaign.items.filter(purpose=Purpose.REVIEW)
+    sizes = _groups_by_size(Example.objects.filter(pk__in=items.values("example")))
+    return _apart(sizes.total() or campaign.items_total // campaign.samples, campaign.items_total)
 
 
-def expected_groups(examples: QuerySet[Example], items: int) -> int | None:
-    """Of so many items drawn at random from the examples, on average; None where each is by itself."""
+def expected_groups(examples: QuerySet[Example], drawn: int, *, samples: int = 1) -> int | None:
+    """The mean number of groups when ``drawn`` of the examples are drawn at random, each for ``samples``
+    items; None where each item is by itself.
+    """
     sizes = _groups_by_size(examples)
     rows = _rows(sizes)
-    if not items or rows == sizes.total():
-        return None
-    drawn = min(items, rows)
+    if not drawn or rows == sizes.total():
+        return _apart(drawn, drawn * samples)
+    drawn = min(drawn, rows)
     found = sum(count * (1 - _chance_of_none(rows, size, drawn)) for size, count in sizes.items())
-    return _apart(round(found), items)
+    return _apart(round(found), drawn * samples)
 
 
 def _apart(groups: int, items: int) -> int | None:

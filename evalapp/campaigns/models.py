@@ -54,22 +54,19 @@ def purpose_field() -> "models.CharField[str, str]":
 
 
 class Campaign(BaseModel):
-    """A review of candidates' outputs against one rubric version. ``key`` is what reviewers' addresses show.
-    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long an assignment is kept without
-    activity. ``seed``: order of items, and of outputs in an assignment. ``leaves_out_incomplete``: examples
-    that lack a candidate's output do not stop the launch. ``items_total`` and ``reviews_total`` are what the
-    launch made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
-    automatic part. ``is_simulated``: has a simulated review. ``names_are_positions``: "rater 1" is anybody.
+    """A review of candidates' outputs against one rubric version. ``key`` identifies it in reviewers' URLs.
 
-    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``stratify_by``, a key
-    of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
-    ``quota``: the most items that one person is handed, unless they have a quota of their own.
-    ``assignments_total`` are those behind ``reviews_total``; each asks for the same number of reviews.
-    ``baseline``: in a pairwise campaign, what every other candidate is compared with; None: all with all.
+    Design: ``examples_wanted`` are drawn with ``seed`` by ``item_choice``, stratified by the metadata field
+    ``stratify_by``; ``samples`` outputs of a candidate for an example are reviewed, each in its own item.
+    ``overlap``: reviewers per item; ``overlap_more`` for ``overlap_share`` percent of the items. ``quota``:
+    the most items per person, unless the person has one. ``baseline``: of pairs, the candidate that all
+    others are compared with; None: all with each other. ``leaves_out_incomplete``: the launch skips examples
+    that lack an output. ``lease_minutes``: how long an assignment is kept without activity.
 
-    ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
-    what they said before; ``calibration_items``: how many everybody rates before they are admitted.
-    ``checks_total`` are the reviews that these ask for; the other totals are without them.
+    ``gold_share`` and ``repeat_share`` are percent of a person's items; each reviewer rates
+    ``calibration_items`` before admission. ``checks_total`` counts the reviews of these checks; the other
+    totals, set by the launch, exclude them. ``invites_visitors``: an open campaign of the demonstration,
+    which never finishes its automatic part. ``names_are_positions``: "rater 1" may be anybody.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -87,7 +84,8 @@ class Campaign(BaseModel):
     item_choice = models.CharField(
         max_length=10, choices=ItemChoice.choices, default=ItemChoice.ALL, db_default=ItemChoice.ALL
     )
-    items_wanted = models.PositiveIntegerField(null=True, blank=True)
+    examples_wanted = models.PositiveIntegerField(null=True, blank=True)
+    samples = models.PositiveSmallIntegerField(default=1, db_default=1)
     stratify_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     overlap = models.PositiveSmallIntegerField(default=3)
     overlap_share = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -136,10 +134,10 @@ class Campaign(BaseModel):
                 name="campaign_overlap_share",
             ),
             models.CheckConstraint(
-                condition=models.Q(item_choice=ItemChoice.ALL, items_wanted__isnull=True, stratify_by="")
-                | models.Q(item_choice=ItemChoice.RANDOM, items_wanted__gte=1, stratify_by="")
+                condition=models.Q(item_choice=ItemChoice.ALL, examples_wanted__isnull=True, stratify_by="")
+                | models.Q(item_choice=ItemChoice.RANDOM, examples_wanted__gte=1, stratify_by="")
                 | (
-                    models.Q(item_choice=ItemChoice.STRATIFIED, items_wanted__gte=1)
+                    models.Q(item_choice=ItemChoice.STRATIFIED, examples_wanted__gte=1)
                     & ~models.Q(stratify_by="")
                 ),
                 name="campaign_item_choice_is_whole",
@@ -249,17 +247,20 @@ class CampaignReviewer(BaseModel):
 
 
 class Item(BaseModel):
-    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it (its assignments for
-    review). Items for gold or calibration are separate from those that count in results.
+    """An example with one output of each candidate, at ``sample_index``. ``overlap``: how many reviewers rate
+    it. Items for gold or calibration are separate from those that count in results.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="items")
+    sample_index = models.PositiveSmallIntegerField(default=0, db_default=0)
     overlap = models.PositiveSmallIntegerField(default=1, db_default=1)
     purpose = purpose_field()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "example"], name="item_example_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "example", "sample_index"], name="item_once")
+        ]
 
     def __str__(self) -> str:
         return f"item {self.pk}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Exists, Max, Model, OuterRef, QuerySet, Sum, TextField, Value
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, Sum, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -33,9 +33,10 @@ WITH candidate AS (
     SELECT e.id, e.row_number, coalesce(e.metadata ->> %(field)s::text, '') AS stratum
     FROM evalapp_example e
     WHERE e.version_id = %(version)s AND e.split = %(split)s AND NOT EXISTS (
-        SELECT 1 FROM evalapp_campaigncandidate c WHERE c.campaign_id = %(campaign)s AND NOT EXISTS (
+        SELECT 1 FROM evalapp_campaigncandidate c CROSS JOIN generate_series(0, %(samples)s - 1) AS sample
+        WHERE c.campaign_id = %(campaign)s AND NOT EXISTS (
             SELECT 1 FROM evalapp_output o
-            WHERE o.candidate_id = c.model_version_id AND o.example_id = e.id AND o.sample_index = 0))
+            WHERE o.candidate_id = c.model_version_id AND o.example_id = e.id AND o.sample_index = sample))
       AND NOT EXISTS (SELECT 1 FROM evalapp_item i WHERE i.campaign_id = %(campaign)s AND i.example_id = e.id)
       AND (%(picked)s::bigint[] IS NULL OR e.id = ANY(%(picked)s::bigint[]))
 ), drawn AS (
@@ -51,9 +52,9 @@ WITH candidate AS (
         ON wanted.stratum = drawn.stratum
     WHERE drawn.draw <= wanted.share
 )
-INSERT INTO evalapp_item (campaign_id, example_id, overlap, created_at)
-SELECT %(campaign)s, id, CASE WHEN draw <= with_more THEN %(more)s ELSE %(overlap)s END, now()
-FROM chosen ORDER BY row_number
+INSERT INTO evalapp_item (campaign_id, example_id, sample_index, overlap, created_at)
+SELECT %(campaign)s, id, sample, CASE WHEN draw <= with_more THEN %(more)s ELSE %(overlap)s END, now()
+FROM chosen CROSS JOIN generate_series(0, %(samples)s - 1) AS sample ORDER BY row_number, sample
 """
 
 _OUTPUTS = """
@@ -62,7 +63,7 @@ SELECT DISTINCT ON (i.id, c.position) i.id, o.id, c.id, now()
 FROM evalapp_item i
 JOIN evalapp_campaigncandidate c ON c.campaign_id = i.campaign_id
 JOIN evalapp_output o
-  ON o.candidate_id = c.model_version_id AND o.example_id = i.example_id AND o.sample_index = 0
+  ON o.candidate_id = c.model_version_id AND o.example_id = i.example_id AND o.sample_index = i.sample_index
 WHERE i.campaign_id = %(campaign)s AND i.id > %(after)s
   AND NOT EXISTS (SELECT 1 FROM evalapp_itemoutput present WHERE present.item_id = i.id)
 ORDER BY i.id, c.position, o.id DESC
@@ -72,9 +73,9 @@ _ASSIGNMENTS = f"""
 WITH item AS ({LACKING}
 ), assignment AS (
     SELECT item.id AS item_id, number, position / %(block)s AS block,
-        md5(%(seed)s || ':place:' || item.row_number || ':' || number) AS draw,
+        md5(%(seed)s || ':place:' || item.name || ':' || number) AS draw,
         (SELECT array_agg(o.id ORDER BY md5(
-            %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position))
+            %(seed)s || ':output:' || item.name || ':' || number || ':' || c.position))
          FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
          WHERE o.item_id = item.id) AS outputs
     FROM item CROSS JOIN LATERAL generate_series(item.assignments + 1, item.overlap) AS number
@@ -103,14 +104,19 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(
-    *, dataset_version_id: int, split: str, candidate_ids: list[int], picked: Sequence[int] | None = None
+    *,
+    dataset_version_id: int,
+    split: str,
+    candidate_ids: list[int],
+    samples: int = 1,
+    picked: Sequence[int] | None = None,
 ) -> Coverage:
     """Which examples of the split (of those ``picked``, where some are) have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     if picked is not None:
         examples = examples.filter(pk__in=picked)
     # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
-    answered = _answered(candidate_ids)
+    answered = _answered(candidate_ids, samples)
     counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}
     complete = examples.filter(*answered.values()).count() if answered else 0
     return Coverage(examples.count(), complete, counts)
@@ -121,18 +127,25 @@ def answered_examples(
     dataset_version_id: int,
     split: str,
     candidate_ids: Sequence[int],
+    samples: int = 1,
     picked: Sequence[int] | None = None,
 ) -> QuerySet[Example]:
     """Those of the split (of those ``picked``, where some are) that have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     if picked is not None:
         examples = examples.filter(pk__in=picked)
-    return examples.filter(*_answered(candidate_ids).values())
+    return examples.filter(*_answered(candidate_ids, samples).values())
 
 
-def _answered(candidate_ids: Sequence[int]) -> dict[int, Exists]:
+def _answered(candidate_ids: Sequence[int], samples: int) -> dict[int, Q]:
+    """By candidate, whether it has its first ``samples`` outputs of an example."""
     return {
-        candidate: Exists(Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk")))
+        candidate: Q(
+            *(
+                Exists(Output.objects.filter(candidate=candidate, sample_index=index, example=OuterRef("pk")))
+                for index in range(samples)
+            )
+        )
         for candidate in candidate_ids
     }
 
@@ -143,6 +156,7 @@ def strata_of(
     split: str,
     candidate_ids: Sequence[int],
     field: str,
+    samples: int = 1,
     campaign_id: int = 0,
     picked: Sequence[int] | None = None,
 ) -> dict[str, int]:
@@ -151,7 +165,11 @@ def strata_of(
     are left out.
     """
     examples = answered_examples(
-        dataset_version_id=dataset_version_id, split=split, candidate_ids=candidate_ids, picked=picked
+        dataset_version_id=dataset_version_id,
+        split=split,
+        candidate_ids=candidate_ids,
+        samples=samples,
+        picked=picked,
     )
     if campaign_id:
         present = Item.objects.filter(campaign=campaign_id, example=OuterRef("pk"))
@@ -176,6 +194,7 @@ def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
         split=campaign.split,
         candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),
         field=campaign.stratify_by,
+        samples=campaign.samples,
         campaign_id=campaign.pk,
         picked=campaign.picked_examples,
     )
@@ -190,7 +209,7 @@ def fields_of(dataset_version_id: int, split: str) -> list[str]:
 def make_assignments(*, campaign: Campaign) -> tuple[int, int]:
     """Make items, item outputs and assignments; (items, reviews that they need). Call it in a transaction."""
     insert_check_items(campaign=campaign)
-    insert_items(campaign=campaign, wanted=campaign.items_wanted)
+    insert_items(campaign=campaign, wanted=campaign.examples_wanted)
     insert_assignments(campaign=campaign)
     if campaign.compares:
         arrange_comparisons(campaign=campaign)
@@ -208,8 +227,8 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
         strata = strata_of_campaign(campaign)
         if not len(strata) <= wanted <= sum(strata.values()):
             raise InvalidError(
-                f"{wanted:,} items are wanted; {sum(strata.values()):,} examples, in {len(strata):,} strata,"
-                " are left for them after gold and calibration. Edit the design."
+                f"{wanted:,} examples are wanted; {sum(strata.values()):,} in {len(strata):,} strata are left"
+                " after gold and calibration. Edit the design."
             )
         shares = shares_by_stratum(strata, wanted)
     last = (
@@ -227,6 +246,7 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
         "overlap": campaign.overlap,
         "share": campaign.overlap_share,
         "more": campaign.overlap_more or campaign.overlap,
+        "samples": campaign.samples,
     }
     with connection.cursor() as cursor:
         cursor.execute(_ITEMS, parameters)

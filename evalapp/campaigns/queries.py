@@ -89,7 +89,10 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     """The campaign's design as the design form's initial values."""
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
-    size = ("item_choice", "items_wanted", "stratify_by", "overlap_more", "distribution", "quota")
+    size = (
+        *("item_choice", "examples_wanted", "samples", "stratify_by"),
+        *("overlap_more", "distribution", "quota"),
+    )
     compared = ("method", "baseline")
     checks = ("gold_share", "repeat_share", "calibration_items")
     return {
@@ -317,6 +320,7 @@ class Cost(NamedTuple):
     calibration_items: int = 0
     gold_items: int | None = None
     groups: int | None = None
+    samples: int = 1
 
     @property
     def checks(self) -> int:
@@ -389,7 +393,8 @@ class CostInputs(NamedTuple):
     overlap_share: int = 0
     overlap_more: int | None = None
     quota: int | None = None
-    items_wanted: int | None = None
+    examples_wanted: int | None = None
+    samples: int = 1
     stratify_by: str = ""
     method: str = Method.POINTWISE
     has_baseline: bool = False
@@ -406,19 +411,22 @@ def cost_of(design: CostInputs) -> Cost:
         "dataset_version_id": design.dataset_version_id,
         "split": design.split,
         "candidate_ids": design.candidate_ids,
+        "samples": design.samples,
         "picked": design.picked,
     }
     coverage = coverage_of(**material)
     there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
-    items = there if design.items_wanted is None else min(design.items_wanted, there)
-    groups = expected_groups(answered_examples(**material), items) if coverage.complete else None
+    drawn = there if design.examples_wanted is None else min(design.examples_wanted, there)
+    groups = None
+    if coverage.complete:
+        groups = expected_groups(answered_examples(**material), drawn, samples=design.samples)
     strata: dict[str, int] = {}
-    if design.stratify_by and items:
+    if design.stratify_by and drawn:
         strata = strata_of(**material, field=design.stratify_by)
-    shares = shares_by_stratum(strata, items) if 1 < len(strata) <= min(items, MOST_STRATA) else {}
+    shares = shares_by_stratum(strata, drawn) if 1 < len(strata) <= min(drawn, MOST_STRATA) else {}
     work = work_of(design.method, len(design.candidate_ids), has_baseline=design.has_baseline)
     return Cost(
-        items=items,
+        items=drawn * design.samples,
         left_out=coverage.examples - coverage.complete,
         candidates=work.times,
         unit=work.unit,
@@ -427,12 +435,13 @@ def cost_of(design: CostInputs) -> Cost:
         overlap_share=design.overlap_share,
         overlap_more=design.overlap_more,
         quota=design.quota,
-        not_chosen=there - items,
+        not_chosen=there - drawn,
         gold_share=design.gold_share,
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,
         gold_items=design.gold_examples or None,
         groups=groups,
+        samples=design.samples,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
     )
 
@@ -449,7 +458,8 @@ def cost_of_design(design: CampaignDesign) -> Cost:
             overlap_share=design.overlap_share,
             overlap_more=design.overlap_more,
             quota=design.quota,
-            items_wanted=design.items_wanted,
+            examples_wanted=design.examples_wanted,
+            samples=design.samples,
             stratify_by=design.stratify_by,
             method=design.method,
             has_baseline=design.baseline is not None,
@@ -472,7 +482,8 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             overlap_share=campaign.overlap_share,
             overlap_more=campaign.overlap_more,
             quota=campaign.quota,
-            items_wanted=campaign.items_wanted,
+            examples_wanted=campaign.examples_wanted,
+            samples=campaign.samples,
             stratify_by=campaign.stratify_by,
             method=campaign.method,
             has_baseline=campaign.baseline_id is not None,

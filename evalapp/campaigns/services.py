@@ -164,6 +164,7 @@ def _require_outputs(campaign: Campaign) -> None:
         dataset_version_id=campaign.dataset_version_id,
         split=campaign.split,
         candidate_ids=[candidate.model_version_id for candidate in candidates],
+        samples=campaign.samples,
         picked=campaign.picked_examples,
     )
     if coverage.complete == coverage.examples:
@@ -193,9 +194,10 @@ def _require_people(campaign: Campaign) -> None:
         for campaign_reviewer in campaign_reviewers
     ]
     strata = strata_of_campaign(campaign)
-    items = campaign.items_wanted
-    if items is None:
-        items = sum(strata.values()) - gold_examples(campaign) - campaign.calibration_items
+    examples = campaign.examples_wanted
+    if examples is None:
+        examples = sum(strata.values()) - gold_examples(campaign) - campaign.calibration_items
+    items = examples * campaign.samples
     if campaign.distribution == Distribution.SHARED and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)

@@ -298,7 +298,8 @@ class Migration(migrations.Migration):
                 ('instructions', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paused', 'Paused'), ('closed', 'Closed')], default='draft', max_length=8)),
                 ('item_choice', models.CharField(choices=[('all', 'All examples'), ('random', 'Random sample'), ('stratified', 'Stratified random sample')], db_default='all', default='all', max_length=10)),
-                ('items_wanted', models.PositiveIntegerField(blank=True, null=True)),
+                ('examples_wanted', models.PositiveIntegerField(blank=True, null=True)),
+                ('samples', models.PositiveSmallIntegerField(db_default=1, default=1)),
                 ('stratify_by', models.CharField(blank=True, db_default='', default='', max_length=100)),
                 ('overlap', models.PositiveSmallIntegerField(default=3)),
                 ('overlap_share', models.PositiveSmallIntegerField(db_default=0, default=0)),
@@ -572,6 +573,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('sample_index', models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ('overlap', models.PositiveSmallIntegerField(db_default=1, default=1)),
                 ('purpose', models.CharField(choices=[('review', 'Review'), ('gold', 'Gold'), ('repeat', 'Repeat'), ('calibration', 'Calibration')], db_default='review', default='review', max_length=11)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='evalapp.campaign')),
@@ -1932,7 +1934,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='item',
-            constraint=models.UniqueConstraint(fields=('campaign', 'example'), name='item_example_once'),
+            constraint=models.UniqueConstraint(fields=('campaign', 'example', 'sample_index'), name='item_once'),
         ),
         migrations.AddIndex(
             model_name='flag',
@@ -2536,7 +2538,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('item_choice', 'all'), ('items_wanted__isnull', True), ('stratify_by', '')), models.Q(('item_choice', 'random'), ('items_wanted__gte', 1), ('stratify_by', '')), models.Q(('item_choice', 'stratified'), ('items_wanted__gte', 1), models.Q(('stratify_by', ''), _negated=True)), _connector='OR'), name='campaign_item_choice_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('examples_wanted__isnull', True), ('item_choice', 'all'), ('stratify_by', '')), models.Q(('examples_wanted__gte', 1), ('item_choice', 'random'), ('stratify_by', '')), models.Q(('examples_wanted__gte', 1), ('item_choice', 'stratified'), models.Q(('stratify_by', ''), _negated=True)), _connector='OR'), name='campaign_item_choice_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='campaign',

@@ -27,7 +27,7 @@ from evalapp.rubrics.models import Criterion
 
 class AddItemsForm(forms.Form):
     items = forms.IntegerField(
-        required=False, min_value=1, label="How many items", help_text="Empty for all that are left."
+        required=False, min_value=1, label="How many examples", help_text="Empty for all that are left."
     )
 
 

@@ -242,7 +242,7 @@ def test_an_edit_keeps_the_picked_items(campaign: Campaign, manager: User, revie
         "leaves_out_incomplete": "on",
     }
     refused = browser.post(
-        f"{start}/campaigns/{picked.pk}/edit/", {**sent, "item_choice": "random", "items_wanted": "1"}
+        f"{start}/campaigns/{picked.pk}/edit/", {**sent, "item_choice": "random", "examples_wanted": "1"}
     )
     assert refused.status_code == 400 and "The picked items" in text_of(refused)
     assert browser.post(f"{start}/campaigns/{picked.pk}/edit/", sent).status_code == 302

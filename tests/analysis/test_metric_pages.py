@@ -59,7 +59,7 @@ def scored(campaign: Campaign) -> None:
 
 def scored_campaign(project: Project, cast: Cast) -> Campaign:
     people = [cast.reviewer, cast.other_reviewer]
-    found = make_campaign(project, people, rows=ROWS, item_choice="random", items_wanted=REVIEWED, seed=7)
+    found = make_campaign(project, people, rows=ROWS, item_choice="random", examples_wanted=REVIEWED, seed=7)
     scored(found)
     return found
 

@@ -46,9 +46,9 @@ def make_candidates(project: Project, labels: Sequence[str]) -> list[ModelVersio
 
 
 def make_outputs(
-    version: DatasetVersion, candidates: Sequence[ModelVersion], *, name: str = "Answers"
+    version: DatasetVersion, candidates: Sequence[ModelVersion], *, name: str = "Answers", samples: int = 1
 ) -> Run:
-    """An answer of each candidate to each example, as if a run had made them."""
+    """``samples`` answers of each candidate to each example, as if a run had made them."""
     from django.utils import timezone
 
     project = version.dataset.project
@@ -69,6 +69,7 @@ def make_outputs(
                 run=run,
                 example=example,
                 candidate=candidate,
+                sample_index=sample,
                 text=f"**Answer** {'abcdefgh'[position]} to row {example.row_number}.",
                 finish_reason="stop",
                 prompt_tokens=77_771,
@@ -76,6 +77,7 @@ def make_outputs(
                 seconds=99.993,
             )
             for example in version.examples.order_by("row_number")
+            for sample in range(samples)
         )
     return run
 

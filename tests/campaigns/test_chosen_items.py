@@ -36,7 +36,7 @@ def draft_by_topic(project: Project, people: list[User], name: str = "Topics", *
     design = {
         "overlap": 1,
         "item_choice": "stratified",
-        "items_wanted": 8,
+        "examples_wanted": 8,
         "stratify_by": "topic",
         "seed": 7,
     }
@@ -121,11 +121,11 @@ def test_a_seed_assigns_the_same_people_by_their_campaign_reviewer() -> None:
 @pytest.mark.parametrize(
     ("options", "field", "words"),
     [
-        ({"items_wanted": 41}, "items_wanted", "40 examples have an answer of every candidate"),
-        ({"items_wanted": 2}, "items_wanted", "has 3 different values, and each gives at least one"),
+        ({"examples_wanted": 41}, "examples_wanted", "41 examples are wanted, but 40 have an answer"),
+        ({"examples_wanted": 2}, "examples_wanted", "has 3 different values, and each gives at least one"),
         ({"stratify_by": "colour"}, "stratify_by", "No example has a field “colour”. Its fields: topic."),
-        ({"item_choice": "all", "stratify_by": ""}, "items_wanted", "or leave this empty"),
-        ({"items_wanted": None}, "items_wanted", "Give the number of items"),
+        ({"item_choice": "all", "stratify_by": ""}, "examples_wanted", "or leave this empty"),
+        ({"examples_wanted": None}, "examples_wanted", "Give the number of examples"),
         ({"item_choice": "some"}, "item_choice", "Choose one of all, random, stratified."),
         ({"item_choice": "random"}, "stratify_by", "Leave it empty, or choose that."),
         ({"overlap_share": 20}, "overlap_more", "Give the number of reviewers"),

@@ -129,8 +129,8 @@ def test_what_a_design_says_beyond_the_usual_is_in_sight(
         "Distribution, quotas and lease",
         "Review quality: gold, repeats, calibration",
     ]
-    refused = browser.post(f"{address}/new/", {"items_wanted": "none", "lease_minutes": "30"})
-    assert in_sight(refused) == ["Sample of the examples"]
+    refused = browser.post(f"{address}/new/", {"examples_wanted": "none", "lease_minutes": "30"})
+    assert in_sight(refused) == ["Examples and outputs"]
 
 
 def test_a_draft_is_discarded_and_an_opened_campaign_is_not(

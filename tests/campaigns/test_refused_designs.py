@@ -158,7 +158,7 @@ def test_all_that_is_wrong_is_told_at_once(design: CampaignDesign, project: Proj
         "name": 7,
         "rubric_version": 10**9,
         "item_choice": "some",
-        "items_wanted": 1,
+        "examples_wanted": 1,
         "lease_minutes": 1,
         "deadline": "2020-01-01T00:00:00Z",
         "overlap": 2,

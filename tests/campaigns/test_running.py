@@ -219,7 +219,7 @@ def test_items_added_later_come_last_and_disturb_nothing(
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(
-        project, people, rows=10, candidates=2, overlap=1, item_choice="random", items_wanted=4
+        project, people, rows=10, candidates=2, overlap=1, item_choice="random", examples_wanted=4
     )
     fill(campaign, reviewer, next_for(campaign, reviewer))
     before = {assignment.pk: vars_of(assignment) for assignment in campaign.assignments.all()}
@@ -321,7 +321,7 @@ def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, 
         overlap=1,
         distribution="manual",
         item_choice="random",
-        items_wanted=4,
+        examples_wanted=4,
     )
     program, address = program_of(manager), f"projects/{project.slug}/campaigns/{campaign.pk}/"
     moved = program.post(f"{address}reassign/", {"source": reviewer.pk, "target": None, "most": 1})

@@ -72,7 +72,7 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
 
 def test_another_round_asks_who_is_not_admitted_yet() -> None:
     campaign, (ann, bob) = make_checked(
-        rows=12, gold_share=0, repeat_share=0, calibration_items=2, item_choice="random", items_wanted=6
+        rows=12, gold_share=0, repeat_share=0, calibration_items=2, item_choice="random", examples_wanted=6
     )
     for person in (ann, bob):
         review_on(campaign, person)

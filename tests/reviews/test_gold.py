@@ -67,9 +67,9 @@ def test_a_launch_with_gold_that_cannot_be_is_refused(project: Project, reviewer
         dataset="b",
         rubric="b",
     )
-    Campaign.objects.filter(pk=other.pk).update(item_choice="random", items_wanted=3)
+    Campaign.objects.filter(pk=other.pk).update(item_choice="random", examples_wanted=3)
     other.refresh_from_db()
-    with pytest.raises(InvalidError, match="3 items are wanted; 2 examples"):
+    with pytest.raises(InvalidError, match="3 examples are wanted; 2 in 1 strata"):
         open_campaign(campaign=other, by=None)
 
 

@@ -38,7 +38,7 @@ ROWS, REVIEWED = 24, 12
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     return make_campaign(
-        project, [reviewer, other_reviewer], rows=ROWS, item_choice="random", items_wanted=REVIEWED, seed=7
+        project, [reviewer, other_reviewer], rows=ROWS, item_choice="random", examples_wanted=REVIEWED, seed=7
     )
 
 

@@ -117,6 +117,9 @@ class CaseSerializer(serializers.Serializer[Any]):
 
     item = serializers.IntegerField(source="case.item.pk")
     row_number = serializers.IntegerField(source="case.item.example.row_number")
+    sample_index = serializers.IntegerField(
+        source="case.item.sample_index", help_text="Which of several outputs per example, from 0."
+    )
     messages = MessageSerializer(many=True, source="case.item.example.messages")
     conversation = ConversationField(source="case.item.example.conversation")
     context = serializers.CharField(source="case.item.example.context", allow_blank=True)

@@ -418,15 +418,17 @@ def _assignments(ids: list[int]) -> dict[int, dict[str, int]]:
 
 
 def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
-    """By campaign, the group of each item that has one."""
+    """By campaign, the group of each item that has one: its example's, or the example if several of its
+    outputs are items.
+    """
     rows = (
         Item.objects.filter(campaign__in=ids)
-        .exclude(example__group_key="")
-        .values_list("campaign_id", "pk", "example__group_key")
+        .exclude(example__group_key="", campaign__samples=1)
+        .values_list("campaign_id", "pk", "example__group_key", "example_id")
     )
     groups: dict[int, dict[Hashable, str]] = defaultdict(dict)
-    for campaign_id, item_id, group in rows.iterator(CHUNK):
-        groups[campaign_id][item_id] = group
+    for campaign_id, item_id, group, example_id in rows.iterator(CHUNK):
+        groups[campaign_id][item_id] = group or f"example {example_id}"
     return groups
 
 

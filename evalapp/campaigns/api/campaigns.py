@@ -47,6 +47,7 @@ from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import Split
 from evalapp.registry.queries import versions_of
 from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.services import MOST_SAMPLES
 
 
 class CampaignCandidateSerializer(ReadOnlySerializer):
@@ -80,7 +81,7 @@ class CampaignSerializer(ReadOnlySerializer):
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done",
             "people",
             "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice",
-            "items_wanted",
+            "examples_wanted", "samples",
             "stratify_by", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue",
             "gold_share",
             "repeat_share", "calibration_items", "picked_because",
@@ -120,12 +121,18 @@ class CampaignBody(Body):
     seed = Whole(required=False, allow_null=True, default=None)
     deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
     item_choice = serializers.ChoiceField(choices=ItemChoice.choices, default=ItemChoice.ALL)
-    items_wanted = Whole(
+    examples_wanted = Whole(
         min_value=1,
         required=False,
         allow_null=True,
         default=None,
-        help_text="Number of items; null with `all`.",
+        help_text="Number of examples; null with `all`.",
+    )
+    samples = Whole(
+        min_value=1,
+        max_value=MOST_SAMPLES,
+        default=1,
+        help_text="Outputs of each candidate for an example; each is an item of its own.",
     )
     stratify_by = Text(
         max_length=100,
@@ -171,7 +178,7 @@ class CampaignBody(Body):
 
 class DrawnStratumSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    items = serializers.IntegerField(help_text="Items chosen from the stratum.")
+    chosen = serializers.IntegerField(help_text="Examples chosen from the stratum.")
     examples = serializers.IntegerField(help_text="Examples in the stratum.")
 
 
@@ -197,7 +204,7 @@ class CostSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(DrawnStratumSerializer(many=True))
     def get_strata(self, cost: Cost) -> list[dict[str, object]]:
-        return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
+        return [dict(zip(("value", "chosen", "examples"), stratum, strict=True)) for stratum in cost.strata]
 
 
 class CampaignView(ProjectView):

@@ -70,6 +70,7 @@ class CampaignItemSerializer(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     row_number = serializers.IntegerField(source="example.row_number")
+    sample_index = serializers.IntegerField(help_text="Which of several outputs per example, from 0.")
     overlap = serializers.IntegerField()
     submitted = serializers.IntegerField()
     in_progress = serializers.IntegerField()

@@ -70,7 +70,7 @@ def test_items_are_added_with_balanced_sides_and_nothing_that_stands_moves(
         overlap=2,
         method=method,
         item_choice="random",
-        items_wanted=5,
+        examples_wanted=5,
     )
     preference = PreferenceAnswers("a") if method == "pairwise" else PreferenceAnswers("", [2, 1, 3])
     judge(campaign, reviewer, preference)
@@ -169,7 +169,7 @@ def test_programs_add_to_it_with_what_its_method_needs(project, reviewer, manage
         overlap=1,
         method="pairwise",
         item_choice="random",
-        items_wanted=2,
+        examples_wanted=2,
     )
     program, address = program_of(manager), f"projects/{project.slug}/campaigns/{campaign.pk}/"
     assert program.post(f"{address}items/", {"items": 1}).json() == {"added": 1}
@@ -213,7 +213,7 @@ def test_adding_takes_as_many_queries_for_three_items_as_for_one(project, review
             overlap=1,
             method="pairwise",
             item_choice="random",
-            items_wanted=2,
+            examples_wanted=2,
             name=f"{wanted}",
             dataset=f"{wanted}",
             rubric=f"{wanted}",

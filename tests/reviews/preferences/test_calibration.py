@@ -102,7 +102,7 @@ def test_another_round_asks_who_is_not_admitted_yet_and_later_people_get_their_c
         repeat_share=0,
         calibration_items=2,
         item_choice="random",
-        items_wanted=6,
+        examples_wanted=6,
         method=method,
     )
     for person in (ann, bob):
