@@ -16,7 +16,7 @@ class Training:
 
     def work(self, directory: RunDirectory) -> tuple[str, TrainingReport | None]:
         leave_out_unneeded(directory.spec)
-        # Imports torch and its kin, which a refused command line need not wait for.
+        # Imports torch and the model libraries, which a rejected command line need not wait for.
         from training.program import train
 
         return train(directory)

@@ -26,7 +26,9 @@ from training.spec import TrainingProgress, ValidationMetrics
 
 
 class TrainingIsOver(Exception):
-    """The resumed training lacked only an evaluation, and the last checkpoint is written."""
+    """Raised when a resumed training has no steps left: only an evaluation was missing, and the last
+    checkpoint is written.
+    """
 
 
 class RunCallback(TrainerCallback):
@@ -51,7 +53,7 @@ class RunCallback(TrainerCallback):
         self.last_step: LastStep
 
     def attach(self, trainer: Any) -> LastStep:
-        """Attach the trainer whose steps it follows."""
+        """Follow this trainer's steps; returns the object that can save its last complete step."""
         self.trainer = trainer
         self.last_step = LastStep(trainer)
         return self.last_step
@@ -66,7 +68,7 @@ class RunCallback(TrainerCallback):
             self._evaluate_late(state)
 
     def _evaluate_late(self, state: TrainerState) -> None:
-        """Make the evaluation that was due when a stop saved the checkpoint."""
+        """Run the evaluation that was due when a stop saved the checkpoint instead."""
         self.evaluating_since = time.monotonic()
         self.trainer.evaluate()
         history = History(state.log_history)
@@ -98,7 +100,7 @@ class RunCallback(TrainerCallback):
         control.should_evaluate = is_evaluation_due(step, self.total, self.evaluation_steps)
         control.should_save = last or step % self.spec.checkpoint_steps == 0
         if is_any(self.directory.interruption.outcome is not None, self.run.device):
-            # All processes stop at one step; those that received no request learn of it here.
+            # All processes must stop at the same step; those that received no request learn of it here.
             self.directory.interruption.outcome = self.directory.interruption.outcome or "cancelled"
             control.should_save = control.should_training_stop = True
             control.should_evaluate = False
@@ -175,7 +177,7 @@ class RunCallback(TrainerCallback):
             self._ask(model, state.global_step)
         if history.exhausted(self.spec.patience):
             control.should_save = control.should_training_stop = True
-        # A resumed training may evaluate at another moment, and must draw the same random numbers.
+        # Resumed trainings may evaluate at other steps, yet must draw the same random numbers.
         self.last_step.restore_random_state()
         if self.evaluating_since is not None:
             self.evaluated_for += time.monotonic() - self.evaluating_since

@@ -1,4 +1,4 @@
-"""Checkpoints, and the best weights so far."""
+"""Checkpoints, the loss history in them, and the best weights so far."""
 
 import math
 import random
@@ -38,7 +38,7 @@ def latest_checkpoint(run: Path) -> Path | None:
 
 
 def no_room_for_checkpoint(run: Path) -> str:
-    """The message for a disk too full for a checkpoint. The incomplete checkpoint is deleted."""
+    """Return the error message for a disk too full for a checkpoint, and delete the incomplete checkpoint."""
     checkpoints = run / CHECKPOINTS_FOLDER
     latest = latest_checkpoint(run)
     shutil.rmtree((checkpoints / BEST_FOLDER).with_suffix(".new"), ignore_errors=True)
@@ -58,7 +58,7 @@ def step_of(checkpoint: Path) -> int:
 
 @dataclass(frozen=True)
 class History:
-    """Trainer's log of every step, which checkpoints carry from attempt to attempt."""
+    """Trainer's log of every step; checkpoints carry it from one attempt to the next."""
 
     entries: Sequence[dict[str, Any]]
 
@@ -72,12 +72,12 @@ class History:
 
     @property
     def tokens(self) -> int:
-        """Training tokens seen, without padding."""
+        """Training tokens seen so far, without padding."""
         return int(max((entry.get("num_tokens", 0) for entry in self.entries), default=0))
 
     @property
     def best(self) -> StepLoss | None:
-        """The first of the lowest validation losses."""
+        """The lowest validation loss; on a tie, the earliest."""
         return min(self.validation_losses, key=lambda found: found.loss, default=None)
 
     def exhausted(self, patience: int | None) -> bool:
@@ -88,7 +88,7 @@ class History:
         return sum(found.step > best.step for found in self.validation_losses) >= patience
 
     def lacks_evaluation(self, step: int, total: int, every: int | None) -> bool:
-        """Whether the step's evaluation is due but missing, because a stop saves before evaluating."""
+        """Whether the step's evaluation is due but missing: a stop saves before it evaluates."""
         return is_evaluation_due(step, total, every) and all(
             found.step != step for found in self.validation_losses
         )
@@ -102,28 +102,29 @@ class History:
 
 
 def evaluation_interval(spec: TrainingSpec, total: int) -> int:
-    """Steps from one evaluation to the next."""
+    """Number of optimiser steps between evaluations."""
     return math.ceil(total / spec.evaluations)
 
 
 def is_evaluation_due(step: int, total: int, every: int | None) -> bool:
-    """Whether a step ends with an evaluation; ``every`` is None without held-out rows."""
+    """Whether an evaluation follows this step; ``every`` is None without validation rows."""
     return every is not None and step > 0 and (step >= total or step % every == 0)
 
 
 def history_in(checkpoint: Path) -> History:
     """The log stored in a checkpoint."""
-    # The file grows with the number of steps, and is our own, so the limit is high.
+    # The file grows with the number of steps and is written by this program, so the limit is high.
     entries = read_object(checkpoint / "trainer_state.json", most=2**30)["log_history"]
     assert isinstance(entries, list)
     return History(entries)
 
 
 class LastStep:
-    """The state after the last complete step, which a stop saves while the next step is in progress.
+    """The state after the last complete step, for a stop that arrives while the next step is running.
 
-    Until the optimiser steps, a step changes no weight; only its random draws must be undone. ``begin`` and
-    ``end`` enclose whatever changes the state: the optimiser's step up to its log, and a checkpoint.
+    Weights do not change until the optimiser steps, so only the random draws of an unfinished step must be
+    undone. ``begin`` and ``end`` enclose whatever changes the state: the optimiser's step until it is logged,
+    and the writing of a checkpoint.
     """
 
     def __init__(self, trainer: Any) -> None:
@@ -137,7 +138,7 @@ class LastStep:
         self._is_held = True
 
     def end(self) -> None:
-        """End the change of state. No effect without `begin`: the lock taken by `save` stays taken."""
+        """End the change of state. Without `begin` it does nothing, so a lock taken by `save` stays taken."""
         if self._is_held:
             self._is_held = False
             self._changing.release()
@@ -149,7 +150,7 @@ class LastStep:
 
         self._random = {
             "python": random.getstate(),
-            "numpy": np.random.get_state(),  # noqa: NPY002  # the one that Trainer saves
+            "numpy": np.random.get_state(),  # noqa: NPY002  # Trainer saves this generator
             "cpu": torch.random.get_rng_state(),
         }
         if torch.cuda.is_available():
@@ -163,16 +164,19 @@ class LastStep:
         if self._random is None:
             return
         random.setstate(self._random["python"])
-        np.random.set_state(self._random["numpy"])  # noqa: NPY002  # the one that Trainer saves
+        np.random.set_state(self._random["numpy"])  # noqa: NPY002  # Trainer saves this generator
         torch.random.set_rng_state(self._random["cpu"])
         if "cuda" in self._random:
             torch.cuda.random.set_rng_state(self._random["cuda"])
 
     def save(self) -> None:
-        """Write the step's checkpoint, unless it exists. Must be the process's last action."""
+        """Write the checkpoint of the last complete step, unless it exists. The process must exit afterwards.
+
+        Raises TimeoutError when a running step or checkpoint does not end.
+        """
         import torch
 
-        # Never released: the state must not change any more.
+        # The lock is never released: nothing may change the state after this.
         if not self._changing.acquire(timeout=_CHANGING_SECONDS):
             raise TimeoutError("a step or a checkpoint does not end")
         step = self._trainer.state.global_step
@@ -194,8 +198,8 @@ def save_best(model: Any, run: Path) -> None:
     else:
         model.save_pretrained(fresh)
     sync_tree(fresh)
-    # Between these two lines there is no best folder. A kill there loses nothing that the previous checkpoint
-    # does not make again, since every evaluation lies after the checkpoint it started from.
+    # A kill between these two lines leaves no best folder. Nothing is lost: every evaluation follows the
+    # checkpoint that the next attempt resumes from, so it is repeated.
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
     sync_folder(best.parent)

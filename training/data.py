@@ -1,6 +1,6 @@
-"""Turns rows of data.jsonl into a trainer's input, with an account of every row.
+"""Turns the rows of data.jsonl into a trainer's input and accounts for every row.
 
-Shared by all objectives; each defines how its rows become tokens.
+Shared by all objectives; each objective defines how its rows are tokenised.
 """
 
 import math
@@ -30,15 +30,15 @@ Row = TypeVar("Row", bound=DataRow)
 @dataclass(frozen=True)
 class TrainingData:
     train: list[dict[str, Any]]
-    """Each as its trainer reads it, cut to `max_length`."""
+    """Rows as the trainer reads them, truncated to `max_length`."""
     train_lengths: list[int]
-    """Tokens of each, once cut."""
+    """Tokens of each training row after truncation."""
     validation: list[dict[str, Any]]
     validation_lengths: list[int]
     validation_rows: list[DataRow]
-    """What `validation` was encoded from."""
+    """The rows that `validation` was encoded from."""
     drawn_rows: tuple[str, ...] | None
-    """Ids of `train`, where only a share was drawn."""
+    """Ids of the rows in `train` when only a share was drawn, else None."""
     account: RowAccount
     max_length: int
     ends_turns: bool
@@ -46,7 +46,7 @@ class TrainingData:
 
 
 def read_rows(folder: Path, spec: TrainingSpec, row_type: type[Row]) -> list[Row]:
-    """All rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
+    """Read all rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
     rows = []
     seen: set[str] = set()
     for where, line in data_lines(
@@ -66,10 +66,10 @@ def read_rows(folder: Path, spec: TrainingSpec, row_type: type[Row]) -> list[Row
 
 
 def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> TrainingData:
-    """Truncate and split the rows. Every row is accounted for: used, cut, or dropped with a reason.
+    """Truncate and split the rows. Every row is accounted for: used, truncated, or dropped with a reason.
 
-    A row longer than the limit loses its end; it is dropped when no token is left that the loss counts, or
-    when an answer is empty. Raises Refusal when nothing is left to train on.
+    A row longer than the limit loses its end. It is dropped when no token that the loss counts is left, or
+    when an answer is empty. Raises Refusal when no row is left to train on.
     """
     filled = [row for row in encoded if not row.is_empty]
     dropped = [DroppedRow(id=row.row.id, reason="empty_completion") for row in encoded if row.is_empty]
@@ -117,8 +117,8 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
 
 
 def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) -> int:
-    """The maximum number of tokens per row: as wanted, else the 99th percentile rounded up to a multiple of
-    128; at most `context`.
+    """Maximum tokens per row: ``wanted``, else the 99th percentile rounded up to a multiple of 128, but never
+    more than ``context``. Raises Refusal when ``wanted`` exceeds ``context``.
     """
     if wanted is not None:
         if wanted > context:
@@ -133,7 +133,7 @@ def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) 
 
 
 def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
-    """Ids of the held-out rows: those marked, else whole groups drawn with the seed."""
+    """Ids of the validation rows: the rows marked as such, else whole groups drawn with the seed."""
     if any(row.split is not None for row in rows):
         return frozenset(row.id for row in rows if row.split == "validation")
     if spec.validation_share == 0:
@@ -148,9 +148,9 @@ def validation_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str
 
 
 def drawn_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
-    """Ids of the rows to train on: all, or whole groups in random order up to the share.
+    """Ids of the rows to train on: all, or whole groups in random order up to `data_share`.
 
-    A group that exceeds the share is included if that comes nearer to the share; the first always is.
+    The last group may exceed the share if that comes nearer to it; the first group is always included.
     """
     if spec.data_share == 1:
         return frozenset(row.id for row in rows)
@@ -164,7 +164,7 @@ def drawn_ids(rows: Sequence[DataRow], spec: TrainingSpec) -> frozenset[str]:
 
 
 def _groups(rows: Sequence[DataRow], *, seed: int) -> list[list[str]]:
-    """The ids by group, in an order drawn with the seed; a row without a group is its own group."""
+    """Row ids by group, in an order drawn with the seed; a row without a group is a group of its own."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
         groups[("group", row.group) if row.group is not None else ("row", row.id)].append(row.id)

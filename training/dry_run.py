@@ -1,7 +1,7 @@
-"""`python -m training.dry_run RUN_DIR`: a training's lengths, time and memory before it starts; see
+"""`python -m training.dry_run RUN_DIR`: lengths, time and memory of a training, before it starts; see
 docs/run-directory.md.
 
-It takes the spec and the rows of a training, and leaves result.json alone: no weights.
+Reads the spec and the rows of a training. Writes no weights and leaves the training's result.json alone.
 """
 
 import sys
@@ -25,8 +25,8 @@ class DryRun:
 
 
 def dry_run(directory: RunDirectory) -> tuple[str, DryRunReport]:
-    """Prepare the rows as the training does, load the model, and try a few batches."""
-    # Import torch and its kin, which a refused command line need not wait for.
+    """Prepare the rows as the training does, load the model, and train on a few batches."""
+    # Imports torch and the model libraries, which a rejected command line need not wait for.
     from training.loop import PACKAGES, load
     from training.methods import held_memory, parameter_counts
     from training.program import prepared_run

@@ -12,20 +12,22 @@ from training.rows import SequenceName
 from training.spec import Method, RowAccount
 
 MUCH_SAMPLING = 0.25
-"""A share of the time for sample answers from which it is worth saying."""
+"""Share of the total time above which the report mentions sample answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSpan(Record):
-    """Neighbouring tokens with one part in the training."""
+    """Consecutive tokens that training treats alike."""
 
     part: Literal["read", "trained", "cut"]
-    """read: the model sees them; trained: the loss counts them, too; cut: longer than the limit, not seen."""
+    """read: the model sees them; trained: the loss counts them too; cut: beyond the length limit, not
+    seen.
+    """
     tokens: int
     beginning: tuple[str, ...]
-    """The first tokens as text. A character that takes several tokens stands with them in one piece."""
+    """Text of the first tokens. Tokens that together form one character are one piece."""
     left_out: int
-    """Tokens between beginning and end that are not written out."""
+    """Number of tokens between `beginning` and `end` whose text is omitted."""
     end: tuple[str, ...]
 
 
@@ -40,7 +42,7 @@ class ShownRow(Record):
     id: str
     why: Literal["first", "middle", "longest"]
     length: int
-    """Tokens of the whole row, uncut."""
+    """Tokens of the whole row, before truncation."""
     sequences: tuple[ShownSequence, ...]
 
 
@@ -48,65 +50,63 @@ class ShownRow(Record):
 class LengthBin(Record):
     first: int
     last: int
-    """Both are lengths in tokens that the bin holds."""
+    """Both bounds are inclusive, in tokens."""
     rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedBatches(Record):
-    """Batches that were run for the clock, and thrown away; one before them, which warms up,
-    is not counted.
-    """
+    """Batches run to measure time, then discarded; a warm-up batch before them is not counted."""
 
     batches: int
     tokens: float
-    """Of one batch on the whole, padding included."""
+    """Mean per batch, including padding."""
     seconds: float
-    """Of one batch on the whole."""
+    """Mean per batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial(Record):
-    """A few batches trained on and evaluated, one checkpoint saved: what they took."""
+    """Measured times of a trial: a few training and evaluation batches and one checkpoint."""
 
     longest: TimedBatches
-    """The batch of the longest rows, trained on: it needs the most memory."""
+    """Training batches of the longest rows, which need the most memory."""
     usual: TimedBatches
-    """Batches of the training's own lengths, trained on."""
+    """Training batches of typical lengths."""
     evaluation: TimedBatches | None
-    """Batches of held-out rows, without training; None when no rows are held out."""
+    """Batches of validation rows, without training; None without validation rows."""
     building_seconds: float
-    """Of making the first trainer, its libraries included."""
+    """Time to create the first trainer, including library imports."""
     warming_seconds: float
-    """What the very first batch took above the next of its length."""
+    """Extra time of the very first batch over the next one of its length."""
     saving_seconds: float
-    """Of one checkpoint."""
+    """Time to write one checkpoint."""
     sampling_seconds: float = 0.0
-    """Of the answers to the sample prompts, once."""
+    """Time to answer the sample prompts once."""
     updating_seconds: float = 0.0
-    """What the optimiser takes of a usual batch's time; a training has it once a step, however many batches
-    it accumulates.
+    """The optimiser's part of a typical batch's time. It occurs once a step, however many batches a step
+    accumulates.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate(Record):
-    """How long the training takes if it does not stop early: the sum of its parts, in seconds."""
+    """Estimated time of a training that does not stop early: the sum of its parts, in seconds."""
 
     steps: int
     step_seconds: float
-    """Of one optimiser step on batches of the usual length."""
+    """One optimiser step on batches of typical length."""
     preparing_seconds: float
-    """Reading the rows, loading the base, making the trainer and warming up, as measured; with an objective
-    that has a reference also one pass with the model as it starts.
+    """Reading the rows, loading the base, creating the trainer and warming up, as measured; with an objective
+    that has a reference, also one pass of the initial model over all rows.
     """
     training_seconds: float
     evaluating_seconds: float
-    """On the rows held out."""
+    """Evaluation on the validation rows."""
     saving_seconds: float
-    """Checkpoints, the best weights, and what is published."""
+    """Writing the checkpoints, the best weights and the published result."""
     sampling_seconds: float = 0.0
-    """Of the answers to the sample prompts, at every evaluation."""
+    """Answering the sample prompts at every evaluation."""
 
     @property
     def seconds(self) -> float:
@@ -120,7 +120,7 @@ class Estimate(Record):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what takes so long and need not."""
+        """Advice about parts that take avoidable time."""
         share = self.sampling_seconds / self.seconds if self.seconds else 0.0
         if share < MUCH_SAMPLING:
             return ()
@@ -133,15 +133,15 @@ class Estimate(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Record):
-    """What a training holds from its beginning to its end, whatever its batches are, in bytes."""
+    """Memory in bytes that a training uses throughout, whatever its batches are."""
 
     weights: int
-    """As they are loaded, the trained ones included."""
+    """All weights as loaded, including the trained ones."""
     gradients: int
     optimiser: int
     """Two moments of every trained weight."""
     device: int
-    """What the device has in all; 0 where nothing says it."""
+    """Total memory of the device; 0 if unknown."""
 
     @property
     def held(self) -> int:
@@ -154,34 +154,34 @@ class DryRunReport(Record):
     objective: str
     learning_rate: float
     set_by_rows: dict[str, float]
-    """As in a training's report."""
+    """As in TrainingReport."""
     rows: RowAccount
-    """Where every row would go."""
+    """What would happen to every row."""
     max_length: int
     context: int
-    """The most tokens that the base reads."""
+    """Maximum number of tokens that the base reads."""
     median_length: int
     longest_length: int
     lengths: tuple[LengthBin, ...]
-    """Rows by their length, uncut; those with an empty answer are left out."""
+    """Histogram of row lengths before truncation, without rows that have an empty answer."""
     shown_rows: tuple[ShownRow, ...]
     trainable_parameters: int
     total_parameters: int
     trainable_share: float
     memory: Memory
     trial: Trial | None
-    """None when the memory was not enough for it."""
+    """None when the memory did not suffice."""
     estimate: Estimate | None
-    """There exactly when there is a trial."""
+    """Set if and only if `trial` is."""
     notes: tuple[str, ...] = ()
-    """The estimate's."""
+    """Same as `estimate.notes`."""
     base_fingerprint: str
     chat_template_sha256: str
     device: Device
     packages: dict[str, str]
     seconds: float
     peak_memory_bytes: int
-    """Of the device, in the trial: resident memory on the CPU, allocated memory on a GPU."""
+    """Peak of the trial: resident memory on the CPU, allocated memory on a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,4 +195,4 @@ class DryRunResult(Record):
     message: str
     spec_sha256: str | None
     report: DryRunReport | None = None
-    """There exactly when the outcome is `succeeded`."""
+    """Set if and only if the outcome is `succeeded`."""

@@ -1,8 +1,8 @@
-"""Encodes rows as tokens, and marks those that the loss counts.
+"""Encodes rows as tokens and marks the tokens that the loss counts.
 
-Prompts are encoded separately, with the template's opening of an answer, exactly as in generation: in one
-text with the answer, a token could cross the border. Template text after the end of a turn is not counted,
-since no model generates it.
+A prompt is encoded separately from its answer, with the template's opening of an answer, exactly as in
+generation: encoded together, a token could span the border. Template text after the end of a turn is not
+counted, since no model generates it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,12 +39,10 @@ class EncodedRow(Protocol):
         """Whether every answer ends with the end-of-sequence token."""
 
     def why_useless(self, max_length: int) -> Useless | None:
-        """Why nothing could be learned from the row once it is cut to this length; None if something
-        could.
-        """
+        """Why nothing can be learned from the row after truncation to this length, or None."""
 
     def cut(self, max_length: int) -> dict[str, Any]:
-        """The row as its trainer reads it, truncated at the end."""
+        """The row as its trainer reads it, truncated at the end to ``max_length`` tokens."""
 
     @property
     def sequences(self) -> list["MaskedTokens"]:
@@ -53,7 +51,7 @@ class EncodedRow(Protocol):
 
 @dataclass(frozen=True)
 class MaskedTokens:
-    """A token sequence as the model reads it, and which of its tokens the loss counts."""
+    """A token sequence as the model reads it, with a mask of the tokens that the loss counts."""
 
     name: SequenceName
     tokens: list[int]
@@ -79,7 +77,7 @@ class EncodedAnswers:
 
     @property
     def prompt(self) -> list[int]:
-        """The tokens before the first that the loss counts."""
+        """The tokens before the first one that the loss counts."""
         return self.tokens[: next((n for n, label in enumerate(self.labels) if label != IGNORED), 0)]
 
     @property
@@ -172,7 +170,7 @@ class EncodedJudgement:
 def encode_answers(
     rows: Sequence[TrainingRow], tokenizer: Any, loss_on: Literal["completion", "assistant"]
 ) -> list[EncodedAnswers]:
-    """Conversations in which the loss counts the closing answer, or every assistant turn."""
+    """Encode conversations; the loss counts the closing answer or every assistant turn."""
     parts = [_parts(row.id, (*row.prompt, *row.completion), tokenizer, loss_on) for row in rows]
     encoded = _tokens((text for row_parts in parts for text, _ in row_parts), tokenizer)
     found = []
@@ -215,7 +213,7 @@ def encode_judgements(rows: Sequence[JudgedRow], tokenizer: Any) -> list[Encoded
 
 
 def encode_prompts(rows: Sequence[DataRow], tokenizer: Any) -> list[list[int]]:
-    """The prompts alone, with the template's opening of an answer."""
+    """Encode the prompts alone, ending in the template's opening of an answer."""
     texts = [
         _written(row.id, [turn.to_dict() for turn in row.prompt], tokenizer, add_generation_prompt=True)
         for row in rows
@@ -226,10 +224,11 @@ def encode_prompts(rows: Sequence[DataRow], tokenizer: Any) -> list[list[int]]:
 def _parts(
     row_id: str, turns: Sequence[Message], tokenizer: Any, loss_on: Literal["completion", "assistant"]
 ) -> list[tuple[str, bool]]:
-    """The conversation's text in pieces, by turns one before an answer and the answer, which is counted.
+    """Split the conversation's text into alternating pieces: text before an answer (not counted), then the
+    answer (counted).
 
-    Raises Refusal when the template does not write the beginning of a conversation as it writes it alone:
-    then nobody can tell which tokens are the answer's.
+    Raises Refusal when the template renders the beginning of a conversation differently from that beginning
+    alone, since the answer's tokens could not be identified.
     """
     spoken = [turn.to_dict() for turn in turns]
     last = len(spoken) - 1

@@ -1,7 +1,7 @@
-"""Trains with several processes on this machine, one on each GPU, started and monitored by torchrun's agent.
+"""Trains with several processes on this machine, one per GPU, started and monitored by torchrun's agent.
 
-This process is the agent. It writes nothing while the first training process lives, forwards stop requests to
-that one alone, and reports why the run ended if one of the others failed.
+This process is the agent. While the first training process lives, it writes nothing and forwards stop
+requests to that process alone. If another process fails, it reports why the run ended.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from run_directory.records import RecordError, parse_json
 from training.spec import TrainingResult
 
 _LEAVING_SECONDS = 15
-"""How long the remaining processes may take to exit once one of them has ended."""
+"""How long the other processes may take to exit once one has ended."""
 _TELLING_SECONDS = 0.5
 
 
 class Failure(NamedTuple):
-    """How one of the processes ended; ``status`` is negative for a signal."""
+    """How a process ended; ``status`` is negative for a signal."""
 
     rank: int
     status: int
@@ -36,10 +36,12 @@ class Failure(NamedTuple):
 
 
 def train_together(folder: Path, processes: int, parent_pipe: int | None) -> int:
-    """Start the training program in this many processes on a run directory; returns the overall exit code."""
+    """Run the training program in ``processes`` processes on a run directory; returns the overall exit
+    code.
+    """
     command = ["-m", "training", str(folder)]
     if parent_pipe is not None:
-        # The only descriptor that torchrun's processes inherit.
+        # torchrun's processes inherit no other descriptor.
         os.dup2(parent_pipe, 0)
         command += ["--parent-pipe", "0"]
     wish = _SignalForwarder(folder)
@@ -63,7 +65,7 @@ def _run(command: list[str], processes: int) -> list[Failure]:
         # The machine's own host name may not resolve.
         local_addr="127.0.0.1",
         max_restarts=0,
-        # Stop requests go to the first process alone.
+        # Stop requests go to the first process alone, so the agent must not handle SIGTERM and SIGINT.
         signals_to_handle="SIGQUIT",
         shutdown_timeout=_LEAVING_SECONDS,
     )
@@ -76,13 +78,13 @@ def _run(command: list[str], processes: int) -> list[Failure]:
 
 
 def _reason(failure: Any) -> str:
-    # Otherwise the message was made up by torchrun.
+    # A message that is not a dict was made up by torchrun.
     return str(failure.message["message"]) if isinstance(failure.message, dict) else ""
 
 
 class _SignalForwarder:
-    """Hands SIGTERM and SIGINT on to the first process, and again until it has ended: it may
-    not listen yet.
+    """Forwards SIGTERM and SIGINT to the first process, repeatedly until it ends, since it may not be
+    listening yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +123,7 @@ def _ended(folder: Path, processes: int, failures: list[Failure], *, was_asked: 
             return decided
     if not failures or (own is not None and own.status == ExitCode.LOCKED):
         return own.status if own is not None else ExitCode.CRASHED
-    # The others say that they lost it, or were told to leave; this one is why.
+    # The other processes report a lost peer or a stop request; this one is the cause.
     killed = [failure for failure in failures if failure.status < 0]
     first = (killed or others or failures)[0]
     is_refused = first.status == ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""The steps around every trainer: open, load, train, publish, report."""
+"""The steps common to all objectives: open, load, train, publish, report."""
 
 import math
 import shutil
@@ -53,15 +53,15 @@ PACKAGES = (
 )
 
 FEW_ROWS = 200
-"""Below this a person is warned, never blocked: a learning curve tells more than a rule."""
+"""Fewer rows cause a warning, never an error: a learning curve tells more than a rule."""
 
 MakeTrainer = Callable[[Any], Any]
-"""From the callback to the trainer; called only when there are steps left to do."""
+"""Creates the trainer for a callback; called only when there are steps left to do."""
 
 
 @dataclass(frozen=True)
 class CheckedRun:
-    """What the spec names, checked unopened."""
+    """The run's spec, base and adapter, checked before any model is loaded."""
 
     directory: RunDirectory
     spec: TrainingSpec
@@ -71,7 +71,7 @@ class CheckedRun:
 
     @property
     def rate(self) -> float:
-        """The learning rate: the spec's, else the default."""
+        """The learning rate: the spec's, else the objective's default."""
         if self.spec.learning_rate is not None:
             return self.spec.learning_rate
         rank = self.continued_from.rank if self.continued_from else self.spec.lora.rank
@@ -84,24 +84,24 @@ class CheckedRun:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """The rows are ready; the model is not opened yet."""
+    """A run whose rows are encoded; the model is not loaded yet."""
 
     begun: CheckedRun
     tokenizer: Any
     data: TrainingData
     set_by_rows: dict[str, float]
-    """What the objective took from the rows."""
+    """Settings that the objective derived from the rows."""
 
 
 @dataclass(frozen=True)
 class LoadedRun(PreparedRun):
-    """All that training needs."""
+    """A run with its model loaded, ready to train."""
 
     device: Device
     model: Any
     steps: int
     is_in_order: bool = False
-    """Whether the rows are taken as they stand, and not drawn."""
+    """Whether the rows are read in the given order instead of a random one."""
 
     @property
     def spec(self) -> TrainingSpec:
@@ -113,7 +113,7 @@ class LoadedRun(PreparedRun):
 
 
 def begin(directory: RunDirectory, spec: TrainingSpec) -> CheckedRun:
-    """Check the base and the adapter to start from, before any model library is imported."""
+    """Check the base and the adapter to continue from, before any model library is imported."""
     started = time.monotonic()
     share_of(spec, own_rank().count)
     base = check_base(directory.place(spec.base_folder))
@@ -132,7 +132,7 @@ def open_tokenizer(begun: CheckedRun) -> Any:
 
 
 def load(prepared: PreparedRun) -> LoadedRun:
-    """Choose the device and load the model; the account of the rows is told first."""
+    """Choose the device and load the model, after reporting problems with the rows."""
     import torch
     from transformers import set_seed
 
@@ -164,9 +164,9 @@ def load(prepared: PreparedRun) -> LoadedRun:
 
 
 def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, TrainingReport | None]:
-    """Do the steps that are left and publish what was made; the closing sentence and the report.
+    """Do the remaining steps and publish the weights; returns the closing sentence and the report.
 
-    Of several processes the first one does all but the steps, and has the report.
+    Of several processes, only the first publishes and returns a report.
     """
     import torch
 
@@ -224,14 +224,14 @@ def _room_told(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Libraries tell it by exceptions of many types; all others go on.
+        # Libraries report a full disk with many exception types; other errors are re-raised.
         if not is_disk_full(error, folder):
             raise
         raise Refusal(no_room_for_checkpoint(folder)) from error
 
 
 def arguments(run: LoadedRun) -> dict[str, Any]:
-    """What every trainer is told."""
+    """Trainer arguments common to all objectives."""
     spec, processes = run.spec, own_rank().count
     share = share_of(spec, processes)
     return {
@@ -248,14 +248,14 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         "max_grad_norm": spec.max_gradient_norm,
         "seed": spec.seed,
         "data_seed": spec.seed,
-        # Else each trainer's own way: some objectives draw the batches themselves.
+        # Otherwise the trainer's default, since some objectives draw the batches themselves.
         **({"train_sampling_strategy": "sequential"} if run.is_in_order else {}),
         "use_cpu": run.device.kind == "cpu",
-        # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to
-        # add; a model that is trained whole is in fp32.
+        # Autocast is useful only for full fine-tuning, whose weights are fp32. With an adapter, the base is
+        # loaded in the run's dtype already and the adapter stays in fp32.
         "bf16": spec.method == "full" and run.device.dtype == "bf16",
         "gradient_checkpointing": spec.gradient_checkpointing,
-        # The rows are cut already: no trainer may cut or drop any.
+        # The rows are truncated already: no trainer may cut or drop any.
         "max_length": None,
         # RunCallback decides when to evaluate and save.
         "eval_strategy": "no",
@@ -270,7 +270,7 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
 
 
 def as_dataset(rows: Sequence[dict[str, Any]]) -> Any:
-    """The rows as trainers take them; None for none."""
+    """The rows as a Dataset for trainers, or None if there are none."""
     from datasets import Dataset
 
     return Dataset.from_list(list(rows)) if rows else None
@@ -294,7 +294,7 @@ def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -
     callback = RunCallback(run)
     trainer = exact_trainer(run, make_trainer, callback)
     if checkpoint is not None:
-        # TRL counts tokens from zero after a restart.
+        # After a restart TRL would count tokens from zero.
         trainer._total_train_tokens = history_in(checkpoint).tokens
     saved = run.directory.interruption.saved_by(callback.attach(trainer).save)
     with saved, suppress(TrainingIsOver):
@@ -302,8 +302,11 @@ def _train(run: LoadedRun, make_trainer: MakeTrainer, checkpoint: Path | None) -
 
 
 def exact_trainer(run: LoadedRun, make_trainer: MakeTrainer, callback: Any) -> Any:
-    """The trainer, holding every row and the weights as they were loaded."""
-    # TRL rounds an adapter over a 4-bit base to bf16, in which small steps are lost.
+    """Create the trainer and check that it kept every row and the weights as they were loaded.
+
+    Raises RuntimeError when the trainer has another number of rows.
+    """
+    # TRL rounds an adapter over a 4-bit base to bf16, which loses small steps.
     is_rounded = run.spec.method == "qlora"
     exact = {
         name: weight.detach().clone()
@@ -367,7 +370,9 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
 
 
 def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
-    """Publish the weights in a folder; the adapter's SHA-256 or the full model's fingerprint."""
+    """Publish the weights in a folder; returns the adapter's SHA-256 or the full model's fingerprint, the
+    other as None.
+    """
     folder, spec, base = run.directory.folder, run.spec, run.begun.base
     made_from = {
         "rows": run.data.account.train,

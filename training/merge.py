@@ -1,8 +1,7 @@
-"""`python -m training.merge RUN_DIR`: an adapter and its base as one model; see docs/run-directory.md.
+"""`python -m training.merge RUN_DIR`: merges an adapter into its base; see docs/run-directory.md.
 
-The model is put together on the CPU and in fp32, rounded once, written, opened again from its files and
-compared with the adapter on its base: what cannot be told from a good model by its files is told by its
-answers.
+The model is merged on the CPU in fp32, rounded once, written and loaded again from its files. Its answers are
+then compared with those of the adapter on its base, since a bad merge does not show in the files.
 """
 
 import sys
@@ -21,7 +20,7 @@ from training.merge_spec import MergeCheck, MergedManifest, MergeReport, MergeRe
 from training.publishing import fresh_folder, publish, write_model
 
 MOST_DISTANCE = 0.05
-"""Mean distance above which the written model is refused. Rounding to bf16 costs about a hundredth."""
+"""Mean distance above which the written model is rejected. Rounding to bf16 alone gives about 0.01."""
 
 _FORMATS: dict[str, Literal["bf16", "fp16", "fp32"]] = {"BF16": "bf16", "F16": "fp16", "F32": "fp32"}
 _STEPS = 5
@@ -37,7 +36,7 @@ class Merge:
 
 
 def merge(directory: RunDirectory) -> tuple[str, MergeReport]:
-    """Merge what spec.json names. Leaves `model/`, whole and compared, or nothing."""
+    """Merge the adapter and base that spec.json names. Leaves a complete and compared `model/`, or none."""
     started = time.monotonic()
     spec = MergeSpec.from_json(directory.spec, where=SPEC_FILE)
     base, adapter = _checked(spec)
@@ -86,7 +85,7 @@ def merge(directory: RunDirectory) -> tuple[str, MergeReport]:
 
 
 def _say(directory: RunDirectory, step: int, message: str) -> None:
-    # Nothing is half-done between two steps: whatever was written so far is made anew.
+    # Stopping between two steps is safe: a restart repeats everything written so far.
     directory.interruption.check()
     directory.events.write("stage", message, name="merge")
     directory.events.write("progress", message, step=step, total=_STEPS)
@@ -108,7 +107,7 @@ def _checked(spec: MergeSpec) -> tuple[Base, Adapter]:
 
 
 def _on_its_base(base: Base, adapter: Adapter, spec: MergeSpec, device: Device) -> tuple[Any, Any, Any]:
-    """The adapter on its base, the prompts in tokens, and its probabilities of each next token."""
+    """The adapter on its base, the tokenised prompts, and the model's next-token probabilities for them."""
     from peft import PeftModel
 
     from run_directory.loading import load_model, load_tokenizer
@@ -134,7 +133,9 @@ def _probabilities(model: Any, prompts: Any) -> list[Any]:
 
 
 def _compared(written: Base, device: Device, prompts: Any, expected: list[Any]) -> MergeCheck:
-    """Raises Refusal where the written model continues the prompts otherwise than the adapter on its base."""
+    """Compare the written model with the adapter on its base. Raises Refusal where they continue the prompts
+    differently.
+    """
     import torch
 
     from run_directory.loading import load_model
@@ -160,7 +161,7 @@ def _compared(written: Base, device: Device, prompts: Any, expected: list[Any]) 
 
 
 def _format_of(base: Base) -> Literal["bf16", "fp16", "fp32"]:
-    """The number format of most of the base's weights."""
+    """The number format of most of the base's weights. Raises Refusal for quantised weights."""
     counted = Counter(tensor.dtype for tensor in base.tensors.values() if tensor.dtype in _FORMATS)
     if not counted:
         raise Refusal(

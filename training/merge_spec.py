@@ -11,19 +11,19 @@ MOST_PROMPTS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class MergeSpec(Record):
-    """spec.json: an adapter, the base that it belongs to, and on what the two are compared with the whole."""
+    """spec.json: an adapter, its base, and the prompts on which the merged model is compared with them."""
 
     format: Literal[1] = 1
     base_folder: str
     base_fingerprint: str
-    """As `check_base` takes it: another base in the folder is refused."""
+    """As from `check_base`; a base with another fingerprint is rejected."""
     adapter_folder: str
     adapter_sha256: str
-    """Of adapter_model.safetensors, likewise."""
+    """SHA-256 of adapter_model.safetensors; an adapter with another one is rejected."""
     prompts: tuple[str, ...]
-    """What a user asks; the answers of both are compared on them."""
+    """User messages to which both answers are compared."""
     dtype: Literal["base", "bf16", "fp32"] = "base"
-    """The number format of the weights; base: as most of the base's own are."""
+    """Number format of the merged weights; base: that of most of the base's weights."""
     threads: int | None = None
 
     def check(self, where: str) -> None:
@@ -37,15 +37,15 @@ class MergeSpec(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class MergeCheck(Record):
-    """How the written model, opened again, continues the prompts beside the adapter on its base."""
+    """Comparison of the written model, loaded again, with the adapter on its base."""
 
     prompts: int
     positions: int
-    """Tokens at which the two were asked for the next one."""
+    """Number of tokens at which both predicted the next token."""
     same_next_token: int
-    """Of them: where both hold the same token for the likeliest."""
+    """Positions at which both give the same token the highest probability."""
     mean_distance: float
-    """Between their probabilities of the next token: total variation, 0 the same to 1 nothing in common."""
+    """Mean total variation distance of the next-token probabilities: 0 identical, 1 disjoint."""
     largest_distance: float
 
 
@@ -53,7 +53,7 @@ class MergeCheck(Record):
 class MergeReport(Record):
     dtype: Literal["bf16", "fp16", "fp32"]
     files: dict[str, str]
-    """SHA-256 by name, manifest.json left out."""
+    """SHA-256 by file name, without manifest.json."""
     size_bytes: int
     fingerprint: str
     base_fingerprint: str
@@ -81,7 +81,7 @@ class MergeResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class MergedManifest(Record):
-    """manifest.json of a model folder that was merged."""
+    """manifest.json of a merged model's folder."""
 
     format: Literal[1] = 1
     files: dict[str, str]

@@ -1,4 +1,4 @@
-"""The model that each method trains, and the full model that some of them produce."""
+"""The model that each method trains, and the full model that some methods produce."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from training.spec import TrainingSpec
 
 
 def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
-    """Raises Refusal when the adapter's own kind is another than the method's: its strength would change."""
+    """Raises Refusal when the adapter's scaling differs from the method's: its strength would change."""
     found = "rslora" if adapter.lora.use_rslora else "lora"
     wanted = "rslora" if spec.method == "rslora" else "lora"
     if found != wanted:
@@ -26,8 +26,8 @@ def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
 
 
 def check_targets(spec: TrainingSpec, base: Base) -> None:
-    """Raises Refusal where a layer that is to be adapted is none of the base's: it would not be trained, or
-    nothing would.
+    """Raises Refusal when the base lacks a layer to be adapted, which would leave it, or everything,
+    untrained.
     """
     modules = spec.lora.target_modules
     if isinstance(modules, str) or spec.method == "full" or spec.continue_from:
@@ -43,9 +43,9 @@ def check_targets(spec: TrainingSpec, base: Base) -> None:
 
 
 def load_trainable(base: Base, device: Device, spec: TrainingSpec) -> Any:
-    """The base's model with the weights that the method trains, and no others, open to training."""
+    """Load the base's model with only those weights trainable that the method trains."""
     if spec.method == "full":
-        # Steps are smaller than bf16 can tell apart, so the weights are kept in fp32 whatever computes.
+        # Steps are smaller than bf16 resolves, so the weights stay in fp32 whatever format computes.
         return load_model(base, replace(device, dtype="fp32"))
     from peft import LoraConfig, PeftModel, get_peft_model
 
@@ -68,7 +68,7 @@ def load_trainable(base: Base, device: Device, spec: TrainingSpec) -> Any:
 
 
 def parameter_counts(model: Any) -> tuple[int, int]:
-    """Weights that are trained, and all of them."""
+    """Number of trainable weights and of all weights."""
     if hasattr(model, "get_nb_trainable_parameters"):
         trainable, total = model.get_nb_trainable_parameters()
         return int(trainable), int(total)
@@ -77,7 +77,7 @@ def parameter_counts(model: Any) -> tuple[int, int]:
 
 
 def held_memory(model: Any, device_bytes: int) -> Memory:
-    """What training the loaded model holds beside what a batch needs."""
+    """Memory of training the loaded model, without what a batch needs."""
     weights = list(model.parameters())
     trained = sum(weight.numel() * weight.element_size() for weight in weights if weight.requires_grad)
     return Memory(
@@ -89,9 +89,9 @@ def held_memory(model: Any, device_bytes: int) -> Memory:
 
 
 def load_full_model(base: Base, device: Device, spec: TrainingSpec, trained: Path) -> Any:
-    """The full model that a method's saved weights come to, in the number format that the run computed in.
+    """Build the full model from a method's saved weights, in the number format that the run computed in.
 
-    It is put together on the CPU and in fp32: rounded in between, small differences would be lost.
+    It is built on the CPU in fp32: rounding in between would lose small differences.
     """
     import torch
 

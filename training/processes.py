@@ -1,7 +1,7 @@
 """Distributed training: each process takes its share of every step's rows.
 
-A step has the rows that it has with one process, and the loss is the mean over all their tokens, so the
-result is that of one process up to the order in which numbers are added up, and to dropout's draws.
+A step has the same rows as with one process, and the loss is the mean over all their tokens. So the result
+equals that of one process, except for the order of additions and dropout's random draws.
 """
 
 import math
@@ -16,22 +16,20 @@ from training import objectives
 from training.spec import TrainingSpec, is_shareable
 
 _PATIENCE_SECONDS = 1800
-"""How long one process waits for another: the first one writes checkpoints and asks for sample
-answers alone.
-"""
+"""How long a process waits for another: the first one alone writes checkpoints and sample answers."""
 
 
 class Share(NamedTuple):
-    """What each process does of a step."""
+    """What each process does in a step."""
 
     batch_size: int
     accumulation_steps: int
 
 
 def share_of(spec: TrainingSpec, processes: int) -> Share:
-    """Rows of one forward pass, and passes of one step, in each of so many processes.
+    """Rows per forward pass and forward passes per step, in each of ``processes`` processes.
 
-    Never more rows in one pass than the spec allows. Raises Refusal where the work cannot be shared.
+    A pass never has more rows than the spec allows. Raises Refusal when the work cannot be shared.
     """
     if processes == 1:
         return Share(spec.batch_size, spec.accumulation_steps)
@@ -55,7 +53,7 @@ def share_of(spec: TrainingSpec, processes: int) -> Share:
 
 
 def meet(device: Device) -> None:
-    """Join the other processes; nothing for one alone."""
+    """Join the process group; does nothing for a single process."""
     import torch
 
     if own_rank().count > 1 and not torch.distributed.is_initialized():
@@ -66,7 +64,7 @@ def meet(device: Device) -> None:
 
 
 def broadcast_from_first(value: Any) -> Any:
-    """What the first process has for all."""
+    """Send the first process's value to all processes."""
     import torch
 
     if own_rank().count == 1:
@@ -77,7 +75,7 @@ def broadcast_from_first(value: Any) -> Any:
 
 
 def is_any(answer: bool, device: Device) -> bool:
-    """Whether any process says yes; all get the same answer."""
+    """Whether ``answer`` is true in any process; all processes get the same result."""
     import torch
 
     if own_rank().count == 1:
@@ -88,9 +86,7 @@ def is_any(answer: bool, device: Device) -> bool:
 
 
 def draw_for_step(seed: int, step: int) -> None:
-    """Make the draws of a step (dropout's) follow from the seed, the step and the process: a restart draws
-    the same.
-    """
+    """Seed a step's random draws (dropout) from seed, step and process, so that a restart draws the same."""
     import torch
 
     rank = own_rank()
@@ -98,10 +94,10 @@ def draw_for_step(seed: int, step: int) -> None:
 
 
 class PaddedOrder:
-    """The order of one process's sampler, each pass filled up with what counts for nothing.
+    """The row order of one process's sampler, each pass padded with rows that have no effect.
 
-    So no row comes twice to make the parts even. ``current_pass`` is asked at the beginning of each: after a
-    restart in the middle of one nobody tells a sampler of several processes which it is.
+    Padding makes the shares equal without repeating a row. ``current_pass`` is called at the beginning of
+    each pass, because a distributed sampler is not told the pass after a restart in the middle of one.
     """
 
     def __init__(self, order: Any, *, rows: int, padded: int, current_pass: Callable[[], int]) -> None:
@@ -120,7 +116,7 @@ class PaddedOrder:
 
 
 def distributed_trainer(trainer: type) -> type:
-    """A trainer class as several processes use it together."""
+    """Subclass of a trainer class for use by several processes together."""
 
     class InSeveral(_DistributedTrainer, trainer):
         pass
@@ -129,7 +125,9 @@ def distributed_trainer(trainer: type) -> type:
 
 
 class _DistributedTrainer:
-    """Over Trainer: rows in one process's order, evaluation in one process's batches, one writer."""
+    """Mixin for Trainer: rows in the order of one process, evaluation in the batches of one process, one
+    writer.
+    """
 
     def get_train_dataloader(self: Any) -> Any:
         from datasets import Dataset, concatenate_datasets
@@ -138,7 +136,7 @@ class _DistributedTrainer:
         self._nothings = -rows % together
         dataset = self.train_dataset
         if self._nothings:
-            # The loss counts none of its tokens.
+            # Padding rows; the loss counts none of their tokens.
             nothing = {"input_ids": [self.processing_class.eos_token_id or 0], "labels": [-100]}
             filling = Dataset.from_list([nothing] * self._nothings, features=dataset.features)
             dataset = concatenate_datasets([dataset, filling])
@@ -171,7 +169,7 @@ class _DistributedTrainer:
         return loss
 
     def evaluate(self: Any, *_: Any, **__: Any) -> dict[str, float]:
-        """The loss over one process's batches, each made by one of the processes."""
+        """Compute the loss over the batches of a single process, distributed over the processes."""
         import torch
 
         rows, size, rank = self.eval_dataset, self.args.eval_batch_size, own_rank()
@@ -181,7 +179,7 @@ class _DistributedTrainer:
         self.model.eval()
         total = torch.zeros(1, dtype=torch.float64, device="cpu")
         for first in range(0, len(batches), rank.count):
-            # All do as many, because they exchange numbers in each.
+            # Every process evaluates equally many batches, because the processes communicate in each.
             place = first + rank.number
             batch = batches[place] if place < len(batches) else batches[0]
             inputs = self.data_collator([rows[position] for position in batch])
@@ -200,7 +198,9 @@ class _DistributedTrainer:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]  # Trainer's
 
     def store_flos(self) -> None:
-        """Nothing: the number is not used, and it is collected from all, who are not there when one saves."""
+        """Do nothing: the number is unused, and collecting it needs all processes, but only one of them
+        saves.
+        """
 
     def _load_rng_state(self: Any, checkpoint: Any) -> None:
-        """Nothing: every step begins with draws of its own."""
+        """Do nothing: every step seeds its own draws (`draw_for_step`)."""

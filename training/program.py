@@ -12,10 +12,10 @@ from training.trainers import make_trainer
 
 
 def train(directory: RunDirectory) -> tuple[str, TrainingReport | None]:
-    """Train what spec.json asks for; returns the closing sentence and the report.
+    """Train as spec.json asks; returns the closing sentence and the report.
 
     Continues from the newest checkpoint of an earlier attempt; on the CPU the losses are then the same as
-    without the interruption. Leaves `adapter/`, or `model/` for the methods that end in a full model.
+    without the interruption. Leaves `adapter/`, or `model/` for methods that produce a full model.
     """
     prepared, _ = prepared_run(directory)
     run = load(prepared)
@@ -23,7 +23,7 @@ def train(directory: RunDirectory) -> tuple[str, TrainingReport | None]:
 
 
 def prepared_run(directory: RunDirectory) -> tuple[PreparedRun, list[EncodedRow]]:
-    """What spec.json asks for, its rows in tokens and accounted for, and every row as it was encoded."""
+    """The run that spec.json describes, with its rows encoded and accounted for, and all encoded rows."""
     spec = TrainingSpec.from_json(directory.spec, where=SPEC_FILE)
     begun = begin(directory, spec)
     objective = begun.objective

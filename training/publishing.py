@@ -14,7 +14,9 @@ from run_directory.protocol import ADAPTER_FOLDER, MANIFEST_FILE, MODEL_FOLDER, 
 from run_directory.weights import not_finite_in
 
 LARGEST_FILE = "4GB"
-"""Of a model's weights: what is larger is written in several, which a broken download does not begin anew."""
+"""Maximum size of a weights file. Larger models are split, so that an interrupted download does not start
+over.
+"""
 
 _READING_FILES = (
     "tokenizer.json",
@@ -27,17 +29,17 @@ _READING_FILES = (
     "chat_template.jinja",
     "generation_config.json",
 )
-"""What a base folder has beside its weights: copied byte for byte, so that prompts are read as before."""
+"""Files of a base folder beside its weights, copied byte for byte so that prompts are tokenised as before."""
 
 
 def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_name: str) -> Manifest:
-    """Make the run's adapter folder from a folder that peft saved. Raises Refusal for weights that are not
+    """Create the run's adapter folder from a folder that peft saved. Raises Refusal for weights that are not
     finite.
     """
     _require_finite(not_finite_in(source / WEIGHTS_FILE))
     fresh = fresh_folder(run, ADAPTER_FOLDER)
     shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
-    # The adapter travels; a path of this machine would mean nothing elsewhere.
+    # The adapter is used on other machines, where a path of this one means nothing.
     config = {**read_object(source / CONFIG_FILE), "base_model_name_or_path": base_name}
     write_whole(fresh / CONFIG_FILE, json.dumps(config, indent=2, sort_keys=True).encode())
     files = {name: sha256_of(fresh / name) for name in (CONFIG_FILE, WEIGHTS_FILE)}
@@ -47,7 +49,7 @@ def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_nam
 
 
 def publish_model(model: Any, base: Base, run: Path, made_from: dict[str, Any]) -> ModelManifest:
-    """Make the run's model folder from a model in memory and what its base has beside the weights.
+    """Create the run's model folder from a model in memory and the base's other files.
 
     Raises Refusal for weights that are not finite.
     """
@@ -62,7 +64,7 @@ def publish_model(model: Any, base: Base, run: Path, made_from: dict[str, Any]) 
 
 
 def _require_finite(name: str | None) -> None:
-    # The loss of the last step was taken before its weights were changed, so it tells nothing of them.
+    # The last step's loss was computed before its update, so it does not reveal bad weights.
     if name is not None:
         raise Refusal(
             f"the training has diverged: its weights in {name} have infinite or NaN values, so nothing is"
@@ -71,9 +73,7 @@ def _require_finite(name: str | None) -> None:
 
 
 def write_model(model: Any, base: Base, fresh: Path) -> dict[str, str]:
-    """Write a model in memory and what its base has beside the weights; the SHA-256 of each
-    file by its name.
-    """
+    """Write a model in memory and the base's other files; returns each file's SHA-256 by name."""
     model.save_pretrained(fresh, max_shard_size=LARGEST_FILE)
     for name in _READING_FILES:
         if (base.folder / name).is_file():
@@ -82,7 +82,7 @@ def write_model(model: Any, base: Base, fresh: Path) -> dict[str, str]:
 
 
 def fresh_folder(run: Path, name: str) -> Path:
-    """An empty folder beside the one of that name, for `publish` to put in its place."""
+    """Create an empty temporary folder in the run, which `publish` renames to ``name``."""
     fresh = run / f".{name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -90,7 +90,7 @@ def fresh_folder(run: Path, name: str) -> Path:
 
 
 def publish(fresh: Path, target: Path, manifest: str) -> None:
-    """Put a folder that is written in its place, with its manifest: there whole, or not at all."""
+    """Move a finished folder into place with its manifest: it appears complete or not at all."""
     write_whole(fresh / MANIFEST_FILE, manifest.encode())
     sync_tree(fresh)
     shutil.rmtree(target, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Rows as tokens, with those that count in the loss marked."""
+"""Renders tokenised rows as text, marking the tokens that the loss counts."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,7 +14,7 @@ _MOST_TOKENS_OF_A_CHARACTER = 4
 
 
 def shown_rows(rows: Sequence[EncodedRow], max_length: int, tokenizer: Any) -> tuple[ShownRow, ...]:
-    """The first, the middle and the longest of the rows; one that is two of these is shown once."""
+    """The first, middle and longest row; a row that is two of these is shown once."""
     longest = max(range(len(rows)), key=lambda position: rows[position].length)
     chosen: dict[int, Literal["first", "middle", "longest"]] = {0: "first", len(rows) // 2: "middle"}
     chosen[longest] = "longest"
@@ -55,12 +55,13 @@ def _spans(sequence: MaskedTokens, max_length: int, tokenizer: Any) -> Iterator[
 
 
 def pieces(tokens: Sequence[int], tokenizer: Any) -> Iterator[str]:
-    """The text of each token, space before it included; tokens that share a character stand together."""
+    """Text of each token, including a leading space; tokens that form one character are one piece."""
     waiting: list[int] = []
     before: list[int] = []
     for token in tokens:
         waiting.append(token)
-        # Some tokenizers drop the space before the first token of a text, so each is read after another.
+        # Some tokenizers drop the space before a text's first token, so each token is decoded after its
+        # predecessor.
         text = _decoded(before + waiting, tokenizer)[len(_decoded(before, tokenizer)) :]
         if _UNREADABLE in text and len(waiting) < _MOST_TOKENS_OF_A_CHARACTER:
             continue

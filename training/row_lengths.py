@@ -1,4 +1,4 @@
-"""How long rows are, for a histogram. Pure."""
+"""Bins for a histogram of row lengths. Pure functions."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ MOST_BINS = 24
 
 
 def length_bins(lengths: Sequence[int]) -> tuple[LengthBin, ...]:
-    """Rows by length in bins of one round width (1, 2 or 5 times a power of ten), from zero
-    to the longest.
+    """Count rows by length, in bins of one round width (1, 2 or 5 times a power of ten) from zero to the
+    longest.
     """
     longest = max(lengths)
     width = _round_width(longest / MOST_BINS)

@@ -1,4 +1,4 @@
-"""The lines of a training's data.jsonl, a class for each kind of rows. Standard library only."""
+"""The lines of a training's data.jsonl: one class for each kind of row. Standard library only."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -7,24 +7,26 @@ from run_directory.protocol import Message
 from run_directory.records import Record, require
 
 SequenceName = Literal["conversation", "chosen", "rejected", "good", "bad"]
-"""What of a row the model reads at once: a conversation, an answer of a pair, or a judged answer."""
+"""The part of a row that the model reads as one sequence: a conversation, an answer of a pair, or a judged
+answer.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRow(Record):
-    """What every line of data.jsonl has."""
+    """The fields common to all lines of data.jsonl."""
 
     noun: ClassVar[str]
-    """What there is to learn in one, for people."""
+    """Name shown to people for what is learned from a row."""
     plural: ClassVar[str]
 
     id: str
     prompt: tuple[Message, ...]
-    """The history; the last turn is the user's."""
+    """The conversation so far, ending in a user turn."""
     group: str | None = None
-    """Rows of one source share a group and stay on one side of the validation split."""
+    """Rows from one source share a group, and all are in training or all in validation."""
     split: Literal["train", "validation"] | None = None
-    """Given for one row, it must be given for all."""
+    """Set for all rows or for none."""
 
     def check(self, where: str) -> None:
         require(self.id, where, "id is empty")
@@ -33,13 +35,13 @@ class DataRow(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRow(DataRow):
-    """A conversation, and the answer to learn."""
+    """A conversation and the answer to learn."""
 
     noun = "answer to learn"
     plural = "answers to learn"
 
     completion: tuple[Message, ...]
-    """One assistant turn: the only tokens that the loss counts, unless it counts every assistant turn."""
+    """One assistant turn. The loss counts its tokens only, or those of every assistant turn."""
 
     def check(self, where: str) -> None:
         super().check(where)
@@ -64,14 +66,14 @@ class PreferenceRow(DataRow):
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedRow(DataRow):
-    """A conversation with an answer that is good, or is not."""
+    """A conversation with an answer that is good or bad."""
 
     noun = "answer that is rated good or bad"
     plural = "answers that are rated good or bad"
 
     completion: tuple[Message, ...]
     label: bool
-    """Whether the answer is one to give."""
+    """Whether the answer is good."""
 
     def check(self, where: str) -> None:
         super().check(where)

@@ -1,6 +1,6 @@
-"""Sample answers of the model in training.
+"""Sample answers of the model during training.
 
-The answers are the likeliest tokens, so nothing is drawn, and the training goes on as if nobody had asked.
+Decoding is greedy, so nothing is drawn and the training continues as if it had not been interrupted.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Sampler:
         self._interruption = run.directory.interruption
 
     def answers(self, model: Any) -> SampleAnswers | None:
-        """None where there is no prompt, or when the program was asked to stop meanwhile."""
+        """Answer the prompts; None without prompts, or when the program is asked to stop meanwhile."""
         if not self.prompts:
             return None
         padding = next(
@@ -73,8 +73,9 @@ class Sampler:
 def chosen_prompts(
     rows: Sequence[DataRow], tokenizer: Any, *, count: int, longest: int
 ) -> list[SamplePrompt]:
-    """The first of the rows in an order that depends on their ids alone, so that trainings with other seeds
-    ask the same; of rows with one prompt the first, and none that is longer than ``longest`` tokens.
+    """The first ``count`` rows in an order that depends only on their ids, so that trainings with other seeds
+    ask the same prompts. Of rows with equal prompts only the first counts; prompts over ``longest`` tokens
+    are skipped.
     """
     if count == 0:
         return []
@@ -93,17 +94,17 @@ def chosen_prompts(
 
 @contextmanager
 def _as_for_answering(model: Any) -> Iterator[Any]:
-    """The model as generation has it; afterwards everything is as it was."""
+    """The model set up for generation; everything is restored afterwards."""
     import torch
     from transformers import GenerationConfig
 
     inner = model.get_base_model() if hasattr(model, "peft_config") else model
     was_training, published = model.training, inner.generation_config
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    # Nothing here draws; should a library begin to, the training's own draws stay as they are.
+    # Generation draws nothing here; if a library begins to, this keeps the training's draws unchanged.
     with torch.random.fork_rng(devices=devices), torch.no_grad():
         model.eval()
-        # Whatever the model was published with must not rule.
+        # The published model's own generation settings must not apply.
         inner.generation_config = GenerationConfig()
         try:
             yield model
@@ -121,7 +122,7 @@ def _generated(
     padding: int,
     interruption: Interruption,
 ) -> list[list[int]]:
-    """The tokens after each prompt, one batch padded on the left."""
+    """Generate the tokens after each prompt, as one batch padded on the left."""
     import torch
     from transformers import GenerationConfig, StoppingCriteriaList
 

@@ -1,5 +1,5 @@
-"""spec.json and result.json of a training run. Standard library only; `training.rows` has the lines of
-data.jsonl.
+"""spec.json and result.json of a training run. Standard library only; the lines of data.jsonl are in
+`training.rows`.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from run_directory.records import Record, require, require_within
 from training.objectives import OBJECTIVES, find_objective, objective_of
 
 Method = Literal["lora", "rslora", "dora", "qlora", "full"]
-"""What is trained: lora, rslora and qlora make an adapter; dora and full a full model."""
+"""What is trained: lora, rslora and qlora produce an adapter; dora and full produce a full model."""
 
 MODEL_MAKERS: frozenset[Method] = frozenset({"dora", "full"})
-"""Methods whose weights no engine takes as an adapter, so that they end in a full model."""
+"""Methods that produce a full model, because no engine loads their weights as an adapter."""
 
 MOST_EPOCHS = 1_000
 MOST_SAMPLE_PROMPTS = 20
@@ -39,13 +39,11 @@ TRAINING_LIMITS = {
     "seed": (0, 2**32 - 1),
     "validation_seed": (0, 2**32 - 1),
 }
-"""The least and the most of each number, both allowed: beyond them a training can only fail, or would never
-end.
-"""
+"""Inclusive minimum and maximum of each number; beyond them a training would fail or never end."""
 
 
 def is_shareable(method: object, objective: object) -> bool:
-    """Whether several processes can train it together."""
+    """Whether several processes can share one training."""
     found = find_objective(objective)
     return found is not None and found.is_shareable and method != "qlora"
 
@@ -72,31 +70,32 @@ class LoraParameters(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(Record):
-    """spec.json: everything that decides what is trained. Folders are absolute, or relative to the
-    run directory.
+    """spec.json: everything that determines a training. Folders are absolute or relative to the run
+    directory.
     """
 
     format: Literal[1] = 1
     method: Method = "lora"
     objective: str = OBJECTIVES[0].key
-    """The key of one of `training.objectives`. It decides what the lines of data.jsonl are."""
+    """Key of one of `training.objectives`. It determines the kind of lines in data.jsonl."""
     loss_on: Literal["completion", "assistant"] = "completion"
-    """The closing answer alone, or every assistant turn of the conversation, where the objective uses it."""
+    """The closing answer alone, or every assistant turn of the conversation; for objectives that use it."""
     beta: float = 0.1
-    """How closely the model is held to the one it started as, where the objective uses it."""
+    """How strongly the model is kept close to its initial state, for objectives that use it."""
     base_folder: str
     """A model in transformers' layout, weights as safetensors, with tokenizer and chat template."""
     continue_from: str | None = None
-    """An adapter folder whose weights are trained further; it decides the LoRA shape. None: anew.
-    An objective that holds the model to the one it starts as holds it to that adapter."""
+    """Adapter folder whose weights are trained further; it determines the LoRA shape. None: a new adapter. An
+    objective with a reference then takes that adapter as the initial state.
+    """
     rows: int
-    """Lines of data.jsonl; a file with another count is refused."""
+    """Lines of data.jsonl; a file with another count is rejected."""
     data_sha256: str | None = None
     """SHA-256 of data.jsonl, checked when given."""
 
     lora: LoraParameters = field(default_factory=LoraParameters)
     learning_rate: float | None = None
-    """None: the objective's own for the method."""
+    """None: the objective's default for the method."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = 0.03
     """Share of all steps in which the learning rate rises from zero."""
@@ -110,37 +109,36 @@ class TrainingSpec(Record):
     accumulation_steps: int = 2
     """Forward passes in one optimiser step; the effective batch is the product."""
     max_length: int | None = None
-    """Tokens of prompt and completion (of a pair the longer answer). None: the data's 99th percentile rounded
-    up to a multiple of 128, at most the model's context.
+    """Tokens of prompt and completion (of a pair, the longer answer). None: the data's 99th percentile
+    rounded up to a multiple of 128, at most the model's context.
     """
     validation_share: float = 0.05
-    """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
-    Ignored when rows of data.jsonl are marked; 0 holds none out."""
+    """Share of the rows held out for validation, whole groups at a time: at least 32 and at most 500 rows,
+    but never more than a fifth. Ignored when rows of data.jsonl are marked; 0 holds none out.
+    """
     validation_seed: int | None = None
-    """Seed of that draw. None: `seed`. Trainings that are compared need the same."""
+    """Seed of that draw; None: `seed`. Trainings to be compared need the same one."""
     data_share: float = 1.0
-    """Share of the rows to train on that are drawn with the seed, whole groups at a time; a smaller share
-    lies inside a larger one. The others are dropped as not_drawn. What is held out stays the same.
+    """Share of the training rows to draw with the seed, whole groups at a time; a smaller share is a subset
+    of a larger one. The others are dropped as not_drawn. The validation rows stay the same.
     """
     patience: int | None = 3
-    """Evaluations without a better validation loss after which training stops. None: never."""
+    """Training stops after this many evaluations without a better validation loss. None: never."""
     evaluations: int = 10
-    """Evaluations over the whole run, evenly spaced, the last at the end."""
+    """Number of evaluations over the whole run, evenly spaced, the last at the end."""
     sample_prompts: int = 3
-    """Prompts of the rows held out that the model answers at each evaluation, so that a person
-    sees it learn.
-    """
+    """Number of validation prompts that the model answers at each evaluation, to show its progress."""
     sample_tokens: int = 64
-    """Tokens of such an answer, at most."""
+    """Maximum tokens of a sample answer."""
     seed: int = 42
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
-    """CPU threads. None: every core this process may use."""
+    """CPU threads. None: every core that this process may use."""
     gradient_checkpointing: bool = False
-    """Compute activations twice to need less memory; the results are the same."""
+    """Recompute activations to save memory; the results are the same."""
     checkpoint_steps: int = 10
-    """Optimiser steps between checkpoints: the most that a killed program loses."""
+    """Optimiser steps between checkpoints: the most that a kill can lose."""
 
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to train on")
@@ -166,8 +164,8 @@ class TrainingSpec(Record):
 class DroppedRow(Record):
     id: str
     reason: Literal["prompt_too_long", "empty_completion", "same_answers", "not_drawn"]
-    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length.
-    not_drawn: only a share of the rows was to be trained on, and this is not of it.
+    """same_answers: both answers of a pair are equal, at least after truncation. not_drawn: `data_share` left
+    the row out.
     """
 
 
@@ -184,13 +182,13 @@ class RowAccount(Record):
     dropped: int
     dropped_rows: tuple[DroppedRow, ...]
     train: int
-    """Of the used and truncated: those to train on; what ends before one pass does not read them all."""
+    """Used and truncated rows for training; a training of less than one pass does not read them all."""
     validation: int
-    """Of the used and truncated: those held out."""
+    """Used and truncated rows held out for validation."""
 
     @property
     def not_drawn(self) -> int:
-        """Of the dropped: those that `data_share` left out."""
+        """Number of dropped rows that `data_share` left out."""
         return sum(row.reason == "not_drawn" for row in self.dropped_rows)
 
 
@@ -208,7 +206,7 @@ class TrainingReport(Record):
     objective: str
     learning_rate: float
     set_by_rows: dict[str, float]
-    """What the objective took from the rows, such as the weights of their kinds; empty for most."""
+    """Settings that the objective derived from the rows, such as class weights; empty for most objectives."""
     rows: RowAccount
     max_length: int
     steps: int
@@ -223,29 +221,29 @@ class TrainingReport(Record):
     total_parameters: int
     trainable_share: float
     tokens: int
-    """Tokens seen in training, padding left out, over all attempts."""
+    """Training tokens seen over all attempts, without padding."""
     resumed_from: int | None
     """The step that the last attempt continued from."""
     continued_from_sha256: str | None
     """SHA-256 of the adapter whose weights were trained further."""
     adapter_sha256: str | None
-    """Of adapter_model.safetensors; None where a full model was made."""
+    """SHA-256 of adapter_model.safetensors; None for a full model."""
     model_fingerprint: str | None
-    """Names the weights of the full model that was made."""
+    """Fingerprint of the full model's weights; None for an adapter."""
     base_fingerprint: str
     chat_template_sha256: str
     device: Device
     packages: dict[str, str]
     seconds: float
-    """Wall time over all attempts, loading included, waiting between them not."""
+    """Wall time over all attempts, including loading but not the time between attempts."""
     peak_memory_bytes: int
-    """Of the device: resident memory on the CPU, allocated memory on a GPU."""
+    """Resident memory on the CPU, allocated memory on a GPU."""
     drawn_rows: tuple[str, ...] | None = None
-    """Ids of the rows to train on, where `data_share` drew them."""
+    """Ids of the training rows if `data_share` drew a part, else None."""
     processes: int = 1
-    """That trained together, each on a device of the kind that `device` says."""
+    """Number of processes that trained together, each on a device like `device`."""
     planned_steps: int | None = None
-    """What `steps` would be had nothing stopped it early; None in a report of an earlier release."""
+    """The steps without early stopping; None in a report of an earlier release."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,30 +259,30 @@ class TrainingResult(Record):
     spec_sha256: str | None
     """SHA-256 of spec.json's bytes; None when it could not be read."""
     report: TrainingReport | None = None
-    """There exactly when the outcome is `succeeded`."""
+    """Set if and only if the outcome is `succeeded`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress(Record):
-    """`fields` of a training run's progress events, beside the objective's curves; the step and total are
-    optimiser steps.
+    """`fields` of a training run's progress events, beside the objective's curves. The events' step and total
+    count optimiser steps.
     """
 
     loss: float
     learning_rate: float
     gradient_norm: float
     tokens_per_second: float
-    """Of this attempt's steps; the time of evaluations and sample answers is left out."""
+    """Over this attempt's steps, without the time of evaluations and sample answers."""
     epoch: float
     eta_seconds: float
     tokens: int
-    """Seen in training so far, padding left out, over all attempts."""
+    """Training tokens seen so far over all attempts, without padding."""
     seconds: float
     """Wall time so far, over all attempts."""
     peak_memory_bytes: int
-    """As in the report: the most that this attempt has held."""
+    """Peak of this attempt, measured as in the report."""
     memory_limit_bytes: int | None
-    """What the device has, or what this process may use of it; None where that is unknown."""
+    """Memory of the device, or the part that this process may use; None if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,13 +296,15 @@ class ValidationMetrics(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleAnswer(Record):
-    """What the model in training answers to the prompt of a row held out: the likeliest tokens, cut short."""
+    """The greedy answer of the model in training to a validation row's prompt, up to `sample_tokens`
+    tokens.
+    """
 
     row: str
     """The id of the row in data.jsonl."""
     text: str
     is_whole: bool
-    """Whether the model ended it, rather than the limit of tokens."""
+    """Whether the model ended the answer, rather than the token limit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""The objective's trainer over rows that are encoded, cut and accounted for already.
+"""The objective's trainer over rows that are already encoded, truncated and accounted for.
 
-TRL would encode them itself, and rows whose prompt fills its max_length would vanish without a word.
+TRL would encode the rows itself and silently drop those whose prompt fills its max_length.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from training.processes import distributed_trainer
 
 
 def make_trainer(run: LoadedRun, callback: Any) -> Any:
-    """The objective's trainer over the run's rows."""
+    """Create the objective's trainer over the run's rows."""
     objective, spec = run.begun.objective, run.spec
     trainer, its_arguments = objective.trainer()
     more: dict[str, Any] = {}
@@ -39,11 +39,11 @@ def make_trainer(run: LoadedRun, callback: Any) -> Any:
 
 
 def with_reference(trainer: type) -> type:
-    """A class of TRL's preference trainers that takes rows as they are, and compares with the model as it is
-    at the start.
+    """Subclass of a TRL preference trainer that takes encoded rows and uses the initial model as its
+    reference.
 
-    The log-probabilities of that model are computed once, before the first step: no second model is kept
-    in memory, and a checkpoint holds only what is trained.
+    The reference log-probabilities are computed once, before the first step, so no second model is kept in
+    memory and a checkpoint contains only trained weights.
     """
 
     class WithReference(_WithReference, trainer):
@@ -56,7 +56,7 @@ class _WithReference:
     def __init__(self, *, interruption: Interruption, **settings: Any) -> None:
         self._interruption = interruption
         super().__init__(**settings)
-        # TRL's copy of an adapter, from which it computed them. A checkpoint with two adapters would be
+        # Delete TRL's copy of an adapter, which served the reference: a checkpoint with two adapters would be
         # resumed with the weights of neither.
         if "ref" in getattr(self.model, "peft_config", {}):  # type: ignore[attr-defined]  # the trainer's
             self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # the trainer's

@@ -1,4 +1,4 @@
-"""A trial on a few batches, to estimate the time and memory of a training."""
+"""A trial on a few batches, to estimate a training's time and memory."""
 
 import math
 import random
@@ -23,18 +23,18 @@ from training.spec import MODEL_MAKERS, TrainingSpec
 from training.trainers import make_trainer
 
 BATCHES = 3
-"""Of the longest rows; the first of them warms up."""
+"""Number of batches of the longest rows; the first is a warm-up."""
 SHARES = (0.5, 0.25, 0.5, 0.75)
-"""Where the usual batches lie among all, from the shortest to the longest; the first of them warms up."""
+"""Positions of the typical batches, as quantiles by length; the first batch is a warm-up."""
 
 
 STEP_OVER_PASS = 3
-"""A step with its two passes takes about so many times a forward pass."""
+"""Approximate time of a training step relative to one forward pass: the backward pass takes two."""
 
 
 class StepTimer(TrainerCallback):
-    """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a
-    checkpoint after the last.
+    """Measures each step from the end of the previous one, the optimiser's part of it, and the final
+    checkpoint.
     """
 
     def __init__(self, run: LoadedRun) -> None:
@@ -80,7 +80,7 @@ class StepTimer(TrainerCallback):
         self.saving = time.monotonic() - self._since
 
     def _now(self) -> float:
-        """The time when all that was asked of the device is done."""
+        """The time after the device has finished all queued work."""
         if self.run.device.kind == "cuda":
             import torch
 
@@ -89,9 +89,9 @@ class StepTimer(TrainerCallback):
 
 
 def tried(run: LoadedRun) -> Trial | None:
-    """Train on the longest batch and on usual ones; None when the memory is not enough for them.
+    """Train on the longest batch and on typical ones; None if the memory does not suffice.
 
-    The weights of ``run.model`` are changed by it, and nothing of them is kept.
+    Changes the weights of ``run.model``; nothing is kept of them on disk.
     """
     directory, lengths, size = run.directory, run.data.train_lengths, run.spec.batch_size
     directory.events.write("stage", "Trying the longest batch.", name="trial")
@@ -102,7 +102,7 @@ def tried(run: LoadedRun) -> Trial | None:
         usual = _timed(run, typical_batches(lengths, run.spec))
         sampling = _sampling_seconds(run)
     except Exception as error:
-        # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
+        # Libraries report a lack of memory with many exception types; other errors are re-raised.
         if not is_out_of_memory(error):
             raise
         directory.events.write("warning", "The longest batch does not fit into memory.", name="out_of_memory")
@@ -113,7 +113,7 @@ def tried(run: LoadedRun) -> Trial | None:
         longest=longest.trained,
         usual=usual.trained,
         evaluation=usual.evaluated,
-        # Only the first loads libraries.
+        # Only the first trainer loads libraries.
         building_seconds=longest.building,
         warming_seconds=max(0.0, longest.first - longest.trained.seconds),
         saving_seconds=usual.saving,
@@ -123,8 +123,8 @@ def tried(run: LoadedRun) -> Trial | None:
 
 
 class _Timed(NamedTuple):
-    """Batches trained on and evaluated; seconds of the first batch, of making the trainer, of a checkpoint
-    and of the optimiser in a batch.
+    """Timed training and evaluation batches, and seconds of the first batch, of creating the trainer, of a
+    checkpoint and of the optimiser in a batch.
     """
 
     trained: TimedBatches
@@ -136,9 +136,9 @@ class _Timed(NamedTuple):
 
 
 def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
-    """Train on these batches of rows, in this order, by a trainer of their own."""
+    """Train on these batches of rows in this order, with a trainer of their own."""
     data, spec = run.data, replace(run.spec, accumulation_steps=1)
-    # A batch that holds all rows there are comes again with every pass.
+    # A batch that holds all rows is repeated by every pass.
     passes = batches if len(batches[0]) == spec.batch_size else batches[:1]
     held_out = typical_batches(data.validation_lengths, spec)[1:]
     some = replace(
@@ -154,7 +154,7 @@ def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
     building = time.monotonic() - started
     trainer.train()
     evaluated = None
-    # The first warms up.
+    # The first is a warm-up.
     for _ in range(2 if held_out else 0):
         started = time.monotonic()
         trainer.evaluate()
@@ -170,9 +170,11 @@ def _batches_of(batches: Sequence[Sequence[int]], lengths: Sequence[int], second
 
 
 def typical_batches(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
-    """Batches of a training on rows of these lengths, from the whole range; positions of the rows in each."""
+    """Batches across the range of lengths, as a training on rows of these lengths would draw them. Each lists
+    row positions.
+    """
     batches = _drawn(lengths, spec)
-    # The last one may be short of rows.
+    # The last batch may be incomplete.
     ranked = sorted(
         [batch for batch in batches if len(batch) == spec.batch_size] or batches,
         key=lambda batch: _padded(batch, lengths),
@@ -188,7 +190,7 @@ def _sampling_seconds(run: LoadedRun) -> float:
 
 
 def padded_tokens(lengths: Sequence[int], spec: TrainingSpec) -> float:
-    """Mean tokens of a batch, padding included, when rows of these lengths are drawn with the seed."""
+    """Mean tokens of a batch, including padding, when rows of these lengths are drawn with the seed."""
     return fmean(_padded(batch, lengths) for batch in _drawn(lengths, spec))
 
 
@@ -203,8 +205,8 @@ def _padded(batch: Sequence[int], lengths: Sequence[int]) -> int:
 
 
 def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_seconds: float) -> Estimate:
-    """The whole training's time from the trial's; ``loaded_seconds`` is what reading and loading took,
-    ``model_seconds`` the model's part of it.
+    """Extrapolate the whole training's time from the trial. ``loaded_seconds`` is the measured time of
+    reading and loading, of which the model took ``model_seconds``.
     """
     spec, data = run.spec, run.data
     batch = batch_seconds(trial, padded_tokens(data.train_lengths, spec))
@@ -212,7 +214,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_secon
     step = spec.accumulation_steps * passes + trial.updating_seconds
     evaluation = _pass_seconds(trial, data.validation_lengths, spec)
     evaluations = _evaluations(spec, run.steps) if data.validation else 0
-    # The best weights are written at most at each evaluation.
+    # Upper bound: the best weights are written at most once per evaluation.
     savings = math.ceil(run.steps / spec.checkpoint_steps) + evaluations
     preparing = loaded_seconds + trial.building_seconds + trial.warming_seconds
     if run.begun.objective.has_reference:
@@ -225,13 +227,13 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_secon
         evaluating_seconds=evaluations * evaluation,
         sampling_seconds=evaluations * trial.sampling_seconds,
         saving_seconds=savings * trial.saving_seconds
-        # A full model is put together from the base once more.
+        # A full model is built from the base once more.
         + (model_seconds if spec.method in MODEL_MAKERS else 0),
     )
 
 
 def _pass_seconds(trial: Trial, lengths: Sequence[int], spec: TrainingSpec) -> float:
-    """Seconds of one pass without training through rows of these lengths."""
+    """Seconds of one pass without training over rows of these lengths."""
     if not lengths:
         return 0.0
     timed, share = (trial.evaluation, 1.0) if trial.evaluation else (trial.usual, 1 / STEP_OVER_PASS)
@@ -240,9 +242,9 @@ def _pass_seconds(trial: Trial, lengths: Sequence[int], spec: TrainingSpec) -> f
 
 
 def batch_seconds(trial: Trial, tokens: float) -> float:
-    """Seconds of a batch of so many padded tokens, on the line through the two kinds that were timed."""
+    """Seconds of a batch with this many padded tokens, interpolated linearly between the two timed kinds."""
     usual, longest = trial.usual, trial.longest
-    # No steeper than through zero, and never down: what is beyond that is the clock's noise.
+    # The slope lies between zero and that of a line through the origin; anything outside is timing noise.
     slope = usual.seconds / usual.tokens
     if longest.tokens > usual.tokens:
         slope = min(slope, max(0.0, (longest.seconds - usual.seconds) / (longest.tokens - usual.tokens)))
@@ -250,5 +252,5 @@ def batch_seconds(trial: Trial, tokens: float) -> float:
 
 
 def _evaluations(spec: TrainingSpec, steps: int) -> int:
-    """How often RunCallback evaluates."""
+    """Number of RunCallback's evaluations."""
     return math.ceil(steps / evaluation_interval(spec, steps))

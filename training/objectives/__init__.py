@@ -14,16 +14,16 @@ OBJECTIVES: tuple[Objective, ...] = (
     DirectPreferenceOptimisation(),
     KahnemanTverskyOptimisation(),
 )
-"""In the order of the page; the first is the default."""
+"""In the order of the page that lists them; the first is the default."""
 
 
 def find_objective(key: object) -> Objective | None:
-    """None where there is none, as for what another version of the product wrote."""
+    """The objective with this key; None if unknown, as when another version of the product wrote it."""
     return next((each for each in OBJECTIVES if each.key == key), None)
 
 
 def objective_of(key: str, where: str = "objective") -> Objective:
-    """Raises RecordError, opening with ``where``, that names those there are."""
+    """The objective with this key. Raises RecordError that starts with ``where`` and lists the known keys."""
     found = find_objective(key)
     if found is None:
         known = ", ".join(repr(each.key) for each in OBJECTIVES)
@@ -36,6 +36,6 @@ def learning_from(row_type: type[DataRow]) -> list[Objective]:
 
 
 def labels_of(objectives: Iterable[Objective]) -> str:
-    """“SFT, DPO and KTO”."""
+    """Labels joined as in “SFT, DPO and KTO”."""
     *first, last = [each.label for each in objectives]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,5 +1,5 @@
-"""Direct preference optimisation (Rafailov et al. 2023): the chosen answer more likely, the rejected one
-less, against the model at the start.
+"""Direct preference optimisation (Rafailov et al. 2023): makes chosen answers more likely and rejected ones
+less, relative to the initial model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,10 @@ class DirectPreferenceOptimisation(Objective):
     row_type = PreferenceRow
     learning_rates = LearningRates(adapter=5e-6, full=1e-6)
     curves = (
-        # How much further the model has moved towards the chosen answers than towards the others, times beta.
+        # Beta times how much further the model has moved towards the chosen answers than towards the rejected
+        # ones.
         Curve("margin", "rewards/margins", "Margin"),
-        # Of the step's pairs, those in which it has moved towards the chosen answer.
+        # Share of the step's pairs in which the model has moved towards the chosen answer.
         Curve("preferred_share", "rewards/accuracies", "Preferred", is_share=True),
     )
     uses_beta = True

@@ -1,5 +1,5 @@
 """Kahneman-Tversky optimisation (Ethayarajh et al. 2024): single answers, each good or bad, weighted so that
-both kinds count the same.
+both kinds count equally.
 """
 
 import random
@@ -24,7 +24,7 @@ class KahnemanTverskyOptimisation(Objective):
     fewest_rows = 2
     limits = {"batch_size": Limit(2, 4096, "compares each row with another row of its batch")}
     learning_rates = LearningRates(adapter=5e-6, full=1e-6)
-    # How much further the model has moved towards good answers than towards bad ones, times beta.
+    # Beta times how much further the model has moved towards good answers than towards bad ones.
     curves = (Curve("margin", "rewards/margins", "Margin"),)
     uses_beta = True
     has_reference = True
@@ -35,7 +35,7 @@ class KahnemanTverskyOptimisation(Objective):
         return encode_judgements(rows, tokenizer)
 
     def set_by_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-        """Weights under which both kinds of answers count the same; the more frequent kind has 1.
+        """Weights under which good and bad answers count equally; the more frequent kind has weight 1.
 
         Raises Refusal when one kind is missing.
         """
@@ -57,11 +57,11 @@ class KahnemanTverskyOptimisation(Objective):
     def arranged(
         self, rows: Sequence[dict[str, Any]], batch_size: int, *, seed: int | None
     ) -> list[dict[str, Any]]:
-        """The rows in a drawn order, or without a seed as they are, each with the answer of another row
-        (`KL_completion_ids`).
+        """The rows, shuffled if there is a seed, each with the answer of another row of its batch as
+        `KL_completion_ids`.
 
-        With those the trainer estimates how far the model has moved on the whole. They come from the row's
-        own batch, so the order is the one of the training: its sampler must be sequential.
+        From these mismatched answers the trainer estimates how far the model has moved overall. They come
+        from the row's own batch, so training must keep this order: its sampler must be sequential.
         """
         order = list(rows)
         if seed is not None:
@@ -69,7 +69,7 @@ class KahnemanTverskyOptimisation(Objective):
         found = []
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            # A row alone in the last batch would be compared with itself.
+            # A single row in the last batch would be compared with itself.
             before = batch[-1] if len(batch) > 1 else order[start - 1]
             for row in batch:
                 found.append({**row, "KL_completion_ids": before["completion_ids"]})

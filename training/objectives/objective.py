@@ -1,7 +1,7 @@
-"""What a training objective declares.
+"""The interface of a training objective.
 
-The web reads it too, so what it imports needs the standard library only; TRL is imported where a trainer is
-made.
+The web application imports it too, so its imports need the standard library only; TRL is imported where a
+trainer is created.
 """
 
 from abc import ABC, abstractmethod
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 LARGE_RANK = 64
 LARGE_MODEL = 8_000_000_000
-"""Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns at the rate
-for large ones.
+"""Weights of a base. From this number, or from rank `LARGE_RANK`, adapters use the learning rate for large
+ones.
 """
 
 
 class Limit(NamedTuple):
-    """The least and the most of a setting, and why they are not those of every training."""
+    """Minimum and maximum of a setting, and why they differ from those of every training."""
 
     least: float
     most: float
@@ -31,12 +31,12 @@ class Limit(NamedTuple):
 
 
 class LearningRates(NamedTuple):
-    """Those taken where none is chosen."""
+    """Default learning rates."""
 
     adapter: float
     full: float
     large_adapter: float | None = None
-    """From `LARGE_RANK` or `LARGE_MODEL` upwards; None: as any adapter."""
+    """From `LARGE_RANK` or `LARGE_MODEL` upwards; None: same as `adapter`."""
 
     def __str__(self) -> str:
         large = (
@@ -49,44 +49,46 @@ class LearningRates(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A number of each step beside the loss."""
+    """A number logged at each step beside the loss."""
 
     key: str
-    """In the progress events and in the points of a run."""
+    """Name in the progress events and in the points of a run."""
     logged_as: str
-    """What the trainer calls it."""
+    """Name in the trainer's log."""
     label: str
     is_share: bool = False
 
 
 class Objective(ABC):
-    """What a model is trained for. A subclass is entered in `training.objectives.OBJECTIVES`."""
+    """What a model is trained for. Register subclasses in `training.objectives.OBJECTIVES`."""
 
     key: ClassVar[str]
-    """In spec.json and the API."""
+    """Name in spec.json and the API."""
     label: ClassVar[str]
-    """What people call it."""
+    """Name shown to people."""
     purpose: ClassVar[str]
-    """What it learns and when to use it: two sentences after its label and a colon."""
+    """What it learns and when to use it: two sentences that follow the label and a colon."""
     row_type: ClassVar[type[DataRow]]
-    """Which kind of rows it learns from."""
+    """The kind of rows that it learns from."""
     fewest_rows: ClassVar[int] = 1
-    """Fewer rows to train on are refused."""
+    """Minimum number of rows to train on."""
     limits: ClassVar[Mapping[str, Limit]] = {}
-    """By setting, where they are closer than those of every training."""
+    """By setting, where they are tighter than those of every training."""
     learning_rates: ClassVar[LearningRates]
     curves: ClassVar[tuple[Curve, ...]] = ()
     uses_beta: ClassVar[bool] = False
     uses_loss_on: ClassVar[bool] = False
     has_reference: ClassVar[bool] = False
-    """Whether the model is held to the one it starts as, whose log-probabilities are computed before the
+    """Whether the model is kept close to its initial state, whose log-probabilities are computed before the
     first step.
     """
     is_shareable: ClassVar[bool] = False
-    """Whether several processes can train it together."""
+    """Whether several processes can share one training."""
 
     def learning_rate(self, method: str, *, rank: int = 0, parameters: int = 0) -> float:
-        """The default for a method; of an adapter also its rank and the base's parameters count."""
+        """The default learning rate for a method; for an adapter it depends on its rank and the base's
+        parameters.
+        """
         rates = self.learning_rates
         if method == "full":
             return rates.full
@@ -112,30 +114,30 @@ class Objective(ABC):
 
     @abstractmethod
     def encode(self, rows: Sequence[Any], tokenizer: Any, spec: "TrainingSpec") -> Sequence[EncodedRow]:
-        """The rows in tokens; ``rows`` are of its row type."""
+        """Encode rows of the objective's row type as tokens."""
 
     def set_by_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-        """What follows from the rows to train on, for the report and for `trainer_settings`.
-        Raises Refusal.
+        """Settings derived from the training rows, for the report and for `trainer_settings`. Raises
+        Refusal.
         """
         return {}
 
     def arranged(
         self, rows: Sequence[dict[str, Any]], batch_size: int, *, seed: int | None
     ) -> Sequence[dict[str, Any]]:
-        """The rows as the trainer takes them; without a seed their order stays."""
+        """The rows as the trainer reads them; without a seed their order is kept."""
         return rows
 
     @abstractmethod
     def trainer(self) -> tuple[Any, Any]:
-        """TRL's trainer and the class of its arguments.
+        """TRL's trainer class and the class of its arguments.
 
-        The trainer takes the rows of `arranged` as they are (TRL's own encoding switched off, which
-        ``has_reference`` does for its preference trainers), learns from the tokens alone that the encoded
-        row counts, logs ``num_tokens`` with the loss, and keeps that number in ``_total_train_tokens``, from
-        which a resumed training goes on.
+        The trainer must take the rows of `arranged` as they are (with TRL's own encoding off, which
+        ``has_reference`` does for TRL's preference trainers), learn only from the tokens that the encoded row
+        counts, log ``num_tokens`` with the loss, and keep that number in ``_total_train_tokens``, from which
+        a resumed training continues.
         """
 
     @abstractmethod
     def trainer_settings(self, spec: "TrainingSpec", set_by_rows: Mapping[str, float]) -> dict[str, Any]:
-        """Arguments of the trainer beside those of every training."""
+        """The objective's trainer arguments, in addition to those of every training."""

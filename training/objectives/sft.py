@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: on conversations, the loss on the closing answer or on every assistant turn."""
+"""Supervised fine-tuning on conversations; the loss counts the closing answer or every assistant turn."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
