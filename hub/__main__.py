@@ -15,7 +15,7 @@ class Download:
     result_type = HubResult
 
     def work(self, directory: RunDirectory) -> tuple[str, HubReport]:
-        # Configurations and tokenizers are read, no weights.
+        # Only configurations and tokenizers are read, no weights.
         leave_out("torch", "sklearn")
         from hub.download import download
 
@@ -34,8 +34,8 @@ class Push:
 
 def main(arguments: list[str]) -> int:
     parsed = parse_arguments(Download.name, arguments)
-    # Read when the library is imported. Its fast transfers would go past the guard; the rest would leave
-    # files of its own outside the run directory.
+    # Set before the library is imported, which reads them. Its fast transfers (Xet) would bypass the guard;
+    # the other defaults would write files outside the run directory.
     os.environ.update(
         {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(parsed.run_dir.resolve() / ".hub"), "TOKENIZERS_PARALLELISM": "false",

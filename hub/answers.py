@@ -1,4 +1,4 @@
-"""What a hub's answers mean in words, and the token that it is asked with."""
+"""A hub's error answers in words, and the token for requests to it."""
 
 import os
 
@@ -11,12 +11,12 @@ NOT_A_HUB = (
 
 
 def token() -> str:
-    """Empty where there is none."""
+    """The hub token; empty if there is none."""
     return os.environ.get(TOKEN_VARIABLE, "")
 
 
 def status_words(hub: str, status: int, token: str) -> str:
-    """``token``: which one it was asked with, in words."""
+    """Explain an HTTP error status. ``token`` describes the token of the request in words."""
     if status in (401, 403):
         return (
             f"{hub} refuses access (status {status}). It was requested with {token}; check that it is right"

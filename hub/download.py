@@ -1,4 +1,4 @@
-"""Downloads one commit of a model: metadata, settings, then weights, and no code."""
+"""Downloads one commit of a model: metadata, settings, then weights, but no code."""
 
 import json
 import shutil
@@ -51,13 +51,15 @@ SETTINGS = frozenset(
         "README.md",
     }
 )
-"""What is taken of a repository beside its weights, of its top folder. No code, and no pickle."""
+"""Files of the repository's top folder that are downloaded beside the weights. No code and no pickle."""
 _COMMIT_FILE = "commit"
 _SPARE = 512 * 2**20
 
 
 def download(directory: RunDirectory) -> tuple[str, HubReport]:
-    """Leaves `model/` of the commit, whole and checked, or nothing but what a next start goes on from."""
+    """Download the commit into `model/`, complete and checked; a failed attempt leaves only parts that the
+    next one resumes from.
+    """
     started = time.monotonic()
     spec = HubSpec.from_json(directory.spec, where=SPEC_FILE)
     guard(policy_of(spec.allowed))
@@ -102,12 +104,12 @@ def download(directory: RunDirectory) -> tuple[str, HubReport]:
 
 
 def _token() -> str | Literal[False]:
-    """The token, or that there is none: the library would look for one in the account's own files."""
+    """The token, or False: with None the library would look for one in the user's own files."""
     return token() or False
 
 
 def _info(spec: HubSpec, parts: Path) -> ModelInfo:
-    """What the hub says of the commit; the commit that an earlier attempt began with stays the one."""
+    """The hub's metadata of the commit. A later attempt keeps the commit that the first one resolved."""
     known = parts / _COMMIT_FILE
     revision = known.read_text() if known.exists() else spec.revision
     try:
@@ -123,8 +125,8 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
 
 
 def _wanted(info: ModelInfo, spec: HubSpec) -> tuple[list[RepoSibling], list[RepoSibling]]:
-    """Files of the settings and of the weights. Raises Refusal where there are no
-    safetensors, or no config.
+    """The settings files and weights files to download. Raises Refusal for an adapter, or without safetensors
+    or a config.
     """
     there = [file for file in info.siblings or [] if PurePosixPath(file.rfilename).name == file.rfilename]
     settings = [file for file in there if file.rfilename in SETTINGS]
@@ -169,7 +171,9 @@ def _require_room(folder: Path, parts: Path, files: list[RepoSibling]) -> None:
 
 
 class _ProgressBar(quiet_bar):
-    """What the library calls with every piece: it tells the progress, and hears the wish to stop."""
+    """Progress bar that the library updates with every chunk: reports progress and raises Stopped on a stop
+    request.
+    """
 
     directory: RunDirectory
     total_bytes = 0
@@ -178,7 +182,7 @@ class _ProgressBar(quiet_bar):
 
     @classmethod
     def of(cls, directory: RunDirectory, files: list[RepoSibling]) -> "type[_ProgressBar]":
-        """A class of its own for one download: the library makes an object of it for each file."""
+        """Create a subclass for one download, because the library instantiates it for each file."""
         total = sum(file.size or 0 for file in files)
         return type("_ProgressBar", (cls,), {"directory": directory, "total_bytes": total})
 
@@ -207,7 +211,7 @@ class _ProgressBar(quiet_bar):
 def _fetch(
     spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path, bar: type[_ProgressBar]
 ) -> None:
-    """Files of the commit into ``parts``; those that are there are not asked for again."""
+    """Download files of the commit into ``parts``, skipping those that are complete."""
     for file in sorted(files, key=lambda file: file.size or 0):
         bar.directory.interruption.check()
         path = parts / file.rfilename
@@ -241,7 +245,7 @@ def _put_template(spec: HubSpec, parts: Path) -> bool:
 
 
 def _check_architecture(parts: Path) -> None:
-    """Raises Refusal for a model that transformers does not know by itself."""
+    """Raises Refusal for a model that transformers does not support by itself."""
     from transformers import AutoConfig, __version__
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -268,7 +272,7 @@ def _license(info: ModelInfo) -> str | None:
 
 
 def _publish(folder: Path, parts: Path, manifest: HubManifest) -> Path:
-    """Put the files and their manifest in their place, and forget what the library kept beside them."""
+    """Move the files and their manifest into place and delete the library's own files."""
     for path in parts.iterdir():
         if path.name not in manifest.files:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -284,7 +288,7 @@ def _publish(folder: Path, parts: Path, manifest: HubManifest) -> Path:
 
 @contextmanager
 def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
-    """What the hub, the network or the disk refuses, in words."""
+    """Turn errors of the hub, the network or the disk into a Refusal in words."""
     asked_with = (
         "the token of EVALAPP_HF_TOKEN"
         if has_token

@@ -16,8 +16,8 @@ _SECONDS = 30.0
 
 
 class _JudgedBackend(httpcore2.NetworkBackend):
-    """Resolves a name once and connects to an address that was judged; what the name says later does not
-    matter.
+    """Resolves a name once and connects to an address that was checked, so a later change of the name has no
+    effect.
     """
 
     def __init__(self, allowed: OutgoingPolicy) -> None:
@@ -39,7 +39,7 @@ class _JudgedBackend(httpcore2.NetworkBackend):
             raise httpcore2.ConnectError(f"the host name {name} is not known") from error
         places = [str(place[4][0]) for place in found]
         for place in places:
-            # All of them: a name that is public and private at once is not to be trusted with a choice.
+            # All addresses are checked: a name with both public and private ones is not trusted.
             if refusal := self._allowed.refusal_of(name, ipaddress.ip_address(place)):
                 raise Refusal(
                     f"{refusal}, so no request was sent; the operator lists the allowed hosts in"
@@ -67,7 +67,7 @@ class _JudgedTransport(httpx2.HTTPTransport):
 
 
 def guard(allowed: OutgoingPolicy) -> None:
-    """Let the hub's library reach nothing but what is allowed; proxies of the environment are not used."""
+    """Restrict the hub library to allowed hosts; proxies of the environment are not used."""
     set_client_factory(
         lambda: httpx2.Client(
             transport=_JudgedTransport(allowed), follow_redirects=True, timeout=_SECONDS, trust_env=False

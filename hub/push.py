@@ -1,4 +1,4 @@
-"""Sends a prepared dataset to a hub as one commit, and makes none where the hub has it already."""
+"""Sends a prepared dataset to a hub as one commit, or makes none if the hub already has it."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ from run_directory.program import Refusal, RunDirectory, Stopped
 from run_directory.protocol import SPEC_FILE
 
 MOST_FILE_BYTES = 50 * 10**9
-"""What huggingface.co takes of one file; another hub may take less, and says so."""
+"""Maximum size of a file on huggingface.co; another hub may allow less, and reports it."""
 _BRANCH = "main"
 _TOKEN = "the token of EVALAPP_HF_TOKEN"  # noqa: S105  # what it is called, not the token
 _HASH_CHUNK = 2**20
@@ -31,8 +31,8 @@ _OWN_WORDS = 200
 
 
 def push(directory: RunDirectory) -> tuple[str, PushReport]:
-    """Leaves the repository with exactly these files of a dataset, or as it was. Repeating it sends what is
-    missing, and commits nothing twice.
+    """Make the repository hold exactly these files of a dataset, or leave it unchanged. A repeat sends only
+    what is missing and commits nothing twice.
     """
     started = time.monotonic()
     spec = PushSpec.from_json(directory.spec, where=SPEC_FILE)
@@ -65,7 +65,9 @@ def push(directory: RunDirectory) -> tuple[str, PushReport]:
 
 
 class _Change(NamedTuple):
-    """What the repository lacks, and what it has too much; ``parent`` is its commit before, or empty."""
+    """Files to add and files to delete (``gone``); ``parent`` is the repository's current commit, or
+    empty.
+    """
 
     files: dict[str, Path]
     gone: list[str]
@@ -82,7 +84,9 @@ def _change_of(files: dict[str, Path], info: DatasetInfo, spec: PushSpec) -> _Ch
 
 
 def _files_of(folder: Path) -> dict[str, Path]:
-    """What is to be sent, by its name in the repository."""
+    """Files to send by their name in the repository. Raises Refusal without files, or for one that is too
+    large.
+    """
     found = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
@@ -102,7 +106,7 @@ def _files_of(folder: Path) -> dict[str, Path]:
 
 
 def _repository(api: HfApi, spec: PushSpec, directory: RunDirectory) -> DatasetInfo:
-    """What the hub says of the repository, which is created if it is missing."""
+    """The hub's metadata of the repository, which is created if it is missing."""
     directory.events.write("stage", f"Looking up {spec.repository} on {spec.hub}.", name="asking")
     info = _looked_up(api, spec)
     if info is None:
@@ -124,7 +128,7 @@ def _repository(api: HfApi, spec: PushSpec, directory: RunDirectory) -> DatasetI
 
 
 def _create(api: HfApi, spec: PushSpec) -> None:
-    """One that is there already is left as it is."""
+    """Create the repository; an existing one is left unchanged."""
     try:
         api.create_repo(spec.repository, repo_type="dataset", private=spec.is_private)
     except HfHubHTTPError as error:
@@ -149,7 +153,7 @@ def _is_held(path: Path, there: RepoSibling | None) -> bool:
 
 
 def _git_hash(path: Path) -> str:
-    """As git names the content of a file."""
+    """Git's blob id of a file."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK):
@@ -158,7 +162,7 @@ def _git_hash(path: Path) -> str:
 
 
 def _sent(api: HfApi, spec: PushSpec, directory: RunDirectory, change: _Change) -> str | None:
-    """The commit that the change has become."""
+    """Upload the change; returns the id of the new commit."""
     said = _Said(directory, sum(path.stat().st_size for path in change.files.values()))
     with ExitStack() as open_files:
         additions = []
@@ -169,7 +173,8 @@ def _sent(api: HfApi, spec: PushSpec, directory: RunDirectory, change: _Change) 
             additions.append(addition)
             directory.interruption.check()
             directory.events.write("stage", f"Sending {name}.", name="sending")
-            # One at a time, so that a stop is heard between two, and a repeat goes on after the last.
+            # One file at a time, so that a stop request is noticed between files and a repeat continues after
+            # the last one.
             api.preupload_lfs_files(
                 spec.repository, [addition], repo_type="dataset", revision=_BRANCH, num_threads=1,
                 free_memory=False,
@@ -181,7 +186,7 @@ def _sent(api: HfApi, spec: PushSpec, directory: RunDirectory, change: _Change) 
             *additions,
             *(CommitOperationDelete(name, is_folder=False) for name in change.gone),
         ]
-        # The parent: if another commit came meanwhile, this one is refused and not put over it.
+        # With the parent given, the hub rejects this commit if another one was made meanwhile.
         made = api.create_commit(
             spec.repository, operations, commit_message=spec.message, repo_type="dataset", revision=_BRANCH,
             parent_commit=change.parent or None,
@@ -190,14 +195,14 @@ def _sent(api: HfApi, spec: PushSpec, directory: RunDirectory, change: _Change) 
 
 
 class _Said:
-    """Tells how much has been sent."""
+    """Reports upload progress."""
 
     def __init__(self, directory: RunDirectory, total: int) -> None:
         self.directory = directory
         self._total, self._before, self._told_at = total, 0, 0.0
 
     def at(self, position: int) -> None:
-        """So much of the file in hand is sent."""
+        """Report that ``position`` bytes of the current file are sent."""
         self.directory.interruption.check()
         if time.monotonic() - self._told_at > 0.5:
             self._told_at = time.monotonic()
@@ -208,13 +213,15 @@ class _Said:
         self._tell(self._before)
 
     def _tell(self, done: int) -> None:
-        # Rounded up, so that a small dataset has a progress as well.
+        # Rounded up, so that a small dataset shows progress too.
         steps, total = (-(-each // 2**20) for each in (min(done, self._total), self._total))
         self.directory.events.write("progress", f"{steps:,} of {total:,} MiB.", step=steps, total=total)
 
 
 class _ToldFile(io.BufferedReader):
-    """A file that says how far it has been read once it is on its way; before, the library only hashes it."""
+    """A file that reports how far it has been read once its upload has begun; before, the library only hashes
+    it.
+    """
 
     is_on_its_way = False
 
@@ -232,7 +239,9 @@ class _ToldFile(io.BufferedReader):
 
 
 def _commit_of(found: str | None, spec: PushSpec) -> str:
-    """The name of a commit; empty for a repository that has none yet."""
+    """The commit id, checked for its form; empty for a repository without commits. Raises Refusal if
+    malformed.
+    """
     name = found or ""
     if name and not (name.isascii() and name.isalnum() and len(name) <= 64):
         raise Refusal(f"{spec.hub} {NOT_A_HUB}")
@@ -241,8 +250,8 @@ def _commit_of(found: str | None, spec: PushSpec) -> str:
 
 @contextmanager
 def _told(spec: PushSpec, *, creating: bool = False) -> Iterator[None]:
-    """What the hub or the network refuses, in words. Of uploads the library wraps it in an error of its
-    own.
+    """Turn errors of the hub or the network into a Refusal in words, unwrapping the library's upload
+    errors.
     """
     try:
         yield
@@ -268,7 +277,7 @@ def _words_of(error: BaseException, spec: PushSpec, *, creating: bool) -> str:
             " is not sent again"
         )
     if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
-        # Their words are the library's: a list of the hub's own follows the first line.
+        # Errors of the library itself; the hub's own list of errors follows the first line.
         said = " ".join(str(error).split())
         if said.startswith(("LFS batch API returned errors", "Invalid metadata in README.md")):
             return f"{hub} does not take the files of {name} ({said[:300]})"
@@ -278,7 +287,7 @@ def _words_of(error: BaseException, spec: PushSpec, *, creating: bool) -> str:
 
 def _refused(error: HfHubHTTPError, spec: PushSpec, *, creating: bool) -> str:
     hub, name, status = spec.hub, spec.repository, error.response.status_code
-    # A full quota comes with the same status as a missing right; the hub's own words tell them apart.
+    # A full quota has the same status as a missing right; only the hub's message tells them apart.
     own_words = " ".join((error.server_message or "").split())[:_OWN_WORDS]
     told = f"status {status}: {own_words}" if own_words else f"status {status}"
     if status == 401:

@@ -1,6 +1,6 @@
 """spec.json and result.json of `python -m hub`. Standard library only.
 
-A spec without a ``kind`` downloads a model; one with `PUSH` sends a dataset.
+A spec without a ``kind`` downloads a model; one with the kind `PUSH` sends a dataset.
 """
 
 import re
@@ -11,11 +11,11 @@ from run_directory.protocol import Outcome
 from run_directory.records import Record, RecordError, parse_json, require
 
 PARTS_FOLDER = "download"
-"""In the run directory: what has come so far."""
+"""Folder in the run directory for downloads in progress."""
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the variable's name
-"""Where the program finds the hub's token, if there is one; no file of the run directory holds it."""
+"""Environment variable with the hub's token, if there is one; no file of the run directory contains it."""
 DATASET_FOLDER = "dataset"
-"""In the run directory: what a push sends, below it as it will be in the repository."""
+"""Folder in the run directory with the files to push, laid out as in the repository."""
 PUSH: Literal["push"] = "push"
 DEFAULT_HUB = "https://huggingface.co"
 MOST_TEMPLATE_CHARACTERS = 200_000
@@ -29,18 +29,20 @@ _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class HubSpec(Record):
-    """spec.json: one commit of one model of a hub."""
+    """spec.json: one commit of a model on a hub."""
 
     format: Literal[1] = 1
     repository: str
-    """As the hub calls it: organisation/name."""
+    """organisation/name, as on the hub."""
     revision: str = "main"
-    """A branch, a tag or a commit; the commit that it is at the first start is taken, and said."""
+    """A branch, tag or commit. It is resolved to a commit at the first start; the report names that
+    commit.
+    """
     hub: str = DEFAULT_HUB
     allowed: tuple[str, ...] = ()
     """Hosts and networks that may be reached, as `run_directory.outgoing_policy` reads them."""
     chat_template: str | None = None
-    """Takes the place of the model's own, or stands in for one that it lacks."""
+    """Replaces the model's chat template, or provides a missing one."""
 
     def check(self, where: str) -> None:
         require(
@@ -72,13 +74,13 @@ class HubReport(Record):
     repository: str
     commit: str
     license: str | None
-    """As the model's card names it."""
+    """As named by the model's card."""
     files: dict[str, str]
-    """SHA-256 by name, manifest.json left out."""
+    """SHA-256 by file name, without manifest.json."""
     size_bytes: int
     fingerprint: str
     gave_template: bool
-    """The chat template is the spec's, not the hub's."""
+    """Whether the chat template is the spec's, not the hub's."""
     packages: dict[str, str]
     seconds: float
 
@@ -111,7 +113,7 @@ class HubManifest(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PushSpec(Record):
-    """spec.json: the files of `DATASET_FOLDER` become one commit of a dataset of a hub."""
+    """spec.json: the files of `DATASET_FOLDER` become one commit of a dataset on a hub."""
 
     format: Literal[1] = 1
     kind: Literal["push"]
@@ -121,15 +123,15 @@ class PushSpec(Record):
     allowed: tuple[str, ...] = ()
     """Hosts and networks that may be reached, as `run_directory.outgoing_policy` reads them."""
     is_private: bool = True
-    """Nothing is sent to a repository that is public while this holds."""
+    """If true, nothing is sent to a public repository."""
     message: str
-    """Of the commit."""
+    """Commit message."""
     gone: tuple[str, ...] = ()
-    """Files that an earlier push may have left, and that the repository shall not have after this one."""
+    """Files that an earlier push may have left and that this push deletes."""
 
     def check(self, where: str) -> None:
         require(
-            # What git and the hub's own client refuse as well.
+            # Git and the hub's own client reject these, too.
             _OWNED.fullmatch(self.repository)
             and not any(each in self.repository for each in ("..", "--"))
             and not self.repository.endswith((".git", ".", "-"))
@@ -150,18 +152,18 @@ class PushSpec(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PushReport(Record):
-    """What the repository holds now."""
+    """State of the repository after the push."""
 
     repository: str
     commit: str
     url: str
-    """Of the commit's files, for people."""
+    """URL of the commit's files, for people."""
     is_private: bool
-    """As the hub says."""
+    """As reported by the hub."""
     made_commit: bool
-    """False where the repository had all of it before."""
+    """False if the repository already had everything."""
     files: dict[str, str]
-    """SHA-256 by name."""
+    """SHA-256 by file name."""
     size_bytes: int
     packages: dict[str, str]
     seconds: float
@@ -181,7 +183,9 @@ class PushResult(Record):
 
 
 def is_push(spec: bytes) -> bool:
-    """Whether a spec.json asks for a push. What cannot be read is left to whoever reads it whole."""
+    """Whether a spec.json asks for a push. False for an unreadable spec; the error is reported when it is
+    parsed in full.
+    """
     try:
         found = parse_json(spec, where="spec.json")
     except RecordError:

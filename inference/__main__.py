@@ -15,7 +15,9 @@ _STARTED_AGAIN = "INFERENCE_STARTED_AGAIN"
 
 
 def leave_out_unneeded(spec: bytes) -> None:
-    """Call it before torch and its kin: transformers alone starts in two thirds of the time."""
+    """Prevent imports of unneeded libraries; call before importing torch. Cuts the start with transformers
+    alone by a third.
+    """
     leave_out("sklearn")
     with suppress(RecordError):
         if not may_want_vllm(GenerationSpec.from_json(spec)):
@@ -40,8 +42,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _start_again_for_vllm(arguments: list[str]) -> None:
-    """Replace this process by itself with what vLLM needs from the start: a preloaded
-    library, bound cores.
+    """Re-execute this process with what vLLM on the CPU needs from the start: a preloaded library, bound
+    cores.
     """
     if _STARTED_AGAIN in os.environ:
         return
@@ -49,7 +51,7 @@ def _start_again_for_vllm(arguments: list[str]) -> None:
     try:
         spec = GenerationSpec.from_json((parsed.run_dir / SPEC_FILE).read_bytes())
     except (OSError, RecordError):
-        # Said properly by the program itself, in the run directory.
+        # The program itself reports this error, in the run directory.
         return
     if not wants_vllm_cpu(spec):
         return

@@ -24,10 +24,10 @@ Dtype = Literal["bf16", "fp32"]
 
 
 def convert(source: str, destination: Path, dtype: Dtype = "bf16") -> bool:
-    """Put the model at `destination` as safetensors with its tokenizer and chat template.
+    """Write the model to `destination` as safetensors with its tokenizer and chat template.
 
-    The folder appears whole or not at all. Returns False, and does nothing, when a sound one is there.
-    Raises UnusableModelError when the source holds no model or the destination is something else.
+    The folder appears complete or not at all. Returns False and does nothing if a valid one exists. Raises
+    UnusableModelError when the source holds no model or the destination is something else.
     """
     if destination.exists():
         check_base(destination)

@@ -21,10 +21,10 @@ BATCH_SIZES: dict[tuple[EngineName, str], int] = {
     ("vllm-cpu", "cpu"): 32,
     ("vllm", "cuda"): 256,
 }
-"""Rows in a batch by engine and device, unless the spec says: vLLM keeps many in flight."""
+"""Default rows per batch by engine and device; vLLM processes many at once."""
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM takes as max_lora_rank."""
+"""Values that vLLM accepts as max_lora_rank."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class GeneratedText:
 
 @dataclass(frozen=True)
 class EngineInputs:
-    """What an engine is started for."""
+    """What an engine needs to start."""
 
     base: Base
     device: Device
@@ -44,7 +44,7 @@ class EngineInputs:
     sampling: SamplingParameters
     end_tokens: list[int]
     longest: int
-    """Most tokens of prompt and answer together."""
+    """Maximum tokens of a prompt together with its answer."""
     batch_size: int
     prefix_caching: bool
     interruption: Interruption
@@ -52,10 +52,10 @@ class EngineInputs:
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """Prompts that one candidate answers together; there may be none."""
+    """Prompts that one candidate answers together; may be empty."""
 
     number: int
-    """Of the batch in the run's plan."""
+    """Number of the batch in the run's plan."""
     prompts: Sequence[Prompt]
     adapter: Adapter | None
 
@@ -64,16 +64,17 @@ class Generator(Protocol):
     """A started engine."""
 
     def answers(self, batches: Iterable[PromptBatch]) -> Iterator[list[list[GeneratedText]]]:
-        """The answers to every batch, one per prompt, all in order and as soon as they are there.
+        """Yield the answers to every batch, one per prompt, all in order and as soon as they are complete.
 
-        Those of one batch at a time, or of several that are whole at once. Raises Stopped when asked to stop.
+        Each item holds one batch, or several that are completed at once. Raises Stopped when asked to stop.
         """
 
 
 def chosen_engine(spec: GenerationSpec, device: Device) -> Engine:
     """The engine for a spec on a device, with the reason in words.
 
-    Raises Refusal when the spec demands an engine that is not installed or does not fit the device.
+    Raises Refusal when the spec demands an engine that is not installed or does not fit the device, or when
+    only transformers is available for answers that follow a JSON schema.
     """
     if spec.sampling.json_schema is not None and (
         spec.engine == "transformers" or _installed(_fitting(device)) is None
@@ -111,14 +112,14 @@ def started(engine: Engine, load: EngineInputs) -> Generator:
 
 
 def vllm_environment(threads: int | None) -> dict[str, str]:
-    """Variables that vLLM on a CPU needs before the process starts."""
+    """Environment variables that vLLM on a CPU needs before the process starts."""
     cores = sorted(os.sched_getaffinity(0))
     found = {
         "VLLM_CPU_KVCACHE_SPACE": "2",
-        # Left alone it keeps one core free: 365 instead of 550 tokens a second on two.
+        # By default it keeps one core free: 365 instead of 550 tokens a second on two cores.
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(str(core) for core in cores[: threads or len(cores)]),
         "VLLM_NO_USAGE_STATS": "1",
-        # The engine then lives and dies with this process, and is stopped by no signal of its own.
+        # Keeps the engine in this process, so that it ends with it and receives no signals of its own.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "WARNING",
     }
@@ -128,12 +129,12 @@ def vllm_environment(threads: int | None) -> dict[str, str]:
 
 
 def may_want_vllm(spec: GenerationSpec) -> bool:
-    """Whether an engine other than transformers may be chosen, told without importing torch."""
+    """Whether an engine other than transformers may be chosen. Does not import torch."""
     return spec.engine != "transformers" and any(_installed(name) for name in ("vllm", "vllm-cpu"))
 
 
 def wants_vllm_cpu(spec: GenerationSpec) -> bool:
-    """Whether vLLM on the CPU may be chosen, told without importing torch."""
+    """Whether vLLM on the CPU may be chosen. Does not import torch."""
     return (
         spec.engine in ("auto", "vllm-cpu") and spec.device != "cuda" and _installed("vllm-cpu") is not None
     )
@@ -162,6 +163,8 @@ def _place(device: Device) -> str:
 
 
 def _intel_openmp() -> str | None:
-    """Path of the Intel OpenMP library in this environment, with which vLLM's kernels are built."""
+    """Path of this environment's Intel OpenMP library, which vLLM's kernels are built with; None if
+    absent.
+    """
     path = Path(sys.prefix) / "lib" / "libiomp5.so"
     return str(path) if path.is_file() else None

@@ -50,7 +50,7 @@ LENGTH_STEP = 128
 
 @dataclass(frozen=True)
 class _PreparedGeneration:
-    """All that generation needs, checked; the engine is not started yet."""
+    """A checked run; the engine is not started yet."""
 
     spec: GenerationSpec
     base: Base
@@ -64,7 +64,7 @@ class _PreparedGeneration:
 
 
 def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
-    """Generate all that outputs.jsonl lacks. Returns the closing sentence and the report."""
+    """Generate the answers missing from outputs.jsonl; returns the closing sentence and the report."""
     began = time.monotonic()
     run = _prepare(directory)
     outputs = Outputs(directory.folder, run.plan)
@@ -106,7 +106,7 @@ def _prepare(directory: RunDirectory) -> _PreparedGeneration:
     }
     rows = read_rows(directory.folder, spec)
     directory.events.write("stage", "Preparing the prompts.", name="data")
-    # What is wrong with the input is said before the seconds that this import takes.
+    # This import takes seconds, so errors in the input are reported before it.
     import torch
 
     tokenizer = load_tokenizer(base)
@@ -146,7 +146,7 @@ def _adapter(candidate: Candidate, folder: Path, base: Base) -> Adapter:
 
 
 def _answer(directory: RunDirectory, run: _PreparedGeneration, outputs: Outputs) -> int:
-    """Write the answers that are missing; the most memory in bytes that it took."""
+    """Write the missing answers; returns the peak memory in bytes."""
     import torch
 
     todo = run.plan[len({output.batch for output in outputs.written}) :]
@@ -182,7 +182,7 @@ def _answer(directory: RunDirectory, run: _PreparedGeneration, outputs: Outputs)
             total=total,
             **progress.to_dict(),
         )
-    # Now, because the engine is still there.
+    # Measured here, while the engine still exists.
     return gpu_memory_in_use(torch) if run.engine.name == "vllm" else peak_memory_bytes(torch, run.device)
 
 
@@ -204,7 +204,7 @@ def _outputs(batch: Batch, base: Base, answers: list[GeneratedText], seconds: fl
 
 
 def _output(batch: Batch, prompt: Prompt, answer: GeneratedText | None, base: Base, seconds: float) -> Output:
-    # No database text holds a NUL, and a model may produce one.
+    # PostgreSQL text cannot contain NUL, but a model may produce it.
     text = answer.text.replace("\0", "\N{REPLACEMENT CHARACTER}") if answer else ""
     said = split_reasoning(text, is_open=prompt.opens_reasoning)
     return Output(
@@ -231,7 +231,7 @@ def _fits(prompt: Prompt, base: Base) -> bool:
 
 
 def _longest(run: _PreparedGeneration) -> int:
-    """Most tokens that a prompt and its answer may need; 0 where no prompt fits."""
+    """Maximum tokens of a prompt with its answer; 0 if no prompt fits."""
     longest = max(
         (len(prompt.tokens) for batch in run.plan for prompt in batch.prompts if _fits(prompt, run.base)),
         default=0,

@@ -1,4 +1,4 @@
-"""Which rows are generated together, and which of them are in outputs.jsonl already."""
+"""The batches of a run, and the outputs already in outputs.jsonl."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from run_directory.records import RecordError
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that one candidate answers together. The number and the rows are the same in every attempt."""
+    """Rows that one candidate answers together. Number and rows are the same in every attempt."""
 
     number: int
     candidate: Candidate
@@ -24,10 +24,10 @@ class Batch:
 
 
 def planned(prompts: Sequence[tuple[Candidate, Sequence[Prompt]]], batch_size: int) -> list[Batch]:
-    """Batches candidate by candidate, the longest prompts first.
+    """Batches candidate by candidate, longest prompts first.
 
-    Rows of like length waste the least padding, and a lack of memory shows in the first batch. Whole
-    batches make sampling repeatable: where rows share a random generator, the same rows must share it.
+    Rows of similar length waste the least padding, and a lack of memory shows in the first batch. Fixed
+    batches make sampling repeatable: rows that share a random generator always share it with the same rows.
     """
     batches: list[Batch] = []
     for candidate, own in prompts:
@@ -38,7 +38,7 @@ def planned(prompts: Sequence[tuple[Candidate, Sequence[Prompt]]], batch_size: i
 
 
 class Outputs:
-    """outputs.jsonl: grows by whole batches, and on opening loses a batch that a kill cut off."""
+    """outputs.jsonl: grows by whole batches; opening it removes a batch that a kill left incomplete."""
 
     def __init__(self, folder: Path, plan: Sequence[Batch]) -> None:
         self.path = folder / OUTPUTS_FILE
@@ -47,7 +47,7 @@ class Outputs:
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def append(self, outputs: Sequence[Output]) -> None:
-        """Add a batch, on the disk when this returns."""
+        """Append a batch; it is on disk when this returns."""
         lines = "".join(output.to_json() + "\n" for output in outputs).encode()
         try:
             append_whole(self._file, lines)

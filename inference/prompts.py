@@ -1,4 +1,4 @@
-"""Rows of data.jsonl → the prompt of each candidate, in tokens."""
+"""Turns rows of data.jsonl into each candidate's tokenised prompts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from run_directory.records import require
 
 @dataclass(frozen=True)
 class Prompt:
-    """A row in the words of a candidate."""
+    """A row as one candidate is asked it."""
 
     row: GenerationRow
     tokens: list[int]
     opens_reasoning: bool = False
-    """Whether it ends with `<think>`, so that the answer begins inside of a part of reasoning."""
+    """Whether it ends with `<think>`, so that the answer begins inside the reasoning."""
 
 
 def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
-    """All rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
+    """Read all rows of a run directory's data.jsonl. Raises RecordError naming the line and the field."""
     rows = []
     seen: set[tuple[str, int]] = set()
     for where, line in data_lines(
@@ -41,8 +41,8 @@ def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
 
 
 def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The turns as the candidate is asked them: its system prompt first, then its examples, its template
-    around the last.
+    """The turns as the candidate is asked them: its system prompt first, then its examples, then the
+    conversation with its template around the last turn.
     """
     turns = [turn.to_dict() for turn in messages]
     if candidate.system_prompt is not None:
@@ -59,7 +59,7 @@ def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict
 
 
 def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) -> list[Prompt]:
-    """Token ids of each prompt with the chat template's opening of an answer, as in training.
+    """Tokenise each prompt with the chat template's opening of an answer, as in training.
 
     Raises Refusal when the template does not accept the conversation, for example a system turn.
     """
@@ -86,7 +86,7 @@ def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) 
 
 
 def row_seed(seed: int, example: str, sample: int) -> int:
-    """The seed of one row: the same in every attempt and for every candidate."""
+    """Seed of one row, the same in every attempt and for every candidate."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{sample}:{example}".encode()).digest()[:4]) >> 1
 
 

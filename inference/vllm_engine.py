@@ -11,13 +11,13 @@ from run_directory.adapters import Adapter
 
 
 def engine_arguments(load: EngineInputs) -> dict[str, Any]:
-    """What vLLM's `LLM` is started with."""
+    """Arguments of vLLM's `LLM`."""
     adapters = load.adapters
     lora = (
         {
             "enable_lora": True,
             "max_lora_rank": min(rank for rank in LORA_RANKS if rank >= max(one.rank for one in adapters)),
-            # Rows come candidate by candidate, so one adapter at a time is enough.
+            # Rows are ordered by candidate, so one adapter at a time is enough.
             "max_loras": 1,
             "max_cpu_loras": len(adapters),
         }
@@ -32,10 +32,10 @@ def engine_arguments(load: EngineInputs) -> dict[str, Any]:
         "enable_prefix_caching": load.prefix_caching,
         "load_format": "safetensors",
         "trust_remote_code": False,
-        # Whatever the model was published with must not rule: all parameters come from the spec.
+        # The model's own generation settings must not apply: all parameters come from the spec.
         "generation_config": "vllm",
         "seed": load.sampling.seed,
-        # On the CPU compiling takes two minutes and brings little.
+        # On the CPU, compilation takes two minutes and gains little.
         "enforce_eager": load.device.kind == "cpu",
         "disable_log_stats": True,
         **lora,
@@ -44,7 +44,7 @@ def engine_arguments(load: EngineInputs) -> dict[str, Any]:
 
 @dataclass
 class _RunningBatch:
-    """A batch that the engine has; `found` are its answers so far by request."""
+    """A batch in the engine; `found` has its answers so far by request."""
 
     requests: list[str]
     found: dict[str, GeneratedText] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class _RunningBatch:
 
 
 class VllmGenerator:
-    """One engine; an adapter is asked for by a request named with its hash, since vLLM compares names."""
+    """One vLLM engine. A request names its adapter by hash, since vLLM compares names."""
 
     def __init__(self, load: EngineInputs) -> None:
         from vllm import LLM
@@ -64,11 +64,12 @@ class VllmGenerator:
         self.engine = LLM(**engine_arguments(load)).llm_engine
 
     def answers(self, batches: Iterable[PromptBatch]) -> Iterator[list[list[GeneratedText]]]:
-        """See Generator. Every row has a random generator of its own.
+        """See Generator. Every row has its own random generator.
 
-        While the last rows of a batch are answered those of the next ones are begun: an engine that waits for
-        the end of each batch stands half empty. Only rows of one adapter, or of none, are under way together:
-        vLLM 0.32 on the CPU was seen to answer the base's rows with the adapter of others beside them.
+        The next batches start while the last rows of a batch are still running, since waiting for the end of
+        each batch would leave the engine half idle. Rows with different adapters, or with and without one,
+        never run together: vLLM 0.32 on the CPU was seen to answer the base's rows with the adapter of rows
+        beside them.
         """
         coming = iter(batches)
         following = next(coming, None)
@@ -76,7 +77,7 @@ class VllmGenerator:
         by_request: dict[str, _RunningBatch] = {}
         adapter: Adapter | None = None
         while True:
-            # One more batch than are answered at once lies ready in the engine.
+            # Queue up to one batch more than is answered at once.
             while (
                 following is not None
                 and len(by_request) < 2 * self.load.batch_size
@@ -109,7 +110,7 @@ class VllmGenerator:
         for name, prompt in zip(names, asked.prompts, strict=True):
             self.engine.add_request(
                 name,
-                # As vLLM's own renderer makes it of token ids.
+                # The form in which vLLM's own renderer passes token ids.
                 {"type": "token", "prompt_token_ids": prompt.tokens},
                 self._parameters(prompt),
                 lora_request=request,
@@ -117,7 +118,7 @@ class VllmGenerator:
         return _RunningBatch(names)
 
     def _step(self) -> list[Any]:
-        """Requests that one step of the engine has finished."""
+        """Run one step of the engine; returns the requests that it finished."""
         self.load.interruption.check()
         return [answer for answer in self.engine.step() if answer.finished]
 
