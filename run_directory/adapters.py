@@ -1,7 +1,7 @@
-"""Checks a LoRA adapter's folder against its base before any engine sees it. Standard library only.
+"""Checks a LoRA adapter's folder against its base before an engine loads it. Standard library only.
 
-A DoRA adapter and one with modules_to_save each brought the vLLM engine down when they were tried, so an
-adapter is admitted only when everything in it is known to be plain LoRA.
+In tests, a DoRA adapter and one with modules_to_save each crashed the vLLM engine, so an adapter is accepted
+only if everything in it is known to be plain LoRA.
 """
 
 import re
@@ -26,17 +26,17 @@ from run_directory.weights import Tensor, not_finite_in, read_header
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 ADAPTER_FILES = (WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE)
-"""All that is ever read of an adapter."""
+"""The only files of an adapter that are read."""
 HIGHEST_RANK = 512
 HIGHEST_ALPHA = 1_000_000
 MOST_CONFIG_BYTES = 8 * 2**20
-"""The longest adapter_config.json that is read; one which names each of 50,000 layers has a third of it."""
+"""Maximum size of adapter_config.json; one that names each of 50,000 layers has a third of it."""
 
 _LONGEST_VERSION = 100
 _WEIGHT_TYPES = ("F32", "F16", "BF16")
 
 _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal", "eva")
-"""Values of init_lora_weights that leave the base's weights as they are."""
+"""Values of init_lora_weights that leave the base's weights unchanged."""
 
 _WHY = {
     "use_dora": "is a DoRA adapter",
@@ -51,18 +51,18 @@ _TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB
 
 @dataclass(frozen=True, kw_only=True)
 class PlainLora(Record):
-    """The fields of adapter_config.json that a plain LoRA may set; any other must be empty."""
+    """The fields of adapter_config.json that a plain LoRA may set; all others must be empty."""
 
     peft_type: Literal["LORA"]
     r: int
     lora_alpha: int | float
     target_modules: str | tuple[str, ...]
-    """Names of layers, or one pattern of them."""
+    """Names of layers, or one pattern for them."""
     task_type: Literal["CAUSAL_LM"] | None = None
     auto_mapping: dict[str, Any] | None = None
     peft_version: str | None = None
     base_model_name_or_path: str | None = None
-    """Where the adapter's maker had the base; nothing here opens it."""
+    """Location of the base where the adapter was trained; never opened here."""
     revision: str | None = None
     inference_mode: bool = True
     exclude_modules: str | tuple[str, ...] | None = None
@@ -96,7 +96,7 @@ class PlainLora(Record):
         )
         modules = self.target_modules
         require(modules and all(modules), where, "target_modules is empty or names a layer without a name")
-        # Both are kept with the adapter, where no NUL can be.
+        # Both are stored in the database, which rejects NUL.
         require("\0" not in "".join(modules), where, "target_modules has a NUL character")
         version = self.peft_version or ""
         require(
@@ -112,10 +112,10 @@ class Adapter:
 
     folder: Path
     sha256: str
-    """Of adapter_model.safetensors: the adapter's identity."""
+    """SHA-256 of adapter_model.safetensors: the adapter's identity."""
     lora: PlainLora
     manifest: Manifest | None
-    """There when the training program made the adapter."""
+    """Set if the training program made the adapter."""
 
     @property
     def rank(self) -> int:
@@ -123,10 +123,10 @@ class Adapter:
 
 
 def check_adapter(folder: Path | str, base: Base) -> Adapter:
-    """The adapter in a folder, known to be plain LoRA of this base's shapes.
+    """Read the adapter in a folder, checking that it is plain LoRA with this base's shapes.
 
-    Raises UnusableModelError when it is anything else, is damaged, or was trained here on another base
-    or with another chat template.
+    Raises UnusableModelError when it is anything else, is damaged, or was trained here on another base or
+    with another chat template.
     """
     folder = Path(folder)
     check_files(folder)
@@ -143,9 +143,10 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
 
 
 def check_fit(folder: Path, tensors: dict[str, Tensor], base: Base) -> PlainLora:
-    """The settings in a folder, known to be plain LoRA of this base's shapes with these weights.
+    """Read the settings in a folder, checking that they and ``tensors`` are plain LoRA with this base's
+    shapes.
 
-    The weights need not be there yet. Raises UnusableModelError.
+    The weights file itself may be missing. Raises UnusableModelError.
     """
     lora = _checked_config(folder)
     _check_shapes(tensors, lora, base, folder)
@@ -153,7 +154,7 @@ def check_fit(folder: Path, tensors: dict[str, Tensor], base: Base) -> PlainLora
 
 
 def check_files(folder: Path) -> None:
-    """Raise UnusableModelError when the folder lacks a file of an adapter, or has a pickle in its place."""
+    """Raise UnusableModelError when the folder lacks an adapter's file or has a pickle instead."""
     with reading(folder):
         if not folder.is_dir():
             raise UnusableModelError(f"the adapter folder {folder} does not exist")

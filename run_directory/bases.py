@@ -25,7 +25,7 @@ from run_directory.quantization import quantization_of, why_not_registrable, why
 from run_directory.weights import Tensor, not_finite_in, read_header
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-# What else decides which tokens a text becomes.
+# Other files that determine how text is tokenised.
 _BESIDE_TOKENIZER = ("merges.txt", "added_tokens.json", "special_tokens_map.json")
 _TOKENIZER_SETTINGS = "tokenizer_config.json"
 SETTINGS = {
@@ -33,7 +33,7 @@ SETTINGS = {
     "chat_template_sha256": "chat template",
     "tokenizer_sha256": "tokenizer",
 }
-"""What a base is beside its weights, as `Base` names the hashes and people the things."""
+"""A base's settings besides its weights: the field of `Base` with the hash, and the name shown to people."""
 _MOST_TOKENIZER_BYTES = 256 * 2**20
 _MOST_INDEX_BYTES = 32 * 2**20
 _MOST_TEMPLATE_BYTES = 2**20
@@ -48,42 +48,43 @@ _SAMPLE_BYTES = 65536
 
 @dataclass(frozen=True)
 class Base:
-    """A base model that can be trained on and generated with."""
+    """A checked base model for training and generation."""
 
     folder: Path
     model_type: str
     """transformers' name of the architecture, for example `llama`."""
     config_sha256: str
-    """Of config.json as it was read."""
+    """SHA-256 of config.json."""
     tensors: dict[str, Tensor]
     context: int
-    """The most tokens of prompt and answer together."""
+    """Maximum number of tokens of prompt and answer together."""
     chat_template: str
     chat_template_sha256: str
     tokenizer_sha256: str
-    """Of its files; a chat template among its settings is left out."""
+    """SHA-256 of its files, without a chat template in their settings."""
     quantization: str
-    """How the weights are quantised, for example `gptq`; empty for plain weights."""
+    """Method by which the weights are quantised, for example `gptq`; empty for plain weights."""
     fingerprint: str
-    """Names these weights: SHA-256 over all tensor names, types and shapes and over 64 evenly spaced
-    blocks of each weights file. Two fine-tunes of one model differ; it is no proof against forgery."""
+    """Identifies these weights: SHA-256 over all tensor names, types and shapes and over 64 evenly spaced
+    blocks of each weights file. It tells fine-tunes of one model apart but does not protect against forgery.
+    """
 
     @property
     def parameters(self) -> int:
-        """Weights in the files; tied ones count once."""
+        """Number of weights in the files; tied ones count once."""
         return sum(math.prod(tensor.shape) for tensor in self.tensors.values())
 
     @property
     def settings(self) -> dict[str, str]:
-        """SHA-256 of what makes another model of the same weights."""
+        """SHA-256 of the settings that tell models with the same weights apart."""
         return {name: getattr(self, name) for name in SETTINGS}
 
 
 def check_base(folder: Path | str) -> Base:
-    """The base in a folder in transformers' layout.
+    """Read and check the base in a folder in transformers' layout.
 
-    Raises UnusableModelError when something is missing, damaged, or might run code: weights must be
-    safetensors, and a tokenizer and a chat template must be there.
+    Raises UnusableModelError when something is missing, damaged or might run code: weights must be
+    safetensors, and a tokenizer and a chat template are required.
     """
     folder = Path(folder)
     with reading(folder):
@@ -91,8 +92,8 @@ def check_base(folder: Path | str) -> Base:
 
 
 def check_weights(base: Base) -> None:
-    """Raises UnusableModelError where a weight is infinite or no number: such a base answers with garbage and
-    says nothing of it. Reads every file, at about a second for a gigabyte.
+    """Raises UnusableModelError for infinite or NaN weights: such a base would silently generate garbage.
+    Reads all weights, at about 1 GB per second.
     """
     with reading(base.folder):
         for file in _weights_files(base.folder):
@@ -110,7 +111,7 @@ def require_plain_weights(base: Base) -> None:
 
 
 def check_settings(folder: Path) -> None:
-    """The same of all but the weights, which need not be there yet."""
+    """Check everything in a folder but the weights, which need not exist yet. Raises UnusableModelError."""
     with reading(folder):
         config = object_in(_config_text(folder), where="config.json")
         _check_tokenizer(folder)
@@ -129,7 +130,7 @@ def _config_text(folder: Path) -> bytes:
             f"{folder} has no config.json; a model folder in transformers' layout is needed"
         )
     if (folder / "adapter_config.json").exists():
-        # transformers would load the base that this file names in place of the one that was checked.
+        # transformers would load the base named in this file instead of the checked one.
         raise UnusableModelError(
             f"{folder} holds an adapter (adapter_config.json) beside the base; move the adapter to a folder"
             " of its own"
@@ -192,7 +193,7 @@ def _shards(folder: Path, index: Path, single: Path) -> list[Path]:
             f"{folder} lacks the weights file {shown(missing[0])} that {index.name} names"
         )
     if names != [single.name] and single.exists():
-        # transformers would open the one, vLLM the others.
+        # transformers would load the single file, vLLM the shards.
         raise UnusableModelError(
             f"{folder} has {single.name}, and {index.name} names other files; leave only those that belong to"
             " the model"
@@ -246,10 +247,12 @@ def _tokenizer_sha256(folder: Path) -> str:
 
 
 def _chat_template(folder: Path) -> str:
-    """The template that transformers would use: its own file first, then the tokenizer's settings."""
+    """The template that transformers would use: chat_template.jinja, else the one in the tokenizer's
+    settings.
+    """
     file = folder / "chat_template.jinja"
     if file.exists():
-        # Line ends as transformers reads them.
+        # Normalise line ends as transformers does.
         return _LINE_END.sub("\n", read_text(file, most=_MOST_TEMPLATE_BYTES))
     settings = folder / _TOKENIZER_SETTINGS
     found = read_object(settings).get("chat_template") if settings.exists() else None
@@ -310,7 +313,7 @@ def _fingerprint(files: list[Path], tensors: dict[str, Tensor]) -> str:
 
 
 def known_end_tokens(base: Base, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer: the tokenizer's own, and those that the model was published with."""
+    """Ids of the tokens that end an answer, from the tokenizer and generation_config.json."""
     found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
     settings = base.folder / "generation_config.json"
     named = read_object(settings).get("eos_token_id") if settings.is_file() else None

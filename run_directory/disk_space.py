@@ -10,24 +10,26 @@ from pathlib import Path
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 RESERVE_FILE = "reserve"
-"""Lies in the run directory while a program lives, so that a full disk leaves room to say how it ended."""
+"""Occupies space in the run directory while a program runs, so that on a full disk its end can still be
+recorded.
+"""
 
 _RESERVE_BYTES = 64 * 1024
 _CHECKED_BYTES = 4096
 _SAID = ("No space left on device", "Disk quota exceeded", "File too large")
 _CUT_OFF = ("PytorchStreamWriter failed", "file write failed", "unexpected pos")
-"""What torch says of a file that it could not write whole; why, it does not."""
+"""Messages of torch about incompletely written files, which do not give the reason."""
 _NEARLY_NOTHING = 16 * 2**20
 
 
 def is_disk_full(error: BaseException, folder: Path) -> bool:
-    """Whether the disk of ``folder`` had no room; libraries in other languages tell it in words alone."""
+    """Whether the disk of ``folder`` was full; libraries in other languages report it only in the message."""
     return any(_tells_it(each, folder) for each in _chain(error))
 
 
 def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
-    """The sentence: ``what`` could not be written; ``kept`` says what is there and what the next start does
-    with it.
+    """The error message for a full disk: ``what`` could not be written; ``kept`` says what exists and what
+    the next start does with it.
     """
     needs = f" and needs about {_megabytes(needed)}" if needed else ""
     return (
@@ -37,26 +39,27 @@ def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """What this user may still write on the disk of the folder."""
+    """Bytes that this user may still write to the folder's disk."""
     return shutil.disk_usage(folder).free
 
 
 def check_writes(folder: Path) -> None:
-    """Write a few bytes through to the disk of the folder, which leaves nothing; OSError where that fails."""
+    """Write a few bytes through to the folder's disk, leaving no file. Raises OSError on failure."""
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         file.write(b"\0" * _CHECKED_BYTES)
         os.fsync(file.fileno())
 
 
 def folder_bytes(folder: Path) -> int:
-    """The bytes of all files under a folder."""
+    """Total size of all files under a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def set_aside(folder: Path) -> None:
-    """Take the room for the last words, if there is any left."""
+    """Reserve space for the final event, if any is left."""
     try:
-        # Written and not only claimed: a file system may promise what it does not have.
+        # Random bytes are written because some file systems only promise the space of a sparse or
+        # compressible file.
         (folder / RESERVE_FILE).write_bytes(os.urandom(_RESERVE_BYTES))
     except OSError:
         give_back(folder)

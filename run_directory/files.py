@@ -10,7 +10,9 @@ from run_directory.records import RecordError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place: readers see the old content or the new, never a part, even after a power cut."""
+    """Replace a file atomically: readers see the old or the new content, never a part, even after a power
+    cut.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -26,7 +28,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def append_whole(descriptor: int, content: bytes) -> None:
-    """Append to a file opened for that: all of it, or, where the disk is full, nothing and OSError."""
+    """Append all of ``content`` to a file opened for appending. If the disk is full, appends nothing and
+    raises OSError.
+    """
     size = os.fstat(descriptor).st_size
     rest = memoryview(content)
     try:
@@ -38,7 +42,7 @@ def append_whole(descriptor: int, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries (new names, renames) durable."""
+    """Make a folder's entries (new names, renames) durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -56,9 +60,9 @@ def sync_tree(folder: Path) -> None:
 
 
 def keep_folder(whole: Path, target: Path) -> None:
-    """Rename a folder that is named by its content into its place; one that is there already stays.
+    """Move a folder named by its content into place, keeping one that exists already.
 
-    Its time is then now: who removes what nothing needs sees that it was wanted again.
+    An existing folder's modification time is set to now, so that clean-up treats it as recently used.
     """
     try:
         whole.rename(target)
@@ -79,7 +83,7 @@ def sha256_of(path: Path) -> str:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut off what follows the last line feed: a line that a killed writer left unfinished."""
+    """Remove the text after the last line feed: a line that a killed writer left incomplete."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -96,9 +100,9 @@ def drop_torn_line(path: Path) -> None:
 
 
 def data_lines(path: Path, *, expected_rows: int, expected_sha256: str | None) -> Iterator[tuple[str, bytes]]:
-    """The lines of data.jsonl with their place for error messages.
+    """Yield the lines of data.jsonl, each with its location for error messages.
 
-    Raises RecordError when the file is missing, or is not the one that the spec speaks of.
+    Raises RecordError when the file is missing, or its hash or row count differs from the spec.
     """
     name = path.name
     if not path.is_file():

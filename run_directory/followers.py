@@ -1,6 +1,6 @@
-"""The processes after the first one in a distributed training, which write nothing.
+"""All processes of a distributed training but the first. They write nothing.
 
-The first process has the lock, the events and the result, listens to the parent, and tells the others when to
+The first process owns the lock, the events and the result, listens to the parent, and tells the others to
 stop.
 """
 
@@ -30,11 +30,13 @@ from run_directory.ranks import first_process
 from run_directory.records import RecordError
 
 REASON_VARIABLE = "TORCHELASTIC_ERROR_FILE"
-"""Names the file in which torchrun looks for the reason of a process that fails."""
+"""Environment variable with the path of the file in which torchrun looks for a failed process's reason."""
 _FIRST_ENDS_SECONDS = 10.0
-"""What a follower refuses the first process refuses too, and says it in the run directory."""
+"""How long a failed follower waits for the first process, which usually fails for the same reason and reports
+it in the run directory.
+"""
 _SEEN_SECONDS = 1.0
-# The first process is a sibling, no child: nothing tells its end, so it is looked for.
+# The first process is a sibling, not a child: nothing announces its end, so it is polled.
 _POLL_SECONDS = 0.1
 
 
@@ -51,11 +53,11 @@ class _Silence(Events):
         total: int | None = None,
         **fields: Any,
     ) -> None:
-        """Nothing: the first process says it."""
+        """Do nothing: the first process writes the events."""
 
 
 def run_follower(program: Program, folder: Path) -> int:
-    """Work with the first process on a run directory; returns the exit code. Writes into the log alone."""
+    """Work with the first process on a run directory; returns the exit code. Writes only into the log."""
     spec_path = folder / SPEC_FILE
     spec = spec_path.read_bytes() if spec_path.is_file() else b""
     directory = RunDirectory(folder, spec, _Silence(), Interruption())
@@ -67,7 +69,8 @@ def run_follower(program: Program, folder: Path) -> int:
         program.work(directory)
         code = ExitCode.SUCCEEDED
     except Stopped:
-        # With the first process, which may still be saving: no failure of this one must cut that off.
+        # It stops together with the first process, which may still be saving; a failure here would cut that
+        # off.
         code = ExitCode.SUCCEEDED
     except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a reason
         traceback.print_exception(error)
@@ -77,12 +80,12 @@ def run_follower(program: Program, folder: Path) -> int:
         code = ExitCode.FAILED if is_refused else ExitCode.CRASHED
     sys.stdout.flush()
     sys.stderr.flush()
-    # Libraries that are taken apart wait for processes that are gone.
+    # Normal exit would wait in library destructors for processes that have ended.
     os._exit(code)
 
 
 def _stay_until_the_first_is_gone(folder: Path) -> None:
-    """Obey SIGTERM only then: it saves, and may need this process until it stops."""
+    """Obey SIGTERM only after the first process has ended, which may need this one while it saves."""
     parent = os.getppid()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -110,5 +113,5 @@ def _wait_for_the_first(folder: Path) -> None:
     deadline = time.monotonic() + _FIRST_ENDS_SECONDS
     while time.monotonic() < deadline and first_process(folder, parent=os.getppid()) is not None:
         time.sleep(_POLL_SECONDS)
-    # If it was killed, that is why this process fails: whoever watches both is to see it first.
+    # If the first process was killed, this process fails because of it: let observers see that end first.
     time.sleep(_SEEN_SECONDS)

@@ -1,4 +1,4 @@
-"""Which base and adapters a run directory reads, so that any machine can link them where it has them."""
+"""The base and adapters that a run directory reads, so that each machine can link its own copies."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from run_directory.protocol import INPUTS_FOLDER
 from run_directory.records import Record, require
 
 INPUTS_FILE = "inputs.json"
-"""Written by the caller where another machine may run the program."""
+"""Written by the caller if another machine may run the program."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Record):
-    """A base, by its fingerprint, or what was trained, by its name among the artifacts."""
+    """A base, identified by its fingerprint, or a training's result, identified by its artifact name."""
 
     place: str
-    """In the run directory, as the spec names it."""
+    """Path in the run directory, as named by the spec."""
     name: str
-    """What people call it."""
+    """Name shown to people."""
     fingerprint: str | None = None
     settings: dict[str, str] | None = None
-    """What else the base is; see `BaseDescription`."""
+    """Hashes of the base's other settings; see `BaseDescription`."""
     folder: str | None = None
-    """Where the base lies on the machine that registered it."""
+    """Folder of the base on the machine that registered it."""
     artifact: str | None = None
 
     def check(self, where: str) -> None:
@@ -44,7 +44,7 @@ class Inputs(Record):
 
 
 def link_inputs(run: Path, inputs: Iterable[Input], find: Callable[[Input], Path]) -> None:
-    """Link every input to where ``find`` has it on this machine."""
+    """Link every input to the folder that ``find`` returns for it on this machine."""
     for each in inputs:
         link, target = run / each.place, find(each).absolute()
         link.parent.mkdir(exist_ok=True)
@@ -55,29 +55,27 @@ def link_inputs(run: Path, inputs: Iterable[Input], find: Callable[[Input], Path
 
 
 class BaseDescription(NamedTuple):
-    """What a base in a folder is."""
+    """Identity of a base in a folder."""
 
     fingerprint: str
-    """Empty where no base there could be used."""
+    """Empty if the folder has no usable base."""
     settings: Mapping[str, str]
-    """As `Base.settings` has them; of a base that was registered before one of them was kept, only the
-    others.
-    """
+    """As in `Base.settings`; settings that were not recorded yet when the base was registered are absent."""
 
 
 class BaseChoice(NamedTuple):
-    """The folder of a base on this machine, and where there is none, what came nearest."""
+    """The folder of a base on this machine; if there is none, the nearest mismatch."""
 
     folder: Path | None
     unlike: str = ""
-    """A sentence on a folder that has its weights and is another model."""
+    """A sentence about a folder with the same weights but other settings."""
 
 
 def chosen_base(
     wanted: BaseDescription, folders: Iterable[Path], look: Callable[[Path], BaseDescription] | None = None
 ) -> BaseChoice:
-    """The first folder with this base: its weights, and the settings, tokenizer and template that were kept
-    of it.
+    """The first folder with this base: the same weights and the same recorded settings (config, tokenizer,
+    template).
     """
     unlike = ""
     for folder in folders:
@@ -96,7 +94,7 @@ def chosen_base(
 
 
 def describe_base(folder: Path) -> BaseDescription:
-    """What the base in a folder is."""
+    """Identity of the base in a folder; the fingerprint is empty if it is unusable."""
     try:
         base = check_base(folder)
     except UnusableModelError:

@@ -1,4 +1,6 @@
-"""Opens a checked base with transformers. The only module here that needs a model library, when called."""
+"""Loads a checked base with transformers. The only module here that needs a model library, imported when
+called.
+"""
 
 from typing import Any
 
@@ -8,7 +10,7 @@ from run_directory.protocol import Device
 
 
 def load_tokenizer(base: Base) -> Any:
-    """The base's tokenizer. Raises Refusal when transformers cannot read it."""
+    """Load the base's tokenizer. Raises Refusal when transformers cannot read it."""
     from transformers import AutoTokenizer
 
     try:
@@ -18,18 +20,18 @@ def load_tokenizer(base: Base) -> Any:
 
 
 def load_model(base: Base, device: Device) -> Any:
-    """The base's model on the device, every weight from its files.
+    """Load the base's model onto the device, with every weight from its files.
 
-    Raises Refusal when transformers does not know the model, or when weights are missing: transformers
-    would fill those with random numbers.
+    Raises Refusal when transformers does not support the model or weights are missing, which transformers
+    would fill with random numbers.
     """
     return _loaded(base, device).to(device.kind)
 
 
 def load_four_bit_model(base: Base, device: Device) -> Any:
-    """The same with the weights of its linear layers rounded to 4 bits (NF4, Dettmers et al. 2023).
+    """Like `load_model`, with the weights of linear layers rounded to 4 bits (NF4, Dettmers et al. 2023).
 
-    Raises Refusal where bitsandbytes is not installed, too.
+    Also raises Refusal when bitsandbytes is not installed.
     """
     from importlib.util import find_spec
 
@@ -49,9 +51,9 @@ def load_four_bit_model(base: Base, device: Device) -> Any:
     )
     model = _loaded(base, device, quantization_config=four_bit, device_map={"": device.kind})
     for module in model.modules():
-        # On a CPU with bf16 instructions bitsandbytes lays the weights out anew at the first pass without
-        # gradients (an evaluation, a reference), for a product that passes no gradient on; what is then
-        # trained has wrong ones.
+        # On a CPU with bf16 instructions, bitsandbytes repacks the weights at the first pass without
+        # gradients (an evaluation, a reference). The repacked product propagates no gradient, so training
+        # after it would be wrong.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return model
@@ -81,7 +83,7 @@ def _loaded(base: Base, device: Device, **settings: Any) -> Any:
 
 
 def _refusal(base: Base, what: str, error: Exception) -> Refusal:
-    # Of a folder that is not there, transformers says that its path is no name of a model at a hub.
+    # For a missing folder, transformers reports only that its path is not the name of a model on a hub.
     if not (base.folder / "config.json").exists():
         return Refusal(f"{base.folder} was removed after the check; put it back, then start again")
     return Refusal(f"{what}: {_first_line(error)}")

@@ -1,6 +1,6 @@
-"""The device that a program uses and the versions it runs with, for its report.
+"""The device that a program uses and the library versions, for its report.
 
-torch is handed in, so that this package stays free of it.
+Callers pass torch in, so that this package does not depend on it.
 """
 
 import gc
@@ -26,35 +26,36 @@ from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import Device
 from run_directory.ranks import ALONE, Rank
 
-# Python's own is 700. The model libraries make half a million objects that stay, and to look through them for
-# garbage again and again took a fifth of the time that importing them takes.
+# Python's default is 700. The model libraries create half a million permanent objects; repeated garbage
+# collection over them took a fifth of their import time.
 _OBJECTS_BEFORE_GARBAGE = 20_000
 
 
 def set_environment() -> None:
-    """What the model libraries find when they are imported: variables that they read, and garbage collection
-    that lets them; call it first.
+    """Set environment variables and garbage collection for the model libraries; call before importing
+    them.
     """
     gc.set_threshold(_OBJECTS_BEFORE_GARBAGE)
-    # Models come from folders on this machine, never from a hub.
+    # Models are loaded from folders on this machine, never from a hub.
     os.environ.update(
         {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
     )
-    # A trainer that sees several GPUs spreads each batch over all of them, and the batch is then another than
-    # the spec's. Whoever wants more than one starts a process for each, as torchrun does.
+    # A trainer that sees several GPUs splits each batch over all of them, which changes the spec's batch
+    # size. To use more than one, start a process for each, as torchrun does.
     if "LOCAL_RANK" not in os.environ:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    # OpenMP threads that spin while they wait take the cores from the web processes, and from each other:
-    # beside one other busy process a training step took 14 s instead of 60 s with this.
+    # OpenMP threads that spin while waiting take the cores from the web processes and from each other: beside
+    # one other busy process, this cut a training step from 60 s to 14 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def leave_out(*libraries: str) -> None:
-    """Do without optional libraries, which model libraries import wherever they are installed: that takes
-    seconds and a hundred megabytes of each start. Call it before them; what is imported already stays.
+    """Prevent the import of optional libraries that model libraries import wherever they are installed, which
+    costs seconds and a hundred megabytes per start. Call it before importing them; libraries already imported
+    stay.
     """
     for library in libraries:
-        # None is how Python says that a module is not there.
+        # None makes Python raise ModuleNotFoundError for the name.
         sys.modules.setdefault(library, cast(ModuleType, None))
 
 
@@ -66,10 +67,10 @@ def chosen_device(
     threads: int | None,
     rank: Rank = ALONE,
 ) -> Device:
-    """The device for a spec's wishes, with the reason in words; sets torch's threads.
+    """Choose the device that a spec asks for, with the reason in words; also sets torch's thread count.
 
-    Of several processes each takes a GPU of its own, or its part of the cores. Raises Refusal when a GPU is
-    demanded and there is none, or fewer than processes.
+    Each of several processes gets a GPU of its own or its share of the cores. Raises Refusal when a GPU is
+    required and there is none, or fewer than processes.
     """
     has_gpu = bool(torch.cuda.is_available())
     if device == "cuda" and not has_gpu:
@@ -80,11 +81,11 @@ def chosen_device(
     if has_gpu and device != "cpu":
         if rank.count > 1:
             _take_own_gpu(torch, rank)
-        # Emulated it is slow, and vLLM refuses it.
+        # Emulated bf16 is slow, and vLLM rejects it.
         chosen = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
         name, reason, kind = torch.cuda.get_device_name(rank.on_this_machine), "a GPU is here", "cuda"
     else:
-        # Without these instructions bf16 is emulated, and slower than fp32.
+        # Without these instructions bf16 is emulated and slower than fp32.
         chosen = "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
         name, kind = _processor_name(), "cpu"
         reason = "the run asks for the CPU" if has_gpu else "torch sees no GPU here"
@@ -109,7 +110,7 @@ def _take_own_gpu(torch: Any, rank: Rank) -> None:
 
 
 def peak_memory_bytes(torch: Any, device: Device) -> int:
-    """The most memory this process has held: allocated on a GPU, resident on the CPU."""
+    """Peak memory of this process in bytes: allocated on a GPU, resident on the CPU."""
     if device.kind == "cuda":
         return int(torch.cuda.max_memory_allocated())
     kilobytes = sum(
@@ -119,14 +120,14 @@ def peak_memory_bytes(torch: Any, device: Device) -> int:
 
 
 def memory_bytes(torch: Any, device: Device) -> int | None:
-    """What a GPU has; on the CPU what a program may use of the machine's. None where nothing says it."""
+    """Total memory of a GPU; on the CPU, the machine memory that a program may use. None if unknown."""
     if device.kind == "cuda":
         return int(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
     return machine_memory_bytes()
 
 
 def gpu_memory_in_use(torch: Any) -> int:
-    """Bytes of the GPU that all processes hold now: vLLM's engine is a process of its own there."""
+    """Bytes of GPU memory that all processes use now, since vLLM's engine is a separate process there."""
     free, total = torch.cuda.mem_get_info()
     return int(total - free)
 
@@ -142,11 +143,11 @@ def explained_shortage(
     accumulation_steps: int | None = None,
     length: int | None = None,
 ) -> Iterator[None]:
-    """Turn a lack of memory inside into a Refusal with the numbers and what to do about it, and an event."""
+    """Turn out-of-memory errors inside into a Refusal with numbers and advice, and write a warning event."""
     try:
         yield
     except Exception as error:
-        # Devices and libraries tell it by exceptions of many types; all others go on.
+        # Libraries report it with many exception types; other errors are re-raised.
         if not is_out_of_memory(error):
             raise
         shortage = MemoryShortage(
@@ -165,7 +166,7 @@ def explained_shortage(
 
 
 def package_versions(*names: str) -> dict[str, str]:
-    """Installed versions by distribution name, absent ones left out, and Python's own."""
+    """Installed versions by distribution name, without absent ones, and Python's version."""
     found = {"python": platform.python_version()}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""Out of memory: detection and messages. Standard library only."""
+"""Out-of-memory errors: detection and messages. Standard library only."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal
 from run_directory.records import Record
 
 OUT_OF_MEMORY = "out_of_memory"
-"""`name` of the warning whose fields are a MemoryShortage."""
+"""`name` of the warning event whose fields are a MemoryShortage."""
 
 _UNITS = {"": 1, "B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _ASKED = (
@@ -30,25 +30,25 @@ _COMPLAINTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryShortage(Record):
-    """What a program needed and had when its memory was not enough."""
+    """What a program needed and had when it ran out of memory."""
 
     device: str
-    """As the machine names it."""
+    """Name as the machine reports it."""
     had_bytes: int | None
-    """Of the device altogether, as far as this program may use it."""
+    """Total memory of the device that this program may use."""
     held_bytes: int | None
-    """The most that the program had held."""
+    """Peak memory of the program."""
     asked_bytes: int | None
-    """What it asked for on top when it was refused; None where nobody says."""
+    """Size of the failed allocation; None if unknown."""
     batch_size: int | None
     accumulation_steps: int | None
-    """Trainings only."""
+    """For trainings only."""
     length: int | None
-    """The longest row, or prompt and answer together, in tokens."""
+    """Tokens of the longest row, or of prompt and answer together."""
 
     @property
     def numbers(self) -> str:
-        """What was needed and what was there, in one sentence."""
+        """One sentence on what was needed and what was available."""
         where = f"{self.device} ran out of memory"
         held, asked, had = (
             _gigabytes(value) for value in (self.held_bytes, self.asked_bytes, self.had_bytes)
@@ -66,7 +66,7 @@ class MemoryShortage(Record):
 
 
 def levers(program: Literal["training", "inference"]) -> str:
-    """What to do about it, what costs least first."""
+    """Advice against a shortage, cheapest first."""
     if program == "training":
         return (
             "In this order: half the rows at a time with twice the accumulation_steps, which trains the same;"
@@ -79,8 +79,8 @@ def levers(program: Literal["training", "inference"]) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU had no room; torch and vLLM, which tell it in their ways, may not be
-    there.
+    """Whether the machine or GPU ran out of memory; works without torch and vLLM, whose errors it recognises
+    by name and message.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
@@ -88,7 +88,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def asked_bytes(error: BaseException) -> int | None:
-    """What was asked for when memory was refused, as far as the library says."""
+    """Size of the failed allocation, if the library's message gives it."""
     for pattern in _ASKED:
         if found := pattern.search(str(error)):
             amount, unit = found.groups()
@@ -97,7 +97,9 @@ def asked_bytes(error: BaseException) -> int | None:
 
 
 def machine_memory_bytes() -> int | None:
-    """What a program on the CPU may use: the machine's memory, or less where a control group allows less."""
+    """Memory that a program on the CPU may use: the machine's, or the control group's limit if that is
+    lower.
+    """
     limits = [
         _first_number(path)
         for path in (
@@ -111,9 +113,7 @@ def machine_memory_bytes() -> int | None:
 
 
 def memory_kills() -> int | None:
-    """How many processes this machine's kernel has killed for want of memory since it started; None if
-    untold.
-    """
+    """Number of processes that the kernel has killed for lack of memory since boot; None if unknown."""
     try:
         text = Path("/proc/vmstat").read_text(encoding="ascii")
     except OSError:
@@ -123,7 +123,7 @@ def memory_kills() -> int | None:
 
 
 def resident_peak_bytes(process_id: int) -> int | None:
-    """The most memory that a process has held so far; None when it is gone."""
+    """Peak resident memory of a process so far; None if it has ended."""
     try:
         text = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -133,7 +133,7 @@ def resident_peak_bytes(process_id: int) -> int | None:
 
 
 def _own_group(controller: str, name: str) -> Path | None:
-    """A file of the control group that this process is in: v1 by controller, v2 by none."""
+    """Path of a file in this process's control group: in v1 by controller, in v2 with an empty controller."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -150,7 +150,7 @@ def _first_number(path: Path) -> int | None:
         text = path.read_text(encoding="ascii").strip()
     except OSError:
         return None
-    # “max” where nothing is limited.
+    # Without a limit the file contains “max”.
     return int(text) if text.isdecimal() else None
 
 

@@ -1,4 +1,4 @@
-"""Reads the settings of a model folder that somebody imported: regular files only, none without a bound."""
+"""Reads the settings of imported model folders: only regular files, and none without a size limit."""
 
 import errno
 import os
@@ -12,10 +12,10 @@ from typing import BinaryIO
 from run_directory.records import RecordError, parse_json
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
-"""Endings of files that may run code when they are opened as weights."""
+"""Suffixes of weights files that may run code when opened."""
 
 MOST_SETTINGS_BYTES = 16 * 2**20
-"""More than any published model's config.json or tokenizer_config.json has, by a factor of ten."""
+"""Ten times the size of any published model's config.json or tokenizer_config.json."""
 
 _WHY = {
     errno.EACCES: "cannot be read by evalapp's account; give that account read access",
@@ -36,13 +36,13 @@ class UnusableModelError(ValueError):
 
 
 def shown(value: object) -> str:
-    """What a file holds, for a message: of bounded length, and with nothing in it that no page can show."""
+    """A value from a file for use in a message: of bounded length and always displayable."""
     return _SHORT.repr(value).encode(errors="backslashreplace").decode()
 
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Turn an operating system's error in the block into an UnusableModelError that says how to fix it."""
+    """Turn operating system errors in the block into an UnusableModelError that says how to fix them."""
     try:
         yield
     except OSError as error:
@@ -53,8 +53,8 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, open for reading. Raises OSError, and UnusableModelError for a pipe or a device."""
-    # Without O_NONBLOCK the opening of a pipe waits for a writer, who may never come.
+    """Open a file for reading. Raises OSError, and UnusableModelError for a pipe or a device."""
+    # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # the caller's to close
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -63,7 +63,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> bytes:
-    """A whole file. Raises UnusableModelError when it cannot be read, or has more than ``most`` bytes."""
+    """Read a whole file. Raises UnusableModelError when it is unreadable or has more than ``most`` bytes."""
     with reading(path), opened(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -74,7 +74,7 @@ def read_bytes(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> bytes:
 
 
 def read_text(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> str:
-    """The same for a file in UTF-8."""
+    """Read a whole UTF-8 file. Raises UnusableModelError like `read_bytes`, and for other encodings."""
     try:
         return read_bytes(path, most=most).decode()
     except UnicodeDecodeError as error:
@@ -84,12 +84,12 @@ def read_text(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> str:
 
 
 def read_object(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> dict[str, object]:
-    """The same for a JSON file that holds an object."""
+    """Read a JSON file that contains an object. Raises UnusableModelError."""
     return object_in(read_bytes(path, most=most), where=path.name)
 
 
 def object_in(content: bytes, *, where: str) -> dict[str, object]:
-    """The JSON object in a file's bytes. Raises UnusableModelError."""
+    """Parse the JSON object in a file's bytes. Raises UnusableModelError."""
     try:
         found = parse_json(content, where=where)
     except RecordError as error:

@@ -1,4 +1,6 @@
-"""The outgoing policy by host name and IP address: pure, so that the environment is checked by it, too."""
+"""The outgoing policy by host name and IP address. Pure functions, since validating the environment also uses
+them.
+"""
 
 import ipaddress
 from collections.abc import Sequence
@@ -12,8 +14,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
-# Of IANA's registries of special-purpose addresses: what releases of Python know differently or not at all,
-# and what is reachable worldwide but answered by whatever machine is nearest, such as an anycast relay.
+# From IANA's special-purpose address registries: networks that Python releases classify differently or not at
+# all, and anycast networks, which are global but answered by the nearest machine.
 _SPECIAL: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -36,8 +38,8 @@ _SPECIAL: tuple[Network, ...] = tuple(
 
 @dataclass(frozen=True)
 class OutgoingPolicy:
-    """What may be reached: ``hosts`` at their public addresses, all public addresses
-    (``any_public``), and whatever lies in ``networks``, private addresses too.
+    """Allowed targets: ``hosts`` at their public addresses, all public addresses (``any_public``), and
+    ``networks``, which may be private.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -49,14 +51,14 @@ class OutgoingPolicy:
         return not (self.hosts or self.networks or self.any_public)
 
     def opens_host(self, host: str) -> bool:
-        """Whether this name may be reached where it is public; ``*.example.org`` opens what is below it."""
+        """Whether this host is allowed at public addresses; ``*.example.org`` allows its subdomains."""
         if self.any_public or host in self.hosts:
             return True
         parents = host.split(".")
         return any(f"*.{'.'.join(parents[n:])}" in self.hosts for n in range(1, len(parents)))
 
     def refusal_of(self, host: str, address: Address) -> str:
-        """Why a connection to ``host`` at ``address`` is refused, or "" where it is allowed."""
+        """Why a connection to ``host`` at ``address`` is not allowed, or "" if it is."""
         judged = [address] if isinstance(address, ipaddress.IPv4Address) else _whole_and_parts(address)
         if all(any(part in network for network in self.networks) for part in judged):
             return ""
@@ -66,9 +68,9 @@ class OutgoingPolicy:
 
 
 def policy_of(words: Sequence[str], *, any_public: bool = False) -> OutgoingPolicy:
-    """A policy from host names, ``*.names``, networks and ``*`` for all public addresses.
+    """Parse a policy from host names, ``*.names``, networks, and ``*`` for all public addresses.
 
-    Raises ValueError for a word that is neither, and for a network so wide that it was hardly meant.
+    Raises ValueError for any other word, and for a network too wide to be intended.
     """
     hosts, networks = set(), []
     for word in words:
@@ -110,7 +112,7 @@ def _is_label(label: str) -> bool:
 
 
 def _whole_and_parts(address: ipaddress.IPv6Address) -> list[Address]:
-    """The address and every IPv4 address that it carries: a gateway would take the packet there."""
+    """The address and every IPv4 address embedded in it, since a gateway would route packets there."""
     carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address.ipv4_mapped is not None or address in _NAT64:
         return [carried]

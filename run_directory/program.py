@@ -1,7 +1,6 @@
-"""The life of a model program on a run directory: lock, events, stopping, and how it ends.
+"""Life cycle of a model program on a run directory: lock, events, stopping, and the result.
 
-Both programs run their work inside `run_program`, so a lock, a cancel or a crash means the same in
-training and in generation.
+All programs run inside `run_in`, so a lock, a cancellation or a crash means the same in each.
 """
 
 import argparse
@@ -37,10 +36,12 @@ from run_directory.protocol import (
 from run_directory.records import Record, RecordError, parse_json
 
 GRACE_SECONDS = 30
-"""How long a program may take to save its work after its parent has gone."""
+"""How long a program may take to save its work after its parent has ended."""
 
 ORDERLY_SECONDS = 3.0
-"""How long the work may take to notice that it shall stop: a batch. Afterwards the program ends beside it."""
+"""How long the work may take to notice a stop request, about one batch. Then the process is ended from
+another thread.
+"""
 
 _EXIT_CODES: dict[Outcome, ExitCode] = {
     "succeeded": ExitCode.SUCCEEDED,
@@ -56,15 +57,15 @@ class Refusal(Exception):
 
 
 class Stopped(Exception):
-    """The work was asked to stop, and is saved."""
+    """The work was asked to stop and has been saved."""
 
 
 class Interruption:
-    """Whether to stop: set by SIGTERM or SIGINT (cancelled) or by the parent's end (abandoned).
+    """A stop request: by SIGTERM or SIGINT (cancelled) or by the parent's end (abandoned).
 
-    Work that notices it in time ends as it likes. A step of a library can take minutes, though, and Python
-    handles no signal in it; so a thread listens, and after ORDERLY_SECONDS ends the process beside the work.
-    Everything a program writes is whole or cut off at the next start, so that costs the batch in hand only.
+    Work that notices it in time ends by itself. A library step can take minutes, though, during which Python
+    handles no signals, so a thread listens and ends the process after ORDERLY_SECONDS. All files are either
+    complete or repaired at the next start, so only the current batch is lost.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class Interruption:
         self._end = threading.Lock()
 
     def listen(self, parent_pipe: int | None, leave: Callable[[Outcome, str], int]) -> None:
-        """Listen for the signals, and watch the pipe when there is one. ``leave`` writes how the program
+        """Listen for signals, and watch the parent's pipe if there is one. ``leave`` records how the program
         ended.
         """
         self._leave = leave
@@ -82,21 +83,21 @@ class Interruption:
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            # The number arrives in the pipe at once, whatever the main thread is doing.
+            # The wake-up pipe receives the signal number at once, whatever the main thread is doing.
             signal.signal(number, lambda *_: None)
         threading.Thread(target=self._listen, args=(reading,), daemon=True).start()
         if parent_pipe is not None:
             threading.Thread(target=self._watch, args=(parent_pipe,), daemon=True).start()
 
     def check(self) -> None:
-        """Raise Stopped when the program was asked to stop. Call it where nothing is half-done."""
+        """Raise Stopped if a stop was requested. Call only where no work is half-done."""
         if self.outcome is not None:
             raise Stopped
 
     @contextmanager
     def saved_by(self, save: Callable[[], None]) -> Iterator[None]:
-        """While this lasts, ``save`` is called, in another thread, before the process ends
-        beside the work.
+        """Within this context, ``save`` is called in another thread before the process is ended from
+        there.
         """
         self._save = save
         try:
@@ -105,7 +106,9 @@ class Interruption:
             self._save = None
 
     def begin_to_end(self) -> None:
-        """The work is over and says itself how it ended; does not return while the process ends beside it."""
+        """Claim the right to record the end; does not return if the listening thread is already ending the
+        process.
+        """
         self._end.acquire()
 
     def _listen(self, pipe: int) -> None:
@@ -117,7 +120,7 @@ class Interruption:
         while os.read(pipe, 4096):
             pass
         self._ask("abandoned")
-        # The next attempt waits for the lock, so a disk that takes for ever must not hold it.
+        # The next attempt waits for the lock, so a hanging disk must not hold it forever.
         threading.Event().wait(GRACE_SECONDS)
         os._exit(ExitCode.ABANDONED)
 
@@ -133,11 +136,11 @@ class Interruption:
         try:
             self._leave(outcome, self._saved(outcome))
         finally:
-            # The main thread may sit in a library for minutes, or wait for this one.
+            # The main thread may be inside a library for minutes, or waiting for this thread.
             os._exit(_EXIT_CODES[outcome])
 
     def _saved(self, outcome: Outcome) -> str:
-        """Save, and the closing sentence."""
+        """Save the work; returns the closing sentence."""
         why = "on request" if outcome == "cancelled" else "because its parent ended"
         try:
             if self._save is not None:
@@ -152,7 +155,7 @@ class Interruption:
 
 
 class Events:
-    """Appends to events.jsonl, and shows each sentence to whoever started the program by hand."""
+    """Appends to events.jsonl, and prints each message for a person who started the program by hand."""
 
     def __init__(self, path: Path, console: int) -> None:
         drop_torn_line(path)
@@ -172,7 +175,7 @@ class Events:
         total: int | None = None,
         **fields: Any,
     ) -> None:
-        """Append one event; `fields` are described at Event and in the programs' specs."""
+        """Append one event; for `fields` see Event and the programs' specs."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         event = Event(kind=kind, time=time, message=message, step=step, total=total, fields=fields)
         append_whole(self._file, event.to_json().encode() + b"\n")
@@ -180,12 +183,12 @@ class Events:
         try:
             os.write(self._console, f"{counted}{message}\n".encode())
         except OSError:
-            # Whoever watched has closed the terminal; the file is the record.
+            # The terminal was closed; the file is the record.
             self._console = os.open(os.devnull, os.O_WRONLY)
 
     def seconds_of_earlier_attempts(self, program: str) -> float:
-        """Wall time of the program's earlier attempts, each from its first event to its last; another
-        program, such as a dry run, may have run in the folder, too.
+        """Wall time of the program's earlier attempts, each from its first event to its last. Skips other
+        programs that ran in the folder, such as a dry run.
         """
         total, previous, is_own = 0.0, None, False
         for event in self.past:
@@ -198,7 +201,7 @@ class Events:
         return total
 
     def last_fields(self, kind: EventKind, **matching: object) -> dict[str, Any] | None:
-        """Fields of the latest event of earlier attempts whose fields include `matching`."""
+        """Fields of the latest event of this kind from earlier attempts whose fields include `matching`."""
         for event in reversed(self.past):
             if event.kind == kind and all(
                 event.fields.get(name) == value for name, value in matching.items()
@@ -208,7 +211,7 @@ class Events:
 
 
 class RunDirectory:
-    """What the work needs: the folder, the spec's bytes, the events and the wish to stop."""
+    """The input of a program's work: the folder, the spec's bytes, the events and the stop request."""
 
     def __init__(self, folder: Path, spec: bytes, events: Events, interruption: Interruption) -> None:
         self.folder = folder
@@ -218,35 +221,37 @@ class RunDirectory:
         self.interruption = interruption
 
     def place(self, named: str) -> Path:
-        """A folder that the spec names: an absolute one, or one in the run directory with its
-        links followed.
+        """Resolve a folder named by the spec: absolute, or relative to the run directory with links
+        followed.
         """
         return Path(named) if Path(named).is_absolute() else (self.folder / named).resolve()
 
 
 class Program(Protocol):
-    """What differs between the programs."""
+    """Interface of the individual programs."""
 
     @property
     def name(self) -> str:
-        """As in `python -m name`."""
+        """Module name, as in `python -m name`."""
 
     @property
     def result_type(self) -> Callable[..., Record]:
-        """The result record; takes outcome, exit_code, message, spec_sha256 and report by name."""
+        """The result record; takes outcome, exit_code, message, spec_sha256 and report as keyword
+        arguments.
+        """
 
     def work(self, directory: RunDirectory) -> tuple[str, Record | None]:
-        """Do it all; returns the closing sentence and the report.
+        """Do all the work; returns the closing sentence and the report.
 
-        Raises Refusal or RecordError for unusable input, Stopped after saving.
+        Raises Refusal or RecordError for unusable input, and Stopped after saving.
         """
 
 
 def parse_arguments(
     name: str, arguments: list[str], *, more: Callable[[argparse.ArgumentParser], None] | None = None
 ) -> argparse.Namespace:
-    """`run_dir`, `parent_pipe` and the options that `more` adds; leaves the process with status 2 when they
-    make no sense.
+    """Parse `run_dir`, `parent_pipe` and the options that `more` adds; exits with status 2 for invalid
+    arguments.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}",
@@ -298,7 +303,7 @@ def _why_not_writable(folder: Path) -> str:
         with (folder / LOCK_FILE).open("a"):
             return ""
     except OSError as error:
-        # Of a full disk the work tells what was to be written, and what is whole.
+        # For a full disk, the work itself reports what could not be written and what is complete.
         return "" if error.errno == errno.ENOSPC else error.strerror or "unknown why"
 
 
@@ -309,7 +314,7 @@ def run_program(program: Program, arguments: list[str]) -> int:
 
 
 def run_in(program: Program, run_dir: Path, parent_pipe: int | None) -> int:
-    """The same where the command line has been read."""
+    """Like `run_program`, after the command line has been parsed."""
     folder = run_dir.resolve()
     with _lock(folder) as locked:
         if not locked:
@@ -341,7 +346,7 @@ def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console
     interruption.begin_to_end()
     code = ending.write(outcome, message, report)
     if interruption.outcome is not None:
-        # Whoever asked waits for the process, and taking the libraries apart can take as long as a step.
+        # The parent waits for the process, and library destructors can take as long as a step.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -349,7 +354,7 @@ def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console
 
 
 class _Ending:
-    """Writes how the program ended: result.json, and the last event."""
+    """Records how the program ended, in result.json and a last event."""
 
     def __init__(self, program: Program, folder: Path, spec_sha256: str | None) -> None:
         self.events: Events | None = None
@@ -358,8 +363,8 @@ class _Ending:
         self._spec_sha256 = spec_sha256
 
     def write(self, outcome: Outcome, message: str, report: Record | None = None) -> int:
-        """Returns the exit code."""
-        # A library's words may hold what neither a file nor a database takes.
+        """Write the result and the last event; returns the exit code."""
+        # A library's message may contain characters that neither a file nor a database accepts.
         message = message.replace("\x00", "�").encode(errors="replace").decode()
         code = _EXIT_CODES[outcome]
         result = self._program.result_type(
@@ -400,7 +405,7 @@ def _work(
 
 def _explained(error: BaseException, interruption: Interruption, folder: Path) -> tuple[Outcome, str]:
     if interruption.outcome is not None:
-        # An engine may die of the same signal before the work notices the wish to stop.
+        # An engine may be killed by the same signal before the work notices the stop request.
         if not isinstance(error, Stopped):
             traceback.print_exception(error)
         why = "on request" if interruption.outcome == "cancelled" else "because its parent ended"
@@ -430,7 +435,9 @@ def _first_line(error: BaseException) -> str:
 
 
 def has_succeeded(folder: Path, program: str, spec_sha256: str | None) -> bool:
-    """A caller that died between this program's end and taking in the result simply starts it again."""
+    """Whether the program already succeeded with this spec, so that callers can safely restart it after a
+    crash of their own.
+    """
     try:
         result = (folder / RESULT_FILE).read_text()
     except OSError:
@@ -445,7 +452,7 @@ def _says_succeeded(result: str, program: str, spec_sha256: str) -> bool:
         return False
     return (
         isinstance(found, dict)
-        # A dry run and its training have one spec.
+        # A dry run and its training share one spec.
         and found.get("program") == program
         and found.get("outcome") == "succeeded"
         and found.get("spec_sha256") == spec_sha256
@@ -467,7 +474,9 @@ def _lock(folder: Path) -> Iterator[bool]:
 
 
 def redirect_output(log: Path) -> int:
-    """Send both streams of this process and its children to the log; returns the old standard output."""
+    """Redirect standard output and error of this process and its children to the log; returns a descriptor of
+    the old standard output.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     console = os.dup(1)

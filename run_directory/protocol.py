@@ -1,7 +1,7 @@
-"""The protocol of web application and model programs: names, events, exit codes.
+"""The protocol between web application and model programs: names, events, exit codes.
 
-Standard library only, so that the web application may import it. docs/run-directory.md is the
-same in prose.
+Standard library only, so that the web application can import it. docs/run-directory.md describes the same in
+prose.
 """
 
 from dataclasses import dataclass, field
@@ -11,51 +11,51 @@ from typing import Any, Literal
 from run_directory.records import Record, require, require_storable
 
 SPEC_FILE = "spec.json"
-"""Written by the caller before the start; never changed afterwards."""
+"""Written by the caller before the start and never changed afterwards."""
 DATA_FILE = "data.jsonl"
-"""Written by the caller before the start: one row a line."""
+"""Written by the caller before the start: one row per line."""
 EVENTS_FILE = "events.jsonl"
-"""Append-only, one Event a line, over all attempts."""
+"""Append-only, one Event per line, over all attempts."""
 OUTPUTS_FILE = "outputs.jsonl"
-"""Generation only: one output a line."""
+"""Generation only: one output per line."""
 INPUTS_FOLDER = "inputs"
-"""Where a caller may link the base and the adapters, so that a spec means the same on every machine."""
+"""Here a caller may link the base and the adapters, so that a spec means the same on every machine."""
 CHECKPOINTS_FOLDER = "checkpoints"
-"""Training only: what a restart continues from; may be deleted after the end."""
+"""Training only: a restart continues from here; may be deleted after the end."""
 CHECKPOINT_PREFIX = "checkpoint-"
-"""Of the folders in there; the step follows."""
+"""Prefix of the folders in `CHECKPOINTS_FOLDER`, followed by the step."""
 COMPLETE_FILE = "complete"
-"""Written last into a checkpoint: one without it was cut off by a kill."""
+"""Written last into a checkpoint; a checkpoint without it is incomplete."""
 BEST_FOLDER = "best"
-"""Beside the checkpoints: the trained weights at the best validation loss so far."""
+"""In `CHECKPOINTS_FOLDER`: the trained weights with the lowest validation loss so far."""
 ADAPTER_FOLDER = "adapter"
-"""Training only: there exactly when a training that makes an adapter has finished."""
+"""Training only: exists if and only if a training that produces an adapter has finished."""
 MODEL_FOLDER = "model"
-"""Training only: there exactly when a training that makes a full model has finished."""
+"""Training only: exists if and only if a training that produces a full model has finished."""
 MANIFEST_FILE = "manifest.json"
-"""Inside the adapter or model folder: what it was made from, and the SHA-256 of every file."""
+"""In the adapter or model folder: its provenance and the SHA-256 of every file."""
 RESULT_FILE = "result.json"
-"""There exactly when the latest attempt ended by its own decision."""
+"""Exists if and only if the latest attempt ended by its own decision."""
 LOG_FILE = "program.log"
-"""Stack traces and the libraries' own words, for an engineer; append-only."""
+"""Stack traces and library output, for engineers; append-only."""
 LOCK_FILE = "lock"
-"""Held by flock while a program lives; holds its process id."""
+"""Locked with flock while a program runs; contains its process id."""
 
 
 class ExitCode(IntEnum):
-    """How a model program ends. Any other status, or a signal, is a lost attempt: start again."""
+    """Exit status of a model program. Any other status, or a signal, means a lost attempt: start again."""
 
     SUCCEEDED = 0
     CRASHED = 1
-    """Unexpected error: result.json has a sentence, program.log the trace. Another attempt may help."""
+    """Unexpected error: result.json has a sentence, program.log the stack trace. Another attempt may help."""
     USAGE = 2
     """Wrong command line."""
     FAILED = 3
     """The input cannot be used: result.json says what, where and how to fix it. Do not retry."""
     CANCELLED = 4
-    """SIGTERM was obeyed: work is saved, and the same command continues it."""
+    """Stopped by SIGTERM: work is saved, and the same command continues it."""
     LOCKED = 5
-    """Another program works in this run directory; nothing was touched."""
+    """Another program is working in this run directory; nothing was changed."""
     ABANDONED = 6
     """The pipe to the parent closed: work is saved, and the same command continues it."""
 
@@ -107,11 +107,11 @@ class Message(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Device(Record):
-    """Where the work ran, and why there."""
+    """The device that did the work, and why it was chosen."""
 
     kind: Literal["cpu", "cuda"]
     name: str
-    """As the machine names it, for example `NVIDIA H100 80GB HBM3`."""
+    """As the machine reports it, for example `NVIDIA H100 80GB HBM3`."""
     dtype: Literal["bf16", "fp32"]
     threads: int
     reason: str
@@ -119,15 +119,15 @@ class Device(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class MadeFrom(Record):
-    """What manifest.json says of a training's product: where it came from."""
+    """Provenance of a training's result, in manifest.json."""
 
     format: Literal[1]
     rows: int
-    """Rows to train on, cut ones included, validation rows not; what ends before one pass does not read them
-    all.
+    """Training rows including truncated ones, without validation rows; a training of less than one pass does
+    not read them all.
     """
     files: dict[str, str]
-    """SHA-256 by file name, manifest.json left out."""
+    """SHA-256 by file name, without manifest.json."""
     base_fingerprint: str
     chat_template_sha256: str
     spec_sha256: str
@@ -147,4 +147,4 @@ class ModelManifest(MadeFrom):
     """manifest.json of a model folder made by the training program."""
 
     fingerprint: str
-    """As `check_base` takes it of the folder: the model's identity."""
+    """`check_base`'s fingerprint of the folder: the model's identity."""

@@ -1,4 +1,4 @@
-"""Bases with quantised weights, and their uses. Standard library only."""
+"""Bases with quantised weights and what they can be used for. Standard library only."""
 
 import re
 from collections.abc import Mapping
@@ -7,19 +7,21 @@ from run_directory.model_files import shown
 from run_directory.weights import Tensor
 
 VLLM_READS = ("gptq", "awq", "fp8", "compressed-tensors")
-"""Methods whose weights vLLM reads on a GPU with nothing installed beside it."""
+"""Quantisation methods that vLLM loads on a GPU without further packages."""
 UNNAMED = "unnamed"
-"""Of weights that are quantised without saying how."""
+"""Method of quantised weights whose config does not name one."""
 _UNPACKED = frozenset({"gguf"})
-"""Methods whose weights transformers never saves packed: settings of them are left from an unpacked copy."""
+"""Methods whose packed weights transformers never saves, so such settings are a leftover of an unpacked
+copy.
+"""
 _METHOD = re.compile(r"[a-z0-9_-]{1,40}")
 _PACKED = re.compile(r"\.(qweight|qzeros|weight_packed)$")
 
 
 def quantization_of(config: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
-    """The method in small letters ("gptq", "awq", "fp8", …), or "" for plain weights.
+    """The quantisation method in lower case ("gptq", "awq", "fp8", …), or "" for plain weights.
 
-    ``config``: of config.json. Weights that are packed although it names no method are `UNNAMED`.
+    ``config`` is the parsed config.json. Packed weights for which it names no method are `UNNAMED`.
     """
     text = config.get("text_config")
     for settings in (config, text if isinstance(text, dict) else {}):
@@ -34,12 +36,14 @@ def quantization_of(config: Mapping[str, object], tensors: Mapping[str, Tensor])
 
 
 def in_words(method: str) -> str:
-    """The method as people write it."""
+    """The method as shown to people."""
     return "by an unnamed method" if method == UNNAMED else shown(method.upper())[1:-1]
 
 
 def why_not_trainable(method: str) -> str:
-    """What follows the name of such a base, up to the full stop; empty for plain weights."""
+    """Why such a base cannot be trained: a clause to follow its name, without a full stop; empty for plain
+    weights.
+    """
     if not method:
         return ""
     return (
@@ -49,7 +53,9 @@ def why_not_trainable(method: str) -> str:
 
 
 def why_not_registrable(method: str) -> str:
-    """The same of a base that no engine here answers from; empty for plain weights and what vLLM reads."""
+    """Like `why_not_trainable`, for a base that no engine here can load; empty for plain weights and methods
+    that vLLM loads.
+    """
     if not method or method in VLLM_READS:
         return ""
     return (
@@ -60,7 +66,7 @@ def why_not_registrable(method: str) -> str:
 
 
 def why_not_answering(method: str) -> str:
-    """The same of a run that would not use vLLM on a GPU; empty for plain weights."""
+    """Like `why_not_trainable`, for a run without vLLM on a GPU; empty for plain weights."""
     if not method:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Which of several processes of one program this is. Only the first one writes into the run directory."""
+"""Rank of this process among a program's processes. Only the first one writes into the run directory."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Rank:
-    """As torchrun tells it by its variables; a program that it has not started is the only one."""
+    """Rank from torchrun's environment variables; a program not started by torchrun is alone."""
 
     number: int
     count: int
@@ -33,19 +33,19 @@ def own_rank() -> Rank:
 
 
 def die_with_parent() -> None:
-    """Be killed when the process that started this one ends, however it ends: nothing is left
-    holding a GPU.
+    """Let the kernel kill this process when its parent ends, however it ends, so that no GPU stays
+    occupied.
     """
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        # It ended in between.
+        # The parent ended before prctl took effect.
         os._exit(128 + signal.SIGKILL)
 
 
 def first_process(folder: Path, *, parent: int) -> int | None:
-    """The process id of the first of the processes that ``parent`` has started on a run directory; None
-    before it has begun there, and when it is gone.
+    """Process id of the first process that ``parent`` started on a run directory; None before it has locked
+    the directory and after it has ended.
     """
     try:
         process_id = int((folder / LOCK_FILE).read_text(encoding="ascii"))

@@ -6,8 +6,8 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class ReasoningAndAnswer(NamedTuple):
-    """``reasoning`` is empty where the model gave none. ``answer`` is empty where it was cut while it
-    thought.
+    """``reasoning`` is empty if the model gave none, ``answer`` if its output was cut off during
+    reasoning.
     """
 
     reasoning: str
@@ -15,11 +15,11 @@ class ReasoningAndAnswer(NamedTuple):
 
 
 def split_reasoning(text: str, *, is_open: bool = False) -> ReasoningAndAnswer:
-    """The text with its leading ``<think>`` part taken off.
+    """Separate a leading ``<think>`` part from the answer.
 
-    ``is_open``: the prompt ended with ``<think>``, so that the text begins inside of it; one that never
-    closes it is reasoning to its end. A text that closes a part which it did not open is taken as begun
-    inside of it, too: its prompt was written elsewhere. A text without a part is the answer as it stands.
+    ``is_open``: the prompt ended with ``<think>``, so the text begins inside the reasoning; without a closing
+    tag, all of it is reasoning. A text with a closing tag but no opening one is treated likewise, since its
+    prompt may have been written elsewhere. A text without such a part is returned unchanged as the answer.
     """
     begun = text.lstrip()
     opens = begun.startswith(OPENING)
@@ -27,6 +27,6 @@ def split_reasoning(text: str, *, is_open: bool = False) -> ReasoningAndAnswer:
     if not closing:
         return ReasoningAndAnswer(thought.strip(), "") if opens or is_open else ReasoningAndAnswer("", text)
     if not opens and OPENING in thought:
-        # It speaks of such a part somewhere in its answer.
+        # The tags are part of what the answer talks about.
         return ReasoningAndAnswer("", text)
     return ReasoningAndAnswer(thought.strip(), answer.lstrip())

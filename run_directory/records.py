@@ -1,7 +1,7 @@
-"""Strict JSON for frozen dataclasses: what is not declared is refused, never ignored.
+"""Strict JSON for frozen dataclasses: undeclared fields are rejected, never ignored.
 
-A misspelt hyper-parameter that is silently dropped trains another model than the one that was
-asked for, so reading refuses unknown fields, missing fields, wrong types and NaN, and says where.
+A misspelt hyper-parameter that is silently dropped would train another model than intended. So reading
+rejects unknown and missing fields, wrong types and NaN, and names the place.
 """
 
 import dataclasses
@@ -17,27 +17,27 @@ _SHORT = reprlib.Repr()
 
 
 class RecordError(ValueError):
-    """A JSON text that does not hold what it should; the message names the place and the fixing."""
+    """A JSON text with wrong content; the message names the place and the fix."""
 
 
 class Record:
-    """Base of the frozen dataclasses that travel as JSON.
+    """Base class of frozen dataclasses that are exchanged as JSON.
 
-    Fields may be `str`, `int`, `float`, `bool`, `None`, `Literal`, other records, `tuple[X, ...]`,
-    `dict[str, X]`, `Any` and unions of these. Checks between fields go into `check`.
+    Fields may be `str`, `int`, `float`, `bool`, `None`, `Literal`, other records, `tuple[X, ...]`, `dict[str,
+    X]`, `Any` and unions of these. Override `check` for conditions on values.
     """
 
     def to_json(self) -> str:
-        """One line of JSON with every field spelled out, defaults included."""
+        """One line of JSON with every field, including defaults."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain dictionaries and lists."""
+        """The record as plain dictionaries and lists."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]  # subclasses are dataclasses
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str = "") -> Self:
-        """The record in a JSON text; `where` (a file, a line) opens every error message.
+        """Parse the record from a JSON text; `where` (a file, a line) starts every error message.
 
         Raises RecordError.
         """
@@ -45,7 +45,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, value: object, *, where: str = "") -> Self:
-        """The record in a parsed JSON object. Raises RecordError."""
+        """Build the record from a parsed JSON object. Raises RecordError."""
         where = where or cls.__name__
         if not isinstance(value, dict):
             raise RecordError(f"{where}: expected an object with named fields, found {_kind(value)}")
@@ -65,15 +65,15 @@ class Record:
         return record
 
     def check(self, where: str) -> None:
-        """Raise RecordError, opening with `where`, when the fields do not fit one another."""
+        """Raise RecordError, starting with `where`, for values that are invalid or do not fit together."""
 
 
-# Python refuses to read longer ones, with words of its own.
+# Python's own limit is slightly higher and has an unhelpful message.
 _MOST_DIGITS = 4_000
 
 
 def parse_json(text: str | bytes, *, where: str) -> object:
-    """Parsed JSON, refusing NaN, infinities and repeated keys, which Python's reader lets pass.
+    """Parse JSON, rejecting NaN, infinities and repeated keys, which Python's parser accepts.
 
     Raises RecordError.
     """
@@ -89,14 +89,14 @@ def parse_json(text: str | bytes, *, where: str) -> object:
     def no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            # Counted in one pass: to count each name anew would take hours for one large text.
+            # Counting each name separately would take hours for one large text.
             names = Counter(name for name, _ in pairs)
             twice = next(name for name, count in names.items() if count > 1)
             raise RecordError(f"{where}: the field {twice!r} is given twice")
         return found
 
     try:
-        # Given bytes, json guesses among UTF-8, 16 and 32; here they are UTF-8 or wrong.
+        # From bytes, json would guess UTF-8, 16 or 32; here only UTF-8 is valid.
         text = text if isinstance(text, str) else text.decode()
         return json.loads(text, parse_constant=no_constant, parse_int=integer, object_pairs_hook=no_repeats)
     except RecordError:
@@ -116,9 +116,7 @@ def require(condition: object, where: str, message: str) -> None:
 
 
 def require_within(record: Record, limits: Mapping[str, tuple[float, float]], where: str) -> None:
-    """Raise RecordError for the first number of a record that lies outside its limits, both of which are
-    allowed.
-    """
+    """Raise RecordError for the first number of a record outside its inclusive limits."""
     for name, (least, most) in limits.items():
         value = getattr(record, name)
         require(
@@ -129,9 +127,10 @@ def require_within(record: Record, limits: Mapping[str, tuple[float, float]], wh
 
 
 def require_storable(value: object, where: str) -> None:
-    """Raise RecordError for what no database takes: NUL, half characters, numbers out of range.
+    """Raise RecordError for values that no database accepts: NUL, lone surrogates, numbers out of range.
 
-    `Any` lets all of them through, and a text may hold NUL: what is stored as it is must be asked here.
+    `Any` fields accept all of these and `str` fields accept NUL, so call this for whatever is stored
+    unchanged.
     """
     if isinstance(value, str):
         require("\x00" not in value, where, "has a NUL character, which the database cannot store")
@@ -199,7 +198,7 @@ def _decoded_union(choices: tuple[Any, ...], value: object, where: str) -> Any:
 
 def _decoded_scalar(expected: Any, value: object, where: str) -> Any:
     if expected is float and type(value) is int:
-        # 10**400 is a valid JSON integer that no float holds.
+        # 10**400 is a valid JSON integer but not representable as a float.
         require(abs(value) <= 2**53, where, "the number is out of range")
         return float(value)
     require(

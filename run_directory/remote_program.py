@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Stop:
-    """The wish to stop is the program's to obey; this process waits for it and saves."""
+    """Passes a stop request on to the program; this process waits for it and then saves."""
 
     def __init__(self) -> None:
         self.is_asked = False
@@ -115,7 +115,7 @@ def _run(wanted: argparse.Namespace, folder: Path, saver: RunSaver | None, stop:
     if wanted.processes > 1:
         command += ["--processes", str(wanted.processes)]
     with (folder / CONSOLE_FILE).open("ab") as console:
-        # The leash: when this process dies, the pipe closes, and the program saves and ends.
+        # When this process ends, the pipe closes, and the program saves its work and ends.
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -157,7 +157,7 @@ def _base(wanted: Input, home: Path) -> Path:
 
 
 def _home() -> Path:
-    """The machine's own folder for runs and artifacts; another user's is refused."""
+    """The machine's own folder for runs and artifacts. Raises CannotRun if it belongs to another user."""
     home = Path(os.environ.get("EVALAPP_HOME") or Path(tempfile.gettempdir()) / f"evalapp-node-{os.getuid()}")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if home.lstat().st_uid != os.getuid():

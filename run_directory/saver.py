@@ -1,4 +1,4 @@
-"""Saves a run directory into the store while a program works in it."""
+"""Saves a run directory to the store while a program works in it."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ _LOOKS = 5
 
 
 class FileToSave(NamedTuple):
-    """A file to save: its name in the run directory, where to read it, and how much of it."""
+    """A file to save: its name in the run directory, the path to read, and the number of bytes."""
 
     name: str
     path: Path
@@ -39,7 +39,7 @@ class FileToSave(NamedTuple):
 
 
 class RunSaver:
-    """Saves one attempt's run directory, as often as ``save`` is called, while the program works."""
+    """Saves one attempt's run directory while the program works, at each call of ``save``."""
 
     def __init__(self, run: SavedRun, attempt: int, base: Save | None) -> None:
         self._run = run
@@ -51,11 +51,11 @@ class RunSaver:
         self._dropped: set[str] = set()
 
     def has_progress(self) -> bool:
-        """Whether there is a checkpoint or an output that was not saved yet."""
+        """Whether there is a checkpoint, an output or a result folder that is not saved yet."""
         return self._progress_now() != self._progress
 
     def save(self, *, with_checkpoints: bool = True) -> None:
-        """Save what is there now; what a kill cuts off leaves the save before it."""
+        """Save the current state; if killed meanwhile, the previous save remains."""
         progress = self._progress_now()
         before = {file.name: file for file in self._latest.files} if self._latest else {}
         with _snapshot(self._folder, with_checkpoints=with_checkpoints) as chosen:
@@ -68,8 +68,8 @@ class RunSaver:
         self._latest, self._progress = save, progress
 
     def remove_dropped(self) -> None:
-        """Remove objects that the newest save names no more; only for who holds the job's
-        lease for certain.
+        """Remove objects that the newest save no longer refers to. Call only while certainly holding the
+        job's lease.
         """
         dropped, self._dropped = self._dropped, set()
         self._run.remove(frozenset(dropped), manifests_before=self._attempt)
@@ -89,7 +89,7 @@ class RunSaver:
 
     def _all_saved(self, chosen: list[FileToSave], before: Mapping[str, SavedFile]) -> Iterator[SavedFile]:
         for each in chosen:
-            # A program that ends meanwhile takes away what was for it alone.
+            # A program that ends meanwhile deletes its private files.
             with suppress(FileNotFoundError):
                 yield self._saved(each, before.get(each.name))
 
@@ -123,7 +123,7 @@ class RunSaver:
 
 
 def newest_checkpoint(run: Path) -> Path | None:
-    """The newest whole checkpoint; leaves all as it is."""
+    """The newest complete checkpoint. Changes nothing, unlike `training.checkpoints.latest_checkpoint`."""
     found = [
         path
         for path in (run / CHECKPOINTS_FOLDER).glob(f"{CHECKPOINT_PREFIX}*")
@@ -134,7 +134,7 @@ def newest_checkpoint(run: Path) -> Path | None:
 
 @contextmanager
 def _snapshot(folder: Path, *, with_checkpoints: bool) -> Iterator[list[FileToSave]]:
-    """The files to save as they are at one moment: folders by hard links, files that grow by their length."""
+    """The files to save at one moment: folders as hard links, growing files by their length."""
     links = folder / _LINKED
     try:
         yield sorted([*_linked(folder, links, with_checkpoints=with_checkpoints), *_plain(folder)])
@@ -148,7 +148,7 @@ def _linked(folder: Path, links: Path, *, with_checkpoints: bool) -> list[FileTo
         try:
             return list(_link_all(folder, links, with_checkpoints=with_checkpoints))
         except FileNotFoundError:
-            # The program has replaced a checkpoint meanwhile.
+            # The program replaced a checkpoint meanwhile.
             continue
     raise StoreError(f"The checkpoints in {folder} change faster than they can be saved.")
 
@@ -158,7 +158,7 @@ def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[
     if with_checkpoints:
         newest = newest_checkpoint(folder)
         chosen += [newest] if newest else []
-        # Looked at after the checkpoint, so it is never older than the checkpoint knows.
+        # Read after the checkpoint, so that it is at least as recent as the checkpoint expects.
         chosen.append(folder / CHECKPOINTS_FOLDER / BEST_FOLDER)
     for each in chosen:
         if not each.is_dir():
@@ -188,7 +188,7 @@ def _plain(folder: Path) -> Iterator[FileToSave]:
 
 
 def _whole_lines(path: Path, size: int) -> int:
-    """How much of a file ends in a line feed."""
+    """Number of bytes up to and including the last line feed."""
     with path.open("rb") as file:
         end = size
         while end > 0:

@@ -1,7 +1,7 @@
-"""Saved run directories in the store, with which another machine can continue.
+"""Saved run directories in the store, from which another machine can continue.
 
-docs/adr/0012-a-store-between-machines.md has the why: objects are written once, files that only grow are
-saved in parts, and a manifest that is written last names them all, for each attempt its own.
+docs/adr/0012-a-store-between-machines.md explains why: objects are written once, append-only files are saved
+in parts, and each attempt has a manifest of its own, written last, that lists them all.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from run_directory.records import Record, RecordError, require
 from run_directory.store import Store, StoreError
 
 _RUN_HERE = ".attempt"
-"""Local: the newest attempt that this folder has been part of."""
+"""Local file with the number of the newest attempt that used this folder."""
 _GROWING = frozenset({".jsonl", ".log"})
 
 
@@ -33,7 +33,7 @@ class SavedPart(Record):
 class SavedFile(Record):
     name: str
     parts: tuple[SavedPart, ...]
-    """One after the other they are the file."""
+    """Concatenated in this order, they are the file."""
 
     def check(self, where: str) -> None:
         parts = PurePosixPath(self.name).parts
@@ -60,7 +60,7 @@ class Save(Record):
 
 
 class SavedRun:
-    """A run directory and its place in the store. Every method raises StoreError."""
+    """A run directory and its location in the store. Every method raises StoreError."""
 
     def __init__(self, store: Store, key: str, folder: Path) -> None:
         self.store = store
@@ -69,7 +69,7 @@ class SavedRun:
         self._known: dict[str, tuple[SavedPart, ...]] = {}
 
     def newest(self, *, before: int) -> Save | None:
-        """The newest save of the attempts before one."""
+        """The newest save of the attempts before this number."""
         attempts = [int(name) for name in self.store.names(f"{self._place}/saves") if name.isdecimal()]
         earlier = [attempt for attempt in attempts if attempt < before]
         return self.of(max(earlier)) if earlier else None
@@ -86,9 +86,10 @@ class SavedRun:
             raise StoreError(f"{self.store.url}/{name} cannot be read: {error}.") from error
 
     def restore(self, attempt: int) -> Save | None:
-        """Make the folder what the newest earlier attempt saved, unless it was run here: then it is newer.
+        """Bring the folder to the newest save of an earlier attempt, unless that attempt ran here: then the
+        folder is newer.
 
-        Returns the save that later ones build upon.
+        Returns that save, on which later ones build.
         """
         saved = self.newest(before=attempt)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,14 +102,14 @@ class SavedRun:
         return saved
 
     def fetch(self, save: Save, *, growing_only: bool = False) -> None:
-        """Fetch what the folder lacks of a save, every part's hash compared."""
+        """Fetch the parts of a save that the folder lacks, verifying each part's hash."""
         for file in save.files:
             if not (growing_only and not grows(file.name)) and self._known.get(file.name) != file.parts:
                 self._fetch_file(file)
                 self._known[file.name] = file.parts
 
     def remove(self, objects: frozenset[str], *, manifests_before: int) -> None:
-        """Remove objects, and the manifests of earlier attempts, which name some of them."""
+        """Remove objects, and the manifests of earlier attempts, which refer to some of them."""
         for name in self.store.names(f"{self._place}/saves"):
             if name.isdecimal() and int(name) < manifests_before:
                 self.store.remove(f"{self._place}/saves/{name}")
@@ -116,11 +117,11 @@ class SavedRun:
             self.store.remove(f"{self._place}/objects/{name}")
 
     def write(self, save: Save) -> None:
-        """Make this the newest save of its attempt."""
+        """Store this as the newest save of its attempt."""
         self.store.write(self._manifest_of(save.attempt), save.to_json().encode())
 
     def new_object(self, attempt: int) -> tuple[str, str]:
-        """A name that nothing had before, and where it lies in the store."""
+        """A new unique object name and its location in the store."""
         name = f"{attempt}-{uuid.uuid4().hex}"
         return name, f"{self._place}/objects/{name}"
 
@@ -165,7 +166,7 @@ class SavedRun:
         taken.unlink()
 
     def _remove_others(self, save: Save) -> None:
-        """What the save does not name is of an attempt that was overtaken elsewhere."""
+        """Remove files that are not in the save: they belong to an attempt that was overtaken elsewhere."""
         named = {self.folder / file.name for file in save.files}
         for path in sorted(self.folder.rglob("*"), reverse=True):
             below = path.relative_to(self.folder)
@@ -179,12 +180,12 @@ class SavedRun:
 
 
 def grows(name: str) -> bool:
-    """Whether a file of a run directory is only ever added to."""
+    """Whether a file of a run directory is append-only."""
     return "/" not in name and PurePosixPath(name).suffix in _GROWING
 
 
 def matching_parts(path: Path, parts: tuple[SavedPart, ...]) -> int:
-    """How many parts, from the first on, a file begins with."""
+    """Number of leading parts that the file's content matches."""
     if not path.is_file():
         return 0
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""The store between machines: whole objects under names, in S3 or in a folder that all machines see.
+"""The store between machines: objects by name, in S3 or in a folder that all machines share.
 
-Opened by fsspec, which is needed only where a store is used. Keys and the endpoint of S3 come from the
-environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …) or the machine's role, and are
+Accessed through fsspec, which is needed only if a store is used. Keys and endpoint of S3 come from the
+environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, …) or the machine's role and are
 never written anywhere.
 """
 
@@ -26,7 +26,7 @@ class StoreError(Exception):
 
 
 def check_url(url: str) -> str:
-    """The address without an ending slash. Raises ValueError for one that cannot name a store."""
+    """The URL without a trailing slash. Raises ValueError for one that cannot name a store."""
     parts = urlsplit(url)
     if parts.scheme not in PROTOCOLS:
         raise ValueError("write s3://bucket/prefix, or file:///folder for a folder that all machines see")
@@ -41,7 +41,7 @@ def check_url(url: str) -> str:
 
 
 class Store:
-    """Objects by name (`runs/7/…`); a name is relative to the store's address and never leaves it.
+    """Objects by name (`runs/7/…`); names are relative to the store's URL and cannot leave it.
 
     Every method raises StoreError.
     """
@@ -53,23 +53,23 @@ class Store:
             self._files, self._root = _file_system(self.url, is_folder=self._is_folder)
 
     def put(self, path: Path, name: str) -> None:
-        """Store a file's bytes as they are now."""
+        """Store a file's current content."""
         with self._telling("written to"):
             self._files.put_file(str(path), self._at(name))
 
     def write(self, name: str, content: bytes) -> None:
-        """Store an object that readers see whole or not at all."""
+        """Store an object atomically: readers see all of it or none."""
         with self._telling("written to"):
             if not self._is_folder:
                 self._files.pipe_file(self._at(name), content)
                 return
-            # A folder shows a file while it grows; S3 shows no object before its end.
+            # In a folder, a file is visible while it is written; in S3 an object appears only when complete.
             part = self._at(f"{name}.{uuid.uuid4().hex}.part")
             self._files.pipe_file(part, content)
             self._files.mv(part, self._at(name))
 
     def read(self, name: str) -> bytes | None:
-        """An object's bytes, or None when there is none."""
+        """An object's bytes, or None if it does not exist."""
         with self._telling("read"):
             try:
                 return bytes(self._files.cat_file(self._at(name)))
@@ -77,12 +77,12 @@ class Store:
                 return None
 
     def get(self, name: str, path: Path) -> None:
-        """Copy an object into a file. Raises FileNotFoundError when there is none."""
+        """Copy an object into a file. Raises FileNotFoundError if it does not exist."""
         with self._telling("read"):
             self._files.get_file(self._at(name), str(path))
 
     def names(self, folder: str) -> list[str]:
-        """The last parts of the names directly below one, sorted."""
+        """Sorted names of the entries directly below a folder."""
         with self._telling("read"):
             try:
                 found = self._files.ls(self._at(folder), detail=False, refresh=True)
@@ -91,7 +91,7 @@ class Store:
         return sorted({PurePosixPath(each).name for each in found} - {PurePosixPath(folder).name})
 
     def remove(self, name: str) -> None:
-        """Remove an object, or all below a name; nothing when there is none."""
+        """Remove an object or everything below a name, if it exists."""
         with self._telling("cleaned"):
             try:
                 self._files.rm(self._at(name), recursive=True)
@@ -99,7 +99,7 @@ class Store:
                 return
 
     def check(self) -> None:
-        """Write, read and remove an object."""
+        """Write, read and remove a test object. Raises StoreError on a mismatch."""
         name, content = f"probe-{uuid.uuid4().hex}", uuid.uuid4().bytes
         self.write(name, content)
         found = self.read(name)
@@ -126,7 +126,7 @@ class Store:
 
 @functools.cache
 def opened(url: str) -> Store:
-    """The store at an address, opened once by each process. Raises StoreError."""
+    """The store at a URL, opened once per process. Raises StoreError."""
     return Store(url)
 
 
@@ -134,7 +134,7 @@ def _file_system(url: str, *, is_folder: bool) -> tuple[Any, str]:
     try:
         import fsspec
 
-        # Instances of another address or another process are never shared: a child cannot use its parent's.
+        # Never reuse instances of another URL or process: a child process cannot use its parent's.
         options = {"auto_mkdir": True} if is_folder else _S3
         files, root = fsspec.url_to_fs(url, skip_instance_cache=True, **options)
     except ImportError as error:

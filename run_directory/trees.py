@@ -1,4 +1,4 @@
-"""Folders in the store, complete once their manifest exists."""
+"""Folders in the store; a folder is complete once its manifest exists."""
 
 import tempfile
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _MANIFEST = "manifest"
 @dataclass(frozen=True, kw_only=True)
 class StoredFile(Record):
     name: str
-    """Path below the folder."""
+    """Path relative to the folder."""
     size: int
     sha256: str
 
@@ -28,14 +28,14 @@ class StoredFile(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredTree(Record):
-    """Written last, beside the files: the folder is there exactly when this is."""
+    """Manifest of a stored folder. Written last: the folder counts as stored only once it exists."""
 
     format: Literal[1] = 1
     files: tuple[StoredFile, ...]
 
 
 def store_tree(store: Store, folder: Path, name: str) -> None:
-    """Put a folder that will not change any more into the store; nothing when it is there already."""
+    """Store a folder whose content no longer changes; does nothing if it is stored already."""
     described = describe_tree(folder)
     if store.read(_manifest_of(name)) == described.to_json().encode():
         return
@@ -45,9 +45,9 @@ def store_tree(store: Store, folder: Path, name: str) -> None:
 
 
 def fetch_tree(store: Store, name: str, target: Path) -> bool:
-    """Fetch a folder from the store to ``target``, every file's hash compared; False when it is not stored.
+    """Fetch a folder from the store to ``target``, verifying every file's hash; False if it is not stored.
 
-    Raises StoreError for files that are damaged or missing there; nothing is at ``target`` then.
+    Raises StoreError for damaged or missing files, leaving nothing at ``target``.
     """
     content = store.read(_manifest_of(name))
     if content is None:
@@ -70,7 +70,7 @@ def fetch_tree(store: Store, name: str, target: Path) -> bool:
         try:
             whole.rename(target)
         except OSError:
-            # Another attempt on this machine fetched it at the same moment.
+            # Another attempt on this machine fetched it at the same time.
             if not target.is_dir():
                 raise
     sync_folder(target.parent)
@@ -78,13 +78,13 @@ def fetch_tree(store: Store, name: str, target: Path) -> bool:
 
 
 def remove_tree(store: Store, name: str) -> None:
-    """Remove a folder from the store; nothing when it is not there."""
+    """Remove a folder from the store, if it exists."""
     store.remove(_manifest_of(name))
     store.remove(name)
 
 
 def describe_tree(folder: Path) -> StoredTree:
-    """The folder's files with sizes and hashes, by name."""
+    """Manifest of a local folder: its files with sizes and hashes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return StoredTree(
         files=tuple(

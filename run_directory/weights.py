@@ -11,7 +11,7 @@ from run_directory.model_files import UnusableModelError, opened, reading, shown
 from run_directory.records import RecordError, parse_json
 
 _LONGEST_HEADER = 16 * 2**20
-"""A hundred thousand tensors need two thirds of it."""
+"""Maximum header size; a hundred thousand tensors need two thirds of it."""
 _MOST_DIMENSIONS = 64
 _LONGEST_DIMENSION = 2**63 - 1
 
@@ -26,9 +26,9 @@ _BITS = (
 
 _CHECKED = ("F32", "BF16", "F16")
 _BLOCK = 2**20
-"""Of a length that a number of any type divides."""
-# The exponent of F16 is in its highest byte, that of F32 and BF16 in the highest and the first bit of the
-# next.
+"""A multiple of the size of every number type."""
+# The exponent of F16 lies within the highest byte; that of F32 and BF16 extends into the top bit of the next
+# byte.
 _TOPS_OF_F16 = tuple(bytes([top]) for top in range(256) if top & 0x7C == 0x7C)
 _HAS_OTHER_BITS = bytes(byte & 0x7F == 0x7F for byte in range(256))
 _HAS_LOWEST_BIT = bytes(byte >= 0x80 for byte in range(256))
@@ -42,18 +42,18 @@ class Tensor:
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, in the order in which they fill the file. Raises UnusableModelError for a file that is
-    cut short or is no safetensors.
+    """Read the tensors by name, in file order. Raises UnusableModelError for a truncated or invalid
+    safetensors file.
     """
     with reading(path), opened(path) as file:
         return tensors_in(file, size=os.fstat(file.fileno()).st_size, name=path.name)
 
 
 def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
-    """The same for a stream at its beginning that is to have ``size`` bytes; reads only the header.
+    """Like `read_header`, for a stream at its beginning with ``size`` bytes in total; reads only the header.
 
-    What it accepts the safetensors library accepts too: the tensors fill the file without a hole and
-    without sharing a byte, so that ``size`` is what their shapes need.
+    Accepts no file that the safetensors library would reject: the tensors fill the file without gaps or
+    overlaps, so ``size`` is what their shapes need.
     """
     start = file.read(8)
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
@@ -86,10 +86,10 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
 
 
 def not_finite_in(path: Path) -> str | None:
-    """The first tensor of a file that holds an infinity or no number; None where all are finite.
+    """Name of the first tensor with an infinite or NaN value; None if all values are finite.
 
-    Of the types F32, BF16 and F16; of others all are taken for finite. Raises UnusableModelError as
-    `read_header` does.
+    Checks F32, BF16 and F16; values of other types count as finite. Raises UnusableModelError like
+    `read_header`.
     """
     tensors = read_header(path)
     with reading(path), opened(path) as file:
@@ -110,8 +110,8 @@ def not_finite_in(path: Path) -> str | None:
 
 
 def _is_finite(block: bytes, dtype: str) -> bool:
-    """Whether no number of the block has an exponent of ones, told by its bytes: many times faster than one
-    by one.
+    """Whether no number in the block has an all-ones exponent. Checks bytes, which is many times faster than
+    decoding numbers.
     """
     width = _BITS[dtype] // 8
     highest = block[width - 1 :: width]
@@ -125,7 +125,7 @@ def _is_finite(block: bytes, dtype: str) -> bool:
 
 
 def _placed(entry: object, name: str, key: str) -> tuple[Tensor, int, int]:
-    """A tensor with its first byte and the one after its last."""
+    """A tensor with the offsets of its first byte and of the byte after its last."""
     match entry:
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [first, last]}:
             pass

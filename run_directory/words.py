@@ -1,8 +1,8 @@
-"""Words of the sentences that programs and pages show. Standard library only."""
+"""Helpers for sentences that programs and pages show. Standard library only."""
 
 
 def counted(number: int | str, one: str) -> str:
-    """“1 step”, “2,000 steps”; a number that is written already stays as it is."""
+    """A number with its noun, as in “1 step” or “2,000 steps”; an already formatted number is kept."""
     shown = f"{number:,}" if isinstance(number, int) else number
     return f"{shown} {one if shown == '1' else _several(one)}"
 
@@ -12,8 +12,8 @@ def _several(one: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """What a program or a library says, as a sentence of ours."""
+    """Turn a message of a program or library into a sentence: capitalised, with a full stop."""
     text = text.strip()
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
-    # A path or a file's name keeps its own spelling.
+    # A path or file name keeps its own spelling.
     return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]
