@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: `make bench`. Ends with 1 when one of them misses its target."""
+"""Run all benchmarks one after the other: `make bench`. Exits with 1 if one of them misses its target."""
 
 import subprocess
 import sys

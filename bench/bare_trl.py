@@ -1,9 +1,9 @@
-"""A training as a page of TRL's documentation would write it, on the spec and the rows of a run directory.
+"""A training as TRL's documentation would write it, with the spec and rows of a run directory.
 
     python -m bench.bare_trl RUN_DIR
 
-Nothing of ours but the reading of spec.json: TRL encodes, logs and saves. Prints one line of JSON with the
-time of each step's log, and the tokens seen. The other side of `bench.training`.
+Uses none of our code except to read spec.json: TRL encodes, logs and saves. Prints one line of JSON: the time
+of each step's log and the tokens seen. `bench.training` compares our program with it.
 """
 
 import json

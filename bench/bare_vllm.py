@@ -1,10 +1,10 @@
-"""A generation as a page of vLLM's documentation would write it, on the spec and the rows of a run directory.
+"""A generation as vLLM's documentation would write it, with the spec and rows of a run directory.
 
     python -m bench.bare_vllm RUN_DIR
 
-The engine is started with the arguments that our program starts it with, and gets all prompts in one call of
-`LLM.generate`. Prints one line of JSON: the tokens it made and the seconds of that call. The other side of
-`bench.generation`.
+The engine gets the same arguments as in our program, and all prompts in one call of `LLM.generate`. Prints
+one line of JSON: the generated tokens and the seconds of that call. `bench.generation` compares our program
+with it.
 """
 
 import json
@@ -22,10 +22,10 @@ _STARTED_AGAIN = "BARE_VLLM_STARTED_AGAIN"
 def main() -> int:
     set_environment()
     if _STARTED_AGAIN not in os.environ:
-        # vLLM on the CPU reads these when its process starts.
+        # vLLM on the CPU reads these variables when its process starts.
         environment = {**os.environ, **vllm_environment(None), _STARTED_AGAIN: "1"}
         os.execve(sys.executable, [sys.executable, "-m", "bench.bare_vllm", *sys.argv[1:]], environment)
-    # What the libraries print is not the answer.
+    # Keep the libraries' output out of the result on standard output.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

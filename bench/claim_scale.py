@@ -26,8 +26,7 @@ OVERLAP = 2
 CLIENTS = 8
 SIDES = ("small", "large")
 
-# What `prepare` made of one row is made again for the others, so that the campaign's own launch does the
-# rest.
+# Copies of the one row that `prepare` made, so that the campaign's own launch does the rest.
 _EXAMPLES = """
 INSERT INTO evalapp_example (version_id, row_number, split, messages, "references", label, context, metadata,
                              group_key, prompt_hash, content_hash, provenance, pairs, rated)
@@ -41,7 +40,7 @@ SELECT o.run_id, e.id, o.candidate_id, 0, o.text, ''
 FROM (SELECT * FROM evalapp_output ORDER BY id LIMIT 1) o, evalapp_example e
 WHERE e.id <> o.example_id AND e.split = 'test'
 """
-# Reviewers went through the assignments in their order; an item's assignments are different people's.
+# Assignments were done in their order; an item's assignments belong to different reviewers.
 _DONE = """
 UPDATE evalapp_assignment p SET state = 'submitted', open_slots = '{}', reviews_done = outputs_total,
     reviewer_id = (%(people)s::bigint[])[1 + (p.item_id + p.number) %% cardinality(%(people)s::bigint[])]
@@ -99,7 +98,7 @@ def main() -> None:
         whole = {side.name: Medians(side.rounds) for side in sides}
         for side in sides:
             side.rounds = []
-        # By no time of load: what the database takes, looked at by one client.
+        # With 0 seconds, a side measures the database's time with one client.
         in_turn(sides, rounds=options.rounds, seconds=0)
         database = {side.name: Medians(side.rounds) for side in sides}
     ratios = {
@@ -136,13 +135,15 @@ def serve(options: argparse.Namespace, port: int) -> None:
 
 
 def fill(items: int) -> tuple[Any, list[str], int]:
-    """An open campaign with 90% done by its eight reviewers; their cookies, and the assignments left."""
+    """Create an open campaign, 90% done by its eight reviewers; returns it, their cookies and the number of
+    assignments left.
+    """
     from django.db import connection
 
     from evalapp.campaigns import services
     from evalapp.campaigns.models import Assignment, Campaign
 
-    # The rest of the rows comes before the launch, which then makes items and assignments as always.
+    # The other rows are inserted before the launch, which then creates items and assignments as usual.
     whole = services.make_assignments
     services.make_assignments = lambda *, campaign: (_more_rows(items), whole(campaign=campaign))[1]
     try:
@@ -162,7 +163,7 @@ def _more_rows(items: int) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        # A version takes no more rows once it is ready; this one is made for nothing else.
+        # A ready version accepts no more rows; this one exists only for the benchmark.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE evalapp_example DISABLE TRIGGER USER")
         cursor.execute(_EXAMPLES, [items])
@@ -179,7 +180,7 @@ def _keys(campaign: Any) -> dict[str, Any]:
 
 
 class CountingReviewer(Reviewer):
-    """Reviews so many and stops."""
+    """Submits a fixed number of reviews."""
 
     def by_count(self, count: int) -> None:
         self.ask("next", "GET", self.next_address)
@@ -192,7 +193,7 @@ class CountingReviewer(Reviewer):
 
 
 def work(campaign: Any, cookies: list[str], port: int, each: int) -> Values:
-    """Eight at once as the page's script works; afterwards the campaign is as before."""
+    """Work as the page's script does, all clients at once; afterwards restore the campaign."""
     from evalapp.reviews.models import Review
 
     latest = Review.objects.latest("id").pk
@@ -225,7 +226,9 @@ def _take_back(campaign: Any, latest: int) -> None:
 
 
 def database_times(campaign: Any, looks: int) -> Values:
-    """One client: what the database takes for a "next" that claims, and for giving it back (as "submit")."""
+    """Database time of one client for a "next" that claims an assignment, and for its return (as
+    "submit").
+    """
     from django.db import connection, transaction
 
     from evalapp.campaigns.allocation import NextReview, next_review
@@ -245,7 +248,7 @@ def database_times(campaign: Any, looks: int) -> Values:
     began = time.perf_counter()
     for _ in range(looks):
         with transaction.atomic():
-            # Taken back each time, so that each is a claim and none has a full hand.
+            # Returned each time, so that each "next" is a claim and no reviewer reaches the limit.
             campaign.assignments.filter(reviewer=user, state="in_progress").update(
                 state="available", reviewer=None, lease_expires_at=None
             )

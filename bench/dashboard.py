@@ -52,7 +52,7 @@ SELECT p.campaign_id, p.id, output, p.reviewer_id, gen_random_uuid(), '', 1, '',
 FROM evalapp_assignment p, unnest(p.outputs_order) AS output
 WHERE p.campaign_id = %(campaign)s AND p.item_id > %(after)s AND p.item_id <= %(until)s
 """
-# Items differ, reviewers differ, candidates differ, and every answer has its own chance.
+# Vary by item, reviewer and candidate, plus noise for every answer.
 _SCORES = """
 INSERT INTO evalapp_score (review_id, criterion_id, value, is_not_applicable, minimum, maximum)
 SELECT r.id, c.id,
@@ -130,7 +130,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 
 
 def computed(campaign: Any, kind: str) -> None:
-    """An analysis's job, done in this process; says how long it took and how much memory."""
+    """Run an analysis job in this process and print its time and memory."""
     from evalapp.analysis.models import AnalysisKind
     from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
     from evalapp.analysis.tasks import compute
@@ -167,7 +167,7 @@ def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
 
 
 def look(address: str, cookie: str, looks: int, expected: str, *, warm_up: int = 10) -> list[float]:
-    """Milliseconds of each request, sorted; the first few warm up."""
+    """Milliseconds of each request, sorted; the first ones are a warm-up and not counted."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
     times = []
     for number in range(looks + warm_up):
@@ -183,7 +183,7 @@ def look(address: str, cookie: str, looks: int, expected: str, *, warm_up: int =
 
 
 def fill(ratings: int) -> tuple[Any, str]:
-    """An open campaign with all its reviews, and the cookie of its manager."""
+    """Create an open campaign with all its reviews; returns it and its manager's cookie."""
     from django.db import connection
 
     from evalapp.campaigns.models import Campaign
@@ -209,11 +209,11 @@ def fill(ratings: int) -> tuple[Any, str]:
 
 
 def _fill(items: int) -> None:
-    """Examples up to ``items``, each with an output of every candidate."""
+    """Insert examples up to ``items``, each with an output of every candidate."""
     from django.db import connection
 
     with connection.cursor() as cursor:
-        # A version takes no more rows once it is ready; this one is made for nothing else.
+        # A ready version accepts no more rows; this one exists only for the benchmark.
         cursor.execute("ALTER TABLE evalapp_example DISABLE TRIGGER USER")
         cursor.execute(_EXAMPLES, [items])
         cursor.execute("ALTER TABLE evalapp_example ENABLE TRIGGER USER")

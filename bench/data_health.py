@@ -44,14 +44,14 @@ def main() -> None:
 
 
 def measure(count: int) -> bool:
-    """Print what was measured; whether all that is to be reached was reached."""
+    """Print all measurements; returns whether all targets were reached."""
     from evalapp.accounts.models import Project
     from evalapp.datasets.services import create_dataset, create_version
 
     project = Project.objects.create(name="Bench", slug="bench")
     dataset = create_dataset(project=project, name="Rows", by=None)
     version = create_version(dataset=dataset, rows=messy_rows(count), by=None)
-    # Every one is measured, also where another is missed.
+    # A list, not a generator: everything is measured even if a target is missed.
     return all([_health(version, count), _search(version), _export(version), _next_versions(version, count)])
 
 
@@ -80,7 +80,7 @@ def _health(version: Any, count: int) -> bool:
 
 
 def _search(version: Any) -> bool:
-    """The first page of what a search finds: rows with words that most rows have, few, one or none."""
+    """Time the first page of search results, for words that most rows, few, one or none contain."""
     from evalapp.core.paging import PAGE_SIZE
     from evalapp.datasets.search import searched
 
@@ -109,14 +109,14 @@ def _search(version: Any) -> bool:
 
 
 def _export(version: Any) -> bool:
-    """The Parquet file as it is downloaded, and what pyarrow takes for the same rows."""
+    """Time the download of a Parquet file, and pyarrow writing the same rows."""
     from evalapp.datasets.exporting import exported
 
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "rows.parquet"
         gc.collect()
         before = _memory("VmRSS")
-        # The highest so far is counted from here on.
+        # Resets the process's peak memory.
         Path("/proc/self/clear_refs").write_text("5")
         started = time.perf_counter()
         with path.open("wb") as file:
@@ -135,9 +135,7 @@ def _export(version: Any) -> bool:
 
 
 def _written_by_pyarrow(path: Path, again: Path) -> tuple[float, float]:
-    """Seconds to write the file's rows once more: from lists of Python, and that of it without the making of
-    columns.
-    """
+    """Seconds to write the file's rows again: from Python lists, and without the conversion to columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -158,14 +156,14 @@ def _written_by_pyarrow(path: Path, again: Path) -> tuple[float, float]:
 
 
 def _memory(name: str) -> int:
-    """Bytes of this process, by the name of a line in its status."""
+    """A memory figure of this process in bytes, by its name in /proc/self/status."""
     found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return 1024 * int(found[1])
 
 
 def _next_versions(version: Any, count: int) -> bool:
-    """A version with some other answers, the diff of the two, and one by a recipe of both."""
+    """Time a version with some other answers, the diff of the two, and a version by a recipe from both."""
     from evalapp.datasets.diff import diff_of
     from evalapp.datasets.recipes.services import create_recipe, start_writing
     from evalapp.datasets.recipes.settings import RecipeSettings, Source
@@ -197,7 +195,7 @@ def _next_versions(version: Any, count: int) -> bool:
 
 
 def _bare_read(version: Any) -> float:
-    """Seconds of reading every row as JSON and hashing it, the median of three."""
+    """Seconds to read every row as JSON and hash it; median of three."""
     from evalapp.curation.health.check import COLUMNS
     from evalapp.datasets.models import Example
 
@@ -213,8 +211,8 @@ def _bare_read(version: Any) -> float:
 
 
 def messy_rows(count: int, *, shift: int = 0) -> Iterator[Any]:
-    """Rows of about 60 words, of which some repeat, nearly repeat, hold people's data or refuse; with
-    ``shift``, every so many-th has another answer.
+    """Rows of about 60 words, some of which are repeats, near repeats, contain personal data, or refuse to
+    answer. With ``shift``, one in every few rows has another answer.
     """
     from evalapp.datasets.rows import ExampleRow
 

@@ -15,9 +15,10 @@ _CLIENTS = """
 
 @contextmanager
 def temporary_database(server: str, *, template: str = "template1") -> Iterator[str]:
-    """The URL of a new database on the server of the URL ``server``, a copy of the database ``template``.
+    """Create a copy of the database ``template`` on the server of the URL ``server``; yields its URL and
+    drops it at the end.
 
-    Whoever is still connected to ``template`` at the start, or to the new one at the end, is cut off.
+    Disconnects all other clients of ``template`` at the start and of the copy at the end.
     """
     name = f"temporary_{uuid.uuid4().hex}"
     at_server = urlsplit(server)._replace(path="/postgres").geturl()
@@ -28,12 +29,12 @@ def temporary_database(server: str, *, template: str = "template1") -> Iterator[
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(at_server, autocommit=True) as connection:
-            # Not WITH (FORCE): that is refused to anyone but a superuser while autovacuum is at work there.
+            # WITH (FORCE) would fail for anyone but a superuser while autovacuum works there.
             connection.execute(_CLIENTS, [name])
             connection.execute(f"DROP DATABASE {name}")
 
 
 def cut_connections(url: str) -> None:
-    """End every other client's connection to the database, as a restart of the server does."""
+    """Disconnect every other client of the database, as a restart of the server does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_CLIENTS, [connection.info.dbname])

@@ -80,7 +80,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 
 
 def prepare() -> tuple[str, str]:
-    """A stream; its address in the API, and a token that may feed it."""
+    """Create a stream; returns its API address and a token that may send to it."""
     from datetime import timedelta
 
     from django.utils import timezone
@@ -109,7 +109,7 @@ def prepare() -> tuple[str, str]:
 
 
 def event(number: int, random: Random) -> dict[str, Any]:
-    """A question of 40 words with 100 words that were retrieved, and an answer of 60."""
+    """An event with a question of 40 words, a retrieved context of 100 and an answer of 60."""
 
     def text(words: int) -> str:
         return " ".join(f"word{random.randrange(5_000)}" for _ in range(words))
@@ -142,7 +142,7 @@ def send(connection: http.client.HTTPConnection, address: str, token: str, body:
 
 
 def in_batches(address: str, token: str, bodies: Sequence[bytes]) -> float:
-    """Seconds until every batch is stored."""
+    """Send all batches; returns the seconds until everything is stored."""
     left = list(bodies)
 
     def work(connection: http.client.HTTPConnection) -> None:
@@ -157,7 +157,7 @@ def in_batches(address: str, token: str, bodies: Sequence[bytes]) -> float:
 
 
 def one_at_a_time(address: str, token: str, clients: int, seconds: float) -> float:
-    """Events a second."""
+    """Send single events from many clients; returns events per second."""
     end = time.monotonic() + seconds
     sent: list[int] = []
     numbers = iter(range(10**9, 2 * 10**9))
@@ -199,8 +199,8 @@ def _at_once(clients: int, work: Callable[[http.client.HTTPConnection], None]) -
 
 
 def count() -> tuple[int, float, float]:
-    """Events that were counted, the seconds that it took, and by how many MB this process grew, looked at
-    after each turn of a worker.
+    """Count events into daily metrics; returns their number, the seconds, and the growth of this process in
+    MB, measured after each turn.
     """
     from evalapp.monitoring.daily.counting import count_everywhere
 
@@ -214,7 +214,7 @@ def count() -> tuple[int, float, float]:
 
 
 def pages_of_monitor(token: str) -> dict[str, float]:
-    """Milliseconds of each page, rendered in this process for its owner; the first look is left out."""
+    """Milliseconds of each page, rendered in this process for its owner; the first request is not counted."""
     logging.disable()
     from django.test import Client
 
@@ -242,7 +242,7 @@ def pages_of_monitor(token: str) -> dict[str, float]:
 
 
 def bare_copy(events: int) -> float:
-    """COPY of the last ``events`` rows into tables of the same shape and indexes."""
+    """Seconds to COPY the last ``events`` rows into tables of the same shape and indexes."""
     from django.db import connection, transaction
 
     blocks: dict[str, list[bytes]] = {}

@@ -73,7 +73,7 @@ def _bare(options: argparse.Namespace, base: Path) -> float:
 
 
 class _Run:
-    """A run directory of its own."""
+    """A temporary run directory."""
 
     def __init__(
         self, options: argparse.Namespace, base: Path, engine: Literal["auto", "transformers"]

@@ -37,7 +37,7 @@ def measure(rows: int, home: Path) -> None:
     peak = 0.0
     for number in range(ROUNDS):
         imports.append(time_import(file, number))
-        # Before the bare COPY, which holds all rows in memory.
+        # Measured before the bare COPY, which holds all rows in memory.
         peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         copies.append(time_bare_copy())
     median, bare = statistics.median(imports), statistics.median(copies)
@@ -48,13 +48,13 @@ def measure(rows: int, home: Path) -> None:
     )
     print(f"peak memory {peak:.0f} MB")
     print(f"ratio to a bare COPY of the same rows: {median / bare:.1f} (bare {bare:.2f} s)")
-    # The numbers are those of 100,000 rows; other numbers are only told.
+    # The targets apply to 100,000 rows only.
     if rows == 100_000 and (median > SECONDS or peak > MEGABYTES):
         raise SystemExit(f"Missed: at most {SECONDS:.0f} s and {MEGABYTES:.0f} MB.")
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """Rows like those of a real set: a prompt of 60 words, an answer of 50, a context and metadata."""
+    """Write realistic rows: a prompt of 60 words, an answer of 50, a context and metadata."""
     random = Random(1)
     words = [f"word{number}" for number in range(5_000)] + ["“quoted”", "naïve", "line\nbreak", "€1,200"]
     with path.open("w", encoding="utf-8") as file:
@@ -97,12 +97,14 @@ def time_import(file: Path, number: int) -> float:
 
 
 def time_bare_copy() -> float:
-    """COPY out and in again what the last import stored, into a table of the same shape and indexes."""
+    """COPY the rows of the last import out and into a table of the same shape and indexes; returns the
+    seconds.
+    """
     from django.db import connection, transaction
 
     from evalapp.datasets.models import Example
 
-    # All that there are, so that a column added later is copied as well.
+    # Taken from the model, so that columns added later are copied as well.
     columns = ", ".join(f'"{field.column}"' for field in Example._meta.concrete_fields)
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(id) FROM evalapp_datasetversion")

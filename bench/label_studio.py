@@ -53,7 +53,7 @@ _RESULT = [
     {"from_name": "error", "to_name": "answer", "type": "choices", "value": {"choices": ["no"]}},
     {"from_name": "comment", "to_name": "answer", "type": "textarea", "value": {"text": ["Reads well."]}},
 ]
-# Run by the peer's own interpreter: an organisation and its people, each with a token.
+# Run by the peer's own interpreter: creates an organisation and its people, each with a token.
 _PEOPLE = """
 import json, sys
 from organizations.models import Organization
@@ -152,7 +152,7 @@ def serve_peer(options: argparse.Namespace) -> None:
         seconds = time.perf_counter() - began
 
         def go(seconds: float) -> Values:
-            # New connections each time: the server has closed those that had nothing to do.
+            # New connections for each run: the server has closed idle ones.
             return work_together([Peer(project, token) for token in tokens], "review", seconds)
 
         serve_side(go, {"tasks": options.tasks, "import_seconds": round(seconds, 1)})
@@ -163,14 +163,14 @@ def _python(folder: Path) -> Path:
 
 
 def _package(folder: Path) -> Path:
-    """The installed package, whose `manage.py` it is run by."""
+    """Folder of the installed package, with its `manage.py`."""
     (found,) = (folder / "venv").glob("lib/python3*/site-packages/label_studio/manage.py")
     return found.parent
 
 
 @contextmanager
 def peer_server(folder: Path, clients: int) -> Iterator[list[str]]:
-    """The peer on an empty database; the tokens of its people."""
+    """Run the peer on an empty database; yields its people's tokens."""
     import shutil
     import tempfile
 
@@ -266,7 +266,7 @@ def _wait_until_up() -> None:
 
 
 class Peer:
-    """One annotator with a token: keeps the connection, as `bench.review_flow.Reviewer` does."""
+    """An annotator with a token who keeps the connection open, like `bench.review_flow.Reviewer`."""
 
     def __init__(self, project: int, token: str) -> None:
         self.project = project
@@ -307,7 +307,7 @@ def make_project(token: str, tasks: int) -> int:
         "/api/projects/",
         {"title": "Bench", "label_config": _LABELS, "maximum_annotations": OVERLAP},
     )
-    # Of each about 95 words, so that both together have those of ours.
+    # Each about 95 words, so that both together are as long as ours.
     words = " ".join([SENTENCE] * 5)
     for first in range(0, tasks, TASKS_A_REQUEST):
         rows = [

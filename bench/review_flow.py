@@ -49,10 +49,10 @@ def main() -> None:
 
 @contextmanager
 def installation(port: int) -> Iterator[Path]:
-    """A home of its own with its database and broker, durable, and this process set up for it.
+    """Set up a temporary home with a durable database and a broker, and configure this process for it.
 
-    Where BENCH_DATABASE_TEMPLATE names a database (by its URL: migrated, empty, used by nobody), a copy of it
-    and the broker at REDIS_URL take the place of both, in no time and with no number that means anything.
+    If BENCH_DATABASE_TEMPLATE is set to the URL of a migrated, empty, unused database, a copy of it and the
+    broker at REDIS_URL are used instead: this starts at once, but the measurements are meaningless.
     """
     home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     os.environ["EVALAPP_HOME"] = str(home)
@@ -102,7 +102,7 @@ def _copied_database(template: str) -> Iterator[None]:
 
 @contextmanager
 def web_server(home: Path, port: int) -> Iterator[None]:
-    """Gunicorn as the product starts it (2 processes of 4 threads)."""
+    """Run gunicorn as the product starts it (2 processes of 4 threads)."""
     with (home / "gunicorn.log").open("w") as log:
         command = [sys.executable, "-m", "gunicorn", "--config", "python:evalapp.embedded.web_server"]
         web = subprocess.Popen([*command, "evalapp.wsgi:application"], stdout=log, stderr=log)
@@ -129,7 +129,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 
 
 def prepare(items: int, clients: int, overlap: int = 3) -> tuple[str, list[str]]:
-    """A project, reviewers who are signed in, and an open campaign; its key and their cookies."""
+    """Create a project, signed-in reviewers and an open campaign; returns its key and their cookies."""
     from django.conf import settings
     from django.test import Client
 
@@ -169,7 +169,7 @@ def prepare(items: int, clients: int, overlap: int = 3) -> tuple[str, list[str]]
 
 
 def make_answers(project: Any, items: int) -> tuple[Any, Any]:
-    """A dataset version of so many test rows, and a candidate that has answered each."""
+    """Create a dataset version of ``items`` test rows and a candidate that has answered each."""
     from django.utils import timezone
 
     from evalapp.datasets.rows import ExampleRow
@@ -223,7 +223,7 @@ def assignment_in(task: dict[str, Any]) -> str:
 
 
 class Reviewer:
-    """One browser: keeps its connection, its session and its token."""
+    """A browser that keeps its connection, session and token."""
 
     def __init__(self, campaign_key: str, cookie: str, port: int = PORT) -> None:
         self.next_address = f"/reviews/campaigns/{campaign_key}/"
@@ -279,7 +279,7 @@ class Reviewer:
 
 
 class Values(NamedTuple):
-    """What a load gave: how many reviews in how many seconds, and each request's seconds by kind, sorted."""
+    """Result of a load: reviews, elapsed seconds, and each request's seconds by kind, sorted."""
 
     clients: int
     reviews: int
@@ -291,7 +291,7 @@ class Values(NamedTuple):
         return self.reviews / self.seconds
 
     def p95(self, kind: str) -> float:
-        """Milliseconds."""
+        """95th percentile in milliseconds."""
         values = self.times[kind]
         return 1000 * values[int(0.95 * len(values))] if values else float("inf")
 
@@ -309,13 +309,13 @@ class Values(NamedTuple):
 
 
 def load(style: str, campaign_key: str, cookies: list[str], seconds: float, *, port: int = PORT) -> Values:
-    """The flow of ``style`` ("pages" or "script") by one client for each cookie, after a warm-up."""
+    """Run the flow of ``style`` ("pages" or "script") with one client per cookie, after a warm-up."""
     people = [Reviewer(campaign_key, cookie, port) for cookie in cookies]
     return work_together(people, f"by_{style}", seconds)
 
 
 def work_together(people: Sequence[Any], way: str, seconds: float) -> Values:
-    """Let clients work at once, each by its method ``way``; only what comes after the warm-up counts."""
+    """Run all clients at once, each by its method ``way``; only requests after the warm-up count."""
     stop = threading.Event()
     failed: list[BaseException] = []
 
@@ -336,19 +336,19 @@ def work_together(people: Sequence[Any], way: str, seconds: float) -> Values:
     elapsed = time.perf_counter() - started
     reviews = sum(person.reviews for person in people)
     times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
-    # Where the answer to a submission brings the next, one must wait for it as long as for the submission.
+    # If the response to a submission brings the next item, waiting for that takes as long as the submission.
     times["next"] = times["next"] or times["submit"]
     stop.set()
     for thread in threads:
         thread.join()
-    # Numbers of fewer clients than said would be no numbers.
+    # A result with fewer clients than stated would be meaningless.
     if failed:
         raise SystemExit(f"{len(failed)} of {len(people)} clients failed; the first: {failed[0]!r}")
     return Values(len(people), reviews, elapsed, times)
 
 
 def check_quota() -> None:
-    """The numbers count only if nothing was lost or doubled on the way."""
+    """Check that no review was lost or stored twice; otherwise the measurements are invalid."""
     from django.db.models import Count, F, Sum
 
     from evalapp.campaigns.models import Assignment, CampaignReviewer

@@ -19,7 +19,8 @@ from installer.browser import find_chromium
 PORT = free_port()
 MOST_MILLISECONDS = 100.0
 
-# Until the address and the words are the next one's, then one frame more: by then it has been painted.
+# Wait until the address and the text are those of the next answer, then one more frame, by which it is
+# painted.
 _WATCH = """() => {
     window.painted = [];
     addEventListener("keydown", (event) => {
@@ -78,13 +79,14 @@ def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float
             page.wait_for_selector("[data-review][data-ready]")
         page.evaluate(_WATCH)
         for number in range(reviews):
-            # Rated while the next one comes, as people do; it has come before they are done.
+            # Rating takes place while the next answer is fetched, as with people, for whom it arrives in
+            # time.
             for value in "45340":
                 page.keyboard.press(value)
             with page.expect_response(_is_fetched_ahead):
                 page.keyboard.press("Control+Enter")
                 page.wait_for_function("count => window.painted.length === count", arg=number + 1)
-            # The answer is noted by the page a moment after it came.
+            # The page processes the response a moment after it arrives.
             page.wait_for_timeout(30)
         painted: list[float] = page.evaluate("window.painted")
         browser.close()
@@ -92,7 +94,9 @@ def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float
 
 
 def _is_fetched_ahead(response: Any) -> bool:
-    """The first is asked for by itself; each after it comes with the answer to a submission."""
+    """Whether the response brings the next answer: the first is requested by itself, later ones come with a
+    submission.
+    """
     return "assignment=" in response.url
 
 

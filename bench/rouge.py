@@ -86,7 +86,7 @@ def main() -> int:
                 for output, accepted in zip(outputs, references, strict=True)
             ]
         )
-        # Enough repetitions that the quick side lasts long enough to be timed.
+        # Repeated so that the fast side runs long enough to be timed.
         quick = seconds(lambda: [rouge_batch(outputs, references, ours) for _ in range(20)]) / 20
         ratios.append(slow / quick)
         print(f"round {round_number}: rouge-score {slow:.3f} s, ours {quick:.4f} s, ratio {slow / quick:.0f}")

@@ -1,7 +1,7 @@
-"""Two servers that are measured in turn, each in a process of its own.
+"""Two servers measured alternately, each in a process of its own.
 
-A side is a module that calls `serve_side` with what it can do; it waits at its standard input for "go
-SECONDS" and answers with one line of numbers. So both are up all the time, and only one is under load.
+A side is a module that calls `serve_side`. It reads "go SECONDS" from standard input and answers with one
+line of numbers. Both servers run all the time, but only one is under load.
 """
 
 import json
@@ -16,7 +16,7 @@ from bench.review_flow import Values
 
 
 def serve_side(go: Callable[[float], Values], about: dict[str, Any] | None = None) -> None:
-    """Say what there is to know, then measure as often as asked, until the input ends."""
+    """Report readiness with ``about``, then measure at every request until the input ends."""
     _say({"ready": True, **(about or {})})
     for line in sys.stdin:
         word, _, seconds = line.strip().partition(" ")
@@ -35,12 +35,12 @@ def serve_side(go: Callable[[float], Values], about: dict[str, Any] | None = Non
 
 
 def _say(what: dict[str, Any]) -> None:
-    # Marked, because programs that a side starts write here too.
+    # Marked, because programs started by a side write to standard output too.
     print(f"@side {json.dumps(what)}", flush=True)
 
 
 class Medians:
-    """Of several rounds, by the name of a number."""
+    """Medians over rounds, by the name of a number."""
 
     def __init__(self, rounds: list[dict[str, float]]) -> None:
         self._rounds = list(rounds)
@@ -51,7 +51,7 @@ class Medians:
 
 @dataclass
 class Side:
-    """One of the two; ``rounds`` are its answers so far."""
+    """One of the two servers; ``rounds`` are its results so far."""
 
     name: str
     command: list[str]
@@ -95,7 +95,7 @@ class Side:
 
 
 def in_turn(sides: list[Side], *, rounds: int, seconds: float) -> None:
-    """Measure them alternately, beginning with the other one each time."""
+    """Measure the sides alternately, swapping the order in each round."""
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
         for side in sides if number % 2 == 0 else reversed(sides):

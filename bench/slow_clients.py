@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def measure(port: int, clients: int, seconds: float) -> bool:
-    """Print the numbers of every crowd; whether each reached its own."""
+    """Print the numbers of every crowd; returns whether all reached the target."""
     good = True
     for name in (None, *CROWDS):
         with crowd(port, name, clients if name else 0) as people:
@@ -57,7 +57,7 @@ def measure(port: int, clients: int, seconds: float) -> bool:
 
 
 def ask_health(port: int, seconds: float) -> tuple[list[float], int]:
-    """Each answer's seconds, sorted, and how many questions got none within 5 s."""
+    """Seconds of each response, sorted, and the number of requests without one within 5 s."""
     times: list[float] = []
     unanswered = 0
     until = time.monotonic() + seconds
@@ -80,8 +80,8 @@ def ask_health(port: int, seconds: float) -> tuple[list[float], int]:
 
 
 class Crowd:
-    """Slow clients of one kind, in an event loop on a thread of their own; `came` counts
-    their connections.
+    """Slow clients of one kind, in an event loop on a thread of their own; `came` counts their
+    connections.
     """
 
     def __init__(self, port: int, kind: str, size: int) -> None:
@@ -100,7 +100,7 @@ class Crowd:
         self._thread = threading.Thread(target=self._run)
 
     def come(self) -> None:
-        """Returns once every client has connected, or could not within 10 s."""
+        """Start the clients; returns when all have connected, or after 10 s."""
         self._thread.start()
         self._all_came.wait(10)
 
@@ -120,7 +120,7 @@ class Crowd:
         while True:
             talk = socket.socket()
             talk.setblocking(False)
-            # So little room that a long answer cannot wait in the kernel of this side.
+            # A small receive buffer, so that a long response does not fit into this side's kernel.
             talk.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
                 await self._loop.sock_connect(talk, ("127.0.0.1", self._port))
@@ -172,7 +172,7 @@ class _Nobody:
 
 @contextmanager
 def crowd(port: int, kind: str | None, size: int) -> Iterator[Crowd | _Nobody]:
-    """So many slow clients for the length of a block."""
+    """Run ``size`` slow clients within the block."""
     if kind is None or not size:
         yield _Nobody()
         return

@@ -1,4 +1,4 @@
-"""The small real model for the benchmarks of the model programs, and texts to train on and to answer."""
+"""The small real model for benchmarks of the model programs, with texts to train on and to answer."""
 
 import random
 import subprocess
@@ -10,7 +10,7 @@ from bench.rouge import summary
 
 
 def small_model(folder: str | None) -> Path:
-    """A base folder: the one given, else the bundled small model, fetched and converted once."""
+    """A base folder: the given one, else the bundled small model, which is downloaded and converted once."""
     if folder is not None:
         return Path(folder)
     from evalapp.env import read_environment
@@ -26,7 +26,7 @@ def small_model(folder: str | None) -> Path:
 
 
 def prompts(count: int, *, words: int, seed: int = 7) -> list[list[dict[str, Any]]]:
-    """Conversations of one turn, from half to twice as long as `words`."""
+    """Conversations of one turn, of half to twice ``words`` words."""
     generator = random.Random(seed)
     return [
         [
@@ -49,7 +49,7 @@ def answers(count: int, *, words: int, seed: int = 11) -> list[list[dict[str, An
 
 
 def run_module(name: str, *arguments: str) -> str:
-    """What a program prints; ends the benchmark with its errors when it fails."""
+    """Run a program and return its output; if it fails, end the benchmark with its errors."""
     done = subprocess.run(
         [sys.executable, "-m", name, *arguments], capture_output=True, text=True, check=False
     )

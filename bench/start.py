@@ -57,8 +57,8 @@ def main() -> int:
 
 
 def start_once(home: Path, arguments: Sequence[str], pages: int) -> tuple[float, float]:
-    """With these arguments of `manage.py up`: seconds until the sign-in page came, and the web's MB after it
-    has served so many pages.
+    """Start `manage.py up` with these arguments; returns the seconds until the sign-in page, and the web
+    processes' MB after ``pages`` pages.
     """
     from evalapp.embedded import state
     from evalapp.env import read_environment

@@ -22,7 +22,7 @@ REVIEWERS = 50
 
 
 def columns(ratings: int) -> tuple[list[int], list[int], list[float], list[float]]:
-    """Items, reviewers, scores of a five-level scale, and one metric value per item."""
+    """Items, reviewers, scores on a five-level scale, and one metric value per item."""
     generator = np.random.default_rng(3)
     items = ratings // REVIEWERS_PER_ITEM
     quality = generator.normal(0, 0.7, items)
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def one_by_one(human: np.ndarray, metric: np.ndarray, tried: int = 20) -> float:
-    """Seconds that REPLICATES resamples of Spearman's rho take in a loop over scipy."""
+    """Seconds of REPLICATES resamples of Spearman's rho in a loop over scipy, extrapolated from ``tried``."""
     from scipy.stats import spearmanr
 
     generator = np.random.default_rng(5)

@@ -30,7 +30,7 @@ LEAST_RATIO = 0.95
 
 
 class Measured(NamedTuple):
-    """Tokens a second of the steps after the first, and seconds of the whole process."""
+    """Tokens per second of the steps after the first, and seconds of the whole process."""
 
     tokens_per_second: float
     seconds: float
@@ -53,8 +53,8 @@ def main() -> int:
     if find_spec("trl") is None:
         print("The models' packages are not installed here, so there is nothing to compare: skipped.")
         return 0
-    # As our program sets it. Threads that spin while they wait take a shared machine's cores from each other,
-    # and the bare loop would be measured at a quarter of its pace.
+    # As our program sets it. Threads that spin while waiting take a shared machine's cores from each other
+    # and would slow the bare loop to a quarter.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     work = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     try:
@@ -115,13 +115,13 @@ def _measured(side: Callable[[Path], "Steps"], run: Path, copy: Path) -> Measure
     found = side(copy)
     seconds = time.monotonic() - began
     shutil.rmtree(copy)
-    # Both take the same rows in the same order.
+    # Both sides read the same rows in the same order.
     counted = found.tokens * (len(found.logged) - 1) / len(found.logged)
     return Measured(counted / (found.logged[-1] - found.logged[0]), seconds)
 
 
 class Steps(NamedTuple):
-    """When each step was logged, in seconds, and the tokens of all of them."""
+    """The time of each step's log in seconds, and the tokens of all steps."""
 
     logged: list[float]
     tokens: float

@@ -23,7 +23,9 @@ from evalapp_client.taken import Refused
 
 
 class Client:
-    """``url`` is the address of the installation, “https://evalapp.example.com”. ``token`` is an API token,
+    """Client of one project.
+
+    ``url`` is the address of the installation, “https://evalapp.example.com”. ``token`` is an API token,
     “eva_…”, of a person whose role allows the requests. ``project`` is the project's name in its URL.
 
     Requests are repeated while the server is unreachable or throttles them, for up to ``patience.total``
@@ -80,9 +82,9 @@ class Client:
     def gate(self, campaign: int, candidate: str = "", *, evaluate: bool = True) -> Verdict:
         """The verdict of the campaign's release gate on a candidate, by default the newest tuned one.
 
-        An evaluation spends false-release budget if there are new reviews since the last one. With
-        ``evaluate=False`` the last recorded evaluation is read; raises EvalappError if it is of another
-        candidate.
+        An evaluation spends false-release budget if there are new reviews since the last one.
+        ``evaluate=False`` reads the last recorded evaluation instead; raises EvalappError if that is of
+        another candidate.
         """
         path = f"campaigns/{campaign}/gate/"
         if evaluate:
@@ -125,8 +127,8 @@ class Client:
         return roll_back(self._connection, stream, reason)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Closes all streams, then the connection. Raises as `Stream.close` does, after all streams are
-        closed.
+        """Closes all streams, then the connection. Raises the first error of `Stream.close` after everything
+        is closed.
         """
         problem: EvalappError | None = None
         for stream in self._streams:

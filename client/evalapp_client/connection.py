@@ -31,14 +31,16 @@ class Patience:
     total: float = 60.0
 
     def wait_of(self, attempt: int, asked_for: float | None) -> float:
-        """Seconds to wait before attempt ``number`` (from 1); at least as long as the server asked for."""
-        # A part is chance, so that clients that lost the server together do not come back together.
+        """Seconds to wait after failed attempt number ``attempt`` (from 1): random, but at least what the
+        server asked for, up to ``longest``.
+        """
+        # Random, so that clients that lost the server together do not return together.
         grown = min(self.longest, self.first * 2.0 ** min(attempt - 1, 20))
         return max(grown * random.uniform(0.5, 1.0), min(asked_for or 0.0, self.longest))
 
 
 class AwayError(EvalappError):
-    """The server is unreachable for now; ``why`` is the error that callers finally get."""
+    """The server is unreachable for now; ``why`` is the error that the caller gets once patience is over."""
 
     def __init__(self, why: EvalappError, retry_after: float | None) -> None:
         super().__init__(str(why))
@@ -54,7 +56,7 @@ class Attempt:
         self._waited, self._number = 0.0, 0
 
     def wait(self, away: AwayError) -> None:
-        """Raises the last error once patience is over."""
+        """Waits before the next attempt; raises the last error once patience is over."""
         self._number += 1
         seconds = self._patience.wait_of(self._number, away.retry_after)
         self._waited += seconds
@@ -90,11 +92,13 @@ class Connection:
         _ALL.add(self)
 
     def begin_anew(self) -> None:
-        """For a forked process: leaves the parent's open sockets untouched."""
+        """Opens new connections in a forked process, leaving the parent's sockets untouched."""
         self._of_the_parent, self._http = self._http, self._make()
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """The answer's JSON. Waits while the server is unreachable; raises ApiError or UnreachableError."""
+        """The JSON of the response. Waits while the server is unreachable; raises ApiError or
+        UnreachableError.
+        """
         content = None if body is None else self.written(body)
         attempt = self.attempt()
         while True:
@@ -109,11 +113,13 @@ class Connection:
         return json.dumps(body, allow_nan=False).encode()
 
     def attempt(self) -> "Attempt":
-        """Repeats one call for as long as patience allows."""
+        """Waits of one call, for as long as patience allows."""
         return Attempt(self.patience, self._wait)
 
     def ask_once(self, method: str, path: str, content: bytes | None) -> Any:
-        """Raises AwayError if the request may be repeated, otherwise ApiError."""
+        """The JSON of the response to a single request. Raises AwayError if it may be repeated, otherwise
+        ApiError.
+        """
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
             answer = self._http.request(method, path, content=content, headers=headers)

@@ -1,4 +1,4 @@
-"""Which model version serves a stream: read, change, promote and roll back. Each call is safe to repeat."""
+"""Which model version serves a stream: read, deploy, promote and roll back. Each call is safe to repeat."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,10 @@ _SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class Deployment:
-    """``version`` is the id of a model version, ``share`` its share of the stream's traffic (above 0, at most
-    1). ``origin`` is “promotion”, “recorded” or “roll_back”. ``ended_at`` is None while the version serves.
+    """A deployment of a model version on a stream.
+
+    ``version`` is the id of the version, ``share`` its share of the stream's traffic (above 0, at most 1).
+    ``origin`` is “promotion”, “recorded” or “roll_back”. ``ended_at`` is None while the version serves.
     """
 
     id: int
@@ -51,7 +53,9 @@ def deployments_of(connection: Connection, stream: int) -> list[Deployment]:
 def deploy(
     connection: Connection, stream: int, version: int, *, share: float, served_as: str, note: str
 ) -> Deployment:
-    """From now on the version serves this share; the others give up as much."""
+    """Records that the version serves this share from now on; the other versions' shares shrink in
+    proportion.
+    """
     running = [each for each in deployments_of(connection, stream) if each.is_running]
     others = [each for each in running if each.version != version]
     held = sum(each.share for each in others)
@@ -69,7 +73,7 @@ def _record(
     try:
         return _deployment(connection.ask("POST", "deployments/", body))
     except ConflictError:
-        # An earlier attempt may have been stored although its answer was lost.
+        # An earlier attempt may have been stored although its response was lost.
         for each in deployments_of(connection, stream):
             if each.is_running and each.version == version and abs(each.share - share) < _SMALLEST:
                 return each
@@ -90,7 +94,7 @@ def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
         "note": note,
     }
     try:
-        # The same decision once more is the one that stands.
+        # The server answers a repeat of the same decision with the existing one.
         answer = connection.ask("POST", "decisions/", body)
     except ConflictError:
         signed = _signed_release(connection, verdict.evaluation, verdict.version)
@@ -101,7 +105,9 @@ def promote(connection: Connection, verdict: Verdict, note: str) -> Promotion:
 
 
 def _signed_release(connection: Connection, evaluation: int, version: int) -> Mapping[str, Any] | None:
-    """The newest decision on the evaluation if it is a release in force, no matter who signed it."""
+    """The newest decision on the evaluation if it is a release in force, whoever signed it; otherwise
+    None.
+    """
     decisions = connection.ask("GET", "decisions/?limit=100")["results"]
     newest = next((each for each in decisions if each["evaluation"] == evaluation), None)
     if newest is None or newest["verdict"] != RELEASE:
@@ -112,8 +118,8 @@ def _signed_release(connection: Connection, evaluation: int, version: int) -> Ma
 
 
 def roll_back(connection: Connection, stream: int, reason: str) -> Deployment:
-    """A second roll back would undo the first, so before repeating the request it is checked whether the
-    first arrived.
+    """Rolls back once. A second roll back would undo the first, so each repeat first checks whether the first
+    arrived.
     """
     before = _newest(deployments_of(connection, stream))
     attempt = connection.attempt()

@@ -1,4 +1,4 @@
-"""All errors. Errors reported by the server have its code, message and fields."""
+"""All errors. Those reported by the server have its code, message and fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ class TooLargeError(ApiError):
 
 
 class ThrottledError(ApiError):
-    """Too many requests, and waiting for the next minute took longer than allowed (429)."""
+    """Too many requests, and waiting for the next minute would exceed patience (429)."""
 
 
 class ServerError(ApiError):
@@ -100,7 +100,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error(status: int, body: object, text: str) -> ApiError:
-    """The error in an answer; ``body`` is the answer's JSON value, None if it has none."""
+    """The error in a response; ``body`` is the response's JSON value, or None."""
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     told = body.get("error") if isinstance(body, dict) else None
     if not isinstance(told, dict):

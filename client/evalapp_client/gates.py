@@ -9,7 +9,7 @@ RELEASE = "release"
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """``state``: “met”, “not_met” or “undecided”."""
+    """Result of one condition; ``state`` is “met”, “not_met” or “undecided”."""
 
     words: str
     state: str
@@ -18,8 +18,10 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``verdict`` is “release”, “do_not_release” or “not_yet”; empty if the campaign has no gate or the gate
-    was never evaluated. ``reason`` says why it is “not_yet” whatever the numbers are. ``more_reviews`` is the
+    """A release gate's verdict on a candidate.
+
+    ``verdict`` is “release”, “do_not_release” or “not_yet”; empty if the campaign has no gate or the gate was
+    never evaluated. ``reason`` says why it is “not_yet” regardless of the numbers. ``more_reviews`` is the
     number of reviews that would decide the open conditions, None if unknown. ``evaluation`` and ``version``
     are the ids of the recorded evaluation and of the candidate's model version, None if there is none.
     """
@@ -56,7 +58,7 @@ class Verdict:
 
 
 def verdict_of(campaign: int, candidate: str, answer: Mapping[str, Any]) -> Verdict:
-    """``answer`` is the API's answer about a campaign's gate."""
+    """The verdict in ``answer``, the API's response about a campaign's gate."""
     evaluation = answer.get("evaluation") or {}
     return Verdict(
         campaign=campaign,

@@ -1,5 +1,5 @@
-"""The queue of things to send, and the thread that sends them. Each thing stays in the queue until the server
-has answered for it.
+"""The send queue and the thread that sends from it. An item stays in the queue until the server has responded
+to it.
 """
 
 import logging
@@ -27,7 +27,7 @@ WhenFull = Literal["raise", "wait", "drop"]
 
 
 class Item(NamedTuple):
-    """``text`` is the JSON to send; ``id`` is the event's id."""
+    """A queued event or assessment; ``text`` is its JSON, ``id`` the event's id."""
 
     id: str
     text: str
@@ -37,7 +37,9 @@ Send = Callable[[Kind, Sequence[Item]], list[Refused]]
 
 
 class Outbox:
-    """``send`` posts a batch and returns what the server refused; it raises AwayError or ApiError."""
+    """A queue that a background thread empties. ``send`` posts a batch and returns what the server refused;
+    it raises AwayError or ApiError.
+    """
 
     def __init__(
         self,
@@ -61,7 +63,9 @@ class Outbox:
         _ALL.add(self)
 
     def _reset(self) -> None:
-        """Starts empty, also in a forked process, whose parent sends what was waiting."""
+        """Starts with an empty queue. A forked process does so too, because its parent sends what was
+        waiting.
+        """
         self._changed = threading.Condition()
         self._waiting: dict[Kind, deque[Item]] = {EVENTS: deque(), ASSESSMENTS: deque()}
         self._oldest = 0.0
@@ -73,7 +77,9 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     def put(self, kind: Kind, item: Item) -> bool:
-        """Returns whether there was room. Raises ClosedError or QueueFullError."""
+        """Adds an item; False if it was dropped because the queue is full. Raises ClosedError or
+        QueueFullError.
+        """
         with self._changed:
             self._require_open()
             if self._count() >= self._most_waiting:
@@ -99,8 +105,8 @@ class Outbox:
         return True
 
     def flush(self, timeout: float) -> None:
-        """Waits until the server has answered for everything in the queue. Raises NotSentError after
-        ``timeout`` seconds, RefusedError if something was refused since the last call.
+        """Waits until the server has responded to everything in the queue. Raises NotSentError after
+        ``timeout`` seconds, and RefusedError if something was refused since the last call.
         """
         with self._changed:
             self._is_hurried = self._count() > 0
@@ -111,7 +117,7 @@ class Outbox:
             self._tell_refused()
 
     def close(self, timeout: float) -> None:
-        """As `flush`; what has not been sent by then is lost and counted in NotSentError."""
+        """Like `flush`, then closes; what has not been sent by then is lost and counted in NotSentError."""
         with self._changed:
             if self._has_given_up:
                 return
@@ -168,7 +174,7 @@ class Outbox:
                 self._changed.notify_all()
 
     def _batch(self) -> tuple[Kind, list[Item]]:
-        """Events come before their assessments."""
+        """The next batch; events come before assessments, which may refer to them."""
         kind: Kind = EVENTS if self._waiting[EVENTS] else ASSESSMENTS
         batch: list[Item] = []
         size = 0
@@ -180,7 +186,9 @@ class Outbox:
         return kind, batch
 
     def _deliver(self, kind: Kind, batch: Sequence[Item]) -> bool:
-        """Whether the server has answered for the whole batch; False if the outbox was closed meanwhile."""
+        """Sends a batch until the server has responded to all of it; False if the outbox gave up
+        meanwhile.
+        """
         attempt = 0
         while True:
             try:
@@ -190,13 +198,13 @@ class Outbox:
                 if not self._wait(self._patience.wait_of(attempt, away.retry_after), str(away.why)):
                     return False
             except ApiError as error:
-                # One that cannot be read spoils all that is sent with it.
+                # One unreadable item makes the server reject the whole request, so halve the batch.
                 if len(batch) > 1 and error.status in (400, 413):
                     half = len(batch) // 2
                     return self._deliver(kind, batch[:half]) and self._deliver(kind, batch[half:])
                 self._note([Refused(1, item.id, [error.message]) for item in batch])
                 return True
-            except Exception as error:  # the thread must outlive whatever it was
+            except Exception as error:  # The thread must survive any error.
                 logger.exception("Sending failed.")
                 attempt += 1
                 if not self._wait(self._patience.wait_of(attempt, None), str(error)):
@@ -205,7 +213,7 @@ class Outbox:
                 return True
 
     def _wait(self, seconds: float, error: str) -> bool:
-        """False if there is nothing left to try."""
+        """Waits before the next attempt; False once the outbox has given up."""
         with self._changed:
             if not self._last_error:
                 logger.warning("Waiting for the server: %s", error)
@@ -223,7 +231,7 @@ class Outbox:
         if refused and self._on_refused is not None:
             try:
                 self._on_refused(refused)
-            except Exception:  # what the application makes of it must not stop the sending
+            except Exception:  # An error in the application's callback must not stop the sending.
                 logger.exception("on_refused failed.")
 
 
@@ -235,5 +243,5 @@ def _begin_anew() -> None:
         each._reset()
 
 
-# A server that forks its workers leaves the thread behind, and perhaps a lock that it held.
+# After a fork, the child has no sender thread and may have inherited a locked lock.
 os.register_at_fork(after_in_child=_begin_anew)

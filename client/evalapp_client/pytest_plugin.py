@@ -49,7 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def evalapp_client(pytestconfig: pytest.Config) -> Client:
-    """The client of the project that the settings name."""
+    """A client of the project in the settings."""
     return _client_of(pytestconfig)
 
 

@@ -20,8 +20,8 @@ Value = bool | float | str
 
 
 class Stream:
-    """Created by `Client.stream`. ``log`` and ``assess`` return at once and may be called from any thread. As
-    a context manager, the stream is closed at the end of the block.
+    """A stream of production events, created by `Client.stream`. ``log`` and ``assess`` return at once and
+    may be called from any thread. As a context manager, the stream is closed at the end of the block.
     """
 
     def __init__(
@@ -102,25 +102,25 @@ class Stream:
         self._put(ASSESSMENTS, event, told)
 
     def events(self, events: Sequence[Mapping[str, Any]]) -> TakenEvents:
-        """Sends events, with the API's fields, and waits for the answer; events that are already stored count
-        as known. Raises ApiError or UnreachableError; what was sent before the error stays stored.
+        """Sends events, with the API's fields, and waits for the response; events that are already stored
+        count as known. Raises ApiError or UnreachableError; what was sent before the error stays stored.
         """
         sums, refused = self._all(EVENTS, events)
         return TakenEvents(sums["stored"], sums["known"], sums["not_reviewed"], refused)
 
     def assessments(self, assessments: Sequence[Mapping[str, Any]]) -> TakenAssessments:
-        """Sends assessments in the same way."""
+        """Like `events`, for assessments."""
         sums, refused = self._all(ASSESSMENTS, assessments)
         return TakenAssessments(sums["stored"], sums["known"], sums["waiting"], refused)
 
     def flush(self, timeout: float = 30.0) -> None:
-        """Waits until the server has answered for everything that was logged. Raises NotSentError after
+        """Waits until the server has responded to everything that was logged. Raises NotSentError after
         ``timeout`` seconds, and RefusedError if the server refused something since the last call.
         """
         self._outbox.flush(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """As `flush`; afterwards nothing can be logged, and what has not been sent is lost."""
+        """Like `flush`, then closes: nothing more can be logged, and what has not been sent is lost."""
         self._outbox.close(timeout)
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class Stream:
         self.close()
 
     def _put(self, kind: Kind, identity: str, told: Mapping[str, Any]) -> None:
-        # Written now: what the caller changes later is another event.
+        # Serialised now, so that later changes by the caller have no effect.
         text = json.dumps({name: each for name, each in told.items() if each is not None}, allow_nan=False)
         self._outbox.put(kind, Item(identity, text))
 
@@ -148,7 +148,8 @@ class Stream:
             try:
                 answer = self._connection.ask("POST", f"{self._path}{kind}/", {kind: batch})
             except ApiError as error:
-                # The only one of a request is refused as the whole of it.
+                # A rejected request with a single item: report the item as refused, unless it was the only
+                # one given.
                 if len(rows) == 1 or len(batch) > 1 or error.status not in (400, 409):
                     raise
                 refused.append(Refused(start + 1, id_of(batch[0]), [error.message]))
@@ -173,6 +174,6 @@ def _time(time: dt.datetime | str | None) -> str:
 def _close_at_exit(stream: "weakref.ref[Stream]") -> None:
     found = stream()
     if found is not None:
-        # What was lost or refused is in the log.
+        # Lost and refused items are in the log.
         with suppress(EvalappError):
             found.close(AT_EXIT_SECONDS)

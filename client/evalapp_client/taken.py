@@ -1,4 +1,4 @@
-"""The server's answers to what was sent."""
+"""The server's responses to events and assessments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class TakenEvents:
-    """``stored`` counts new events, ``known`` those already stored with the same content. ``not_reviewed``
-    counts stored events that belong to no week still to be sampled.
+    """Result of sending events. ``stored`` counts new events, ``known`` those already stored with the same
+    content. ``not_reviewed`` counts stored events that belong to no week still to be sampled.
     """
 
     stored: int = 0
@@ -28,7 +28,9 @@ class TakenEvents:
 
 @dataclass(frozen=True)
 class TakenAssessments:
-    """``waiting`` counts assessments whose event has not arrived; they wait a day for it."""
+    """Result of sending assessments. ``waiting`` counts those whose event has not arrived; they wait a day
+    for it.
+    """
 
     stored: int = 0
     known: int = 0
@@ -39,7 +41,7 @@ class TakenAssessments:
 def refused_in(
     answer: Mapping[str, Any], sent: Sequence[Mapping[str, Any]], before: int = 0
 ) -> list[Refused]:
-    """``before`` is the number sent in earlier requests."""
+    """The refused items in a response to ``sent``; ``before`` is the number of items in earlier requests."""
     return [
         Refused(before + int(each["number"]), id_of(sent[int(each["number"]) - 1]), list(each["problems"]))
         for each in answer.get("refused", ())
@@ -47,5 +49,5 @@ def refused_in(
 
 
 def id_of(sent: Mapping[str, Any]) -> str:
-    """Id of the event."""
+    """The event's id of an event or an assessment."""
     return str(sent.get("id", sent.get("event", "")))

@@ -73,7 +73,7 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
     print(verdict.explanation)
     if not verdict.is_release or verdict.version is None:
         return NOT_YET if verdict.verdict == "not_yet" else NO
-    # Run again after it was delivered, it takes no traffic away.
+    # If the version already serves all traffic, a repeated run must not reduce its share.
     is_delivered = _serves_all(client.deployments(options.stream), verdict.version)
     tries_first = (options.share < 1 or options.check) and not is_delivered
     if tries_first:
@@ -88,7 +88,7 @@ def deliver(client: Client, options: argparse.Namespace) -> int:
             raise
         return _back(client, options, f"It was not promoted: {refused.message}")
     print(f"{verdict.candidate} is the champion (decision {promotion.decision}).")
-    # A stream that follows the champion is served by it already.
+    # A stream that follows the champion already switched to it.
     if not (is_delivered or _serves_all(client.deployments(options.stream), verdict.version)):
         client.deploy(options.stream, verdict.version, note=options.note)
     print(f"{verdict.candidate} serves all of stream {options.stream}.")
