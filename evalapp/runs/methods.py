@@ -1,4 +1,4 @@
-"""The methods of training in words: what each is, and when to use it."""
+"""Names of the training methods, and when to use each."""
 
 from typing import NamedTuple
 
@@ -34,6 +34,6 @@ METHODS: dict[Method, MethodText] = {
 
 
 def method_name_of(key: object) -> str:
-    """The name, also of a key that another version of the product wrote."""
+    """Name of a method, or the key itself if another version of the product wrote it."""
     words = dict[object, MethodText](METHODS.items()).get(key)
     return words.name if words else str(key or "")

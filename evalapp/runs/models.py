@@ -22,20 +22,20 @@ class RunKind(models.TextChoices):
 
 
 TRAINING_KINDS = (RunKind.TRAINING, RunKind.DRY_RUN)
-"""Kinds of runs with training settings and without outputs."""
+"""Kinds of runs that have training settings and no outputs."""
 
 MOST_SHOWN_ROWS = 20
 NOT_DRAWN = "not_drawn"
-"""The reason for rows left out because only a share of the data was drawn."""
+"""Reason of rows left out because only a share of the data was drawn."""
 
 
 class ContaminationDecision(BaseModel):
-    """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
+    """An owner's decision to allow training on rows of a dataset version that are also used for evaluation.
 
-    It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"near"|"contained",
-    "share", "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}],
-    where the hashes are the training row's content hash and the evaluation row's prompt hash, and older
-    decisions name no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
+    It covers exactly the matches in ``rows``: [{"kind": "exact"|"near"|"contained", "share", "training_row",
+    "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}]. The hashes are the training
+    row's content hash and the evaluation row's prompt hash; older decisions have no evaluation_version.
+    ``rows_hash`` is the SHA-256 of ``rows``. Immutable.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contamination_decisions")
@@ -89,12 +89,13 @@ class Sweep(BaseModel):
 
 
 class Run(BaseModel):
-    """A training, a dry run, a generation, or an import of outputs, on top of a job.
+    """A training, dry run, generation or import of outputs; it is carried out by ``job``.
 
-    ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run
-    directory. ``rows`` is {"in", "used", "truncated", "dropped", "reasons"}. ``engine``, ``device`` and
-    ``engine_reason`` are what the program said. ``contamination_decision``: by which a training went on
-    although some of its rows also evaluate.
+    ``splits`` are the splits of the dataset version that were used. ``spec`` is the specification in the run
+    directory. ``rows`` is {"in", "used", "truncated", "dropped", "reasons"}, for trainings with further
+    counts. ``engine``, ``device`` and ``engine_reason`` are as reported by the program.
+    ``contamination_decision`` is the decision that allowed a training on rows that are also used for
+    evaluation.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
@@ -132,14 +133,14 @@ class Run(BaseModel):
 
     @property
     def method_name(self) -> str:
-        """The training's method and objective in words; empty for runs that have outputs."""
+        """The training's method and objective in words; empty for generations and imports."""
         if self.kind not in TRAINING_KINDS:
             return ""
         return f"{method_name_of(self.spec.get('method'))} by {self.objective_label}"
 
     @property
     def objective(self) -> Objective | None:
-        """The training's objective; None for one that another version of the product wrote."""
+        """The training's objective; None if another version of the product wrote an unknown one."""
         return find_objective(self.spec.get("objective"))
 
     @property
@@ -148,7 +149,7 @@ class Run(BaseModel):
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The chosen fields of a training's specification, as ``start_training`` takes them."""
+        """The chosen settings of a training, as accepted by ``start_training``."""
         return {name: value for name, value in self.spec.items() if name not in _NOT_CHOSEN}
 
     @property
@@ -159,12 +160,12 @@ class Run(BaseModel):
 
     @property
     def rows_read(self) -> int | None:
-        """Training rows that at least one step has read; None before the end."""
+        """Number of training rows that at least one step has read; None before the end."""
         return self.rows_read_in(self.passes) if self.passes is not None else None
 
     @property
     def passes_so_far(self) -> float | None:
-        """As `passes`, for a training that is running or did not reach its end."""
+        """Like `passes`, also for a training that is running or did not finish."""
         if self.kind != RunKind.TRAINING or self.passes is not None:
             return self.passes
         latest = self.points.filter(values__epoch__isnull=False).order_by("-step").first()
@@ -175,14 +176,12 @@ class Run(BaseModel):
         return self.rows_read_in(self.passes_so_far or 0.0)
 
     def rows_read_in(self, passes: float) -> int:
-        """Training rows that at least one step has read after this many passes."""
+        """Number of training rows that at least one step has read after this many passes."""
         return round(min(1.0, passes) * int(self.rows.get("train", 0)))
 
     @property
     def stopped_early(self) -> str:
-        """Why a training ended before all steps were done; empty where it did not, or where that is
-        unknown.
-        """
+        """Why a training ended before all planned steps; empty if it did not, or if that is unknown."""
         planned, done = self.result.get("planned_steps"), self.result.get("steps")
         if self.kind != RunKind.TRAINING or planned is None or done is None or done >= planned:
             return ""
@@ -193,28 +192,28 @@ class Run(BaseModel):
 
     @property
     def left_out(self) -> list[str]:
-        """Sentences on the version's rows that a training left out."""
+        """Sentences about the version's rows that a training left out."""
         return list(left_out_sentences(self.rows, self.method_name, self.objective_label))
 
     @property
     def not_drawn(self) -> int:
-        """Training rows left out because only a share was to be trained on."""
+        """Number of training rows left out because only a share was drawn."""
         return int(self.rows.get("reasons", {}).get(NOT_DRAWN, 0))
 
     @property
     def useless_rows(self) -> int:
-        """The number of dropped rows without those of `not_drawn`."""
+        """Number of dropped rows, except those of `not_drawn`."""
         return int(self.rows.get("dropped", 0)) - self.not_drawn
 
     @property
     def shown_dropped_rows(self) -> list[dict[str, Any]]:
-        """Some of the dropped rows, those that the program names first."""
+        """The first few dropped rows of the program's report."""
         rows: list[dict[str, Any]] = self.result.get("rows", {}).get("dropped_rows", [])
         return rows[: min(self.useless_rows, MOST_SHOWN_ROWS)]
 
 
 class RunCandidate(BaseModel):
-    """A model version that takes part in a generation; ``key`` names it in the run directory."""
+    """A model version in a generation; ``key`` is its name in the run directory."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="candidates")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
@@ -231,10 +230,12 @@ class RunCandidate(BaseModel):
 
 
 class RunShard(BaseModel):
-    """Every n-th row of a large generation, answered by one job at a time: ``number``, from 0, is the first.
+    """Every n-th row of a large generation, starting at row ``number`` (from 0), answered by one job at a
+    time.
 
-    ``holder`` has it as long as that job goes on in the attempt ``holder_attempt``; ``takes`` counts who had
-    it so far. ``done`` of ``outputs`` answers are there; ``report`` is the program's, {} before the end.
+    ``holder`` works on it while that job is active in attempt ``holder_attempt``; ``takes`` counts how often
+    it was taken. ``done`` of its ``outputs`` answers are finished. ``report`` is the program's, {} before the
+    end.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="shards")
@@ -268,10 +269,10 @@ class RunShard(BaseModel):
 
 
 class Output(models.Model):
-    """One generated or imported answer; exists once per run, example, candidate and sample.
+    """One generated or imported answer, unique per run, example, candidate and sample.
 
-    ``text`` is the answer alone, which is reviewed and scored; ``reasoning`` what the model thought before
-    it, in a ``<think>`` part or a field of its own. Where it was cut meanwhile, ``text`` is empty.
+    ``text`` is the answer that is reviewed and scored. ``reasoning`` is the model's reasoning before it, from
+    a ``<think>`` part or a separate field. If the output was cut off during reasoning, ``text`` is empty.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -314,9 +315,9 @@ class TrainingPoint(models.Model):
 
 
 class SampleAnswer(models.Model):
-    """The output of a model in training for a held-out prompt, at the evaluation after ``step``.
+    """Output of a model in training for a held-out prompt, at the evaluation after ``step``.
 
-    ``row`` is the row's id in the run directory; a row of the dataset may have several there.
+    ``row`` is the row's id in the run directory, where one dataset row may become several rows.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -336,7 +337,7 @@ class SampleAnswer(models.Model):
 
 
 class DrawnRows(models.Model):
-    """The rows that a training on a share of its data drew: their ids in the run directory."""
+    """Ids, in the run directory, of the rows that a training on a share of its data drew."""
 
     run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="drawn_rows")
     rows = models.JSONField()

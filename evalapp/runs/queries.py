@@ -37,7 +37,7 @@ def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
 
 
 def sweeps_of(project: Project) -> QuerySet[Sweep]:
-    """The project's sweeps, with the numbers of their trainings and of those that are over."""
+    """The project's sweeps, annotated with the number of trainings and of ended ones (``over``)."""
     over = Q(runs__job__state__in=FINAL_STATES)
     sweeps = Sweep.objects.filter(project=project).select_related(
         "project", "dataset_version__dataset", "base__model", "created_by"
@@ -46,13 +46,13 @@ def sweeps_of(project: Project) -> QuerySet[Sweep]:
 
 
 def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[Output]:
-    """The run's outputs in the order in which they were stored."""
+    """The run's outputs, unordered, with example and candidate."""
     outputs = run.outputs.select_related("example", "candidate")
     return outputs.filter(candidate=candidate) if candidate is not None else outputs
 
 
 def sample_outputs(run: Run, *, examples: int = 3) -> list[Output]:
-    """All candidates' outputs for the run's first few examples, side by side."""
+    """All candidates' outputs for the run's first few examples, ordered by example."""
     first = examples_of(run.dataset_version, run.splits).values_list("pk", flat=True)[:examples]
     outputs = outputs_of(run).filter(example__in=list(first), sample_index=0)
     return list(outputs.order_by("example__row_number", "candidate_id"))
@@ -103,7 +103,7 @@ def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
 
 
 def try_of(prompt: ModelVersion) -> tuple[int, int]:
-    """The position of this prompt among those tried on its base or endpoint model, and their number."""
+    """Position of this prompt among those tried on its base or endpoint model, and their number."""
     tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
     if prompt.kind == ModelKind.ENDPOINT:
         same = ModelVersion.objects.filter(endpoint=prompt.endpoint_id, config__model=prompt.config["model"])
@@ -112,7 +112,7 @@ def try_of(prompt: ModelVersion) -> tuple[int, int]:
 
 
 def training_of(version: ModelVersion) -> Run | None:
-    """The run that trained an adapter, or None when it was trained elsewhere."""
+    """The run that trained a version, or None if it was trained elsewhere."""
     return (
         Run.objects.filter(produced=version)
         .select_related("job", "dataset_version__dataset", "continued_from", "created_by", "sweep")
@@ -121,5 +121,5 @@ def training_of(version: ModelVersion) -> Run | None:
 
 
 def split_counts(version: DatasetVersion) -> Sequence[tuple[str, int]]:
-    """Splits that have rows, in the usual order, with their labels and row counts."""
+    """Labels and row counts of the splits that have rows, in the usual order."""
     return [(split.label, version.counts[split]) for split in Split if version.counts.get(split)]

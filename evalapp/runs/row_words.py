@@ -1,4 +1,4 @@
-"""The rows that a training did not use, in sentences."""
+"""Sentences about rows that a training did not use."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from run_directory.words import counted
 
 
 def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_label: str) -> Iterator[str]:
-    """``rows`` is ``Run.rows``; an older run's says less, and nothing that it does not say is told."""
+    """Sentences from ``Run.rows``. Older runs have fewer counts; a missing count gives no sentence."""
     passed_over = int(rows.get("passed_over", 0))
     if passed_over:
         has = "has" if passed_over == 1 else "have"

@@ -39,7 +39,7 @@ DRY_RUN_TASK = "evalapp.runs.tasks.carry_out_dry_run"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
 ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
-"""Task name of an import's job, which is complete when it is created."""
+"""Task name of an import's job, which is complete on creation."""
 METHOD = TrainingSpec.method
 """The default method of a training."""
 MOST_SAMPLES = 32
@@ -58,10 +58,10 @@ def start_training(
 ) -> Run:
     """Queue a training on the version's training rows.
 
-    ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); what is left
-    out has its default there. Raises InvalidError for a setting that the program would refuse, for a
-    version without training rows, and ContaminatedError for training rows that stand in an evaluation split
-    and that no owner has decided on.
+    ``hyperparameters`` are fields of ``training.spec.TrainingSpec`` (``lora`` is a mapping); missing ones
+    have their defaults. Raises InvalidError for a setting that the program would reject or a version without
+    training rows, and ContaminatedError for training rows in an evaluation split that no owner has decided
+    on.
     """
     spec = checked_training(project, dataset_version, base, continued_from, hyperparameters)
     decision = refuse_contamination(dataset_version).decision if is_quick(dataset_version) else None
@@ -87,10 +87,9 @@ def start_dry_run(
     by: User | None,
     continued_from: ModelVersion | None = None,
 ) -> Run:
-    """Queue a dry run of what ``start_training`` with the same arguments would do; it makes no weights.
+    """Queue a dry run of ``start_training`` with the same arguments; it stores no weights.
 
-    Raises InvalidError as that does, but not for training rows that stand in an evaluation split: the dry run
-    names them.
+    Raises InvalidError likewise. Contaminated rows raise nothing: the dry run reports them.
     """
     spec = checked_training(project, dataset_version, base, continued_from, hyperparameters)
     with transaction.atomic():
@@ -105,9 +104,9 @@ def start_dry_run(
 
 
 def start_training_of(*, dry_run: Run, by: User | None) -> Run:
-    """Queue the training of the dry run, with the same name and settings.
+    """Queue the training of a dry run, with the same name and settings.
 
-    Raises as ``start_training`` does.
+    Raises ConflictError for any other run, and the errors of ``start_training``.
     """
     if dry_run.kind != RunKind.DRY_RUN or dry_run.base is None:
         raise ConflictError("Only a dry run can be turned into a training.")
@@ -155,7 +154,7 @@ def fields_of_training(
     continued_from: ModelVersion | None,
     spec: TrainingSpec,
 ) -> dict[str, Any]:
-    """The fields of a run that a training and its dry run share."""
+    """Fields that the run of a training and of its dry run share."""
     return {
         "dataset_version": dataset_version,
         "splits": [split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],
@@ -178,9 +177,10 @@ def batch_file(
     candidates: Sequence[ModelVersion],
     sampling: dict[str, Any],
 ) -> Iterable[str]:
-    """The questions of such a generation to one API model, as lines of an OpenAI batch's input.
+    """The questions of a generation by one API model, as lines of an OpenAI batch's input.
 
-    Raises InvalidError as ``start_generation`` does.
+    Raises InvalidError like ``start_generation``, and for more than one candidate or one that is not an API
+    model.
     """
     _require_ready(project, dataset_version)
     _rows_of(dataset_version, splits)
@@ -209,10 +209,10 @@ def start_generation(
 ) -> Run:
     """Queue the answers of all candidates to all rows of the splits.
 
-    ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
-    ``engine``, ``batch_size``, ``dtype``, ``device`` and ``prefix_caching`` may stand beside them; models at
-    endpoints, which need no model program here, take none of these. Raises InvalidError when the candidates
-    do not share one base, or for a setting that the program would refuse.
+    ``sampling`` has fields of ``inference.spec.SamplingParameters`` and ``samples`` (answers per row, default
+    1), and optionally ``engine``, ``batch_size``, ``dtype``, ``device``, ``threads``, ``prefix_caching`` and
+    ``shards``, which API models do not accept. Raises InvalidError when the candidates do not share one base,
+    or for a setting that the program would reject.
     """
     _require_ready(project, dataset_version)
     rows = _rows_of(dataset_version, splits)
@@ -265,11 +265,11 @@ def import_outputs(
     is_recorded: bool = False,
     is_simulated: bool = False,
 ) -> Run:
-    """Store imported outputs: all of them, or none. ``item_field``: the metadata field that ``item`` names,
-    "" for the rows' ids.
+    """Store all imported outputs or none. ``item_field`` is the metadata field that ``item`` refers to, ""
+    for the rows' ids.
 
-    Raises ImportProblemsError, which lists every bad row, when a row names no example of the version, names
-    one twice, or is empty.
+    Raises ImportProblemsError with every invalid row: one that matches no example of the version, repeats
+    one, or is empty.
     """
     _require_ready(project, dataset_version)
     if candidate.project_id != project.pk:
@@ -389,7 +389,9 @@ def _generation_spec(
 
 
 def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    """Samples per row, the fields of the sampling itself, and the remaining settings."""
+    """Split the settings: samples per row, the sampling fields, and the rest. Raises InvalidError for invalid
+    samples.
+    """
     own = dict(settings_of_run)
     samples = int(own.pop("samples", 1))
     if not 1 <= samples <= MOST_SAMPLES:
@@ -424,7 +426,7 @@ def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str
 
 
 def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelVersion | None:
-    """The base under all candidates; None where all are API models."""
+    """The base of all candidates; None if all are API models. Raises InvalidError otherwise."""
     if not candidates:
         _refuse("candidates", "Choose at least one candidate.")
     if len({version.pk for version in candidates}) < len(candidates):

@@ -1,8 +1,8 @@
-"""What packages above runs may listen to."""
+"""Signals for packages that depend on runs."""
 
 from django.dispatch import Signal
 
 outputs_stored = Signal()
-"""Sent with ``run`` in the transaction that stores the outputs of a generation or an import: what a
-listener writes is there with them or not at all.
+"""Sent with ``run`` in the transaction that stores the outputs of a generation or import, so listeners'
+writes are committed with them or not at all.
 """

@@ -14,9 +14,9 @@ REFUSED, CUT = "refused", "length"
 
 
 class CandidateUsage(NamedTuple):
-    """``answers`` are those given; means are over them. ``cut_reasoning``: of the ``cut``, those that were
-    cut while the model reasoned, so that there is no answer. ``slow_seconds``: 95% of them took at most that.
-    ``cost`` of all, in ``currency``; None where no price is set or tokens were not counted.
+    """Counts and means over a candidate's ``answers``, which exclude refused ones. ``cut_reasoning`` counts
+    those of ``cut`` that were cut off during reasoning and so have no answer. ``slow_seconds`` is the 95th
+    percentile. ``cost`` is the sum in ``currency``; None without a price or token counts.
     """
 
     candidate: ModelVersion
@@ -40,7 +40,9 @@ class _Percentile95(Aggregate):
 
 
 def candidate_usage(run: Run) -> list[CandidateUsage]:
-    """Of every candidate in the run's order, counted by the database; none before the run has answers."""
+    """Usage of every candidate in the run's order, aggregated by the database; empty before the run has
+    answers.
+    """
     given = ~Q(finish_reason=REFUSED)
     counted = (
         run.outputs.order_by()
@@ -69,7 +71,7 @@ def candidate_usage(run: Run) -> list[CandidateUsage]:
 
 
 def truncated_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
-    """Answers that were to follow a JSON schema and were cut before their end, so that they cannot."""
+    """Number of answers that should follow a JSON schema but were truncated, so that they cannot."""
     has_schema = bool(run.spec.get("sampling", {}).get("json_schema"))
     return sum(each.cut for each in usage) if has_schema else 0
 

@@ -45,7 +45,9 @@ class EndpointModelBody(ShowingBody):
 
 
 def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
-    """The rows that a body wants shown, taken out of its values; None where it names none."""
+    """Remove the example rows from a request body's values and return them as FewShot; None if there are
+    none.
+    """
     wanted, rows = values.pop("examples_version"), values.pop("example_rows")
     if (wanted is None) != (not rows):
         raise InvalidError("Give a version and the numbers of its rows, or neither.", field="example_rows")

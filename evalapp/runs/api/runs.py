@@ -85,7 +85,7 @@ class RunQuery(Paging):
 
 
 def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
-    """The settings, if none of them is the product's to set."""
+    """The settings, if none of them is reserved for the server. Raises ValidationError."""
     if given := [name for name in own if name in values]:
         raise serializers.ValidationError(f"{given[0]} cannot be set in this request.")
     return values
@@ -152,7 +152,7 @@ class RunView(ProjectView):
         return chosen(versions, pk, "dataset_version", "ready dataset version with id")
 
     def asked_training(self) -> dict[str, Any]:
-        """The body with what its ids name."""
+        """The request body with its ids replaced by objects."""
         values = self.body()
         continued_from = values.pop("continued_from")
         values["dataset_version"] = self.dataset_version(values["dataset_version"])

@@ -26,7 +26,7 @@ class TrainingSettings(Fields):
 
 
 class TrainingSettingsSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # the library's metaclass
-    """Written when it is asked for, so that it has the objectives that there are."""
+    """Schema of the training settings, built on request so that it lists all registered objectives."""
 
     target_class = TrainingSettings
 
@@ -35,7 +35,7 @@ class TrainingSettingsSchema(OpenApiSerializerFieldExtension):  # type: ignore[n
 
 
 def training_settings_schema() -> dict[str, Any]:
-    """Settings that a training can be started with."""
+    """JSON schema of the settings of a training."""
     found = _object(TrainingSpec, TRAINING_LIMITS, without={"format", *OWN})
     found["properties"]["lora"] = _object(LoraParameters, LORA_LIMITS)
     found["properties"]["objective"] |= {

@@ -1,1 +1,1 @@
-"""Training rows that also evaluate: found, refused, or decided on by an owner."""
+"""Training rows that are also used for evaluation: detection, refusal, and decisions by owners."""

@@ -22,11 +22,11 @@ LONGEST_REASON = 2_000
 def allow_contamination(
     *, version: DatasetVersion, reason: str, rows_hash: str, by: User
 ) -> ContaminationDecision:
-    """Let trainings on the version go on in spite of the rows that are known to evaluate as well.
+    """Record an owner's decision that trainings on the version may use its known contaminated rows.
 
-    ``rows_hash`` names those that the person was shown (`rows_hash_of`). Who may do so is the view's to
-    check. Raises InvalidError for a reason that says nothing, ConflictError where nothing is refused, where
-    other rows have been found since, or where these are decided on already.
+    ``rows_hash`` identifies the rows that the person saw (`rows_hash_of`). The caller checks permission.
+    Raises InvalidError for a reason that is too short or too long, and ConflictError when no row would be
+    refused, other rows were found since, or these are already decided on.
     """
     reason = reason.strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
@@ -46,7 +46,7 @@ def allow_contamination(
             "that you saw. Read them and decide again."
         )
     with transaction.atomic():
-        # Two owners at once record one decision.
+        # Prevents two owners from recording the decision twice.
         DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
         if covering_decision(version, found.leaks["pairs"]) is not None:
             raise ConflictError("These rows already have a decision.")
@@ -75,20 +75,18 @@ def allow_contamination(
 
 
 def rows_hash_of(pairs: Iterable[dict[str, Any]]) -> str:
-    """SHA-256 of the canonical JSON of the pairs: what a decision covers, in one word."""
+    """SHA-256 of the canonical JSON of the pairs, which identifies what a decision covers."""
     text = json.dumps(list(pairs), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def standing_decision(version: DatasetVersion, found: KnownLeaks | None) -> ContaminationDecision | None:
-    """The decision that covers everything that is known to refuse a training; None where nothing does."""
+    """The decision that covers all known matches that would refuse a training, or None."""
     return covering_decision(version, found.leaks["pairs"]) if found is not None else None
 
 
 def decisions_behind(version: ModelVersion) -> list[ContaminationDecision]:
-    """Decisions by which the version, what it was continued from or what it stands on was trained; newest
-    first.
-    """
+    """Decisions under which the version, the version it continued, or its base was trained; newest first."""
     found: list[ContaminationDecision] = []
     current: ModelVersion | None = version
     while current is not None:

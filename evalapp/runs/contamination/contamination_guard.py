@@ -1,6 +1,6 @@
-"""Refuses training on evaluation rows: at the form where the check is quick, and when the job starts.
+"""Refuses training on evaluation rows: in the form if the check is quick, and always when the job starts.
 
-It goes on only by an owner's recorded decision, which covers exactly the rows that it names.
+A training continues only under an owner's recorded decision, which covers exactly the rows that it names.
 """
 
 import json
@@ -22,12 +22,12 @@ _FIELDS = ("version", "row_number", "prompt_hash", "messages", "references", "pa
 _CHUNK = 1_000
 Pair = dict[str, Any]
 Content = tuple[str, str]
-"""A row's prompt hash and its references."""
+"""Prompt hash and references of a row."""
 
 
 class Allowed(NamedTuple):
-    """What a training may learn from: ``report`` of the comparison, and the ``decision`` by which it goes on
-    where that would refuse it.
+    """A training that may proceed: the ``report`` of the comparison, and the ``decision`` that allows it if
+    the report alone would refuse.
     """
 
     report: ContaminationReport
@@ -35,7 +35,7 @@ class Allowed(NamedTuple):
 
 
 class ContaminatedError(ConflictError):
-    """Training rows stand in an evaluation split; ``report`` has every pair."""
+    """Training rows are also in an evaluation split; ``report`` has every pair."""
 
     code = "contaminated"
 
@@ -49,8 +49,8 @@ class ContaminatedError(ConflictError):
 
 
 def refuse_contamination(version: DatasetVersion) -> Allowed:
-    """The comparison, when all is well or an owner has decided on every row that would refuse it. Raises
-    ContaminatedError.
+    """Compare the version with the evaluation rows. Raises ContaminatedError for matches that no decision
+    covers.
     """
     report = compared_with_evaluation(version)
     if not report.is_refused:
@@ -64,17 +64,17 @@ def refuse_contamination(version: DatasetVersion) -> Allowed:
 def compared_with_evaluation(
     version: DatasetVersion, *, tell: Callable[[int], object] | None = None
 ) -> ContaminationReport:
-    """The version's training rows against every row that evaluates, its own held-out validation rows too.
-    Nothing is learnt from those, so that several versions may be validated on the same ones. ``tell`` is told
-    now and then how many of the training rows have been read.
+    """Compare the version's training rows with all evaluation rows and with its own validation rows.
 
-    The words of the project's prompt candidates prove nothing and are left out.
+    Validation rows are not trained on, so several versions may share them. ``tell`` is called now and then
+    with the number of training rows read so far. Text of the project's prompt candidates is ignored, since
+    sharing it proves nothing.
     """
     templates = ModelVersion.objects.filter(project=version.dataset.project_id, kind=ModelKind.PROMPT)
     words = [
         text for pair in templates.values_list("system_prompt", "prompt_template") for text in pair if text
     ]
-    # Of a row that several versions repeat the version's own is told, else the oldest.
+    # Of a row in several versions, report this version's own, else the oldest.
     own_first = Case(When(version=version, then=0), default=1)
     evaluation = evaluation_examples(version).only(*_FIELDS).order_by(own_first, "pk")
     learnt = examples_of(version, [Split.TRAIN])
@@ -89,8 +89,8 @@ def compared_with_evaluation(
 
 
 def _distinct(rows: Iterable[Example], seen: set[Content]) -> Iterator[Example]:
-    """Versions of a dataset repeat their rows; one of each is compared and told, and ``seen``
-    holds them all.
+    """Yield each row content once, since versions of a dataset repeat rows; ``seen`` collects the
+    contents.
     """
     for row in rows:
         content = (row.prompt_hash, json.dumps(row.references))
@@ -108,7 +108,9 @@ def _names_of(report: ContaminationReport) -> dict[int | None, str]:
 
 
 def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]:
-    """Every match that refuses a training: by numbers for people, by hashes of the content for good."""
+    """Every match that refuses a training, with row numbers for people and content hashes for permanent
+    identification.
+    """
     rows = examples_of(version, [Split.TRAIN]).filter(row_number__in=report.refused_rows)
     hashes = dict(rows.values_list("row_number", "content_hash"))
     kinds = (("exact", report.exact), ("near", report.near), ("contained", report.contained))
@@ -128,7 +130,7 @@ def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]
 
 
 def covering_decision(version: DatasetVersion, pairs: list[Pair]) -> ContaminationDecision | None:
-    """The newest decision on the version that names each of these pairs; None where there are none."""
+    """The version's newest decision that names each of these pairs; None without one or without pairs."""
     wanted = _hashes(pairs)
     if not wanted:
         return None
@@ -141,7 +143,7 @@ def _hashes(pairs: list[Pair]) -> set[tuple[str, str]]:
 
 
 def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, Any]:
-    """The comparison as a run's result keeps it."""
+    """The comparison in the form stored in a run's result."""
     return {
         "is_refused": report.is_refused,
         "sentences": report.sentences(),
@@ -154,17 +156,15 @@ def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, 
 
 
 class KnownLeaks(NamedTuple):
-    """``leaks`` as `leaks_of` tells them, and the ``run`` that found them; None where they were looked for
-    now.
-    """
+    """``leaks`` as from `leaks_of`, and the ``run`` that found them; None if they were just computed."""
 
     leaks: dict[str, Any]
     run: Run | None
 
 
 def known_leaks(version: DatasetVersion) -> KnownLeaks | None:
-    """What is known while a person waits: compared now where that is quick, else what the version's latest
-    dry run or refused training has found; None where there is neither.
+    """Leaks available without a long wait: computed now if that is quick, else from the version's latest dry
+    run or refused training. None if there is neither.
     """
     if is_quick(version):
         return KnownLeaks(leaks_of(version, compared_with_evaluation(version)), None)
@@ -174,7 +174,7 @@ def known_leaks(version: DatasetVersion) -> KnownLeaks | None:
 
 
 def is_quick(version: DatasetVersion) -> bool:
-    """Whether the comparison is done while a person waits for a page."""
+    """Whether the comparison is fast enough to run during a page request."""
     rows = sum(int(version.counts.get(split, 0)) for split in TRAINING_SPLITS)
     return rows <= ROWS_WHILE_SOMEBODY_WAITS
 

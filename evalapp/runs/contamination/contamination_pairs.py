@@ -1,4 +1,4 @@
-"""The rows of contamination pairs, which are stored by number and hash."""
+"""Looks up the rows of contamination pairs, which are stored by number and hash."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,11 +11,11 @@ from evalapp.runs.contamination.contamination_guard import Pair
 
 _EVALUATING = (Split.TEST, Split.FEEDBACK, Split.VALIDATION)
 Place = tuple[int, str]
-"""A row's number and the hash of its prompt."""
+"""Number of a row and hash of its prompt."""
 
 
 class EvaluationRows:
-    """The evaluation rows that a comparison of the version met; those of deleted versions are not there."""
+    """The evaluation rows in a version's contamination pairs, except those of deleted versions."""
 
     def __init__(self, version: DatasetVersion, pairs: Collection[Pair]) -> None:
         met = Q(prompt_hash__in={pair["evaluation_hash"] for pair in pairs})
@@ -23,8 +23,8 @@ class EvaluationRows:
             met, version__dataset__project=version.dataset.project_id, split__in=_EVALUATING
         ).select_related("version__dataset")
         self._named = {(each.version_id, *_place_of(each)): each for each in found} if pairs else {}
-        # What an earlier release stored names no version: the oldest of those that evaluate now is the
-        # likeliest.
+        # Pairs stored by an earlier release name no version: take the oldest version that is used for
+        # evaluation now.
         self._nameless: dict[Place, Example] = {}
         if any(pair.get("evaluation_version") is None for pair in pairs):
             own = Q(version=version, split=Split.VALIDATION)
@@ -34,7 +34,7 @@ class EvaluationRows:
             self._nameless = {_place_of(each): each for each in by_likelihood}
 
     def of(self, pair: Pair) -> Example | None:
-        """The pair's evaluation row; None where its version was deleted."""
+        """The pair's evaluation row; None if its version was deleted."""
         place = (pair["evaluation_row"], pair["evaluation_hash"])
         named = pair.get("evaluation_version")
         return self._nameless.get(place) if named is None else self._named.get((named, *place))
@@ -45,8 +45,8 @@ def _place_of(row: Example) -> Place:
 
 
 def named_pairs(version: DatasetVersion, pairs: list[Pair]) -> list[dict[str, Any]]:
-    """The pairs with the data of both sides: ``training_data`` and ``evaluation_data``, the latter None where
-    its version was deleted.
+    """The pairs with ``training_data`` and ``evaluation_data``; the latter is None if its version was
+    deleted.
     """
     met = EvaluationRows(version, pairs)
     found = []

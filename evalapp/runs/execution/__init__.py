@@ -1,1 +1,1 @@
-"""One attempt of a run: started, followed, stored."""
+"""One attempt of a run: start the program, follow it, store its results."""

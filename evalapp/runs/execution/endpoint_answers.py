@@ -1,8 +1,8 @@
 """Generation with API models, with parallel requests.
 
-Every answer is a line of outputs.jsonl in the run directory as soon as it has come, and on the disk; an
-attempt after a kill, a cancel or a failure asks only what has no line. The answers are taken in at the end,
-all at once, like those of the model programs.
+Every answer is written to outputs.jsonl in the run directory at once. An attempt after a kill, a cancellation
+or a failure asks only the questions without a line there. All answers are stored together at the end, like
+those of the model programs.
 """
 
 import os
@@ -30,9 +30,9 @@ from run_directory.protocol import OUTPUTS_FILE
 from run_directory.records import RecordError
 
 PAUSES = (1.0, 4.0, 15.0, 60.0)
-"""Seconds before the second and the later tries of one question, where the endpoint names none itself."""
+"""Seconds before the second and later tries of a question, unless the endpoint sends Retry-After."""
 LONGEST_WAIT = 120.0
-"""Most seconds that an endpoint's own Retry-After is obeyed for."""
+"""Maximum seconds to wait for an endpoint's Retry-After."""
 ANSWER_SECONDS = 120.0
 MOST_FAILURES_IN_ROW = 5
 ENGINE = "endpoint"
@@ -42,7 +42,7 @@ _MOST_TOLD = 50
 
 @dataclass(frozen=True)
 class _Asked:
-    """A candidate as it is asked: where, with which key, and in which words."""
+    """A candidate with its endpoint, API key and prompt wording."""
 
     key: str
     endpoint: Endpoint
@@ -57,9 +57,7 @@ class _Question(NamedTuple):
 
 
 class _Reply(NamedTuple):
-    """``completion``, or the ``problem`` that there is none; ``ends_run`` where no other question fares
-    better.
-    """
+    """Either a ``completion`` or a ``problem``; ``ends_run`` if every other question would fail likewise."""
 
     question: _Question
     seconds: float
@@ -69,11 +67,11 @@ class _Reply(NamedTuple):
 
 
 def ask_endpoints(work: Work) -> dict[str, Any]:
-    """Let every candidate of the run answer every row, and store the answers.
+    """Get an answer from every candidate to every row and store the answers.
 
-    A question without an answer after all its tries is stored as refused, with the reason. Raises
-    InvalidError where an endpoint refuses the key, or after five questions in a row without an answer; what
-    was answered is kept for another attempt.
+    A question that fails in all its tries is stored as refused, with the reason. Raises InvalidError when an
+    endpoint rejects the key, or after five failed questions in a row; earlier answers are kept for another
+    attempt.
     """
     run = Run.objects.select_related("project", "job", "dataset_version__dataset").get(job=work.job)
     sampling = SamplingParameters.from_dict(run.spec["sampling"], where="Settings")
@@ -115,10 +113,9 @@ def _asked(entry: RunCandidate) -> _Asked:
 
 
 def _replies(work: Work, questions: Sequence[_Question], sampling: SamplingParameters) -> Iterator[_Reply]:
-    """Replies in the order in which they come. Raises what ``work`` raises when it should stop.
+    """Yield replies in order of arrival. Raises whatever ``work`` raises when it should stop.
 
-    The threads never touch the database, and are left to end by themselves: a request that hangs holds
-    nobody up.
+    The threads never access the database and are not joined, so a hanging request blocks nothing.
     """
     waiting: dict[int, queue.SimpleQueue[_Question]] = {}
     for question in questions:
@@ -165,7 +162,7 @@ def _ask_all(
 
 
 class _Troubles:
-    """Tells of each endpoint's first try in vain, at once: all its tries together can take ten minutes."""
+    """Logs each endpoint's first failed try at once, because all tries of a question can take ten minutes."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -178,7 +175,7 @@ class _Troubles:
             if endpoint.pk in self._told:
                 return
             self._told.add(endpoint.pk)
-        # Handed over, not written here: the threads never touch the database.
+        # Work.log queues the message; the threads never access the database.
         self._work.log(
             f"{endpoint.name}, {question.row.example}: {problem} Retrying in {wait:.0f} s, at most"
             f" {len(PAUSES)} times.",
@@ -189,7 +186,7 @@ class _Troubles:
 def _ask(
     question: _Question, stop: threading.Event, sampling: SamplingParameters, troubles: _Troubles
 ) -> _Reply:
-    """Ask until there is an answer, or no more reason to ask."""
+    """Ask until there is an answer or a retry is pointless."""
     asked = question.asked
     body = request_body(asked.words, asked.config, question.row, sampling)
     began = time.monotonic()
@@ -204,7 +201,7 @@ def _ask(
                 return _Reply(question, time.monotonic() - began, problem=problem, ends_run=error.is_final)
             wait = (pause or 0.0) if error.wait is None else min(error.wait, LONGEST_WAIT)
         except ProblemError as error:
-            # The guard refuses the endpoint: of every other question it says the same.
+            # The outgoing policy rejects the endpoint, so all other questions would fail too.
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)
         if pause is None or wait is None:
             break
@@ -215,8 +212,8 @@ def _ask(
 
 
 class _AnswerLog:
-    """outputs.jsonl: a line for each question that is settled. Failures are written once an answer follows,
-    so that a run which fails over them asks those questions again.
+    """outputs.jsonl: a line for each settled question. Failures are written only once an answer follows, so
+    that a run which fails because of them asks those questions again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -236,7 +233,7 @@ class _AnswerLog:
         os.close(self._file)
 
     def add(self, reply: _Reply) -> None:
-        """Raises InvalidError where the run cannot go on."""
+        """Record a reply. Raises InvalidError when the run cannot continue."""
         output = _output(reply)
         if reply.problem:
             self._failures.append(output)
@@ -296,7 +293,7 @@ def _output(reply: _Reply) -> Output:
 
 
 def _answers(run: Run, log: _AnswerLog, reported: set[str], seconds: float) -> Answers:
-    """What the file holds; sets on ``run`` where the answers come from."""
+    """Summarise the file; also sets engine, reason and result on ``run``."""
     reasons = Counter(each.refusal for each in log.outputs if each.refusal)
     origins = sorted({str(entry["url"]) for entry in run.spec["candidates"]})
     run.engine = ENGINE

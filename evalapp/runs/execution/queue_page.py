@@ -15,11 +15,11 @@ from evalapp.jobs.turns import in_turn
 from evalapp.runs.models import Run
 
 MOST_PLACES = 200
-"""Of the whole queue; what waits behind them is told as waiting, without a place."""
+"""Maximum number of positions computed over the whole queue; later jobs are listed as waiting without one."""
 
 
 class Entry(NamedTuple):
-    """A job and the run that it carries out, where it is one's."""
+    """A job, and its run if it has one."""
 
     job: Job
     run: Run | None
@@ -30,19 +30,19 @@ class Entry(NamedTuple):
 
 
 class QueuePosition(NamedTuple):
-    """A waiting job of the project, and what starts before it."""
+    """A waiting job of the project, and the jobs that start before it."""
 
     entry: Entry
     number: int | None
-    """From 1, over all projects; None behind MOST_PLACES, and where a machine has to be found
-    that can do it.
+    """From 1, over all projects; None beyond MOST_PLACES, or if a worker with what the job lacks must be
+    found first.
     """
     own_ahead: int
     others_ahead: int
 
     @property
     def why(self) -> str:
-        """What it waits for, as a sentence."""
+        """A sentence that says what the job waits for."""
         if self.entry.job.lacks:
             return f"{' '.join(self.entry.job.lacks)} It waits for a worker that has it."
         if self.number is None:
@@ -80,13 +80,13 @@ class QueueView(NamedTuple):
     queued_elsewhere: int
     paused: list[Entry]
     workers: list[Heartbeat]
-    """When each worker was last heard; empty where none was, or nobody can tell."""
+    """Last heartbeat of each worker; empty if there was none or the broker is unavailable."""
     oldest_waits: timedelta | None
-    """For how long the job has waited that has waited longest, of whichever project."""
+    """Longest waiting time of a job, in any project."""
 
 
 def queue_view(project: Project, queue: str) -> QueueView:
-    """The project's jobs of a queue: what goes on, what waits for what, what is paused."""
+    """The project's jobs in a queue: running, waiting with reasons, and paused."""
     jobs = Job.objects.filter(queue=queue).select_related("created_by", "paused_by", "project")
     active = list(
         jobs.filter(state__in=ACTIVE_STATES).order_by("claimed_at", "pk").values_list("pk", "project_id")

@@ -21,7 +21,7 @@ _SHORTENED = 2_000
 
 
 class ProgramRelay:
-    """Call ``tick`` about twice a second while the program lives, and once after its end."""
+    """Call ``tick`` about twice a second while the program runs, and once after its end."""
 
     def __init__(self, work: Work, folder: Path) -> None:
         self.folder = folder
@@ -33,10 +33,12 @@ class ProgramRelay:
         """What the program's stages have said so far, by field."""
 
     def tick(self) -> None:
-        """Raises GarbageError when the program wrote something else than events, LeaseLost when overtaken."""
+        """Process new events. Raises GarbageError when the program wrote something other than events, and
+        LeaseLost when another attempt has taken the job.
+        """
         latest: Event | None = None
         for event, is_replayed in self._tail.new_events():
-            # Why a run failed is logged with its ending.
+            # The job's end logs the reason of a failure.
             is_told_elsewhere = is_replayed or event.fields.get("outcome") == "failed"
             if event.kind in _LOGGED and not is_told_elsewhere:
                 level = _LEVELS.get(event.kind, "info")
@@ -44,7 +46,7 @@ class ProgramRelay:
             if event.kind == "stage":
                 self._stage = event.message.rstrip(".")[:120]
                 self.told.update(event.fields)
-                # Each attempt says it anew, and may not fail for what an earlier one wrote.
+                # Each attempt repeats its stages, and must not fail because of an earlier attempt's events.
                 if not is_replayed:
                     self._work.enter(self._stage)
                     self._note_stage(event)
@@ -59,13 +61,13 @@ class ProgramRelay:
             self.say(latest, self._stage)
 
     def _note_stage(self, event: Event) -> None:
-        """Keep what a stage says beside its sentence."""
+        """Store the data of a stage event; overridden."""
 
     def _note_point(self, event: Event) -> None:
-        """Keep the numbers of a step."""
+        """Store the metrics of a step; overridden."""
 
     def _note_samples(self, event: Event, *, is_replayed: bool) -> None:
-        """Keep what the model in training answered."""
+        """Store sample answers; overridden."""
 
     def _note_gain(self, event: Event, *, is_replayed: bool) -> None:
         step = event.step or 0
@@ -75,14 +77,16 @@ class ProgramRelay:
                 self._work.note_gain()
 
     def say(self, event: Event, stage: str) -> None:
-        """Tell how far the program is by its newest progress event."""
+        """Report progress from the newest progress event."""
         eta = event.fields.get("eta_seconds")
         eta_seconds = float(eta) if isinstance(eta, int | float) else None
         self._work.report(event.step or 0, event.total, stage, eta_seconds=eta_seconds)
 
 
 class Relay(ProgramRelay):
-    """The same for a run, which keeps where it runs and, of a training, its points."""
+    """A relay for a run: also stores its device and engine and, for a training, row counts, points and sample
+    answers.
+    """
 
     def __init__(self, work: Work, run: Run, folder: Path) -> None:
         super().__init__(work, folder)
@@ -96,8 +100,8 @@ class Relay(ProgramRelay):
         self._write_points()
 
     def _note_stage(self, event: Event) -> None:
-        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early, and
-        # one that is stopped has its account.
+        # Stored at once, not at the end, so that people see a wrong device early and a stopped training has
+        # its row counts.
         if self._run.kind == "training" and "rows" in event.fields:
             self._keep_account(event)
         if "device" not in event.fields:
@@ -142,7 +146,7 @@ class Relay(ProgramRelay):
                 store_sample_answers(self._run, event.step, SampleAnswers.from_dict(event.fields))
                 self._work.fence()
         except RecordError as error:
-            # An attempt may not fail for what an earlier one wrote.
+            # An attempt must not fail because of an earlier attempt's events.
             if is_replayed:
                 return
             raise GarbageError(f"The program wrote sample answers that cannot be read: {error}.") from error

@@ -1,4 +1,6 @@
-"""One attempt of a training, a dry run, or a generation: directory, program, outcome, ingest."""
+"""One attempt of a training, dry run or generation: run directory, program, outcome, storage of the
+result.
+"""
 
 import hashlib
 import signal
@@ -38,7 +40,7 @@ from training.merge_spec import MergeResult
 from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
-"""What a program says before it has opened its own log: a missing library, a wrong interpreter."""
+"""Output of a program before it opens its own log, such as a missing library or a wrong interpreter."""
 _LAST_WORDS = 600
 WHY_ALLOWED = (
     "The training continues, because passages that many texts share do not prove memorisation. Check these"
@@ -47,20 +49,20 @@ WHY_ALLOWED = (
 
 
 class Launch(Protocol):
-    """Starts a program and follows it to its end, as ``executor.run_program`` does."""
+    """Starts a program and follows it to its end, like ``executor.run_program``."""
 
     def __call__(self, *, console: Path, on_tick: Callable[[], None]) -> int: ...
 
 
 class FolderLocked(AttemptLost):
-    """A program that an earlier attempt left still has the run directory."""
+    """The program of an earlier attempt still holds the run directory."""
 
 
 Result = TypeVar("Result", TrainingResult, DryRunResult, GenerationResult, MergeResult, HubResult, PushResult)
 
 
 def train(work: Work) -> dict[str, Any]:
-    """Train what the run asks for and register it."""
+    """Run the training and register its model."""
     run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     _require_clean(work, run)
@@ -74,7 +76,7 @@ def train(work: Work) -> dict[str, Any]:
 
 
 def dry_run(work: Work) -> dict[str, Any]:
-    """Find out what the training would be that the run has the settings of."""
+    """Run the dry run of a training and store its report."""
     run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     leaks = compared_with_evaluation(run.dataset_version)
@@ -87,7 +89,7 @@ def dry_run(work: Work) -> dict[str, Any]:
 
 
 def generate(work: Work) -> dict[str, Any]:
-    """Let every candidate of the run answer every row, and store the answers."""
+    """Generate the answers of every candidate to every row, and store them."""
     run = run_of(work.job)
     place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_generation(run).to_dict())
@@ -98,9 +100,9 @@ def generate(work: Work) -> dict[str, Any]:
 
 
 def run_of(job: Job) -> Run:
-    """The job's run with all that its work reads.
+    """The job's run with all related objects that its work reads.
 
-    Raises InvalidError where no model program can run, NotHereError where a base is not on this machine.
+    Raises InvalidError when no model program can run, and NotHereError when a base is not on this machine.
     """
     run = (
         Run.objects.select_related(
@@ -111,13 +113,13 @@ def run_of(job: Job) -> Run:
     )
     if problem := why_not_runnable():
         raise InvalidError(problem)
-    # Before anything is fetched, compared or taken that another machine would have to do again.
+    # Checked first, so that another machine need not repeat any fetching or comparing.
     require_bases(run)
     return run
 
 
 def _require_clean(work: Work, run: Run) -> None:
-    """Raises ContaminatedError; the rows that it names stay with the run, so that an owner can decide on
+    """Raises ContaminatedError; stores the affected rows with the run, so that an owner can decide on
     them.
     """
     try:
@@ -152,7 +154,7 @@ def execute_run(
     *,
     relay: Relay | None = None,
 ) -> Result:
-    """Run a run's program on its directory, wherever that is; see ``execute_program``."""
+    """Run a run's program on its directory, here or on a cluster; see ``execute_program``."""
     relay = relay or Relay(work, run, place.folder)
     launch = partial(launched, work, run, program, place)
     watch = MemoryWatch(work, run, relay.told)
@@ -170,10 +172,11 @@ def execute_program(
     launch: Launch | None = None,
     needs_device: bool = True,
 ) -> Result:
-    """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run, and
-    ``launch`` starts it elsewhere than here. A program that computes nothing needs no device.
+    """Run a model program in the relay's folder, which has its specification; returns the result if it
+    succeeded, otherwise raises the exception for the outcome.
 
-    Its result when it succeeded; otherwise the exception that says how the attempt ended.
+    ``memory`` watches a run's memory; ``launch`` starts the program elsewhere. ``needs_device`` is false for
+    programs that compute nothing.
     """
     folder = relay.folder
     if aside := set_aside_garbage(folder / EVENTS_FILE):
@@ -220,9 +223,9 @@ def execute_program(
 
 
 def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result | None:
-    """result.json of this attempt; None when there is none, or only that of an earlier attempt.
+    """Read this attempt's result.json; None if there is none, or only an earlier attempt's.
 
-    Raises GarbageError for one that cannot be read or speaks of another spec.
+    Raises GarbageError for one that is unreadable or belongs to another spec.
     """
     try:
         text = (folder / RESULT_FILE).read_bytes()
@@ -259,7 +262,7 @@ def _without_result(status: int, folder: Path, last_words: str) -> Exception:
 
 
 def no_report(folder: Path) -> GarbageError:
-    """What to raise for a success without its report."""
+    """The error to raise for a successful result without a report."""
     return GarbageError(
         f"The program ended without a report ({RESULT_FILE} in {folder}). Nothing was stored; start it again."
     )
@@ -276,7 +279,7 @@ def _last_words(console: Path, start: int) -> str:
 
 
 def _log_environment(work: Work, result: Result) -> None:
-    # A transfer has none that matters.
+    # Device and packages do not matter for transfers.
     if result.report is not None and not isinstance(result, HubResult | PushResult):
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)

@@ -1,7 +1,8 @@
-"""A large generation answered by several workers: one leads, others help, each shard by one at a time.
+"""A large generation shared by several workers: one leads, others help, and each shard has one worker at a
+time.
 
-The run's own job leads: it asks for helpers (jobs that any free worker takes), answers shards like them, and
-takes in all answers at the end. Nobody waits for a worker that may not exist: alone, it answers every shard.
+The run's own job leads: it requests helpers (jobs for any free worker), answers shards like them, and stores
+all answers at the end. It never waits for workers that may not exist: alone, it answers every shard.
 """
 
 from typing import Any
@@ -35,18 +36,18 @@ HELP_TASK = "evalapp.runs.tasks.carry_out_help"
 _LOOK_SECONDS = 1.0
 _LOCKED_SECONDS = 5.0
 _GOING_ON = frozenset({JobState.QUEUED, JobState.STARTING, JobState.RUNNING})
-"""States of the leading job in which help is wanted; a lost leader is queued again."""
+"""States of the leading job in which helpers continue; a lost leader is queued again."""
 _ANSWERING = "Generating the answers, shard by shard"
 
 
 def answer_all(work: Work) -> dict[str, Any]:
-    """Let every candidate of the run answer every row: alone, or with helpers where its rows are split."""
+    """Generate the answers of every candidate to every row: alone, or with helpers if the rows are split."""
     run = run_of(work.job)
     return _lead(work, run) if shards_of_run(run) > 1 else generate(work)
 
 
 def help_out(work: Work) -> dict[str, Any]:
-    """Answer shards of the run in ``params`` until none is free; returns how many."""
+    """Answer shards of the run in ``params`` until none is free; returns their number."""
     leader = Job.objects.get(run=work.job.params["run"])
     require_wanted(leader)
     run = run_of(leader)
@@ -59,16 +60,14 @@ def help_out(work: Work) -> dict[str, Any]:
 
 
 def require_wanted(leader: Job) -> None:
-    """Raises JobCancelled where the run that is helped with has been stopped, or is over."""
+    """Raises JobCancelled when the leading job was stopped or has ended."""
     leader.refresh_from_db(fields=["state"])
     if leader.state not in _GOING_ON:
         raise JobCancelled
 
 
 class ShardRelay(Relay):
-    """Counts a shard's answers; tells those of all shards as the job's progress, and asks
-    for helpers once.
-    """
+    """Counts a shard's answers, reports the progress over all shards, and requests helpers once."""
 
     def __init__(self, work: Work, run: Run, shard: RunShard) -> None:
         super().__init__(work, run, shard_folder(run, shard.number))
@@ -78,7 +77,7 @@ class ShardRelay(Relay):
     def say(self, event: Event, stage: str) -> None:
         note_done(self._shard, event.step or 0)
         tell_progress(self._work, self._run)
-        # By its first answers the engine is known that all shards must use.
+        # The first answers determine the engine, which all shards must use.
         if not self._has_asked:
             self._has_asked = True
             _ask_for_helpers(self._work, self._run)
@@ -115,7 +114,7 @@ def _lead(work: Work, run: Run) -> dict[str, Any]:
             _answer(work, run, shard, ShardRelay(work, run, shard))
             continue
         tell_progress(work, run)
-        # Others are at it; what a lost one leaves is free as soon as its job's lease is over.
+        # Other workers have the rest; a lost worker's shard becomes free when its job's lease ends.
         work.rest(_LOOK_SECONDS)
     work.enter("Merging the shards")
     return store_generation(work, run, joined(run))
@@ -129,7 +128,7 @@ def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
         try:
             result = execute_run(work, run, "inference", GenerationResult, place, relay=relay)
         except FolderLocked:
-            # The program of a worker that was killed on this machine ends within half a minute.
+            # The program of a killed worker on this machine ends within half a minute.
             work.rest(_LOCKED_SECONDS)
         else:
             break
@@ -139,7 +138,7 @@ def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
 
 
 def _ask_for_helpers(work: Work, run: Run) -> None:
-    """As many as there are shards that nobody has."""
+    """Create a helper job for each free shard."""
     unfinished = run.shards.filter(finished_at=None).count()
     with transaction.atomic():
         for _ in range(unfinished - 1 - helpers_of(run, HELP_TASK)):

@@ -21,9 +21,10 @@ from run_directory.records import RecordError
 
 
 class MemoryWatch:
-    """Call ``tick`` while the program lives: the kernel kills without a word what has taken too much memory.
+    """Records a program's memory, because the kernel kills silently when memory runs out. Call ``tick`` while
+    it runs.
 
-    ``told`` is what the program says of itself meanwhile: its batch, and its longest row.
+    ``told`` is what the program reports about itself meanwhile, such as its batch size and longest row.
     """
 
     def __init__(self, work: Work, run: Run, told: Mapping[str, Any]) -> None:
@@ -39,9 +40,9 @@ class MemoryWatch:
         self._peak = max(self._peak or 0, held) if held else self._peak
 
     def raise_if_killed_for_it(self, status: int) -> None:
-        """Raises InvalidError with the numbers when the kernel ended the program for want of memory.
+        """Raises InvalidError with the numbers when the kernel killed the program for lack of memory.
 
-        Tried again it would come to the same end, so it is no lost attempt.
+        This is no lost attempt: a retry would end the same way.
         """
         kills = memory_kills()
         if status != -signal.SIGKILL or kills is None or self._kills is None or kills <= self._kills:
@@ -67,7 +68,7 @@ class MemoryWatch:
 
 
 def shortage_of(run: Run) -> MemoryShortage | None:
-    """What the latest attempt of a run lacked; None where its memory was enough."""
+    """The memory shortage of a run's latest attempt; None if memory sufficed."""
     told = run.job.events.filter(attempt=run.job.attempt, data__name=OUT_OF_MEMORY).order_by("-pk").first()
     if told is None or not run.job.is_over:
         return None
@@ -78,9 +79,9 @@ def shortage_of(run: Run) -> MemoryShortage | None:
 
 
 def half_batch(run: Run) -> dict[str, int] | None:
-    """Settings with at most half the rows at a time; a training's effective batch stays the same.
+    """Settings with at most half the batch size; a training keeps its effective batch size.
 
-    None where the run did not lack memory, or where nothing is left to halve.
+    None if the run did not run out of memory or nothing can be halved.
     """
     shortage = shortage_of(run)
     if shortage is None or shortage.batch_size is None:
@@ -97,10 +98,10 @@ def half_batch(run: Run) -> dict[str, int] | None:
 
 
 def start_with_half_batch(*, run: Run, by: User | None) -> Run:
-    """Queue the run anew with half the rows at a time, as a run of its own.
+    """Queue a new run with the same settings and half the batch size.
 
-    It does not go on from the checkpoint: dropout is drawn batch by batch, so the losses would be those of
-    neither run. Raises ConflictError when the run did not lack memory, and as starting a run does.
+    It does not continue from the checkpoint: dropout is drawn per batch, so the losses would match neither
+    run. Raises ConflictError when the run did not run out of memory, and the errors of starting a run.
     """
     smaller = half_batch(run)
     if smaller is None:
@@ -132,6 +133,6 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
 
 
 def _asked(run: Run) -> dict[str, Any]:
-    """What ``start_generation`` was given as ``sampling``."""
+    """The ``sampling`` argument that ``start_generation`` was called with."""
     around = {name: run.spec[name] for name in ("engine", "dtype", "device", "threads") if name in run.spec}
     return {**run.spec["sampling"], **around, "samples": run.job.params.get("samples", 1)}

@@ -1,4 +1,4 @@
-"""The forms of prompts, over a base and at an endpoint."""
+"""Forms for prompts on a base and at an endpoint."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
 
 
 class ShowingForm(WordsForm):
-    """Words around the prompt, and rows of a training split shown before it. A valid form with rows has them
-    as ``examples``.
+    """Text around the prompt, and training rows shown before it. A valid form with rows has them as
+    ``examples``.
     """
 
     examples_version = RowField(
@@ -64,7 +64,7 @@ class ShowingForm(WordsForm):
 
     @property
     def words(self) -> dict[str, Any]:
-        """What the registry is told of a valid form's words and examples."""
+        """Arguments for registering a valid form's prompt texts and examples."""
         values = self.cleaned_data
         return {
             "system_prompt": values["system_prompt"],
@@ -73,7 +73,7 @@ class ShowingForm(WordsForm):
         }
 
     def preview(self) -> list[dict[str, str]]:
-        """The turns that the model would get for the sample; needs a valid form."""
+        """The turns that the model would get for the sample prompt; needs a valid form."""
         values = self.cleaned_data
         shown = values["examples"].turns if "examples" in values else ()
         candidate = Candidate(
@@ -118,7 +118,7 @@ class PromptForm(ShowingForm):
 
 
 class EndpointModelForm(ShowingForm):
-    """An API model, as it is or with other words and examples around the prompt."""
+    """An API model, unchanged or with other text and examples around the prompt."""
 
     endpoint = RowField(
         queryset=Endpoint.objects.none(),

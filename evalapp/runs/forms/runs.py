@@ -1,4 +1,4 @@
-"""Forms that start runs; their defaults are the programs' own."""
+"""Forms that start runs; their defaults are those of the programs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -28,12 +28,12 @@ from training.spec import LORA_LIMITS, MOST_EPOCHS, TRAINING_LIMITS, LoraParamet
 
 
 def defaults_of(spec: type) -> dict[str, Any]:
-    """Default by field of a specification."""
+    """Defaults of a specification by field."""
     return {each.name: each.default for each in fields(spec) if each.default is not MISSING}
 
 
 def within(limits: Mapping[str, tuple[float, float]], name: str) -> dict[str, Any]:
-    """The least and the most of a field, as the program's specification has them."""
+    """Arguments with a field's minimum and maximum, as in the program's specification."""
     least, most = limits[name]
     return {"min_value": least, "max_value": most}
 
@@ -54,7 +54,7 @@ ENGINES = [
 
 
 def name_of_dataset_version(version: DatasetVersion) -> str:
-    """A dataset version with its rows by split."""
+    """Name of a dataset version with its rows by split."""
     counts = ", ".join(f"{count:,} {label.lower()}" for label, count in queries.split_counts(version))
     return f"{version} ({counts})"
 
@@ -68,7 +68,7 @@ def _name_of_candidate(version: ModelVersion) -> str:
 
 
 class TrainingForm(forms.Form):
-    """``hyperparameters`` of a valid form are what ``start_training`` takes."""
+    """``hyperparameters`` of a valid form are those of ``start_training``."""
 
     name = forms.CharField(max_length=120, label="Name", help_text="Also the label of the new model version.")
     objective = forms.ChoiceField(
@@ -195,7 +195,7 @@ class TrainingForm(forms.Form):
         self._tell_of_objectives()
 
     def _tell_of_objectives(self) -> None:
-        """Say beside each setting what an objective makes of it."""
+        """Add to each setting's help text how the objectives use it."""
         known, fields = objectives.OBJECTIVES, self.fields
         others = labels_of(each for each in known if each.row_type is not TrainingRow)
         fields[
@@ -238,7 +238,7 @@ class TrainingForm(forms.Form):
 
 
 def initial_of(run: Run) -> dict[str, Any]:
-    """A training form's fields as a run has them."""
+    """Initial values of a training form from a run's settings."""
     return {
         **run.hyperparameters,
         **run.hyperparameters.get("lora", {}),
@@ -250,7 +250,7 @@ def initial_of(run: Run) -> dict[str, Any]:
 
 
 class GenerationForm(forms.Form):
-    """``sampling`` of a valid form is what ``start_generation`` takes."""
+    """``sampling`` of a valid form is that of ``start_generation``."""
 
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(
@@ -364,7 +364,7 @@ class GenerationForm(forms.Form):
 
 
 class OutputsForm(forms.Form):
-    """Imported outputs, for a candidate that exists or for a new one."""
+    """Imported outputs, for an existing candidate or a new one."""
 
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(
@@ -409,7 +409,7 @@ class OutputsForm(forms.Form):
 
 
 class RunComparisonForm(forms.Form):
-    """Which trainings are drawn, over what; the endpoint is the choice, so nothing is posted."""
+    """The compared trainings and the horizontal axis. Never posted: the view reads both from the URL."""
 
     x = forms.ChoiceField(
         choices=[(key, each.label) for key, each in ABSCISSAE.items()], label="Horizontal axis",

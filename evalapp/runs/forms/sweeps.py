@@ -1,4 +1,4 @@
-"""The form of several trainings at once: what differs, and what all have in common."""
+"""Form for a sweep: the varied settings and the shared ones."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ GRID = [(name, axis.label) for name, axis in AXES.items() if name not in (SEED, 
 
 
 class SweepForm(TrainingForm):
-    """``axes`` and ``hyperparameters`` of a valid form are what ``start_sweep`` takes."""
+    """``axes`` and ``hyperparameters`` of a valid form are those of ``start_sweep``."""
 
     seeds = forms.CharField(
         max_length=300, required=False, label="Seeds",
@@ -64,7 +64,7 @@ class SweepForm(TrainingForm):
 
     @property
     def names(self) -> list[str]:
-        """What tells each training apart."""
+        """The differing settings of each training in words."""
         return [in_words(each) for each in combinations_of(self.axes)]
 
     def clean(self) -> dict[str, Any]:

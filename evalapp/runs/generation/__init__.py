@@ -1,1 +1,1 @@
-"""Outputs: what is asked, imported answers, shards of a large generation."""
+"""Outputs: requests to endpoints, imported answers, shards of a large generation."""

@@ -1,4 +1,4 @@
-"""Imported outputs: read from a file, matched to examples, every bad row told."""
+"""Imported outputs: read from a file and matched to examples, with every invalid row reported."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,10 +34,11 @@ REFUSED = "refused"
 
 
 class ImportedAnswer(NamedTuple):
-    """One answer. Its row is named by ``item`` (the row's id, see `row_ids_of`), ``prompt`` or
-    ``example_row``, its number in the dataset version; where several are given they must name the same row.
+    """One answer. Its row is given by ``item`` (the row's id, see `row_ids_of`), ``prompt`` or
+    ``example_row`` (its number in the dataset version); if several are given, they must identify the same
+    row.
 
-    ``place`` says where it stands in the file ("line 3"), for messages.
+    ``place`` is the location in the file ("line 3"), for messages.
     """
 
     text: str
@@ -45,22 +46,22 @@ class ImportedAnswer(NamedTuple):
     prompt: str | None = None
     item: str = ""
     is_row_certain: bool = False
-    """Whether the product itself wrote ``example_row``; otherwise it names a row only where
-    rows have no ids.
+    """Whether the product itself wrote ``example_row``. Otherwise a number alone is valid only if the rows
+    have no ids.
     """
     sample: int = 0
     place: str = ""
     finish_reason: str = ""
-    """"refused": imported, but without an output, for the reason in ``refusal``."""
+    """"refused": imported without an output, for the reason in ``refusal``."""
     refusal: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reasoning: str = ""
-    """What the model thought before its answer, where the file has it apart; a `<think>` part of the text is
-    taken off it when the answer is matched.
+    """The model's reasoning, if the file has it separately. When the answer is matched, a leading `<think>`
+    part of the text is moved here.
     """
     problem: str = ""
-    """Why the row of the file holds no answer; the other fields then say nothing."""
+    """Why the file's row is not a valid answer; the other fields are then meaningless."""
 
 
 class MatchedAnswer(NamedTuple):
@@ -76,19 +77,19 @@ class MatchedAnswer(NamedTuple):
 
 
 Place = tuple[int, str]
-"""An example's id, and its split."""
+"""Id and split of an example."""
 
 
 def read_answers(
     file: BinaryIO, name: str, *, id_field: str = "", candidate: str = ""
 ) -> Iterator[ImportedAnswer]:
-    """Answers of a file that can be read twice. Raises ImportProblemsError for what cannot be used.
+    """Read the answers of a file, which must be seekable. Raises ImportProblemsError for an unusable file.
 
-    Fields: ``item`` (the row's id; also called as ``id_field`` is), ``row`` (row number in the dataset
-    version) or ``prompt`` (the whole text of the last user turn); ``text``, ``output`` or ``answer``, or,
-    in a file with an answer a candidate, the ``candidate``'s label; ``sample`` (from 0) where a row has
-    several answers; ``reasoning``, which a ``<think>`` part before the answer becomes, too. Lines with a
-    ``custom_id`` are those of an OpenAI batch's output.
+    Fields: ``item`` (the row's id; also under the name ``id_field``), ``row`` (row number in the dataset
+    version) or ``prompt`` (the whole text of the last user turn); ``text``, ``output`` or ``answer``, or the
+    label of ``candidate`` in a file with a column for each candidate; ``sample`` (from 0) if a row has
+    several answers; ``reasoning``, which may also be a ``<think>`` part before the answer. Lines with a
+    ``custom_id`` are read as the output of an OpenAI batch.
     """
     try:
         source = sniffed(name, file)
@@ -102,7 +103,7 @@ def read_answers(
 def matched(
     answers: Iterable[ImportedAnswer], version: DatasetVersion, *, item_field: str = ""
 ) -> list[MatchedAnswer]:
-    """The answers with their examples; ``item_field`` as ``item_field_of`` gives it, "" for the rows' ids.
+    """Match the answers to their examples; ``item_field`` is from ``item_field_of``, or "" for the rows' ids.
     Raises ImportProblemsError with every row that cannot be used.
     """
     rows = _Rows(version, item_field)
@@ -112,7 +113,7 @@ def matched(
     for number, answer in enumerate(answers, start=1):
         place = answer.place or f"Answer {number}"
         try:
-            answer = _with_reasoning_apart(answer)  # noqa: PLW2901 - the same answer, in its parts
+            answer = _with_reasoning_apart(answer)  # noqa: PLW2901 - the same answer, split into its parts
             example_id, split = rows.place_of(answer)
             _check_text(answer)
             _check_first(seen.get((example_id, answer.sample)))
@@ -143,13 +144,13 @@ def _with_reasoning_apart(answer: ImportedAnswer) -> ImportedAnswer:
     said = split_reasoning(answer.text)
     if not said.reasoning:
         return answer._replace(text=said.answer)
-    # Without a closing it was cut while it thought.
+    # Without a closing tag, the output was cut off during reasoning.
     finish = answer.finish_reason or ("length" if not said.answer else "")
     return answer._replace(text=said.answer, reasoning=said.reasoning, finish_reason=finish)
 
 
 class _Rows:
-    """The rows of a version by what may name them: number, id and prompt."""
+    """The rows of a version, indexed by number, id and prompt."""
 
     def __init__(self, version: DatasetVersion, item_field: str) -> None:
         examples = examples_of(version)
@@ -169,7 +170,7 @@ class _Rows:
                 self._by_item.setdefault(str(item), []).append(place)
 
     def place_of(self, answer: ImportedAnswer) -> Place:
-        """The row that an answer is to. Raises ValueError where it is not certain which."""
+        """The row that an answer belongs to. Raises ValueError if it is not certain."""
         if answer.problem:
             raise ValueError(answer.problem)
         if answer.item or answer.prompt:
@@ -251,7 +252,7 @@ def _check_text(answer: ImportedAnswer) -> None:
 
 
 def _prompt_key(text: str) -> bytes:
-    """Names a prompt; line ends differ between systems and spreadsheets, nothing else may."""
+    """Hash of a prompt, ignoring only line-end differences and surrounding space."""
     return hashlib.sha256(text.replace("\r\n", "\n").strip().encode("utf-8", "surrogatepass")).digest()
 
 

@@ -1,4 +1,4 @@
-"""OpenAI batch files: a run's questions as one to send in, and the answers of one that came back."""
+"""OpenAI batch files: the input with a run's questions, and the answers in its output."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _SHOWN = 200
 
 
 class BatchAnswer(NamedTuple):
-    """One line of a batch's output; ``refusal`` says why it holds no answer."""
+    """One line of a batch's output; ``refusal`` says why it has no answer."""
 
     row: int
     sample: int
@@ -38,8 +38,8 @@ def batch_lines(
     sampling: SamplingParameters,
     samples: int,
 ) -> Iterator[str]:
-    """The batch input for an API model, a line for each question; ``custom_id`` names the row, and the sample
-    from the second on.
+    """The batch input for an API model, one line per question. ``custom_id`` identifies the row and, from the
+    second on, the sample.
     """
     words = words_of(candidate, key="candidate")
     for row in rows_to_answer(version, splits, samples=samples):
@@ -53,7 +53,7 @@ def batch_lines(
 
 
 def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
-    """A line of a batch's output. Raises ValueError with what is wrong with it."""
+    """Parse a line of a batch's output. Raises ValueError with the problem."""
     named = _CUSTOM_ID.fullmatch(str(fields.get("custom_id")))
     if named is None:
         raise ValueError(

@@ -7,14 +7,14 @@ from inference.prompts import conversation, row_seed
 from inference.spec import Candidate, GenerationRow, SamplingParameters
 
 _LEFT_OUT_AT = {"top_k": 0, "repetition_penalty": 1.0}
-"""Not in OpenAI's own interface: sent only where they do something."""
+"""Parameters outside OpenAI's own interface, sent only if they differ from these neutral values."""
 
 
 def request_body(
     words: Candidate, config: dict[str, Any], row: GenerationRow, sampling: SamplingParameters
 ) -> dict[str, Any]:
-    """A request of chat completions. ``config`` names the "model", and may hold more fields in "request": one
-    that is null there is left out.
+    """Body of a chat completions request. ``config`` has the "model" and optionally further fields in
+    "request", where null removes a field.
     """
     said: dict[str, Any] = {
         "max_tokens": sampling.max_tokens,

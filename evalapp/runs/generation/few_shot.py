@@ -1,4 +1,4 @@
-"""Examples that a prompt shows before its question: rows of a training split, and of no other."""
+"""Few-shot examples of a prompt, which may come from a training split only."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ FIELD = "example_rows"
 
 
 def rows_named(text: str) -> list[int]:
-    """Row numbers of "3, 17 42", in their order. Raises InvalidError for anything else."""
+    """Parse row numbers such as "3, 17 42", keeping their order. Raises InvalidError for anything else."""
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     bad = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
     if bad is not None:
@@ -22,10 +22,10 @@ def rows_named(text: str) -> list[int]:
 
 
 def few_shot(version: DatasetVersion, rows: Sequence[int]) -> FewShot:
-    """The rows as turns of user and assistant, in the order given.
+    """The rows as user and assistant turns, in the given order.
 
-    Raises InvalidError for a row that is not there, is not of the training split, holds several turns or has
-    no reference, for one named twice, and for too many.
+    Raises InvalidError for a row that does not exist, is not in the training split, has several turns or no
+    reference; for a repeated row; and for too many.
     """
     if len(rows) > MOST_EXAMPLES:
         _refuse(f"At most {MOST_EXAMPLES} examples.")

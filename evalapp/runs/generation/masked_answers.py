@@ -1,4 +1,4 @@
-"""Imported answers of a project that masks personal data."""
+"""Imported answers in a project that masks personal data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,7 +11,7 @@ _AT_ONCE = 1_000
 
 
 def with_masked_prompts(project: Project, answers: Iterable[ImportedAnswer]) -> Iterable[ImportedAnswer]:
-    """Prompts as those of the project's rows are stored, so that they are found among them."""
+    """Mask prompts and item ids like the project's stored rows, so that they match."""
     if not project.masks_personal_data:
         return answers
     vault = Vault(project)
@@ -25,8 +25,8 @@ def with_masked_prompts(project: Project, answers: Iterable[ImportedAnswer]) -> 
 
 
 def masked_answers(project: Project, answers: Sequence[MatchedAnswer]) -> list[MatchedAnswer]:
-    """With placeholders, those of their rows for what these stand for. Call inside the transaction that
-    stores them.
+    """Mask the answers, with their rows' placeholders for the same originals. Call inside the transaction
+    that stores them.
     """
     if not project.masks_personal_data:
         return list(answers)

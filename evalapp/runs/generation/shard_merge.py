@@ -1,4 +1,4 @@
-"""The answers and the report of all shards as one generation's."""
+"""Merges the answers and reports of all shards into those of one generation."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from run_directory.protocol import OUTPUTS_FILE
 
 
 def joined(run: Run) -> GenerationReport:
-    """Write the run's outputs.jsonl from those of its finished shards, fetched from where they were answered;
-    the report on all of it.
+    """Write the run's outputs.jsonl from its finished shards, fetching them from the store if needed; returns
+    the merged report.
 
-    Raises GarbageError when a shard's answers are not those of its report, or two shards do not belong
-    together; StoreAwayError.
+    Raises GarbageError when a shard's answers do not match its report or two shards do not belong together,
+    and StoreAwayError.
     """
     shards = list(run.shards.order_by("number"))
     reports = [GenerationReport.from_dict(shard.report) for shard in shards]

@@ -1,4 +1,4 @@
-"""The shards of a large generation: their workers and states."""
+"""Shards of a large generation, with their workers and states."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Progress(NamedTuple):
 
 
 def checked_shards(wanted: object, *, has_base: bool) -> int:
-    """Into how many parts the rows may be split. Raises InvalidError."""
+    """The validated number of shards. Raises InvalidError."""
     if type(wanted) is not int or not 1 <= wanted <= MOST_SHARDS:
         raise InvalidError(f"Split the rows into 1 to {MOST_SHARDS} shards.", field="shards")
     if wanted > 1 and not has_base:
@@ -33,12 +33,12 @@ def checked_shards(wanted: object, *, has_base: bool) -> int:
 
 
 def shards_of_run(run: Run) -> int:
-    """Into how many parts somebody chose to split the run's rows."""
+    """The requested number of shards of a run."""
     return int(run.job.params.get("shards", 1))
 
 
 def make_shards(run: Run, *, rows: int, candidates: int) -> None:
-    """Make the run's shards; repeating it changes nothing. Each has at least one row."""
+    """Create the run's shards, each with at least one row; idempotent."""
     count = min(shards_of_run(run), rows)
     RunShard.objects.bulk_create(
         (
@@ -51,7 +51,7 @@ def make_shards(run: Run, *, rows: int, candidates: int) -> None:
 
 @transaction.atomic
 def take_shard(run: Run, work: Work) -> RunShard | None:
-    """A shard that nobody works on: from now on this attempt's. None when there is none just now."""
+    """Assign a free shard to this attempt; None if there is none at present."""
     others = Job.objects.exclude(pk=work.job.pk).filter(
         pk=OuterRef("holder"), state__in=ACTIVE_STATES, attempt=OuterRef("holder_attempt")
     )
@@ -66,20 +66,20 @@ def take_shard(run: Run, work: Work) -> RunShard | None:
 
 
 def note_done(shard: RunShard, done: int) -> None:
-    """Say how many answers of the shard are there, if it is still the caller's."""
+    """Record the number of finished answers, if the shard is still the caller's."""
     _ours(shard).update(done=min(done, shard.outputs))
 
 
 @transaction.atomic
 def finish_shard(shard: RunShard, report: GenerationReport, work: Work) -> None:
-    """Note that all answers of the shard are there. Raises LeaseLost when it is another's by now."""
+    """Mark the shard as finished. Raises LeaseLost if it was taken over meanwhile."""
     if not _ours(shard).update(report=report.to_dict(), done=shard.outputs, finished_at=Now()):
         raise LeaseLost
     work.fence()
 
 
 def progress_of(run: Run) -> Progress:
-    """Answers that are there, and all, over every shard."""
+    """Finished and planned answers over all shards."""
     found = run.shards.aggregate(done=Sum("done"), outputs=Sum("outputs"))
     return Progress(found["done"] or 0, found["outputs"] or 0)
 
@@ -89,7 +89,7 @@ def is_finished(run: Run) -> bool:
 
 
 def helpers_of(run: Run, task: str) -> int:
-    """Jobs that help with the run, or wait to."""
+    """Number of unfinished helper jobs of the run."""
     return Job.objects.filter(task=task, params__run=run.pk).exclude(state__in=FINAL_STATES).count()
 
 

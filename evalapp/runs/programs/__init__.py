@@ -1,1 +1,1 @@
-"""The run directory that a model program reads and writes, and how the program is started."""
+"""Run directories of model programs, and the start of the programs."""

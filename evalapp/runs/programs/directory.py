@@ -1,4 +1,4 @@
-"""Writes the run directory of a training or a generation: data.jsonl, then spec.json, each whole."""
+"""Writes the run directory of a training or generation: data.jsonl, then spec.json, each atomically."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ def folder_for(run: Run) -> Path:
 
 
 def prepare_training(run: Run) -> TrainingSpec:
-    """The run's directory, ready for ``python -m training``; a spec that is there stays as it is."""
+    """Prepare the run's directory for ``python -m training``; an existing spec is kept."""
     folder = _made(run)
     if (folder / SPEC_FILE).exists():
         return TrainingSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
@@ -44,7 +44,7 @@ def prepare_training(run: Run) -> TrainingSpec:
 
 
 def prepare_generation(run: Run) -> GenerationSpec:
-    """The run's directory, ready for ``python -m inference``; a spec that is there stays as it is."""
+    """Prepare the run's directory for ``python -m inference``; an existing spec is kept."""
     folder = _made(run)
     if (folder / SPEC_FILE).exists():
         return GenerationSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
@@ -55,13 +55,15 @@ def prepare_generation(run: Run) -> GenerationSpec:
 
 
 def shard_folder(run: Run, number: int) -> Path:
-    """RUNS_FOLDER/<job id>-<number of the shard, from 1>."""
+    """RUNS_FOLDER/<job id>-<shard number from 1>."""
     folder = folder_for(run)
     return folder.with_name(f"{folder.name}-{number + 1}")
 
 
 def prepare_shard(run: Run, number: int, count: int) -> GenerationSpec:
-    """The directory of one of ``count`` shards: every ``count``-th row, for the engine that began the run."""
+    """Prepare the directory of one of ``count`` shards: every ``count``-th row, with the engine that the run
+    began with.
+    """
     folder = shard_folder(run, number)
     _link(run, folder)
     if (folder / SPEC_FILE).exists():
@@ -75,7 +77,7 @@ def prepare_shard(run: Run, number: int, count: int) -> GenerationSpec:
 
 
 def candidate_specs(run: Run) -> tuple[Candidate, ...]:
-    """The run's candidates as the inference program knows them, in the order they were chosen."""
+    """The run's candidates as the inference program reads them, in the order of their choice."""
     found = []
     for entry in run.candidates.select_related("model_version").order_by("pk"):
         version = entry.model_version
@@ -83,7 +85,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
         found.append(
             Candidate(
                 key=entry.key,
-                # A full model is its own base; imported answers never get here.
+                # A full model is its own base; imported candidates do not generate.
                 kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]  # as the program names it
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
@@ -96,7 +98,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
 
 
 def words_of(version: ModelVersion, *, key: str) -> Candidate:
-    """An API model, as ``conversation`` words its prompts."""
+    """An API model as a Candidate whose prompts ``conversation`` can word."""
     examples = _shown(version)
     return Candidate(
         key=key,
@@ -114,7 +116,7 @@ def generation_rows(run: Run) -> Iterable[GenerationRow]:
 def rows_to_answer(
     version: DatasetVersion, splits: Sequence[str], *, samples: int
 ) -> Iterable[GenerationRow]:
-    """Each row of the splits as often as it is answered, in the version's order."""
+    """Each row of the splits ``samples`` times, in the version's order."""
     examples = examples_of(version, splits).only("row_number", "messages")
     for example in examples.iterator(chunk_size=1000):
         for sample in range(samples):
@@ -140,7 +142,7 @@ def _link(run: Run, folder: Path) -> None:
 
 
 def _write_lines(path: Path, records: Iterable[Record]) -> tuple[int, str]:
-    """Write a file of one record a line, whole or not at all; its rows and SHA-256."""
+    """Write a file with one record per line, atomically; returns its rows and SHA-256."""
     digest, rows = hashlib.sha256(), 0
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Follows events.jsonl while a program writes it."""
+"""Reads events.jsonl while a program writes it."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -13,7 +13,7 @@ LONGEST_LINE = 2**20
 
 
 class GarbageError(ProblemError):
-    """A program wrote what the run directory does not allow; the run ends, and nothing of it is taken in."""
+    """A program wrote invalid content into the run directory; the run ends and nothing is stored."""
 
     code = "garbage"
 
@@ -21,11 +21,11 @@ class GarbageError(ProblemError):
 class NewEvent(NamedTuple):
     event: Event
     is_replayed: bool
-    """Written before this attempt began: its numbers count, its sentence has been logged."""
+    """Written before this attempt began: its numbers count, but its message is already logged."""
 
 
 class EventTail:
-    """Reads whole lines as they appear; what follows the last line feed is still being written."""
+    """Reads complete lines as they appear; text after the last line feed is still being written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,7 +34,7 @@ class EventTail:
         self._already = path.stat().st_size if path.exists() else 0
 
     def new_events(self) -> Iterator[NewEvent]:
-        """Events since the last call. Raises GarbageError for a line that holds no event."""
+        """Yield events since the last call. Raises GarbageError for an invalid line."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
@@ -62,9 +62,9 @@ class EventTail:
 
 
 def set_aside_garbage(path: Path) -> Path | None:
-    """Rename the file where a line of an earlier attempt holds no event, so that the next one can work.
+    """Rename the file if a line of an earlier attempt is invalid, so that the next attempt can work.
 
-    Call it while no program writes. Returns the new name, None where every line can be read.
+    Call only while no program writes. Returns the new path, or None if every line is valid.
     """
     try:
         for _ in EventTail(path).new_events():

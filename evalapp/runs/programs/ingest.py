@@ -35,7 +35,7 @@ _KEPT_IDS = 1000
 
 
 def most_reasons(reasons: Counter[str]) -> dict[str, int]:
-    """The commonest reasons with their counts, the rest as one, for ``rows["reasons"]``."""
+    """The most frequent reasons with their counts, the rest combined, for ``rows["reasons"]``."""
     shown = dict(reasons.most_common(_MOST_REASONS))
     if others := reasons.total() - sum(shown.values()):
         shown["other reasons"] = others
@@ -43,8 +43,8 @@ def most_reasons(reasons: Counter[str]) -> dict[str, int]:
 
 
 class Answers(NamedTuple):
-    """What outputs.jsonl is said to hold: ``expected`` lines, of them for each of ``reasons`` so many
-    refused.
+    """Expected content of outputs.jsonl: the number of lines, and how many were refused for each of
+    ``reasons``.
     """
 
     expected: int
@@ -53,7 +53,7 @@ class Answers(NamedTuple):
 
 
 def store_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
-    """Store what the model program answered; see ``store_generated_answers``."""
+    """Store the model program's answers; see ``store_generated_answers``."""
     record_device(run, report.device, report.engine)
     run.result = report.to_dict()
     refused = {"the prompt does not fit the model's context": report.refused} if report.refused else {}
@@ -62,10 +62,10 @@ def store_generation(work: Work, run: Run, report: GenerationReport) -> dict[str
 
 
 def store_generated_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
-    """Store every line of outputs.jsonl, and the run's result, engine and device as they stand on ``run``;
-    repeating it after a kill adds nothing.
+    """Store all lines of outputs.jsonl, and the run's result, engine and device as set on ``run``. Safe to
+    repeat after a kill.
 
-    Raises GarbageError, storing nothing, when the file is not what ``answers`` and the run speak of.
+    Raises GarbageError, storing nothing, when the file does not match ``answers`` and the run.
     """
     refused = sum(answers.reasons.values())
     with transaction.atomic():
@@ -84,9 +84,9 @@ def store_generated_answers(work: Work, run: Run, answers: Answers) -> dict[str,
 
 
 def store_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
-    """Register the adapter or the full model and store the report; repeating it after a kill adds nothing.
+    """Register the adapter or full model and store the report. Safe to repeat after a kill.
 
-    Raises GarbageError when the weights are not those that the report speaks of.
+    Raises GarbageError when the weights do not match the report.
     """
     with transaction.atomic():
         if run.produced is None:
@@ -97,10 +97,10 @@ def store_training(work: Work, run: Run, report: TrainingReport) -> dict[str, An
                 " stored; start the training again."
             )
         run.rows = account_of(run, report.rows)
-        # With the rows that also evaluate, where an owner let it go on in spite of them.
+        # Keep the contaminated rows that an owner's decision allowed.
         leaks = {name: found for name, found in run.result.items() if name == "leaks"}
         run.result = {**_shortened(report.to_dict()), **leaks}
-        # What the training's points hold already, and what has a table of its own.
+        # The training's points have the losses, and drawn rows have their own table.
         del run.result["losses"], run.result["validation_losses"], run.result["drawn_rows"]
         if report.drawn_rows is not None:
             DrawnRows.objects.update_or_create(run=run, defaults={"rows": report.drawn_rows})
@@ -111,7 +111,7 @@ def store_training(work: Work, run: Run, report: TrainingReport) -> dict[str, An
 
 
 def store_dry_run(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
-    """Store what was found before a training; repeating it after a kill changes nothing."""
+    """Store the report of a dry run and the contamination found. Safe to repeat after a kill."""
     with transaction.atomic():
         run.rows = account_of(run, report.rows)
         run.result = {
@@ -125,7 +125,7 @@ def store_dry_run(work: Work, run: Run, report: DryRunReport, leaks: Contaminati
 
 
 def account_of(run: Run, account: RowAccount) -> dict[str, Any]:
-    """What becomes of a training's rows, for ``Run.rows``."""
+    """A training's row counts, for ``Run.rows``."""
     return {
         "in": account.given,
         "used": account.used,
@@ -210,11 +210,11 @@ def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int
         example_id=example_id,
         candidate_id=candidate_id,
         sample_index=written.sample,
-        # PostgreSQL keeps no NUL, and a model may emit one.
+        # PostgreSQL text cannot contain NUL, but a model may produce it.
         text=written.text.replace("\x00", "�"),
         reasoning=written.reasoning.replace("\x00", "�"),
         finish_reason=written.finish_reason,
-        # An endpoint that counts no tokens leaves none for the prompt either, and no prompt has none.
+        # An endpoint that does not report tokens leaves 0 for the prompt, which real prompts never have.
         prompt_tokens=written.prompt_tokens or None,
         completion_tokens=written.completion_tokens if written.prompt_tokens else None,
         seconds=written.seconds,
@@ -227,7 +227,7 @@ def _insert(batch: list[Output]) -> None:
 
 
 def record_device(run: Run, device: Device, engine: Engine | None = None) -> None:
-    """Set what the program said of its device and, for a generation, its engine; a training's is TRL."""
+    """Set the program's device and, for a generation, its engine; a training's engine is TRL."""
     detail = f"{device.dtype}, {counted(device.threads, 'thread')}" if device.kind == "cpu" else device.dtype
     run.device = f"{device.name[:50]} ({detail})"[:80]
     run.engine = engine.name if engine else "trl"
@@ -235,7 +235,7 @@ def record_device(run: Run, device: Device, engine: Engine | None = None) -> Non
 
 
 def _shortened(report: dict[str, Any]) -> dict[str, Any]:
-    """The report with id lists of a bearable length."""
+    """The report with its lists of ids limited in length."""
     for name in ("truncated_ids", "dropped_rows"):
         report["rows"][name] = report["rows"][name][:_KEPT_IDS]
     return report

@@ -1,6 +1,6 @@
-"""The base and the adapters of a run, linked into its directory.
+"""Links a run's base and adapters into its directory.
 
-The spec names the links, so it is the same on every machine that goes on with the run.
+The spec refers to the links, so it is valid on every machine that continues the run.
 """
 
 import socket
@@ -19,14 +19,14 @@ CONTINUED_FROM = f"{INPUTS_FOLDER}/continued-from"
 
 
 def adapter_of(key: str) -> str:
-    """Where the adapter of the candidate with this key is linked."""
+    """Path of the link to the adapter of the candidate with this key."""
     return f"{INPUTS_FOLDER}/{key}"
 
 
 def link_inputs(run: Run, folder: Path) -> None:
-    """Link what the run reads into its directory, fetching what this machine lacks.
+    """Link what the run reads into its directory, fetching artifacts that this machine lacks.
 
-    Raises NotHereError for a base that this machine does not have, StoreAwayError.
+    Raises NotHereError for a base that is not on this machine, and StoreAwayError.
     """
     versions = _versions(run)
     inputs.link_inputs(
@@ -35,8 +35,10 @@ def link_inputs(run: Run, folder: Path) -> None:
 
 
 def require_bases(run: Run) -> None:
-    """Raises NotHereError where this machine lacks a base that the run reads and another may have it,
-    InvalidError where there is one folder for all and it is gone. What was trained is fetched later.
+    """Check that the run's bases are on this machine; artifacts are fetched later.
+
+    Raises NotHereError when another machine may have the base, and InvalidError when all machines share one
+    folder and it is gone.
     """
     for version in _versions(run).values():
         if version.kind == ModelKind.BASE and not (folder := folder_of(version)).is_dir():
@@ -48,14 +50,14 @@ def require_bases(run: Run) -> None:
 
 
 def write_inputs(run: Run, folder: Path) -> None:
-    """Write down what the run reads, for a machine that has no database."""
+    """Write inputs.json, which describes what the run reads, for a machine without database access."""
     versions = _versions(run)
     described = inputs.Inputs(inputs=tuple(map(_described, versions, versions.values())))
     write_whole(folder / inputs.INPUTS_FILE, described.to_json().encode())
 
 
 def _versions(run: Run) -> dict[str, ModelVersion]:
-    """Each version whose weights the run reads, by its place in the run directory."""
+    """Versions whose weights the run reads, by location in the run directory."""
     found = {BASE: run.base, CONTINUED_FROM: run.continued_from}
     for entry in run.candidates.select_related("model_version__model"):
         if entry.model_version.kind == ModelKind.LORA:

@@ -1,4 +1,4 @@
-"""Where a run's program is started: beside this worker, or on a cluster's node."""
+"""Starts a run's program: beside this worker or on a node of a cluster."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ from training.spec import is_shareable
 
 
 class RunFolder(NamedTuple):
-    """A run directory that is ours, for an attempt at what is in it, and what it was restored from."""
+    """A run directory that this attempt owns, and the save that it was restored from."""
 
     folder: Path
     attempt: int
@@ -29,12 +29,12 @@ class RunFolder(NamedTuple):
 
     @property
     def save(self) -> int:
-        """The number of this machine's saves; those of a cluster's node have the next one."""
+        """Number of this machine's saves; those of a cluster's node have the next number."""
         return 2 * self.attempt
 
 
 def begun(work: Work, folder: Path, attempt: int) -> RunFolder:
-    """Have a run directory to ourselves, as the newest attempt left it, on whatever machine that was."""
+    """Take sole ownership of a run directory in the newest attempt's state, from whichever machine."""
     end_previous_program(work)
     if settings.RAY is not None:
         end_previous_job(work)
@@ -47,9 +47,10 @@ def begun(work: Work, folder: Path, attempt: int) -> RunFolder:
 def launched(
     work: Work, run: Run, program: str, place: RunFolder, *, console: Path, on_tick: Callable[[], None]
 ) -> int:
-    """Run a program on its directory to the end; its exit status, as ``executor.run_program`` has it.
+    """Run a program on its directory to the end; returns its exit status like ``executor.run_program``.
 
-    All that the program wrote is in the directory on this machine then, and in the store where there is one.
+    Afterwards everything the program wrote is in the directory on this machine, and in the store if there is
+    one.
     """
     if settings.RAY is None:
         return _here(work, run, program, place, console=console, on_tick=on_tick)
@@ -112,9 +113,7 @@ def _on_cluster(
 
 
 def _gpus_and_processes(spec: dict[str, Any], program: str, ray: RaySettings) -> tuple[float, int]:
-    """What a program asks of the cluster, and by how many processes it works there, each with a GPU of its
-    own.
-    """
+    """GPUs that a program requests from the cluster, and its number of processes, each with its own GPU."""
     if spec.get("device") == "cpu":
         return 0, 1
     if _is_shareable(spec, program):
@@ -123,7 +122,7 @@ def _gpus_and_processes(spec: dict[str, Any], program: str, ray: RaySettings) ->
 
 
 def _is_shareable(spec: dict[str, Any], program: str) -> bool:
-    """Whether several processes, each with a GPU of its own, can do it together."""
+    """Whether several processes, each with its own GPU, can share the work."""
     return (
         program == "training"
         and spec.get("device") != "cpu"

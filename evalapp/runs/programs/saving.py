@@ -1,6 +1,6 @@
-"""Saving of a run directory to the store, and its restoration on another machine.
+"""Saves a run directory to the store, and restores it on another machine.
 
-Without a store (one machine) all of this does nothing.
+Without a store (single machine), all of this does nothing.
 """
 
 import logging
@@ -19,19 +19,19 @@ from run_directory.store import StoreError
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-"""How often new checkpoints and outputs are looked for."""
+"""Interval between checks for new checkpoints and outputs."""
 
 
 def saved_run(folder: Path) -> SavedRun | None:
-    """The place of a run directory in the store; None without a store. Raises StoreAwayError."""
+    """A run directory's location in the store; None without a store. Raises StoreAwayError."""
     store = artifact_store()
     return SavedRun(store, folder.name, folder) if store is not None else None
 
 
 def restore(work: Work, folder: Path, number: int) -> Save | None:
-    """Make the directory what the newest save before this number has, where another machine made it.
+    """Bring the directory to the newest save before ``number``, if another machine made it.
 
-    Call it before anything is written there. Raises StoreAwayError.
+    Call before writing anything there. Raises StoreAwayError.
     """
     saved = saved_run(folder)
     if saved is None:
@@ -45,9 +45,10 @@ def restore(work: Work, folder: Path, number: int) -> Save | None:
 
 
 class SavedRunFollower:
-    """What a cluster's node saves under a number comes here: what grows at each ``tick``, all at ``finish``.
+    """Fetches what a cluster's node saves under ``number``: append-only files at each ``tick``, everything at
+    ``finish``.
 
-    Without a store the node works in this very directory, and nothing is to be done.
+    Without a store the node works in this very directory, and nothing needs fetching.
     """
 
     def __init__(self, work: Work, saved: SavedRun | None, number: int) -> None:
@@ -57,7 +58,9 @@ class SavedRunFollower:
         self._latest: Save | None = None
 
     def tick(self) -> None:
-        """Raises LeaseLost when another attempt has the job; a store that is away is asked again."""
+        """Fetch new content. Raises LeaseLost when another attempt has the job; store errors are retried at
+        the next tick.
+        """
         if self._saved is None:
             return
         try:
@@ -73,7 +76,7 @@ class SavedRunFollower:
             logger.warning("Job %s: the store is not available; retrying", self._work.job.pk)
 
     def finish(self) -> None:
-        """Have on this machine all that the node left. Raises StoreAwayError."""
+        """Fetch everything that the node left. Raises StoreAwayError."""
         if self._saved is None:
             return
         with store_errors_explained():
@@ -83,10 +86,10 @@ class SavedRunFollower:
 
 
 class Saving:
-    """While the block runs, every new checkpoint and output is saved by a thread; at its end, all.
+    """Context manager whose thread saves every new checkpoint and output; on exit, everything is saved.
 
-    A store that is away then stops nothing: the thread tries again, and the log says so once. When the
-    program has succeeded its checkpoints are left out. Raises StoreAwayError from the last save alone.
+    Store errors do not stop the run: the thread retries and logs one warning. After success, checkpoints are
+    not saved. Only the last save raises StoreAwayError.
     """
 
     def __init__(self, work: Work, folder: Path, number: int, base: Save | None) -> None:
@@ -100,7 +103,9 @@ class Saving:
         self.has_succeeded = False
 
     def tick(self) -> None:
-        """Remove from the store what the newest save names no more, while the lease is certainly ours."""
+        """Remove objects from the store that the newest save no longer refers to, while certainly holding the
+        lease.
+        """
         if self._saver is not None and self._saver.has_dropped:
             self._work.fence()
             self._try(self._saver.remove_dropped)

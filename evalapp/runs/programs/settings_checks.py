@@ -1,4 +1,4 @@
-"""Settings that can only fail are refused when a run is asked for, not when its turn has come."""
+"""Rejects settings that must fail when a run is requested, not when its job starts."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _SPECIFICATIONS = (TrainingSpec, LoraParameters, GenerationSpec, SamplingParamet
 
 
 def refused_settings(error: RecordError) -> InvalidError:
-    """What a specification refuses, beside the field that it names."""
+    """A specification's error as an InvalidError at the field that it names."""
     message = f"{error}."
     named = re.match(r"Settings: (?:\w+: )*(\w+)", message)
     known = {each.name for spec in _SPECIFICATIONS for each in fields(spec)}
@@ -33,7 +33,7 @@ def refused_settings(error: RecordError) -> InvalidError:
 
 
 def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
-    """Raises InvalidError, with the field's name, for what no worker of this installation could do."""
+    """Raises InvalidError, naming the field, for settings that no worker of this installation can run."""
     if reason := why_not_trainable(base):
         raise _refusal("base", reason)
     context = base.config.get("context")
@@ -47,7 +47,7 @@ def require_possible_training(spec: TrainingSpec, base: ModelVersion) -> None:
 
 
 def require_possible_generation(spec: GenerationSpec, base: ModelVersion | None) -> None:
-    """Raises InvalidError, with the field's name, for what no worker of this installation could do."""
+    """Raises InvalidError, naming the field, for settings that no worker of this installation can run."""
     if base is not None:
         _require_answering(spec, base)
     _require_device(spec.device)
@@ -77,10 +77,10 @@ def _require_answering(spec: GenerationSpec, base: ModelVersion) -> None:
 
 
 def require_schema(sampling: Mapping[str, Any]) -> None:
-    """Raises InvalidError where the settings hold a JSON schema that is none."""
+    """Raises InvalidError if the settings have an invalid JSON schema."""
     text = sampling.get("json_schema")
     if not isinstance(text, str):
-        # Whatever else it is, the specification says so.
+        # The specification reports other types.
         return
     try:
         schema = parse_json(text, where="json_schema")
@@ -103,7 +103,7 @@ def require_schema(sampling: Mapping[str, Any]) -> None:
 
 
 def _works_here_alone() -> bool:
-    """Whether no other machine can take a run: the embedded servers listen to no network."""
+    """Whether no other machine can take runs: the embedded servers do not listen on a network."""
     environment = settings.ENVIRONMENT
     return settings.RAY is None and (environment.embedded_postgres or environment.embedded_valkey)
 

@@ -1,4 +1,4 @@
-"""The results of a sweep's trainings as a table: settings, losses, cost and the best one."""
+"""Table of a sweep's trainings: settings, losses, cost and the best one."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,15 @@ from evalapp.runs.training.axes import (
 )
 
 LAST_PART = 10
-"""The training loss is the mean of the last tenth of the steps, because that of one step is
-mostly its rows.
+"""The training loss is the mean of the last tenth of the steps, because a single step's loss depends mostly
+on its rows.
 """
 
 
 class SweepRun(NamedTuple):
-    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None
-    before its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose
-    weights are kept. ``steps`` is how many it took, None before its end, and ``is_improving`` whether the
-    lowest was its last.
+    """``values`` are the varied settings in words. ``examples`` is the number of rows read and ``steps`` that
+    of steps, both None before the end; losses, tokens and seconds are those so far. ``validation_loss`` is
+    the lowest, whose weights are kept; ``is_improving`` if it was the last one.
     """
 
     run: Run
@@ -49,7 +48,7 @@ class SweepRun(NamedTuple):
 
     @property
     def cells(self) -> list[tuple[str, str]]:
-        """The settings and their values."""
+        """Labels and values of the varied settings."""
         return [(AXES[name].label, value) for name, value in zip(self.combination, self.values, strict=True)]
 
     @property
@@ -58,7 +57,9 @@ class SweepRun(NamedTuple):
 
 
 class SettingsRow(NamedTuple):
-    """The trainings with the same settings but the seed: the mean of their validation losses."""
+    """Trainings that differ only in the seed, with the mean and standard deviation of their validation
+    losses.
+    """
 
     words: str
     trainings: int
@@ -68,7 +69,7 @@ class SettingsRow(NamedTuple):
 
 
 class SweepTable(NamedTuple):
-    """``why_no_best`` says why none is marked, where that has a reason that stays."""
+    """``why_no_best`` is the permanent reason why no training is marked as best, or ""."""
 
     columns: list[str]
     rows: list[SweepRun]
@@ -93,7 +94,7 @@ class SweepTable(NamedTuple):
 
 
 def sweep_table(sweep: Sweep) -> SweepTable:
-    """The trainings in the order of their combinations. A number of queries that does not grow with them."""
+    """The trainings in the order of their combinations. The number of queries does not depend on theirs."""
     runs = list(runs_of(sweep.project, kind=RunKind.TRAINING).filter(sweep=sweep).order_by("pk"))
     numbers = _run_metrics_of(runs)
     rows = [_row(sweep, run, numbers[run.pk]) for run in runs]
@@ -117,8 +118,8 @@ def sweep_table(sweep: Sweep) -> SweepTable:
 
 
 def has_one_validation(sweep: Sweep) -> bool:
-    """Whether losses of all its trainings are of the same rows: those of one version, or of versions with the
-    same validation split.
+    """Whether all trainings are validated on the same rows: one version, or versions with equal validation
+    splits.
     """
     numbers = sweep.axes.get(VERSION, ())
     if len(numbers) < 2:
@@ -178,7 +179,7 @@ def _row(sweep: Sweep, run: Run, numbers: _RunMetrics) -> SweepRun:
         tokens=numbers.tokens,
         seconds=numbers.seconds,
         steps=run.result.get("steps"),
-        # Of equal losses the first is kept.
+        # Of equal losses, the first is kept.
         is_improving=bool(numbers.validation)
         and numbers.validation.index(min(numbers.validation)) == len(numbers.validation) - 1,
     )
@@ -193,7 +194,7 @@ def _with_best(rows: list[SweepRun]) -> list[SweepRun]:
 
 
 def _over_seeds(sweep: Sweep, rows: Sequence[SweepRun]) -> list[SettingsRow]:
-    """Empty where the seeds do not differ, or nothing but they."""
+    """Summaries over seeds; empty if the seeds do not vary, or only they do."""
     if len(sweep.axes.get(SEED, ())) < 2 or len(sweep.axes) < 2:
         return []
     losses: dict[str, list[float]] = defaultdict(list)
@@ -214,5 +215,5 @@ def _over_seeds(sweep: Sweep, rows: Sequence[SweepRun]) -> list[SettingsRow]:
 
 
 def words_without(combination: Combination, *names: str) -> str:
-    """A combination in words without some of its settings; empty where nothing is left."""
+    """A combination in words without some settings; empty if none is left."""
     return in_words({name: value for name, value in combination.items() if name not in names})

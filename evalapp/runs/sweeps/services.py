@@ -1,4 +1,4 @@
-"""Writes of sweeps: several trainings that differ in a few settings, queued and cancelled as one."""
+"""Write operations of sweeps: trainings that differ in a few settings, queued and cancelled together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from evalapp.runs.training.axes import VERSION, Combination, applied, combinatio
 from training.spec import TrainingSpec
 
 MOST_LETTERS = 60
-"""Of a sweep's name, so that its trainings' names have room for what tells them apart."""
+"""Maximum length of a sweep's name, which leaves room for the differing settings in its trainings' names."""
 _LONGEST_NAME = 120
 
 
@@ -55,10 +55,10 @@ def start_sweep(
 ) -> Sweep:
     """Queue a training for every combination of the values in ``axes``: all of them, or none.
 
-    ``axes`` has values by the names of `evalapp.runs.training.axes.AXES`, dataset versions by their numbers;
-    ``hyperparameters`` are what all have in common, as ``start_training`` takes them. All trainings of a
-    version are validated on the same rows, whatever their seeds. Raises InvalidError and ConflictError as
-    ``start_training`` does, naming the combination.
+    ``axes`` maps names of `evalapp.runs.training.axes.AXES` to values, with dataset versions by number;
+    ``hyperparameters`` are the shared settings, as for ``start_training``. All trainings on a version are
+    validated on the same rows, whatever their seeds. Raises the errors of ``start_training``; an InvalidError
+    names the combination.
     """
     name = _checked(name)
     combinations = combinations_of(axes)
@@ -105,7 +105,7 @@ def start_sweep(
 
 @contextmanager
 def _named(combination: Combination) -> Iterator[None]:
-    """Let an InvalidError begin with the combination that it is about."""
+    """Prefix an InvalidError with its combination."""
     try:
         yield
     except InvalidError as error:
@@ -115,18 +115,18 @@ def _named(combination: Combination) -> Iterator[None]:
 
 @transaction.atomic
 def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
-    """Cancel every training of the sweep that is not over; how many.
+    """Cancel every training of the sweep that has not ended; returns their number.
 
-    Raises ConflictError when all are over.
+    Raises ConflictError when all have ended.
     """
     cancelled = 0
-    # Those that wait first: otherwise one of them starts when the one that goes on ends.
+    # Cancel waiting ones first, or one of them would start when the running one ends.
     going = Run.objects.filter(sweep=sweep).exclude(job__state__in=[*FINAL_STATES, JobState.CANCELLING])
     for run in sorted(going.select_related("job__project"), key=lambda each: each.job.is_active):
         try:
             request_cancel(job=run.job, by=by)
         except ConflictError:
-            # It ended in the meantime.
+            # It ended meanwhile.
             continue
         cancelled += 1
     if not cancelled:
@@ -138,7 +138,7 @@ def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
 
 
 def _versions(dataset_version: DatasetVersion, numbers: Sequence[int]) -> dict[int | None, DatasetVersion]:
-    """The versions of the same dataset by number. Raises InvalidError for one that is not there."""
+    """Ready versions of the same dataset by number. Raises InvalidError for a missing one."""
     ready = DatasetVersion.objects.filter(dataset=dataset_version.dataset_id, state=VersionState.READY)
     found: dict[int | None, DatasetVersion] = {
         each.number: each for each in ready.filter(number__in=numbers).select_related("dataset")

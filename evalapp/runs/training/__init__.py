@@ -1,1 +1,1 @@
-"""What a training learns from, its settings, and how it goes."""
+"""Training rows, settings and progress of trainings."""

@@ -28,8 +28,8 @@ QLORA = Source("Dettmers et al. 2023, QLoRA", "https://arxiv.org/abs/2305.14314"
 
 
 def advice(*, rows: int, method: Method, truncated: int, longest: int, context: int) -> list[Advice]:
-    """For a training on so many rows; ``truncated`` of all rows are cut, the longest has ``longest`` tokens,
-    and the base reads ``context``.
+    """Advice for a training on ``rows`` rows; ``truncated`` of all rows are truncated, the longest has
+    ``longest`` tokens, and the base reads ``context``.
     """
     return [*_on_cut_answers(truncated, longest, context), *_on_rows(rows), *_on_method(method)]
 

@@ -1,4 +1,4 @@
-"""The settings in which the trainings of a sweep may differ, and how their values are written."""
+"""Settings that a sweep may vary, with parsing and formatting of their values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -10,18 +10,16 @@ from evalapp.runs.methods import METHODS
 from training.spec import Method, TrainingSpec
 
 Combination = dict[str, Any]
-"""A value for each setting that differs."""
+"""A value for each varied setting."""
 
 SEED, SHARE, VERSION = "seed", "data_share", "dataset_version"
 MOST_RUNS = 20
 
 
 class Axis(NamedTuple):
-    """``read`` makes a value of what was written, and raises ValueError; ``write`` is its opposite, for
-    people.
+    """``read`` parses a value and raises ValueError; ``write`` formats it for people.
 
-    Where ``changes_loss``, trainings that differ in it have losses of different kinds, which cannot be
-    compared.
+    ``changes_loss``: losses of trainings that differ in this setting are not comparable.
     """
 
     label: str
@@ -35,13 +33,13 @@ def _number(value: float) -> str:
 
 
 def _read_share(text: str) -> float:
-    """25, 25% and 0.25 are the same."""
+    """25, 25% and 0.25 all give 0.25."""
     number = float(text.removesuffix("%"))
     return number / 100 if text.endswith("%") or number > 1 else number
 
 
 def _read_version(text: str) -> int:
-    """The number in v3 or 3."""
+    """The number in “v3” or “3”."""
     number = int(text.lower().removeprefix("v"))
     if number < 1:
         raise ValueError(f"{text} is not a version")
@@ -82,11 +80,13 @@ AXES: dict[str, Axis] = {
     SHARE: Axis("Share of the data", _read_share, lambda value: f"{100 * value:g}%"),
     SEED: Axis("Seed", int, str),
 }
-"""In the order of names and columns: the seed last, so that neighbours are what one compares."""
+"""In the order of names and columns; the seed is last, so that comparable trainings are adjacent."""
 
 
 def read_values(name: str, text: str) -> list[Any]:
-    """The values in a text such as "1e-4, 2e-4". Raises InvalidError with the word that is none."""
+    """Parse the distinct values in a text such as "1e-4, 2e-4". Raises InvalidError naming an invalid
+    word.
+    """
     axis = AXES[name]
     values: list[Any] = []
     for word in text.replace(";", ",").replace("\n", ",").replace(" ", ",").split(","):
@@ -104,16 +104,16 @@ def read_values(name: str, text: str) -> list[Any]:
 
 
 def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
-    """Every combination of the values, the settings in the order of `AXES`, the last changing fastest.
+    """Every combination of the values, with settings in the order of `AXES`, the last changing fastest.
 
-    Raises InvalidError for a setting that may not differ, and for fewer than two combinations or too many.
+    Raises InvalidError for an unknown setting, and for fewer than two or too many combinations.
     """
     if unknown := [name for name in axes if name not in AXES]:
         _refuse(f"Trainings of a sweep cannot differ in {unknown[0]!r}. Choose from {', '.join(AXES)}.")
     for name, values in axes.items():
         if not isinstance(values, list | tuple) or not values:
             _refuse(f"“{AXES[name].label}” needs a list of values.")
-    # Counted before they are made: there could be more than any memory holds.
+    # Counted before they are created, because there could be more than fit into memory.
     trainings = prod(len(values) for values in axes.values())
     if trainings < 2:
         _refuse("Give a setting at least two values; otherwise start one training.")
@@ -131,7 +131,7 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
 
 
 def _is_value(name: str, value: Any) -> bool:
-    """Whether it is of the setting's kind; the program's specification checks how large it may be."""
+    """Whether the value has the setting's type; the program's specification checks its range."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
     try:
@@ -142,13 +142,13 @@ def _is_value(name: str, value: Any) -> bool:
 
 
 def ordered(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The settings in the order of `AXES`, which the database does not keep."""
+    """The settings in the order of `AXES`, which the database's JSON does not preserve."""
     return {name: list(axes[name]) for name in AXES if name in axes}
 
 
 def applied(hyperparameters: Mapping[str, Any], combination: Combination) -> dict[str, Any]:
-    """The settings with the combination's values in their places; its dataset version is no setting of the
-    program.
+    """The settings with the combination's values inserted, except the dataset version, which is no setting of
+    the program.
     """
     found = dict(hyperparameters)
     for name, value in combination.items():
@@ -160,7 +160,7 @@ def applied(hyperparameters: Mapping[str, Any], combination: Combination) -> dic
 
 
 def value_in(spec: Mapping[str, Any], name: str) -> Any:
-    """The value of a setting in a stored specification; None where it has none."""
+    """Value of a setting in a stored specification, else its default; None if it has neither."""
     value: Any = spec
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -168,18 +168,18 @@ def value_in(spec: Mapping[str, Any], name: str) -> Any:
 
 
 def written(name: str, value: Any) -> str:
-    """A value for people: "25%"."""
+    """A value formatted for people, such as "25%"."""
     return "–" if value is None else AXES[name].write(value)
 
 
 def label_within(name: str) -> str:
-    """A setting's name within a sentence."""
+    """A setting's label for use within a sentence."""
     label = AXES[name].label
     return label if label.startswith("LoRA") else label[:1].lower() + label[1:]
 
 
 def in_words(combination: Combination) -> str:
-    """A combination as part of a name: "seed 1, 25% of the data"."""
+    """A combination as part of a name, such as "seed 1, 25% of the data"."""
     parts = []
     for name, value in combination.items():
         if name == SHARE:

@@ -1,4 +1,4 @@
-"""What the page of a dry run shows, from its stored result."""
+"""Context of a dry run's page, from its stored result."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ PARTS = {
 
 
 class ShownPart(NamedTuple):
-    """``part`` is read, trained or cut; ``says`` tells it in words."""
+    """Tokens of a row; ``part`` is read, trained or cut, and ``says`` is its description."""
 
     part: str
     says: str
@@ -36,7 +36,7 @@ class ShownPart(NamedTuple):
 
 
 def dry_run_context(run: Run) -> dict[str, Any]:
-    """Empty while there is no result yet, or one of another version of the product."""
+    """Empty if there is no result yet, or one of another version of the product."""
     found = {name: value for name, value in run.result.items() if name != "leaks"}
     try:
         report = DryRunReport.from_dict(found)
@@ -122,8 +122,8 @@ def _parts(found: Estimate) -> list[tuple[str, float]]:
 
 
 def _memory_parts(report: DryRunReport) -> list[tuple[str, int]]:
-    """What stays whatever the batches are, and where they were tried what the longest of them needs beside
-    it.
+    """Memory that does not depend on the batch and, if a trial ran, what the longest batch needs in
+    addition.
     """
     memory = report.memory
     parts = [

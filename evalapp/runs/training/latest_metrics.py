@@ -16,7 +16,7 @@ class LatestMetric(NamedTuple):
 
 
 def latest_metrics(points: Sequence[TrainingPoint], job: Job) -> list[LatestMetric]:
-    """The latest of each number that the program has told; what it has not is left out."""
+    """The latest value of each reported metric; metrics that were not reported are left out."""
     latest: dict[str, Any] = {}
     for point in points:
         latest |= point.values

@@ -1,4 +1,4 @@
-"""The loss curve of a training as coordinates for an SVG; no model, no database."""
+"""Loss curve of a training as coordinates for an SVG. Pure functions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _ROUNDING = 1e-9
 
 
 class Tick(NamedTuple):
-    """``anchor`` is the end of the label that stands at the position."""
+    """A tick; ``anchor`` is the SVG text-anchor of its label."""
 
     position: str
     label: str
@@ -26,8 +26,8 @@ class Dot(NamedTuple):
 
 
 class LossChart(NamedTuple):
-    """``training`` is the ``points`` of a polyline; ``validation`` are dots with a line through them;
-    ``says`` is what the curves show, in words.
+    """``training`` is the ``points`` attribute of a polyline, ``validation`` that of the line through
+    ``dots``; ``says`` describes the curves in words.
     """
 
     training: str
@@ -44,7 +44,7 @@ class LossChart(NamedTuple):
 
 
 def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | None:
-    """The chart of (step, numbers); None while there are fewer than two losses."""
+    """Chart of (step, metrics) pairs; None with fewer than two losses."""
     training = [(step, float(numbers["loss"])) for step, numbers in points if _is_metric(numbers, "loss")]
     validation = [
         (step, float(numbers["validation_loss"]))
@@ -74,7 +74,7 @@ def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | N
         validation=line(validation),
         dots=[Dot(x(step), y(loss), f"step {step}: {loss:.3f}") for step, loss in _thinned(validation)],
         x_ticks=[
-            # A label in the middle of the right edge would be cut off.
+            # A centred label at the right edge would be cut off.
             Tick(x(step), f"{step:,}", "end" if step == last_step else "middle")
             for step in range(0, last_step + 1, step_step)
         ],
@@ -107,13 +107,15 @@ def _is_metric(numbers: Mapping[str, Any], name: str) -> bool:
 
 
 def _thinned(pairs: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """At most MOST_POINTS, evenly spaced, the last one kept: a browser draws no more than pixels."""
+    """At most MOST_POINTS evenly spaced pairs, plus the last one: a browser cannot draw more than its
+    pixels.
+    """
     stride = math.ceil(len(pairs) / MOST_POINTS) or 1
     kept = list(pairs[::stride])
     return kept if not pairs or kept[-1] == pairs[-1] else [*kept, pairs[-1]]
 
 
 def _round_step(span: float) -> float:
-    """The smallest of 1, 2 or 5 times a power of ten that divides the span into at most MOST_STEPS."""
+    """The smallest step of 1, 2 or 5 times a power of ten that divides the span into at most MOST_STEPS."""
     power = 10.0 ** math.floor(math.log10(span / MOST_STEPS))
     return next(size * power for size in (1, 2, 5, 10) if span / (size * power) <= MOST_STEPS + _ROUNDING)

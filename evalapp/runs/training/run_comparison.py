@@ -1,4 +1,4 @@
-"""Trainings side by side: their losses overlaid, and the settings in which they differ."""
+"""Comparison of trainings: overlaid losses, and the settings in which they differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,12 +16,12 @@ from evalapp.templatetags.durations import duration
 
 FEWEST, MOST = 2, 8
 OFFERED = 40
-"""The latest trainings, among which a person chooses on the page."""
+"""Number of latest trainings offered for selection on the page."""
 _OUR_OWN = ("format", "base_folder", "continue_from", "rows", "data_sha256", "threads", "device", "lora")
 
 
 class Abscissa(NamedTuple):
-    """What the losses are drawn over; ``field`` of a point holds it, and ``unit`` divides it."""
+    """Horizontal axis of the loss charts; ``field`` is the key in a point's values, divided by ``unit``."""
 
     label: str
     field: str
@@ -38,15 +38,15 @@ LOSSES = {"validation_loss": "Validation loss", "loss": "Training loss"}
 
 
 class Difference(NamedTuple):
-    """A setting or a number with its value in each training, in their order."""
+    """A setting or result with its value in each training, in their order."""
 
     name: str
     values: list[str]
 
 
 class RunComparison(NamedTuple):
-    """``lacking`` are trainings without the chosen abscissa: earlier versions of the product did not write
-    it.
+    """``lacking`` are trainings without the chosen abscissa, which earlier versions of the product did not
+    record.
     """
 
     runs: list[Run]
@@ -58,8 +58,8 @@ class RunComparison(NamedTuple):
 
 
 def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
-    """The project's trainings with the ids, in that order. Raises InvalidError for ids that are none, and for
-    fewer than two or more than eight.
+    """The project's trainings with the ids, in that order. Raises InvalidError for invalid ids, and for fewer
+    than two or more than eight.
     """
     numbers = list(dict.fromkeys(int(each) for each in ids if each.isdecimal() and len(each) < 19))
     found = {run.pk: run for run in runs_of(project, kind=RunKind.TRAINING).filter(pk__in=numbers)}
@@ -71,7 +71,7 @@ def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
 
 
 def compare_runs(runs: Sequence[Run], *, x: str) -> RunComparison:
-    """``x`` is a key of `ABSCISSAE`."""
+    """Compare the trainings; ``x`` is a key of `ABSCISSAE`."""
     abscissa = ABSCISSAE[x]
     labels = unlike([run.name for run in runs])
     points = _points_of(runs)
@@ -118,7 +118,9 @@ def _says(title: str, curves: Sequence[Curve]) -> str:
 
 
 def _settings(runs: Sequence[Run]) -> list[Difference]:
-    """What is not the same in all: what they stand on, then the fields of their specifications."""
+    """Settings that are not the same in all trainings: data, base and adapter first, then specification
+    fields.
+    """
     found = [
         Difference("Data", [str(run.dataset_version) for run in runs]),
         Difference("Base", [run.base.model.name if run.base else "–" for run in runs]),
@@ -139,7 +141,7 @@ def _flat(run: Run) -> dict[str, Any]:
 
 
 def _default_rate(run: Run) -> float | None:
-    """The rate of a training that chose none and has no result to say it."""
+    """Default learning rate of a training that set none and has no result yet."""
     if run.objective is None or "method" not in run.spec:
         return None
     lora = run.continued_from.config if run.continued_from else run.spec.get("lora", {})
@@ -175,7 +177,7 @@ def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]])
         ]
         return f"{min(losses):.4f}" if losses else "–"
 
-    # What did not come to its end has no result; its points tell how far it came.
+    # A training that did not finish has no result, but its points show how far it came.
     far = [_how_far(run, points.get(run.pk, ())) for run in runs]
 
     def counted(name: str) -> list[str]:
@@ -211,7 +213,7 @@ def _how_far(run: Run, points: Sequence[TrainingPoint]) -> dict[str, Any]:
 
 
 def offered_runs(project: Project) -> list[Run]:
-    """The latest trainings that have made a step: others have nothing to be compared."""
+    """The latest trainings with at least one step; others have nothing to compare."""
     made = TrainingPoint.objects.filter(run=OuterRef("pk"))
     trainings = runs_of(project, kind=RunKind.TRAINING).filter(Exists(made))
     return list(trainings.order_by("-pk")[:OFFERED])

@@ -1,4 +1,4 @@
-"""Sample answers of models in training, by prompt."""
+"""Sample answers of models during training, grouped by prompt."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from training.spec import SampleAnswers
 
 
 class ShownSample(NamedTuple):
-    """A prompt with the answer that the data has, and what the model answered at each evaluation."""
+    """A prompt with its reference answer and the model's answer at each evaluation."""
 
     example: Example
     reference: str
@@ -22,7 +22,7 @@ class ShownSample(NamedTuple):
 
 
 def store_sample_answers(run: Run, step: int, samples: SampleAnswers) -> None:
-    """Store an evaluation's answers; an evaluation that was repeated replaces them.
+    """Store an evaluation's answers, replacing those of an earlier run of the same evaluation.
 
     Raises RecordError for an answer to a row that the run does not have.
     """
@@ -53,7 +53,7 @@ def store_sample_answers(run: Run, step: int, samples: SampleAnswers) -> None:
 
 
 def shown_samples(run: Run) -> list[ShownSample]:
-    """By prompt, in the order the program asked; empty where nothing was asked."""
+    """Samples by prompt, in the program's order; empty without sample answers."""
     by_row: dict[str, list[SampleAnswer]] = defaultdict(list)
     for answer in run.sample_answers.select_related("example").order_by("step", "position"):
         by_row[answer.row].append(answer)
@@ -66,7 +66,7 @@ def shown_samples(run: Run) -> list[ShownSample]:
 
 
 def _reference(example: Example, row: str, run: Run) -> tuple[str, str]:
-    """The answer that the row has, and what it is."""
+    """The row's own answer and its name."""
     match data_row_of(example, row, run.objective) if run.objective else None:
         case TrainingRow(completion=turns):
             return turns[0].content, "Reference"

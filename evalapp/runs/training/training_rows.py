@@ -1,4 +1,4 @@
-"""The training rows of each objective: the lines of data.jsonl."""
+"""Training rows for each objective: the lines of data.jsonl."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -17,12 +17,12 @@ _HAS_PAIRS, _IS_RATED = ~Q(pairs=[]), ~Q(rated=[])
 
 
 def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet[Example]:
-    """The training and validation rows that have something for the objective, in the order of the file."""
+    """Training and validation rows with data for the objective, in file order."""
     return examples_of(version, TRAINING_SPLITS).filter(_takes_part(version, objective))
 
 
 def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
-    """Why the version has not enough for the objective to train on; empty where it has."""
+    """Why the version has too few rows for the objective; empty if it has enough."""
     row_type, fewest = objective.row_type, objective.fewest_rows
     examples = training_examples(version, objective).filter(split=Split.TRAIN)[:fewest]
     found = sum(1 for example in examples for _ in _rows_of(example, objective))
@@ -37,13 +37,13 @@ def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
 
 
 def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
-    """What became of the training and validation rows that have nothing for the objective, for ``Run.rows``.
+    """Counts of training and validation rows without data for the objective, for ``Run.rows``.
 
-    ``passed_over`` are those rows, ``passed_over_validation`` those of them that were to validate, and
-    ``draws_validation`` says that these were all of the version's, so that training rows are held out
-    instead. Of judged answers also ``judged_by``: "ratings", with the rows passed over whose pairs nobody
-    rated as ``unrated_pairs``, or "pairs". ``text_alone``: rows that were used and hold more than text,
-    where there are any.
+    ``passed_over`` counts these rows, ``passed_over_validation`` the validation rows among them.
+    ``draws_validation`` is true if those were all of the version's validation rows, so that training rows are
+    held out instead. Objectives that learn from judged answers also have ``judged_by``: "ratings", with
+    ``unrated_pairs`` counting passed-over rows that have only unrated pairs, or "pairs". ``text_alone``, if
+    present, counts used rows that contain more than text.
     """
     rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
     validation = rest.filter(split=Split.VALIDATION).count()
@@ -67,7 +67,7 @@ def _takes_part(version: DatasetVersion, objective: Objective) -> Q:
 
 
 def _has_answer(version: DatasetVersion) -> Q:
-    # A row without any answer is the program's to drop and to name.
+    # The program drops and reports rows without any answer.
     return ~Q(references=[]) | ~(_HAS_PAIRS | _IS_RATED)
 
 
@@ -76,8 +76,8 @@ def _has_pairs(version: DatasetVersion) -> Q:
 
 
 def _is_judged(version: DatasetVersion) -> Q:
-    # The worse answer of a pair is not a bad one, nor the better one good: where people have said which
-    # answers are, the sides of pairs would overrule them.
+    # The worse answer of a pair need not be bad, nor the better one good, so ratings take precedence over
+    # pairs.
     return _IS_RATED if _has_ratings(version) else _HAS_PAIRS
 
 
@@ -90,8 +90,8 @@ def _holds_validation(version: DatasetVersion, objective: Objective) -> bool:
 
 
 def training_rows(version: DatasetVersion, objective: Objective) -> Iterator[DataRow]:
-    """Rows as the program reads them; those of one prompt stay on one side of the validation split."""
-    # The program splits by itself unless the version has rows to validate this objective on.
+    """Rows as the program reads them; rows from one prompt are not divided by the validation split."""
+    # The program draws a validation set itself unless the version has validation rows for this objective.
     is_marked = _holds_validation(version, objective)
     is_single = _SOURCES[objective.row_type].is_single
     fields = ("row_number", "split", "messages", "references", "group_key", "pairs", "rated")
@@ -109,20 +109,18 @@ def _rows_of(example: Example, objective: Objective, **common: object) -> Iterat
 
 
 def row_key(row_number: int) -> str:
-    """What a row is called in the run directory; people find it again in the dataset version."""
+    """Id of a row in the run directory, which identifies it in the dataset version."""
     return f"row-{row_number}"
 
 
 def row_number_of(key: str) -> int | None:
-    """The number of the example that a row of the run directory was made of; None for a name
-    of another form.
-    """
+    """Row number of the example behind a run directory's row id; None for an id of another form."""
     number = key.removeprefix("row-").partition(".")[0]
     return int(number) if key.startswith("row-") and number.isdecimal() and len(number) < 10 else None
 
 
 def data_row_of(example: Example, key: str, objective: Objective) -> DataRow | None:
-    """What the run directory has of an example under the name; None where it has nothing."""
+    """The run directory's row of an example with this id, or None."""
     return next((row for row in _rows_of(example, objective) if row.id == key), None)
 
 
@@ -131,7 +129,7 @@ def messages_of(example: Example) -> tuple[Message, ...]:
 
 
 def _answers(example: Example, common: Common) -> Iterator[DataRow]:
-    """The first reference is what is learnt."""
+    """The first reference is the answer to learn."""
     yield TrainingRow(
         id=row_key(example.row_number),
         completion=_turn((example.references or [""])[0]),
@@ -150,8 +148,8 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
 
 
 def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
-    """The rated answers; of a row without any, which takes part where no row has one, both sides of its
-    pairs.
+    """The rated answers; without any, both sides of the row's pairs. Such rows take part only if no row is
+    rated.
     """
     rated = [(each["answer"], each["good"]) for each in example.rated]
     sides = [(pair[side], side == "chosen") for pair in example.pairs for side in ("chosen", "rejected")]
@@ -165,7 +163,7 @@ def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
 
 
 class _Source(NamedTuple):
-    """Where rows of a kind come from; ``is_single`` where an example has one at most."""
+    """How rows of a kind are derived; ``is_single`` if an example gives at most one."""
 
     takes_part: Callable[[DatasetVersion], Q]
     rows: Callable[[Example, Common], Iterator[DataRow]]
@@ -180,7 +178,7 @@ _SOURCES: dict[type[DataRow], _Source] = {
 
 
 def _numbered(example: Example, number: int) -> str:
-    """A row's first answer is called as the row, the others by their number in it."""
+    """Id of an example's n-th answer: the first has the row's id, later ones append their number."""
     key = row_key(example.row_number)
     return key if number == 1 else f"{key}.{number}"
 

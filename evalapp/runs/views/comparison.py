@@ -1,4 +1,4 @@
-"""The comparison of trainings; the choice is in the URL, so that it can be shared."""
+"""Comparison of trainings; the selection is in the URL, so that it can be shared."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,7 +14,7 @@ from evalapp.runs.training.run_comparison import ABSCISSAE, MOST, chosen_runs, c
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_compare(request: MemberRequest) -> HttpResponse:
-    """``run`` in the URL, several times, names the trainings; ``x`` what their losses are drawn over."""
+    """``run`` in the URL, repeatable, selects trainings; ``x`` selects the horizontal axis."""
     ids = request.GET.getlist("run")
     x = request.GET.get("x", "step")
     x = x if x in ABSCISSAE else "step"
@@ -25,7 +25,7 @@ def run_compare(request: MemberRequest) -> HttpResponse:
         except InvalidError as error:
             problem = error.message
     offered = offered_runs(request.project)
-    # A training that is compared can be left out, however old it is.
+    # Compared trainings stay in the list, however old, so that they can be deselected.
     offered += [run for run in (compared.runs if compared else []) if run not in offered]
     context = {
         "compared": compared,

@@ -39,7 +39,7 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True)
 class ShownPair:
-    """``learnt`` and ``evaluates`` are the two rows; the latter None where its version was deleted."""
+    """``learnt`` is the training row, ``evaluates`` the evaluation row; None if its version was deleted."""
 
     pair: Pair
     learnt: Example | None
@@ -56,7 +56,7 @@ class ShownPair:
 @never_cache
 @project_view(Permission.VIEW_DATA, post=Permission.ALLOW_CONTAMINATION)
 def contamination(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """Every training row that evaluates, and the decisions on them; a POST records one."""
+    """Training rows that are also used for evaluation, and decisions on them; a POST records one."""
     version = get_or_missing(version_of(request.project), dataset_id=dataset_id, number=number)
     found = known_leaks(version)
     pairs = found.leaks["pairs"] if found is not None else []
@@ -67,7 +67,7 @@ def contamination(request: MemberRequest, dataset_id: int, number: int) -> HttpR
             decision = allow_contamination(version=version, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
-            # What is decided on next is what is shown now.
+            # The next submission must refer to the rows shown now.
             form.data = {**request.POST.dict(), **initial}
         else:
             rows = len(decision.training_rows)

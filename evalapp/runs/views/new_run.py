@@ -32,10 +32,10 @@ Answer = HttpResponseBase | dict[str, Any]
 
 
 def _training(request: MemberRequest) -> Answer:
-    """``of`` in the URL names a run whose settings the form begins with."""
+    """Training form; ``of`` in the URL is a run whose settings it starts with."""
     form = TrainingForm(request.POST or None, project=request.project, initial=_initial_training(request))
     if "several" in request.POST:
-        # What was filled in so far goes on to the form of several.
+        # Carry the filled-in fields over to the sweep form.
         filled = {name: request.POST[name] for name in form.fields if request.POST.get(name)}
         query = urlencode({"kind": "sweep", **filled})
         return redirect(f"{reverse('run_new', args=[request.project.slug])}?{query}")
@@ -57,7 +57,7 @@ def _training(request: MemberRequest) -> Answer:
 
 
 def _sweep(request: MemberRequest) -> Answer:
-    """A preview names the trainings and starts none; ``of`` in the URL as for one training."""
+    """Sweep form; a preview lists the trainings and starts none. ``of`` in the URL as for a training."""
     form = SweepForm(request.POST or None, project=request.project, initial=_initial_training(request))
     names: list[str] = []
     if request.method == "POST" and form.is_valid():
@@ -136,7 +136,7 @@ def _import(request: MemberRequest) -> Answer:
 
 
 def _initial_training(request: MemberRequest) -> dict[str, Any]:
-    """A training form's fields as the URL gives them; ``of`` there names a run to begin with."""
+    """A training form's initial values from the URL, where ``of`` is a run to take settings from."""
     given = _initial(request.GET)
     of = given.pop("of", "")
     if not of:
@@ -146,7 +146,7 @@ def _initial_training(request: MemberRequest) -> dict[str, Any]:
 
 
 def _initial(query: QueryDict) -> dict[str, Any]:
-    """Fields that a link from another page fills in; a form ignores what is not its own."""
+    """Initial values from a link on another page; a form ignores fields that it does not have."""
     lists = {"splits", "candidates"}
     return {name: query.getlist(name) if name in lists else query[name] for name in query}
 
@@ -185,5 +185,5 @@ KINDS = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def run_new(request: MemberRequest) -> HttpResponseBase:
-    """``kind`` in the URL names what is started; ``of`` a run whose settings the form begins with."""
+    """``kind`` in the URL selects the kind of run; ``of`` is a run whose settings the form starts with."""
     return answer_with_choice(request, "runs/run_new.html", KINDS, parameter="kind")

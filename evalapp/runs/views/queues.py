@@ -12,7 +12,7 @@ from evalapp.runs.execution.queue_page import queue_view
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_queue(request: MemberRequest) -> HttpResponse:
-    """What goes on, what waits for what and why, and what is paused."""
+    """Running jobs, waiting jobs with reasons, and paused jobs."""
     queues = [queue_view(request.project, name) for name in reversed(QUEUES)]
     context = {"queues": queues, "priorities": Priority.choices}
     return render(request, "runs/queue.html", context)

@@ -28,7 +28,7 @@ OUTPUTS_ON_PAGE = 20
 @project_view(Permission.VIEW_RUNS)
 def run_list(request: MemberRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
-    # What streams sampled is on their pages.
+    # Outputs sampled from streams have their own pages.
     runs = queries.runs_of(request.project, kind=kind).exclude(
         candidates__model_version__stream__isnull=False
     )
@@ -73,7 +73,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
-    """The partial with the loss curve, which asks for itself while the training goes on."""
+    """Partial with the loss curve, which reloads itself during the training."""
     run = _run(request, run_id)
     return render(request, "runs/loss.html", {"run": run, "job": run.job, **_loss_context(run)})
 
@@ -81,9 +81,7 @@ def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_samples(request: MemberRequest, run_id: int) -> HttpResponse:
-    """The partial with the sample answers; nothing (204) where none came after the step that
-    ``after`` names.
-    """
+    """Partial with the sample answers; empty (204) if none came after the step in ``after``."""
     run = _run(request, run_id)
     context = _samples_context(run)
     if run.job.is_active and str(context["sampled_at"]) == request.GET.get("after"):
@@ -124,7 +122,7 @@ def dry_run_start(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_POST
 @project_view(Permission.START_RUNS)
 def run_half_batch(request: MemberRequest, run_id: int) -> HttpResponse:
-    """Start anew, with half the rows at a time, a run whose memory was not enough."""
+    """Restart a run that ran out of memory, with half the batch size."""
     run = start_with_half_batch(run=_run(request, run_id), by=request.user)
     return started(request, run)
 
@@ -164,7 +162,7 @@ def _samples_context(run: Run) -> dict[str, Any]:
 
 
 def started(request: MemberRequest, run: Run) -> HttpResponse:
-    # An API model is asked by whatever worker is free.
+    # Any free worker can send requests to an API model.
     whom = "the model worker" if run.job.queue == "models" else "a worker"
     messages.success(request, f"“{run.name}” waits for {whom}; this page follows it.")
     return redirect("run_detail", slug=request.project.slug, run_id=run.pk)

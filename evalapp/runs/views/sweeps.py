@@ -1,4 +1,4 @@
-"""Sweeps: the form, the list and cancelling. Their page is in `evalapp.analysis`."""
+"""Sweeps: list and cancelling. A sweep's page is in `evalapp.analysis`, its form in `new_run`."""
 
 from django.contrib import messages
 from django.http import HttpResponse
