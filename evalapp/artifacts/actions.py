@@ -1,4 +1,4 @@
-"""Actions on artifacts (set aside, keep, remove) for pages, the API and the command."""
+"""Actions on artifacts (set aside, keep, remove), shared by pages, API and management command."""
 
 from evalapp.accounts.models import User
 from evalapp.artifacts import removal
@@ -6,12 +6,12 @@ from evalapp.artifacts.inventory import Artifact
 from evalapp.core.errors import ConflictError
 
 ACTS = {"set_aside": "set aside", "keep": "kept", "remove": "removed"}
-"""Each with what was done then."""
+"""Actions and their past participles."""
 
 
 def act_on_artifact(act: str, artifact: Artifact, *, by: User | None) -> None:
-    """``set_aside``, ``keep`` or ``remove`` it. Raises as those do; ConflictError for what is
-    not set aside.
+    """Apply ``set_aside``, ``keep`` or ``remove``. Raises the errors of these, and ConflictError for keeping
+    or removing what is not set aside.
     """
     if act == "set_aside":
         removal.set_aside(kind=artifact.kind, path=artifact.path, by=by)

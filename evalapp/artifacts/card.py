@@ -1,6 +1,7 @@
-"""A model's card in the hub's format: a README.md written from what is known, which says what is not.
+"""A model's card in the hub's format: a README.md from recorded facts, which also states what is unknown.
 
-People are not named: a file outlives their accounts. What they wrote is escaped, so that it stays text.
+People are not named, because a file outlives their accounts. What they wrote is escaped, so that it is not
+read as Markdown.
 """
 
 import re
@@ -44,9 +45,7 @@ _ONLY_VALIDATED = frozenset({"patience", "validation_share"})
 
 
 def card_of(version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None) -> str:
-    """The whole README.md as ``reader`` may see it. ``merged``: that of a merged export, not
-    of the adapter.
-    """
+    """The whole README.md as ``reader`` may see it; with ``merged``, that of the merged export."""
     origin, evidence = origin_of(version), evidence_of(version, reader=reader)
     front = yaml.safe_dump(
         _metadata(origin, evidence, merged), sort_keys=False, allow_unicode=True, width=110
@@ -56,7 +55,7 @@ def card_of(version: ModelVersion, *, reader: User | None, merged: MergedExport 
 
 
 def body_of(card: str) -> str:
-    """The card without its metadata, as a page shows it."""
+    """The card without its metadata, for the page."""
     return card.partition("\n---\n")[2].lstrip()
 
 
@@ -71,7 +70,7 @@ def _metadata(origin: Origin, evidence: Evidence, merged: MergedExport | None) -
     if hub.get("repository") and version.is_tuned:
         found["base_model_relation"] = "adapter" if is_adapter else "finetune"
     elif hub.get("license"):
-        # Not that of tuned weights: under which licence those are given is their owner's to say.
+        # Not for tuned weights, whose licence is their owner's choice.
         found["license"] = hub["license"]
     if version.kind not in EXTERNAL_KINDS:
         found["library_name"] = "peft" if is_adapter else "transformers"
@@ -171,7 +170,7 @@ def _words(version: ModelVersion) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """A block that no line of the text can end."""
+    """A fenced block that the text cannot close."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
@@ -284,7 +283,7 @@ def _settings(training: Run) -> Iterable[Sequence[str]]:
         value = result.get(name) if name == "learning_rate" else spec.get(name)
         if value is None or not uses.get(name, True):
             continue
-        # Where nothing is held out, what would follow from it has no effect.
+        # Without validation rows, these settings have no effect.
         is_idle = name in _ONLY_VALIDATED and result.get("rows", {}).get("validation") == 0 and value
         yield words, f"{escaped(value)}{' (without effect: no row was held out)' if is_idle else ''}"
     if result.get("max_length"):
@@ -348,7 +347,7 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
             " over the base's own weights."
         )
     reviewed = [each for each in evidence.campaigns if each.row is not None and each.row.total.defined]
-    # Whose numbers a job has yet to compute was rated all the same.
+    # Campaigns whose results are not computed yet have ratings, too.
     reviewed += [each for each in evidence.campaigns if each.freshness and not each.freshness.computed_at]
     if not reviewed and not evidence.withheld:
         yield "Human scores: nobody has rated its answers on a scale here."

@@ -1,4 +1,4 @@
-"""The card's part on evaluation: metrics, human scores, gates, decisions."""
+"""The card's section on evaluation: metrics, human scores, gates, decisions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from evalapp.registry.models import ModelVersion
 
 
 def metadata_of(version: ModelVersion, evidence: Evidence) -> dict[str, Any]:
-    """The hub's ``model-index``: numbers of real people and metrics, by the data that they are of."""
+    """The hub's ``model-index``: metrics and real reviewers' scores, by dataset."""
     results = []
     for each in evidence.campaigns:
         metrics = [*_metric_entries(each), *_human_entries(each)]
@@ -46,7 +46,7 @@ def _human_entries(each: CampaignEvidence) -> Iterator[dict[str, Any]]:
 
 
 def evidence_sections(evidence: Evidence) -> Iterator[str]:
-    """Markdown, block by block."""
+    """Markdown blocks about evaluation, gates and decisions."""
     if any(each.row is not None or each.preferences for each in evidence.campaigns):
         yield "## Evaluation"
     for each in evidence.campaigns:
@@ -122,7 +122,7 @@ def _measured(measure: Measure) -> tuple[str, str, str, str]:
 
 
 def escaped_code(text: str) -> str:
-    """For a cell of a table: its bars would end the cell even inside code."""
+    """Code for a table cell, where “|” would end the cell and a backtick the code."""
     return text.replace("|", " · ").replace("`", "'")
 
 

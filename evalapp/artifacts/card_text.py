@@ -1,4 +1,4 @@
-"""Markdown of a model card: escaped text and tables."""
+"""Markdown helpers for a model card: escaped text and tables."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def escaped(value: object) -> str:
-    """What somebody wrote, as one line that Markdown and HTML read as plain words."""
+    """Text that people wrote, as one line without Markdown or HTML meaning."""
     return _MARKS.sub(r"\\\1", _SPACES.sub(" ", str(value)).strip())
 
 
@@ -21,6 +21,6 @@ def joined(words: Sequence[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are Markdown already."""
+    """A Markdown table; the cells are Markdown already."""
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
     return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows)])

@@ -1,4 +1,4 @@
-"""The evidence on a model version: human scores and metrics of campaigns, gates and decisions."""
+"""Evidence on a model version: human scores and metrics from campaigns, gates and decisions."""
 
 from typing import NamedTuple
 
@@ -16,12 +16,12 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.measure import Measure
 from evalapp.registry.models import ModelVersion
 
-# Each may take a second while the reader waits.
+# Limited because each campaign may take a second during the page request.
 SHOWN_CAMPAIGNS = 4
 
 
 class Preference(NamedTuple):
-    """Against one other candidate of a campaign that compares answers."""
+    """The version's result against one other candidate in a comparison campaign."""
 
     other: str
     wins: int
@@ -30,8 +30,8 @@ class Preference(NamedTuple):
 
 
 class CampaignEvidence(NamedTuple):
-    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here
-    blind. ``freshness`` says how far a large campaign's numbers are behind.
+    """``row`` and ``comparison`` are None and ``preferences`` empty if the reader still reviews the campaign
+    blind. ``freshness`` is the age of a large campaign's stored result.
     """
 
     campaign: Campaign
@@ -43,7 +43,7 @@ class CampaignEvidence(NamedTuple):
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
-        """The automatic numbers of the version, rule checks as shares that pass."""
+        """The version's metrics, with rule checks as shares that passed."""
         if self.row is None or self.comparison is None:
             return []
         labels = {metric.name: metric.label for metric in self.comparison.metrics}
@@ -71,7 +71,7 @@ class NamedMeasure(NamedTuple):
 
 
 class AliasEvent(NamedTuple):
-    """An alias given to the version, or taken: by which decision, where it was one."""
+    """An alias given to or taken from the version, with the decision behind it, if any."""
 
     event: AuditEvent
     alias: str
@@ -79,7 +79,7 @@ class AliasEvent(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """``more``: older campaigns that are not shown."""
+    """``more`` is the number of older campaigns that are not shown."""
 
     campaigns: list[CampaignEvidence]
     more: int
@@ -93,7 +93,9 @@ class Evidence(NamedTuple):
 
 
 def evidence_of(version: ModelVersion, *, reader: User | None) -> Evidence:
-    """All of it, newest first; what would unblind the reader is withheld. ``reader`` None: the operator."""
+    """All evidence, newest first, without what would unblind the reader. ``reader`` None: unrestricted, for
+    the operator.
+    """
     campaigns = (
         Campaign.objects.filter(candidates__model_version=version)
         .exclude(state=CampaignState.DRAFT)

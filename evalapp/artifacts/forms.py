@@ -16,7 +16,7 @@ class MergeForm(forms.Form):
 
 
 class HubForm(ChatTemplateForm):
-    """A model of a hub, by its name there and a revision."""
+    """A model on a hub: its name there and a revision."""
 
     repository = forms.CharField(
         max_length=200, label="Model", help_text="Its name on the hub, organisation/name."
@@ -39,7 +39,7 @@ class HubForm(ChatTemplateForm):
 
 
 class PushForm(forms.Form):
-    """Where a dataset version goes on the hub, and which of its rows."""
+    """Repository and splits for pushing a dataset version to a hub."""
 
     repository = forms.CharField(
         max_length=MOST_REPOSITORY_CHARACTERS,

@@ -1,4 +1,4 @@
-"""Models of a hub: chosen by name and revision, downloaded by the program `hub`, and registered as bases."""
+"""Imports models from a hub: the program `hub` downloads them, then they are registered as bases."""
 
 import hashlib
 import re
@@ -36,11 +36,11 @@ from run_directory.records import RecordError
 TASK = "evalapp.artifacts.tasks.import_from_hub"
 MOST_LABEL_LETTERS = 80
 HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
-"""What the usual hub's own URL and those of its files come to."""
+"""Hosts of huggingface.co and of its files."""
 
 
 def why_not_reachable() -> str:
-    """A sentence that says why no hub can be asked from here and how to fix it; empty where one can."""
+    """A sentence that says why the hub cannot be reached from here and how to fix it; empty if it can."""
     try:
         checked_url(settings.HUB_URL)
     except OutgoingRefusedError as error:
@@ -60,12 +60,12 @@ def start_download(
     chat_template: str = "",
     by: User | None,
 ) -> HubDownload:
-    """Queue the download of one commit of a hub's model. ``name``: how people call it here, else as the hub
-    does.
+    """Queue the download of one commit of a hub's model. ``name`` is its name here, by default that on the
+    hub.
 
-    The same model asked for while it is on its way is the answer, once. Raises InvalidError for what is no
-    name of a model or no template, and where the hub may not be reached from here; ConflictError where the
-    project has a model of this name.
+    Returns an identical download that is still in progress instead of a second one. Raises InvalidError for
+    an invalid model name or template or an unreachable hub, and ConflictError when the project has a model of
+    this name.
     """
     name = checked_name(name or repository, of="the model")
     _checked_spec(repository.strip(), revision.strip() or "main", checked_template(chat_template))
@@ -117,7 +117,7 @@ def _checked_spec(repository: str, revision: str, chat_template: str, hub: str =
 
 
 def import_model(work: Work) -> dict[str, Any]:
-    """Carry out a download. Repeating it after a lost worker goes on from the files that have come."""
+    """Carry out a download; a repeat after a lost worker continues from the files that have arrived."""
     download = HubDownload.objects.select_related("project", "created_by", "produced").get(job=work.job)
     if download.produced is not None:
         return {"model_version": download.produced.pk}
@@ -147,9 +147,7 @@ def _downloaded(work: Work, download: HubDownload, folder: Path) -> dict[str, An
 
 @contextmanager
 def _without_places(download: HubDownload, folder: Path) -> Iterator[None]:
-    """Name the model, not where the server keeps it, in whatever goes wrong: who asks for one sees no
-    server's folders.
-    """
+    """Replace the server's folders by the model's name in error messages, since users must not see them."""
 
     def told(text: str) -> str:
         for place in (folder / MODEL_FOLDER, folder / PARTS_FOLDER):
@@ -195,9 +193,7 @@ def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -
 
 
 def _place_of(download: HubDownload, report: HubReport) -> Path:
-    """One folder for a commit, whichever projects have it; another for each template that was
-    given with it.
-    """
+    """A commit's folder, shared by all projects; separate for each template given with it."""
     name = report.commit[:12]
     if report.gave_template:
         name += f"-{hashlib.sha256(download.chat_template.encode()).hexdigest()[:8]}"
@@ -209,11 +205,9 @@ def _folder_name(repository: str) -> str:
 
 
 def _label_of(download: HubDownload, report: HubReport) -> str:
-    """The repository and the revision as it was asked for; without the owner's name where there is no room
-    for it.
-    """
+    """Repository and requested revision, without the organisation if that would be too long."""
     revision = download.revision
-    # Of a commit the beginning tells enough; the whole stands with its origin.
+    # The beginning of a commit id suffices here; the whole id is stored with the origin.
     shown = revision[:12] if revision == report.commit else revision
     for name in (report.repository, report.repository.rpartition("/")[2]):
         if len(label := f"{name} ({shown})") <= MOST_LABEL_LETTERS:

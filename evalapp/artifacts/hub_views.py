@@ -1,4 +1,4 @@
-"""Pages for downloads of models from a hub."""
+"""Page of a model download from a hub."""
 
 from django.http import HttpResponse
 from django.shortcuts import render

@@ -1,4 +1,4 @@
-"""The artifacts on the disk, and why each is needed or not."""
+"""Artifacts on disk, with the reasons why each is needed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,13 +18,15 @@ from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from run_directory.protocol import CHECKPOINTS_FOLDER
 
 RETRY_DAYS = 30
-"""How long what a failed or cancelled job left is kept for another try."""
+"""Days for which the files of a failed or cancelled job are kept for a retry."""
 _WRITING = timedelta(days=1)
 _ELSEWHERE = "it is needed in another project"
 
 
 class Artifact(NamedTuple):
-    """``needs``: phrases; empty where nothing needs it. ``project_ids``: whose it is; empty for an orphan."""
+    """``needs`` has phrases, and is empty if nothing needs it. ``project_ids`` are its owners; empty for an
+    orphan.
+    """
 
     kind: ArtifactKind
     path: str
@@ -61,7 +63,9 @@ class _Owners(NamedTuple):
 
 
 def artifacts(*, project: Project | None = None, kinds: Sequence[ArtifactKind] = ()) -> list[Artifact]:
-    """What there is, largest first; of a project: what is its own. None: of the installation, orphans too."""
+    """The project's artifacts, largest first; without a project those of the installation, including
+    orphans.
+    """
     aside = {(row.kind, row.path): row for row in SetAside.objects.filter(removed_at=None)}
     found = []
     for kind in kinds or tuple(ArtifactKind):
@@ -88,8 +92,8 @@ def artifacts(*, project: Project | None = None, kinds: Sequence[ArtifactKind] =
 def owners_of(
     kind: ArtifactKind, paths: Sequence[str], *, project: Project | None = None
 ) -> dict[str, _Owners]:
-    """Whose each path is and why it is needed. ``project``: whose reader it is; others'
-    reasons are not told.
+    """Owners of each path and why it is needed. With ``project``, other projects' reasons are not
+    disclosed.
     """
     if kind == ArtifactKind.MERGED:
         return {path: _of_merge(path) for path in paths}
@@ -99,7 +103,7 @@ def owners_of(
 
 
 def versions_at(kind: ArtifactKind, paths: Sequence[str]) -> list[ModelVersion]:
-    """The versions whose weights lie there, in the order of their ids."""
+    """Versions whose weights are at these paths, by id."""
     by_place = {_stored_path(kind, path): path for path in paths}
     versions = ModelVersion.objects.filter(path__in=by_place, weights_removed_at=None)
     kinds = [ModelKind.BASE] if kind in (ArtifactKind.HUB, ArtifactKind.TEMPLATED) else list(TUNED_KINDS)
@@ -109,7 +113,7 @@ def versions_at(kind: ArtifactKind, paths: Sequence[str]) -> list[ModelVersion]:
 def _stored_path(kind: ArtifactKind, path: str) -> str:
     place = root_of(kind) / path
     if kind in (ArtifactKind.HUB, ArtifactKind.TEMPLATED):
-        # Bases are named by where they really are.
+        # Bases are stored under their resolved path.
         return str(place.resolve())
     return str(place.relative_to(settings.ARTIFACTS_FOLDER))
 
@@ -170,7 +174,7 @@ def _of_jobs(paths: Sequence[str]) -> dict[str, _Owners]:
 
 
 def why_job_needs(job: Job) -> tuple[str, ...]:
-    """Why the files of its run directory are needed."""
+    """Why a job's run directory is still needed; empty if it is not."""
     if job.state not in FINAL_STATES:
         return ("its job is running or queued",)
     if job.state == JobState.SUCCEEDED:
@@ -187,5 +191,5 @@ def why_job_needs(job: Job) -> tuple[str, ...]:
 
 
 def changed_at(folder: Path) -> float:
-    """When the folder itself was last kept, or put something in."""
+    """Modification time of the folder itself, which `keep_folder` also updates."""
     return folder.lstat().st_mtime

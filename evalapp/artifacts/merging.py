@@ -1,4 +1,4 @@
-"""Exports of adapters merged into their bases as full models."""
+"""Merges adapters into their bases, for export as full models."""
 
 import shutil
 from pathlib import Path
@@ -38,21 +38,21 @@ DEFAULT_PROMPTS = (
     "Write a short, friendly e-mail that moves a meeting to Friday.",
     "What is 17 times 3?",
 )
-"""Asked of a version whose training prompts are not known here."""
+"""Test prompts for a version whose training prompts are unknown here."""
 _PROMPTS = 4
 _LONGEST_PROMPT = 4_000
 
 
 @transaction.atomic
 def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFormat.BASE) -> MergedExport:
-    """Queue the merging of an adapter into its base. One that is under way, or there, in this format is the
-    answer.
+    """Queue the merge of an adapter into its base, or return one in this format that exists or is in
+    progress.
 
-    Raises InvalidError for a version that is no adapter or has no weights here, and where no model program
-    runs.
+    Raises ConflictError for a version that cannot be merged, and InvalidError for an unknown format or when
+    no model program runs.
     """
     _require_mergeable(version, dtype)
-    # Two clicks at once are one merge.
+    # Prevents two simultaneous requests from starting two merges.
     ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     standing = existing_merge(version, dtype)
     if standing is not None:
@@ -78,14 +78,16 @@ def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFor
 
 
 def existing_merge(version: ModelVersion, dtype: str) -> MergedExport | None:
-    """The newest merge in this format that is there, or on its way."""
+    """The newest merge in this format that is complete or in progress."""
     merges = version.merged_exports.filter(dtype=dtype, removed_at=None).select_related("job")
     usable = merges.exclude(job__state__in=[state for state in FINAL_STATES if state != JobState.SUCCEEDED])
     return usable.order_by("-pk").first()
 
 
 def why_not_mergeable(version: ModelVersion) -> str:
-    """A sentence, or empty for an adapter whose weights and base are here."""
+    """Why the version cannot be merged, as a sentence; empty for an adapter whose weights and base are
+    here.
+    """
     if version.kind != ModelKind.LORA:
         return "Only an adapter can be merged into its base; this version is not an adapter."
     if not version.has_weights_here:
@@ -109,7 +111,7 @@ def _require_mergeable(version: ModelVersion, dtype: str) -> None:
 
 
 def merge(work: Work) -> dict[str, Any]:
-    """Carry out a merge. Repeating it after a lost worker merges anew and keeps one model."""
+    """Carry out a merge; a repeat after a lost worker merges again and keeps one model."""
     merged = MergedExport.objects.select_related(
         "project", "created_by", "model_version__project", "model_version__base__model"
     ).get(job=work.job)
@@ -151,7 +153,7 @@ def _spec_of(merged: MergedExport) -> MergeSpec:
 
 
 def _prompts_of(version: ModelVersion) -> tuple[str, ...]:
-    """A few prompts that it was trained on: there an adapter that was forgotten shows."""
+    """A few training prompts, on which a lost adapter shows best."""
     run = training_of(version)
     if run is None:
         return DEFAULT_PROMPTS
@@ -161,7 +163,7 @@ def _prompts_of(version: ModelVersion) -> tuple[str, ...]:
 
 
 def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> dict[str, Any]:
-    """Move the model among the artifacts and say that it is there."""
+    """Move the model to the artifacts and record that it is complete."""
     target = Path(settings.ARTIFACTS_FOLDER) / "merged" / str(merged.pk)
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +174,7 @@ def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> d
             f"What was merged in {run} is not what result.json describes. Nothing was kept; start it again."
         )
     path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
-    # The pages may be served by another machine than this one.
+    # Pages may be served by another machine.
     artifacts.keep(path)
     with transaction.atomic():
         merged.folder = path
@@ -187,7 +189,7 @@ def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> d
 
 
 def move_whole(source: Path, target: Path) -> None:
-    """Put a folder at another place, whole or not at all, also across disks. ``target`` is not there yet."""
+    """Move a folder atomically, also across disks. ``target`` must not exist."""
     try:
         source.rename(target)
     except OSError:

@@ -16,10 +16,10 @@ class MergeFormat(models.TextChoices):
 
 
 class MergedExport(BaseModel):
-    """An adapter merged into its base, as one model to take along.
+    """An adapter merged into its base, for download as one model.
 
-    ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are there once it is
-    done.
+    ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are set when it is
+    complete.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="merged_exports")
@@ -54,9 +54,9 @@ class MergedExport(BaseModel):
 
 
 class HubDownload(BaseModel):
-    """A model on its way from a hub into the registry; ``produced`` is its base once it is there.
+    """A download of a model from a hub; ``produced`` is the registered base, once complete.
 
-    ``hub`` is the URL that was asked, ``chat_template`` one that was given with it.
+    ``hub`` is the hub's URL, ``chat_template`` a template given with the download.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="hub_downloads")
@@ -79,10 +79,10 @@ class HubDownload(BaseModel):
 
 
 class DatasetPush(BaseModel):
-    """A dataset version on its way to a hub, and what became of it.
+    """A push of a dataset version to a hub.
 
-    ``hub`` is the URL that was asked. ``commit`` and ``url`` are there once it has arrived; ``is_private`` is
-    then what the hub says of the repository, and before what was asked for. Never the test split.
+    ``hub`` is the hub's URL. ``commit`` and ``url`` are set once it has arrived. ``is_private`` is the
+    requested visibility before, the hub's afterwards. The test split is never pushed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="dataset_pushes")
@@ -122,10 +122,10 @@ class ArtifactKind(models.TextChoices):
 
 
 class SetAside(BaseModel):
-    """Files that nothing needed when somebody set them aside: the first of two steps of their removal.
+    """Unneeded files marked for removal: the first of the two steps.
 
-    ``path`` lies below the root of ``kind`` (`evalapp.artifacts.places`). From ``removable_at`` on they may
-    be removed, if nothing needs them by then either. They belong to no project: several may have the same
+    ``path`` is relative to the root of ``kind`` (`evalapp.artifacts.places`). The files may be removed from
+    ``removable_at`` on if nothing needs them by then. They have no project, since several may share the same
     weights.
     """
 

@@ -1,4 +1,4 @@
-"""Why artifacts are needed, from every foreign key to a version."""
+"""Why a version's weights are needed, derived from all foreign keys to versions."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from evalapp.registry.models import ModelVersion
 
 Reasons = dict[int, list[str]]
 
-# What speaks of a version without needing its weights: where it came from, what can be made of it, what it
-# costs.
+# References that do not need the weights: the version's origin, what can be made again from it, and its
+# price.
 _NO_NEED = frozenset(
     {
         ("Run", "produced"),
@@ -19,7 +19,7 @@ _NO_NEED = frozenset(
         ("TokenPrice", "model_version"),
     }
 )
-# Of one, and of several.
+# Singular and plural.
 _WORDS = {
     ("ModelVersion", "base"): ("version is based on it", "versions are based on it"),
     ("ModelVersion", "parent"): ("adapter was continued from it", "adapters were continued from it"),
@@ -38,9 +38,7 @@ _WORDS = {
 
 
 def needs_of(versions: Iterable[ModelVersion]) -> Reasons:
-    """For each version's id: why its weights are needed, as phrases; an empty list where
-    nothing needs them.
-    """
+    """Why each version's weights are needed, as phrases by version id; empty if nothing needs them."""
     ids = {version.pk: version for version in versions}
     found: Reasons = defaultdict(list)
     for version in ids.values():

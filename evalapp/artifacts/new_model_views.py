@@ -1,4 +1,4 @@
-"""One page for every way in which a model comes into the project."""
+"""One page for every way to add a model to the project."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ Answer = HttpResponse | dict[str, Any]
 def _registered(
     request: MemberRequest, form: forms.Form, register: Callable[[dict[str, Any]], ModelVersion]
 ) -> HttpResponse | None:
-    """The new version's page after a good post; a service's refusal stands in the form."""
+    """Redirect to the new version after a valid post; a service's error is shown in the form."""
     if not form.is_bound or not form.is_valid() or "preview" in request.POST:
         return None
     try:
@@ -90,7 +90,7 @@ def _adapter(request: MemberRequest) -> Answer:
 
 
 def _prompt(request: MemberRequest) -> Answer:
-    """Filled in by what the URL says, or by the feedback of the export that it names."""
+    """Prompt form, initialised from the URL or from the feedback of the export that it names."""
     export = _named_export(request)
     initial = prompt_from(export) if export else request.GET.dict()
     form = PromptForm(request.POST or None, project=request.project, initial=initial)
@@ -122,7 +122,7 @@ def _endpoint(request: MemberRequest) -> Answer:
 
 
 def _preview(request: MemberRequest, form: ShowingForm) -> list[dict[str, str]] | None:
-    """What the model would get; it stores nothing and asks nothing."""
+    """The turns that the model would get; stores and sends nothing."""
     return form.preview() if "preview" in request.POST and form.is_valid() else None
 
 
@@ -181,5 +181,5 @@ SOURCES = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
 def model_new(request: MemberRequest) -> HttpResponseBase:
-    """``source`` in the URL names what kind of model comes."""
+    """``source`` in the URL selects the kind of model."""
     return answer_with_choice(request, "artifacts/model_new.html", SOURCES, parameter="source")

@@ -1,4 +1,4 @@
-"""The origin of a model version and the versions created from it, for its page, card and exports."""
+"""Origin of a model version and the versions created from it, for its page, card and exports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,8 @@ from evalapp.runs.queries import training_of
 
 @dataclass(frozen=True)
 class Origin:
-    """``ancestors``: the adapters it was continued from, nearest first; ``continued``: those made from it;
-    ``standing``: versions that have it as their base.
+    """``ancestors`` are the adapters it was continued from, nearest first; ``continued`` those continued from
+    it; ``standing`` the versions based on it.
     """
 
     version: ModelVersion
@@ -28,9 +28,7 @@ class Origin:
 
     @property
     def hub(self) -> dict[str, Any]:
-        """What is known of the hub that the base came from: repository, commit, licence;
-        empty for a folder.
-        """
+        """Repository, commit and licence of the base on its hub; empty for a base from a folder."""
         base = self.version
         while base.base is not None:
             base = base.base
@@ -38,7 +36,7 @@ class Origin:
 
     @property
     def losses(self) -> dict[str, float]:
-        """First and last training loss, and the validation loss of the step that was kept."""
+        """First and last training loss, and the validation loss at the kept step."""
         if self.training is None:
             return {}
         points = {point.step: point.values for point in self.training.points.order_by("step")}
@@ -64,7 +62,7 @@ def origin_of(version: ModelVersion) -> Origin:
 
 
 def contamination_words(training: Run) -> str:
-    """Whether its training rows stand in what evaluates, found out now; or why it was not looked for."""
+    """Whether training rows are also evaluation rows, compared now; or why that was not compared."""
     version = training.dataset_version
     if not is_quick(version):
         return (

@@ -1,4 +1,4 @@
-"""The files of a version's export: its adapter, full model or merged model, with card and hashes."""
+"""Files of a version's export: its adapter, full model or merged model, with card and hashes."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ CARD_FILE = "README.md"
 
 
 class PackedFile(NamedTuple):
-    """``sha256`` as the folder's manifest says; empty where it has none, or does not speak of the file."""
+    """A file of an export; ``sha256`` is from the folder's manifest, empty if that lacks the file."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class PackedFile(NamedTuple):
 
 
 def why_not_exportable(version: ModelVersion) -> str:
-    """A sentence, or empty for a version whose own weights can be taken along."""
+    """Why the version has no weights to export, as a sentence; empty if it has."""
     if version.kind not in TUNED_KINDS:
         return f"“{version.label}” has no trained weights, so only its card can be exported."
     if not version.has_weights_here:
@@ -43,8 +43,8 @@ def why_not_exportable(version: ModelVersion) -> str:
 
 
 def files_of(version: ModelVersion, merged: MergedExport | None = None) -> list[PackedFile]:
-    """The weights' files, by name. Raises ConflictError where there are none, MissingError where they have
-    gone.
+    """The weights' files by name. Raises ConflictError when there are none, and MissingError when they have
+    disappeared.
     """
     if merged is not None:
         if not merged.is_there:
@@ -76,7 +76,7 @@ def _sums_in(folder: Path) -> dict[str, str]:
 
 
 def file_named(version: ModelVersion, name: str, merged: MergedExport | None = None) -> PackedFile:
-    """Raises MissingError for a name that the files do not have."""
+    """The file with this name. Raises MissingError if there is none."""
     found = next((file for file in files_of(version, merged) if file.name == name), None)
     if found is None:
         raise MissingError(
@@ -88,16 +88,14 @@ def file_named(version: ModelVersion, name: str, merged: MergedExport | None = N
 def entries_of(
     version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None
 ) -> list[Entry]:
-    """What an archive of it holds: the card, and the weights. Raises as ``files_of`` where these are not
-    there.
-    """
+    """Content of an archive: card and weights. Raises the errors of ``files_of``."""
     weights = [Entry(file.name, file.path) for file in files_of(version, merged)]
     card = card_of(version, reader=reader, merged=merged).encode()
     return [Entry(CARD_FILE, card), *weights]
 
 
 def stem_of(version: ModelVersion, merged: MergedExport | None = None) -> str:
-    """What the export is called, without an ending."""
+    """File name of the export, without suffix."""
     name = slugify(version.label)[:60] or f"version-{version.pk}"
     return f"{name}-merged" if merged is not None else name
 
@@ -105,7 +103,7 @@ def stem_of(version: ModelVersion, merged: MergedExport | None = None) -> str:
 def note_export(
     version: ModelVersion, *, by: User | None, what: str, merged: MergedExport | None = None
 ) -> None:
-    """Audit that weights were taken along: ``what`` is a file's name, or the archive."""
+    """Record in the audit log that weights were exported; ``what`` is a file's name, or “archive”."""
     data: dict[str, object] = {"what": what, "content_hash": version.content_hash}
     if merged is not None:
         data["merged"] = merged.pk

@@ -19,11 +19,11 @@ _BELOW_ARTIFACTS = {
     ArtifactKind.TEMPLATED: "bases",
 }
 GOING = ".removed-"
-"""How a folder on its way out is called, followed by the id of its row."""
+"""Prefix of a folder that is being removed, followed by the id of its SetAside row."""
 
 
 class Size(NamedTuple):
-    """``freed`` counts only files that no other folder links to: what a removal gives back."""
+    """Size of a folder; ``freed_bytes`` counts only files without other hard links, which a removal frees."""
 
     size_bytes: int
     freed_bytes: int
@@ -39,7 +39,7 @@ def root_of(kind: ArtifactKind) -> Path:
 
 
 def stored_name(kind: ArtifactKind, path: str) -> str:
-    """What the store between machines calls an artifact; empty for a kind that stays on its machine."""
+    """An artifact's name in the store between machines; empty for a kind that is not stored there."""
     if kind == ArtifactKind.RUN:
         return f"runs/{path}"
     is_shared = kind in (ArtifactKind.ADAPTER, ArtifactKind.MODEL, ArtifactKind.MERGED)
@@ -47,10 +47,10 @@ def stored_name(kind: ArtifactKind, path: str) -> str:
 
 
 def paths_of(kind: ArtifactKind) -> Iterator[str]:
-    """What lies there, relative to the root, links and folders on their way out left aside."""
+    """Artifact folders of this kind relative to their root, without links and folders being removed."""
     root = root_of(kind)
     if kind == ArtifactKind.HUB:
-        # A folder for the model, in it one for each commit.
+        # One folder per model, with one folder per commit.
         for model in _folders(root):
             yield from (f"{model}/{commit}" for commit in _folders(root / model))
     elif kind == ArtifactKind.CHECKPOINTS:
@@ -62,7 +62,7 @@ def paths_of(kind: ArtifactKind) -> Iterator[str]:
 
 
 def folder_at(kind: ArtifactKind, path: str) -> Path:
-    """The folder of an artifact. Raises InvalidError for a path that the root does not hold."""
+    """The folder of an artifact. Raises InvalidError for a path that is not an artifact of this kind."""
     if path not in set(paths_of(kind)):
         raise InvalidError(
             f"There is no {ArtifactKind(kind).label.lower()} {path[:100]!r} among the stored files."
@@ -71,8 +71,8 @@ def folder_at(kind: ArtifactKind, path: str) -> Path:
 
 
 def size_of(folder: Path, *, without: str = "") -> Size:
-    """Of all files below, links not followed; what goes away meanwhile does not count. ``without``: a folder
-    in it.
+    """Total size of all files below, without following links; files that disappear meanwhile do not count.
+    ``without`` excludes a subfolder.
     """
     size = freed = 0
     changed = _changed(folder)

@@ -16,7 +16,7 @@ from evalapp.datasets.queries import version_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_EXPORTS)
 def dataset_push(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """What is sent where; a POST starts it, and the job's page shows how far it is."""
+    """What will be sent where; a POST starts the push and redirects to its job."""
     version = get_or_missing(version_of(request.project), dataset_id=dataset_id, number=number)
     form = PushForm(request.POST or None, version=version)
     if form.is_valid():

@@ -1,6 +1,6 @@
-"""Dataset versions on their way to a hub: asked for here, written as files, sent by the program `hub`.
+"""Pushes dataset versions to a hub: the files are written here and sent by the program `hub`.
 
-What is sent is what an export holds: no row of the test split, and masked rows as they are, masked.
+They have the same rows as an export: none of the test split, and masked rows stay masked.
 """
 
 import shutil
@@ -36,7 +36,7 @@ TASK = "evalapp.artifacts.tasks.push_to_hub"
 
 
 def why_not_pushable() -> str:
-    """A sentence that says why nothing can be pushed from here and how to fix it; empty where it can."""
+    """A sentence that says why nothing can be pushed from here and how to fix it; empty if it can."""
     if problem := why_not_reachable():
         return problem
     if not settings.HUB_TOKEN:
@@ -56,11 +56,11 @@ def start_push(
     splits: Sequence[str] = (),
     by: User | None,
 ) -> DatasetPush:
-    """Queue the push of a version's rows of these splits (none: all that may leave) to a repository.
+    """Queue the push of a version's rows in these splits (none: all that may be exported) to a repository.
 
-    The same push asked for while it is on its way is the answer, once. Raises InvalidError for what is no
-    name of a repository, for splits without rows, and where nothing can be pushed from here; NotAllowedError
-    for the test split.
+    Returns an identical push that is still in progress instead of a second one. Raises InvalidError for an
+    invalid repository name, for splits without rows, and when nothing can be pushed from here;
+    NotAllowedError for the test split.
     """
     project = version.dataset.project
     repository = repository.strip()
@@ -93,7 +93,7 @@ def _checked_spec(
         "allowed": list(settings.OUTGOING_ALLOWED),
         "is_private": is_private,
         "message": str(version),
-        # Of an earlier version or choice: the repository is to hold what its card names.
+        # Delete files of an earlier version or choice of splits, so that the repository matches its card.
         "gone": [data_file(split) for split in DOWNLOADABLE_SPLITS if split not in splits],
     }
     try:
@@ -104,7 +104,7 @@ def _checked_spec(
 
 
 def push(work: Work) -> dict[str, Any]:
-    """Carry out a push. Repeating it after a lost worker sends what is missing, and commits nothing twice."""
+    """Carry out a push; a repeat after a lost worker sends what is missing and commits nothing twice."""
     found = DatasetPush.objects.select_related("version__dataset__project", "created_by").get(job=work.job)
     if found.commit:
         return _result_of(found)
@@ -114,7 +114,7 @@ def push(work: Work) -> dict[str, Any]:
     try:
         return _pushed(work, found, folder)
     finally:
-        # A copy of rows that a later erasure would not reach.
+        # A later erasure would not reach this copy of the rows.
         shutil.rmtree(folder / DATASET_FOLDER, ignore_errors=True)
 
 
@@ -125,9 +125,9 @@ def _pushed(work: Work, push: DatasetPush, folder: Path) -> dict[str, Any]:
     written = spec.to_json().encode()
     there = folder / SPEC_FILE
     if there.exists() and there.read_bytes() != written:
-        # Tried again after the operator allowed another host. What has arrived, the hub knows.
+        # The settings changed since the last attempt. The hub knows what has arrived.
         shutil.rmtree(folder)
-    # Each attempt anew: rows may have been erased since the last one.
+    # Written anew in each attempt, since rows may have been erased meanwhile.
     for rows in write_folder(push.version, push.splits, folder / DATASET_FOLDER):
         work.progress(rows, total, "Writing the files")
     write_whole(there, written)

@@ -16,6 +16,6 @@ def hub_downloads_of(project: Project) -> QuerySet[HubDownload]:
 
 
 def pushes_of(version: DatasetVersion) -> QuerySet[DatasetPush]:
-    """Latest first."""
+    """The version's pushes, latest first."""
     pushes = DatasetPush.objects.filter(version=version).select_related("job__created_by", "created_by")
     return pushes.select_related("project").order_by("-pk")

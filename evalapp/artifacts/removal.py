@@ -1,8 +1,7 @@
-"""The two steps of removing unneeded artifacts: set aside, and removed some days later.
+"""Two-step removal of unneeded artifacts: set aside, then removed some days later.
 
-A version's row is locked while its needs are counted: what refers to it must hold the row's key to do so, and
-therefore comes before, and counts, or after, and finds a version that is set aside. Rows outlive their
-weights.
+The version's row is locked while its needs are counted. A new reference must lock the row's key, so it either
+comes before and counts, or comes after and finds the version set aside. Rows outlive their weights.
 """
 
 import shutil
@@ -36,9 +35,9 @@ class NeededError(ConflictError):
 
 @transaction.atomic
 def set_aside(*, kind: str, path: str, by: User | None) -> SetAside:
-    """The first step: nothing new may use the files, and after SET_ASIDE_DAYS they may be removed.
+    """First step: nothing new may use the files, and after SET_ASIDE_DAYS they may be removed.
 
-    Done already is done. Raises InvalidError for what is no artifact, NeededError for what something needs.
+    Idempotent. Raises InvalidError for a path that is no artifact, and NeededError if something needs it.
     """
     kind = ArtifactKind(kind)
     folder = folder_at(kind, path)
@@ -62,16 +61,16 @@ def set_aside(*, kind: str, path: str, by: User | None) -> SetAside:
 
 @transaction.atomic
 def keep(*, row: SetAside, by: User | None) -> None:
-    """Undo the first step. Raises MissingError where the files were removed meanwhile."""
+    """Undo the first step. Raises MissingError when the files were removed meanwhile."""
     row = _standing(row)
     _keep(row, _locked(ArtifactKind(row.kind), row.path), by)
 
 
 def remove(*, row: SetAside, by: User | None) -> None:
-    """The second step: the files go, for good. What somebody needs by now is kept, and no longer set aside.
+    """Second step: delete the files permanently, or keep them if something needs them by now.
 
-    Raises ConflictError before its day, MissingError where they are gone already, NeededError where they are
-    kept.
+    Raises ConflictError before ``removable_at``, MissingError when they are already gone, and NeededError
+    when they are kept.
     """
     with transaction.atomic():
         row = _standing(row)
@@ -100,10 +99,10 @@ def remove(*, row: SetAside, by: User | None) -> None:
 
 
 def sweep() -> None:
-    """Delete what an interrupted removal left on its way out; what was not removed after all goes back.
+    """Finish interrupted removals: delete the folders of completed ones, restore those of the others.
 
-    Several may do so at once, and beside a removal: what one is at is left to it. Raises the first error once
-    all that can be finished is.
+    Safe to run concurrently and beside a removal, whose folder is skipped. Raises the first error after
+    trying all folders.
     """
     problems: list[Exception] = []
     for kind in ArtifactKind:
@@ -119,7 +118,7 @@ def sweep() -> None:
 def _finish(kind: ArtifactKind, going: Path) -> None:
     number = int(going.name.removeprefix(GOING))
     with transaction.atomic():
-        # A removal holds its row until what it did with the folder is known.
+        # A removal locks its row until the outcome for its folder is decided.
         found = SetAside.objects.select_for_update(skip_locked=True)
         row = found.filter(pk=number, kind=kind).first()
         if row is None:
@@ -140,7 +139,7 @@ def _standing(row: SetAside) -> SetAside:
 
 
 def _locked(kind: ArtifactKind, path: str) -> list[ModelVersion]:
-    """What the artifact belongs to, held until the transaction ends."""
+    """Lock the artifact's versions or job until the transaction ends; returns the versions."""
     if kind in (ArtifactKind.RUN, ArtifactKind.CHECKPOINTS):
         number = path.partition("/")[0]
         list(Job.objects.select_for_update().filter(pk=int(number) if number.isdecimal() else 0))
@@ -150,7 +149,7 @@ def _locked(kind: ArtifactKind, path: str) -> list[ModelVersion]:
         return []
     ids = [version.pk for version in versions_at(kind, [path])]
     list(ModelVersion.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-    # Read again: another may have taken or removed them while this one waited.
+    # Read again, since they may have been kept or removed while waiting for the lock.
     return versions_at(kind, [path])
 
 
@@ -180,16 +179,16 @@ def _keep(row: SetAside, versions: list[ModelVersion], by: User | None) -> None:
 
 
 def _move_away(kind: ArtifactKind, row: SetAside) -> Path:
-    """Rename the folder beside itself, so that it is gone at once and nothing is half there."""
+    """Rename the folder, so that it disappears at once and never partially."""
     root, folder = root_of(kind), root_of(kind) / row.path
     going = root / f"{GOING}{row.pk}"
     if folder.exists():
-        # Checked again: since it was set aside, a link may have been put in its place.
+        # Checked again: a link may have replaced it since it was set aside.
         folder = folder_at(kind, row.path)
         if not folder.resolve().is_relative_to(root.resolve()):
             raise ConflictError(f"{folder} is outside {root}, so it was not removed.")
         folder.rename(going)
-        # Whoever keeps the same content again finds no folder there, or touched this one a moment before.
+        # Adding the same content again either finds no folder or has just updated its modification time.
         if changed_at(going) > row.created_at.timestamp() and kind in (
             ArtifactKind.ADAPTER,
             ArtifactKind.MODEL,
@@ -207,7 +206,7 @@ def _going(root: Path) -> list[Path]:
 
 
 def _delete(going: Path, row: SetAside) -> None:
-    """Last goes the folder: where the store is away, the next sweep finds it and tries again."""
+    """Delete the folder last: if the store fails, the next sweep finds the folder and tries again."""
     if stored := stored_name(ArtifactKind(row.kind), row.path):
         remove_from_store(stored)
     if going.is_dir() and not going.is_symlink():
@@ -215,7 +214,7 @@ def _delete(going: Path, row: SetAside) -> None:
 
 
 def _unless_gone(remove: object, path: str, error: ErrorInfo) -> None:
-    """Several may delete one folder at once."""
+    """Ignore missing files, since several processes may delete one folder at once."""
     if not isinstance(error[1], FileNotFoundError):
         raise error[1]
 

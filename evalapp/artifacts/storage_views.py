@@ -1,4 +1,4 @@
-"""Storage pages: of a project for its engineers, of the installation for the site admin."""
+"""Storage pages: a project's for its engineers, the installation's for the site admin."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -27,7 +27,7 @@ def project_storage(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @site_admin_view
 def installation_storage(request: HttpRequest) -> HttpResponse:
-    """The same for all projects, with what belongs to none."""
+    """The same for all projects, including orphans."""
     if request.method == "POST":
         _act(request, person_of(request), None)
         return redirect("installation_storage")
@@ -52,7 +52,7 @@ def _page(request: HttpRequest, project: Project | None) -> HttpResponse:
 
 
 def _act(request: HttpRequest, by: User, project: Project | None) -> None:
-    """Do to each chosen artifact what the button says, and tell what became of it."""
+    """Apply the chosen action to each selected artifact and report the outcome."""
     act, chosen = request.POST.get("act", ""), set(request.POST.getlist("artifact"))
     if act not in ACTS:
         raise InvalidError("Choose what to do: set aside, keep or remove.")

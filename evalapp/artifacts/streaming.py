@@ -1,4 +1,4 @@
-"""Downloads of large files: archives that are packed while they are sent, and resumable files."""
+"""Downloads of large files: archives packed while they are sent, and resumable files."""
 
 import hashlib
 import re
@@ -15,19 +15,19 @@ from evalapp.core.http import attached
 SUMS_FILE = "SHA256SUMS"
 _BLOCK = 2**20
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-# Zip keeps no time before; the same content is then the same archive, byte for byte.
+# The earliest time that zip can store; it makes archives of equal content identical.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class Entry(NamedTuple):
-    """A file of an archive: its name there, and its content or where it lies."""
+    """A file of an archive: its name and its content or path."""
 
     name: str
     content: bytes | Path
 
 
 class _Outlet:
-    """What a zip is written to: it keeps what is not taken yet, and no more."""
+    """Write target of the zip; buffers only what has not been sent yet."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -46,10 +46,10 @@ class _Outlet:
 
 
 def zip_blocks(entries: Sequence[Entry], *, folder: str) -> Iterator[bytes]:
-    """The archive in pieces of about a megabyte, all in one folder; last the SHA-256 of each file as it was
-    packed.
+    """Yield the archive in blocks of about a megabyte, with all files in one folder and their SHA-256 as the
+    last file.
 
-    Not compressed: weights hardly shrink, and it would take minutes.
+    Not compressed: weights hardly shrink, and compression would take minutes.
     """
     outlet, sums = _Outlet(), []
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]  # it only writes
@@ -81,7 +81,7 @@ def _blocks_of(entry: Entry) -> Iterator[bytes]:
 
 
 def archive_response(entries: Sequence[Entry], *, stem: str) -> StreamingHttpResponse:
-    """``stem``: what the archive and the folder in it are called."""
+    """Response with a zip; ``stem`` is the name of the archive and of its folder."""
     blocks = zip_blocks(entries, folder=stem)
     return attached(StreamingHttpResponse(blocks, content_type="application/zip"), f"{stem}.zip")
 
@@ -89,9 +89,9 @@ def archive_response(entries: Sequence[Entry], *, stem: str) -> StreamingHttpRes
 def file_response(
     request: HttpRequest, path: Path, *, filename: str, etag: str
 ) -> HttpResponse | StreamingHttpResponse:
-    """A file, or the part that a Range header asks for, so that a broken download goes on.
+    """A file, or the part in a Range header, so that an interrupted download can continue.
 
-    ``etag`` is the content's own hash. Raises MissingError where the file is not there any more.
+    ``etag`` is the hash of the content. Raises MissingError when the file no longer exists.
     """
     try:
         file = path.open("rb")
@@ -119,7 +119,9 @@ def file_response(
 
 
 def _asked_for(request: HttpRequest, size: int, etag: str) -> tuple[int, int]:
-    """First and last byte; the whole where no single part is asked for, or one of another content."""
+    """First and last requested byte; the whole file without a single valid range or if the content has
+    changed.
+    """
     whole = (0, size - 1)
     found = _RANGE.fullmatch(request.headers.get("Range", ""))
     if found is None or request.headers.get("If-Range", f'"{etag}"') != f'"{etag}"':

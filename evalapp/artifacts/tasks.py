@@ -21,5 +21,5 @@ def push_to_hub(job_id: int) -> None:
 
 @shared_task(name="evalapp.artifacts.tasks.finish_removals", ignore_result=True)
 def finish_removals() -> None:
-    """What a removal that was cut off has left."""
+    """Finish interrupted removals."""
     removal.sweep()

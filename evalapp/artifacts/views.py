@@ -29,7 +29,7 @@ from evalapp.runs.contamination.contamination_decisions import decisions_behind
 @require_safe
 @project_view(Permission.VIEW_MODELS)
 def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
-    """Lineage, how it was found to answer, what was decided, and how to take it along."""
+    """A version's lineage, evidence, decisions and exports."""
     version = version_or_missing(request, version_id)
     may_crown = allows(request.membership.role, Permission.DECIDE)
     origin = origin_of(version)
@@ -124,17 +124,17 @@ def merged_file(request: MemberRequest, merged_id: int, name: str) -> HttpRespon
 def archive_of(
     request: MemberRequest, version: ModelVersion, merged: MergedExport | None = None
 ) -> HttpResponse:
-    """The archive as it is packed; noted in the audit."""
+    """Stream the archive while it is packed; recorded in the audit log."""
     entries = packing.entries_of(version, reader=request.user, merged=merged)
     packing.note_export(version, by=request.user, merged=merged, what="archive")
-    # A streamed answer and a plain one are the same to whoever asks.
+    # Cast because callers need not distinguish streamed responses.
     return cast(HttpResponse, archive_response(entries, stem=packing.stem_of(version, merged)))
 
 
 def one_file_of(
     request: MemberRequest, version: ModelVersion, name: str, merged: MergedExport | None = None
 ) -> HttpResponse:
-    """One file, or the rest of it; noted in the audit when it begins."""
+    """One file or a range of it; recorded in the audit log unless a range is requested."""
     file = packing.file_named(version, name, merged)
     if "Range" not in request.headers:
         packing.note_export(version, by=request.user, merged=merged, what=name)

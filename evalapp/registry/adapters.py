@@ -1,4 +1,6 @@
-"""Stores adapters as artifacts; the copy is checked, so nothing can change after the check."""
+"""Stores adapters as artifacts. The copy is checked, not the source, so nothing can change after the
+check.
+"""
 
 import hashlib
 import json
@@ -30,19 +32,19 @@ _BLOCK = 2**20
 
 
 class AdapterSource(Protocol):
-    """Where an adapter's files come from. Reading raises UnusableModelError or InvalidError."""
+    """Source of an adapter's files. Reading raises UnusableModelError or InvalidError."""
 
     def holds(self, name: str) -> bool: ...
 
     def tensors(self) -> tuple[dict[str, Tensor], int]:
-        """The weights' tensors and their size in bytes, from the header alone."""
+        """The weights' tensors and file size in bytes, from the header alone."""
         ...
 
     def blocks(self, name: str) -> Iterator[bytes]: ...
 
 
 class AdapterFolder:
-    """An adapter in a folder. Raises UnusableModelError when its files are not there."""
+    """An adapter in a folder. Raises UnusableModelError when files are missing."""
 
     def __init__(self, folder: Path) -> None:
         check_files(folder)
@@ -67,16 +69,16 @@ class AdapterFolder:
 class KeptAdapter(NamedTuple):
     adapter: Adapter
     path: str
-    """Relative to the artifacts; named by the content, so keeping it again copies nothing twice."""
+    """Relative to the artifacts folder. Named by the content, so that storing it again copies nothing."""
     size_bytes: int
-    """Of the weights."""
+    """Size of the weights file."""
 
 
 def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
-    """Copy an adapter into the artifacts, where it is whole or not at all.
+    """Copy an adapter into the artifacts, completely or not at all.
 
-    Its settings and the header of its weights are read first, so that weights which the base has no use
-    for are not copied. Raises UnusableModelError, or the source's own error.
+    The settings and the weights' header are checked first, so that weights that do not fit the base are not
+    copied. Raises UnusableModelError or the source's own error.
     """
     root = Path(settings.ARTIFACTS_FOLDER) / "adapters"
     root.mkdir(parents=True, exist_ok=True)
@@ -87,14 +89,15 @@ def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
             _copy_all(source, whole, base)
             adapter = check_adapter(whole, base)
         except UnusableModelError as error:
-            # This folder means nothing to whoever imported the adapter, and is gone when they read of it.
+            # Remove the temporary folder from the message: the importer does not know it, and it is deleted
+            # by then.
             text = str(error).replace(f"{whole}/", "").replace(str(whole), "the adapter's folder")
             raise UnusableModelError(text) from error
         hashes = {name: sha256_of(whole / name) for name in ADAPTER_FILES if (whole / name).is_file()}
         target = root / hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
         size = (whole / WEIGHTS_FILE).stat().st_size
         sync_tree(whole)
-        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        # It may be stored already, perhaps by an attempt whose transaction did not commit.
         keep_folder(whole, target)
     path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
     artifacts.keep(path)

@@ -1,4 +1,4 @@
-"""Which architectures the model programs know, read from transformers' own list without importing it."""
+"""Architectures that the model programs support, read from transformers' own list without importing it."""
 
 import ast
 import functools
@@ -18,8 +18,8 @@ _QUESTION_SECONDS = 30
 
 
 def why_unknown(model_type: str) -> str:
-    """A sentence where the library has no text generation for this architecture; empty where it has, or
-    nobody knows.
+    """Why the library cannot generate text with this architecture, as a sentence; empty if it can, or if
+    unknown.
     """
     known = _known(str(settings.MODEL_PYTHON))
     if not known or model_type in known:

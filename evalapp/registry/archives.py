@@ -18,7 +18,7 @@ from run_directory.weights import Tensor, tensors_in
 MOST_ENTRIES = 200
 MOST_DIRECTORY_BYTES = 2**20
 _BLOCK = 2**20
-# What a reader meets in bytes that are no archive, or are one made to harm it.
+# Errors that reading a damaged or malicious archive can raise.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -30,15 +30,15 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
-# Others can grow to gigabytes within one read.
+# Other methods can expand to gigabytes within one read.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class AdapterArchive:
-    """An adapter's known files in a zip; they may lie in one folder inside it. Nothing else is read.
+    """An adapter's known files in a zip, where they may be inside one folder. Nothing else is read.
 
-    Opening and reading raise InvalidError, which says how to fix it, for what is no zip, is damaged or
-    locked, points outside, or holds a pickle.
+    Opening and reading raise InvalidError, which says how to fix it, for a file that is no zip, is damaged or
+    encrypted, points outside, or contains a pickle.
     """
 
     def __init__(self, upload: IO[bytes]) -> None:
@@ -57,22 +57,22 @@ class AdapterArchive:
         return name in self._entries
 
     def tensors(self) -> tuple[dict[str, Tensor], int]:
-        """The weights' tensors and how many bytes they are to have, from the first bytes that come out."""
+        """The weights' tensors and declared file size, reading only the header."""
         entry = self._entries[WEIGHTS_FILE]
         with _damage_told(), self._archive.open(entry) as file:
             return tensors_in(file, size=entry.file_size, name=WEIGHTS_FILE), entry.file_size
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """A file's bytes; never more than the size that the archive declares for it."""
+        """A file's content; never more than the size declared in the archive."""
         with _damage_told(), self._archive.open(self._entries[name]) as file:
             while block := file.read(_BLOCK):
                 yield block
 
 
 class _DirectoryReader:
-    """An upload whose list of files may be read, unless it is longer than any adapter's.
+    """An upload whose central directory may be read only up to a maximum size.
 
-    The list is read at once, and nothing but the size of the upload would bound it.
+    zipfile reads the directory at once, so otherwise only the upload's size would limit it.
     """
 
     def __init__(self, upload: IO[bytes]) -> None:
@@ -100,7 +100,7 @@ class _DirectoryReader:
 
 
 def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    # ZipInfo.is_dir fails at a name of no characters.
+    # ZipInfo.is_dir fails for an empty name.
     entries = [entry for entry in listed if not entry.filename.endswith("/")]
     if len(entries) > MOST_ENTRIES:
         raise _refused(
@@ -151,7 +151,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
 
 
 def _check_places(entries: list[zipfile.ZipInfo]) -> None:
-    # Files that share their bytes make a small archive unpack to a large one.
+    # With overlapping files, a small archive could unpack to a large one.
     for one, following in pairwise(sorted(entries, key=lambda entry: entry.header_offset)):
         if following.header_offset < one.header_offset + one.compress_size:
             raise _refused(

@@ -1,4 +1,4 @@
-"""How a form takes a chat template: as a file."""
+"""Form field for a chat template, uploaded as a file."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class ChatTemplateForm(forms.Form):
     )  # fmt: skip
 
     def clean_template_file(self) -> Any:
-        """The template's text; empty for none."""
+        """The template's text; empty without a file."""
         given = self.cleaned_data["template_file"]
         if not given:
             return ""

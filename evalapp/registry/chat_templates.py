@@ -1,4 +1,4 @@
-"""Chat templates that somebody gives: read as a template, never carried out here."""
+"""Chat templates from users: parsed as templates, but never rendered here."""
 
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.ext import loopcontrols
@@ -10,7 +10,7 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
 def checked_template(text: str, *, field: str = "chat_template") -> str:
-    """The template, or "" for none. Raises InvalidError for what transformers could not use as one."""
+    """The template, or "" for none. Raises InvalidError for one that transformers could not use."""
     if not text.strip():
         return ""
     if len(text) > MOST_TEMPLATE_CHARACTERS:
@@ -20,7 +20,7 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     if bad := bad_character(text):
         raise InvalidError(f"The template has {bad}. Save it as plain text in UTF-8.", field=field)
     environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
-    # Of transformers: marks the turns of the assistant, for a loss on those alone.
+    # An extension of transformers that marks assistant turns, for a loss on these alone.
     plain = (
         text.replace("{% generation %}", "").replace("{%- generation %}", "").replace("{% generation -%}", "")
     )
@@ -45,7 +45,7 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
             " chat_template.jinja, or the text of chat_template in tokenizer_config.json.",
             field=field,
         ) from error
-    except ValueError as error:  # jinja2 reads a number as Python does
+    except ValueError as error:  # jinja2 parses numbers with int(), which limits digits
         raise InvalidError(
             "The template has a number with too many digits. Shorten it.", field=field
         ) from error

@@ -1,4 +1,6 @@
-"""Forms of endpoints whose models answer as candidates; the candidates’ own form shows rows, see runs."""
+"""Forms of endpoints whose models serve as candidates. The form of such candidates shows rows, so it is in
+runs.
+"""
 
 from typing import Any
 

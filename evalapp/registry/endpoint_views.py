@@ -1,4 +1,4 @@
-"""A project's endpoints whose models answer as candidates."""
+"""Pages of a project's endpoints whose models serve as candidates."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -20,7 +20,7 @@ from evalapp.registry.models import Endpoint
 @never_cache
 @project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
 def endpoint_list(request: MemberRequest) -> HttpResponse:
-    """The endpoints; a POST keeps another one."""
+    """The endpoints; a POST adds one."""
     form = EndpointForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with RefusalsOn(form):
@@ -39,7 +39,7 @@ def endpoint_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
 def endpoint_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    """Its candidates; a POST changes endpoint, key and number of requests."""
+    """An endpoint's candidates; a POST changes its URL, key and number of parallel requests."""
     endpoint = _endpoint(request, endpoint_id)
     form = EndpointChangeForm(
         request.POST if request.method == "POST" else None,

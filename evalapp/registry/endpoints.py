@@ -1,4 +1,4 @@
-"""Writes to endpoints whose models answer as candidates, and to those candidates."""
+"""Write operations on endpoints whose models serve as candidates, and on those candidates."""
 
 import hashlib
 import json
@@ -22,7 +22,9 @@ MOST_PARALLEL = 64
 LONGEST_MODEL = 200
 LONGEST_REQUEST = 4_000
 OWN_FIELDS = frozenset({"messages", "model", "stream", "n"})
-"""Fields of a request that a candidate may not set: they are the run's, or would change what comes back."""
+"""Request fields that a candidate may not set, because the run sets them or they change the form of the
+response.
+"""
 _PURPOSE = "evalapp.registry.endpoint_key"
 
 
@@ -30,10 +32,10 @@ _PURPOSE = "evalapp.registry.endpoint_key"
 def create_endpoint(
     *, project: Project, name: str, url: str, by: User | None, secret: str = "", parallel: int = 4
 ) -> Endpoint:
-    """Add endpoint. Nothing is asked yet.
+    """Add an endpoint. No request is sent yet.
 
-    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an endpoint that may not be
-    reached, ConflictError for a name that is there.
+    Raises InvalidError naming the invalid field, OutgoingRefusedError for an endpoint that may not be
+    reached, and ConflictError for a taken name or too many endpoints.
     """
     name = checked_name(name, of="the endpoint", longest=60)
     url, secret = checked_url(url), checked_key(secret)
@@ -54,10 +56,10 @@ def create_endpoint(
 
 @transaction.atomic
 def change_endpoint(*, endpoint: Endpoint, url: str, secret: str, parallel: int, by: User) -> None:
-    """Another endpoint, another key, another number of requests at once.
+    """Change URL, key and number of parallel requests.
 
-    An empty ``secret`` keeps the key, but a key is never sent to an endpoint that it was not entered for: of
-    another endpoint it must be entered again. Raises as ``create_endpoint``.
+    An empty ``secret`` keeps the key. A key is never sent to a URL for which it was not entered, so a new URL
+    needs the key again. Raises the errors of ``create_endpoint``.
     """
     locked = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
     url, secret = checked_url(url), checked_key(secret)
@@ -77,7 +79,7 @@ def change_endpoint(*, endpoint: Endpoint, url: str, secret: str, parallel: int,
 
 @transaction.atomic
 def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
-    """Raises ConflictError while candidates stand on it."""
+    """Delete an endpoint. Raises ConflictError while it has candidates."""
     record("endpoint.deleted", by=by, obj=endpoint, project=endpoint.project)
     try:
         with transaction.atomic():
@@ -90,7 +92,7 @@ def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
 
 
 def opened_key(endpoint: Endpoint) -> str:
-    """The endpoint's API key. Raises InvalidError where the installation's secret key is another one."""
+    """The decrypted API key. Raises InvalidError when the installation's secret key has changed."""
     return opened(_PURPOSE, endpoint.key, endpoint.sealed_key, name=endpoint.name)
 
 
@@ -106,10 +108,10 @@ def register_endpoint_model(
     request: dict[str, Any] | None = None,
     examples: FewShot | None = None,
 ) -> ModelVersion:
-    """An API model as a candidate, as it is or with other words and examples around the prompt.
+    """Register an API model as a candidate, unchanged or with other text and examples around the prompt.
 
-    ``request`` is what its requests say beside messages and sampling; a field that is null is left out of
-    them, for endpoints that do not take it. Raises InvalidError with the field that is wrong.
+    ``request`` has further fields for its requests; null removes a field that the endpoint does not accept.
+    Raises InvalidError naming the invalid field.
     """
     model = model.strip()
     if not model or len(model) > LONGEST_MODEL or not model.isprintable():

@@ -1,4 +1,4 @@
-"""The folders of model files: bases in allowed folders, adapters among the artifacts."""
+"""Folders of model files: bases in allowed folders, adapters in the artifacts."""
 
 import functools
 import os
@@ -28,25 +28,25 @@ BASE_CONFIG = "config.json"
 
 
 class ModelFolder(NamedTuple):
-    """A folder that may hold a model; ``label`` is its path below the allowed folder."""
+    """A folder that may contain a model; ``label`` is its path relative to the allowed folder."""
 
     path: Path
     label: str
 
 
 def allowed_folders() -> list[Path]:
-    """The administrator's folders (EVALAPP_MODEL_FOLDERS), the bundled model's, and those that come from a
-    hub.
+    """The administrator's folders (EVALAPP_MODEL_FOLDERS), the bundled model's folder, and the one for hub
+    downloads.
     """
     own = (settings.BUNDLED_MODEL_FOLDER, settings.HUB_FOLDER)
     return [_real(folder) for folder in (*settings.MODEL_FOLDERS, *own)]
 
 
 def checked_folder(folder: Path | str) -> Path:
-    """The folder with every link followed.
+    """The folder with all links resolved.
 
-    Raises InvalidError when it lies outside the allowed ones, when a link in it leads out of them, and
-    when it holds what is neither file nor folder: such a thing could keep its reader waiting for ever.
+    Raises InvalidError when it is outside the allowed folders, a link in it leads out of them, or it contains
+    something other than files and folders, which could block a reader forever.
     """
     resolved = _real(folder)
     allowed = allowed_folders()
@@ -72,7 +72,7 @@ def checked_folder(folder: Path | str) -> Path:
 
 
 def bases_on_disk() -> list[ModelFolder]:
-    """Folders that look like a base model; the bundled one first."""
+    """Folders that look like a base model, the bundled one first."""
     return _folders_with(BASE_CONFIG)
 
 
@@ -82,11 +82,11 @@ def adapters_on_disk() -> list[ModelFolder]:
 
 
 def folder_of(version: ModelVersion) -> Path:
-    """The folder with a version's own weights on this machine: a base's in a model folder, what was trained
-    in the artifacts, where it is fetched from the store when another machine made it.
+    """The local folder with a version's own weights: for a base in a model folder, for trained weights in the
+    artifacts, where they are fetched from the store if another machine created them.
 
-    Raises InvalidError for a kind without weights and where they were removed, NotHereError for a base that
-    this machine does not have and another may; StoreAwayError.
+    Raises InvalidError for a kind without weights or removed weights, NotHereError for a base that is missing
+    on this machine but may be on another, and StoreAwayError.
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"
@@ -105,7 +105,7 @@ def _base_folder(version: ModelVersion) -> Path:
     registered = Path(version.path)
     if not settings.ARTIFACT_STORE:
         return registered
-    # Another machine registered it, so its path means nothing here, or something else.
+    # Another machine registered it, so its path may be missing or different here.
     folders = (registered, *(found.path for found in bases_on_disk()))
     chosen = chosen_base(what_was_registered(version), folders, _looked_at)
     if chosen.folder is not None:
@@ -120,7 +120,7 @@ def _base_folder(version: ModelVersion) -> Path:
 
 
 def what_was_registered(version: ModelVersion) -> BaseDescription:
-    """What a base was when it was registered, as far as it was kept."""
+    """A base's identity as recorded when it was registered."""
     kept = {name: str(version.config[name]) for name in SETTINGS if name in version.config}
     return BaseDescription(version.content_hash, kept)
 
@@ -135,7 +135,7 @@ def _looked_at(folder: Path) -> BaseDescription:
 
 @functools.lru_cache(maxsize=64)
 def _described(folder: Path, files: frozenset[tuple[str, int, int]]) -> BaseDescription:
-    """``files`` are part of the cache's key: what is changed is looked at anew."""
+    """The base in a folder. ``files`` is part of the cache key, so that changes are noticed."""
     return describe_base(folder)
 
 
@@ -154,7 +154,7 @@ def _folders_with(name: str) -> list[ModelFolder]:
 
 
 def _walk(folder: Path, depth: int, allowed: list[Path]) -> Iterator[Path]:
-    """The folder and those below it that a model could be taken from."""
+    """The folder and its subfolders, as far as models may be registered from them."""
     if not (_can_be_kept(folder) and _is_within(_real(folder), allowed)):
         return
     yield folder
@@ -184,7 +184,7 @@ def _check_entry(path: Path, allowed: list[Path]) -> None:
     try:
         mode = path.stat().st_mode
     except OSError:
-        # A link to nothing, or a file that has gone: who needs it says so.
+        # A broken link or deleted file: the code that needs it reports it.
         return
     if path.is_symlink() and not _is_within(_real(path), allowed):
         raise _refused(
@@ -199,7 +199,7 @@ def _check_entry(path: Path, allowed: list[Path]) -> None:
 
 
 def _real(path: Path | str) -> Path:
-    """With links followed as far as they lead, also where they lead in a circle."""
+    """The path with links resolved as far as possible, even if they form a circle."""
     return Path(os.path.realpath(path))
 
 

@@ -27,12 +27,12 @@ class BaseModelForm(ChatTemplateForm):
 
 
 def name_of_base(version: ModelVersion) -> str:
-    """A base model is named by its model."""
+    """Name of a base with its label."""
     return f"{version.model.name} ({version.label})"
 
 
 class WordsForm(forms.Form):
-    """Words around the prompt."""
+    """System prompt and template around the prompt."""
 
     system_prompt = forms.CharField(
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="System prompt",
@@ -87,7 +87,7 @@ class ImportedForm(forms.Form):
 
 
 class AliasForm(forms.Form):
-    """``may_crown``: whether the champion's alias is offered; the service says who may give it."""
+    """``may_crown``: whether the champion alias is offered. The service checks permission."""
 
     alias = forms.ChoiceField(choices=[("", "None"), *ModelAlias.choices], required=False)
 

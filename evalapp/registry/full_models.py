@@ -19,17 +19,17 @@ TEMPLATE_FILE = "chat_template.jinja"
 
 class KeptModel(NamedTuple):
     base: Base
-    """The model as others stand on it."""
+    """The model as a base for other versions."""
     path: str
-    """Relative to the artifacts; named by the manifest, so keeping it again stores nothing twice."""
+    """Relative to the artifacts folder. Named by the manifest, so that storing it again adds nothing."""
     size_bytes: int
 
 
 def keep_model(folder: Path) -> KeptModel:
-    """Keep a model folder of the training program, whole or not at all.
+    """Store a model folder of the training program, completely or not at all.
 
-    Its files are linked where the disk allows it: they are large, and the program never writes into one
-    that is there. Raises UnusableModelError.
+    Its large files are hard-linked where the disk allows, because the program never changes existing files.
+    Raises UnusableModelError.
     """
     root = Path(settings.ARTIFACTS_FOLDER) / "models"
     root.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def keep_model(folder: Path) -> KeptModel:
         whole = Path(work) / "model"
         shutil.copytree(folder, whole, copy_function=_linked)
         sync_tree(whole)
-        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        # It may be stored already, perhaps by an attempt whose transaction did not commit.
         keep_folder(whole, target)
     size = sum(file.stat().st_size for file in target.iterdir())
     path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
@@ -48,9 +48,9 @@ def keep_model(folder: Path) -> KeptModel:
 
 
 def with_template(folder: Path, chat_template: str) -> Path:
-    """A folder of ours with links to the files of a model folder, and this chat template.
+    """An artifact folder with links to a model folder's files and this chat template.
 
-    Named by both, so that it is made once. The model's own files stay where they are, and as they are.
+    It is named by both, so it is created once. The model's own folder is not changed.
     """
     root = Path(settings.ARTIFACTS_FOLDER) / "bases"
     root.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def with_template(folder: Path, chat_template: str) -> Path:
                 (whole / path.name).symlink_to(path)
         (whole / TEMPLATE_FILE).write_text(chat_template, encoding="utf-8")
         sync_tree(whole)
-        # It may have been kept already, perhaps by an attempt that ended before its transaction did.
+        # It may be stored already, perhaps by an attempt whose transaction did not commit.
         keep_folder(whole, target)
     return target
 

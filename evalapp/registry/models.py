@@ -23,11 +23,11 @@ class Model(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """An OpenAI-compatible endpoint whose models serve as candidates: a team's own server, or a commercial
+    """An OpenAI-compatible endpoint whose models serve as candidates: a team's own server or a commercial
     one.
 
-    ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty where it needs none.
-    ``parallel`` is the maximum number of concurrent requests.
+    ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty if it needs none.
+    ``parallel`` is the maximum number of parallel requests.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
@@ -51,7 +51,7 @@ class Endpoint(BaseModel):
 
     @property
     def origin(self) -> str:
-        """The endpoint's origin, without a path that might hold a secret."""
+        """The URL's origin, without its path, which might contain a secret."""
         return origin_of(self.url)
 
 
@@ -65,11 +65,11 @@ class ModelKind(models.TextChoices):
 
 
 EXTERNAL_KINDS = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
-"""Kinds whose training data are unknown here."""
+"""Kinds whose training data are unknown."""
 TUNED_KINDS = frozenset({ModelKind.LORA, ModelKind.FULL})
-"""The kinds of model version that training makes."""
+"""Kinds that training produces."""
 STANDING_KINDS = frozenset({ModelKind.BASE, ModelKind.FULL})
-"""Kinds that others can be built on: all of a model's weights in one folder."""
+"""Kinds that can serve as a base, with all weights in one folder."""
 
 
 class ModelAlias(models.TextChoices):
@@ -78,14 +78,14 @@ class ModelAlias(models.TextChoices):
 
 
 class ModelVersion(BaseModel):
-    """A candidate: base weights, a prompt over a base, an adapter of a base, a full model trained from a
-    base, an API model, or imported outputs.
+    """A candidate: base weights, a prompt on a base, an adapter, a full model trained from a base, an API
+    model, or imported outputs.
 
-    ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was
-    trained. ``content_hash`` names the weights. ``parent`` is the adapter this one was continued from.
-    ``config`` holds the weights' settings, or of an endpoint's model its name there ("model") and what else
-    its requests say ("request"); of a base from a hub also its name and commit there ("hub").
-    ``set_aside_at``: its weights wait to be removed, and no new run takes it. The row outlives them.
+    ``path`` is absolute for a base in an allowed folder and relative to the artifacts folder for trained
+    weights. ``content_hash`` identifies the weights. ``parent`` is the adapter that this one was continued
+    from. ``config`` has the weights' settings; for an API model its name ("model") and further request fields
+    ("request"); for a base from a hub also its origin ("hub"). ``set_aside_at``: its weights are set aside
+    for removal, and new runs cannot use it. The row outlives the weights.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -150,18 +150,19 @@ class ModelVersion(BaseModel):
 
     @property
     def has_words(self) -> bool:
-        """Whether it has its own prompt, over a base or at an endpoint."""
+        """Whether it has a prompt of its own, on a base or at an endpoint."""
         return bool(self.system_prompt or self.prompt_template or self.config.get("examples"))
 
     @property
     def has_weights_here(self) -> bool:
-        """Whether its own weights are on disk; those of recorded versions never were."""
+        """Whether its own weights are stored; recorded versions never had any here."""
         return bool(self.path) and not self.is_recorded and self.weights_removed_at is None
 
 
 class TokenPrice(BaseModel):
-    """What a million tokens cost: of prompts ``input_price``, of answers ``output_price``, in ``currency``
-    (three letters). Without a ``model_version`` it is the price of every version that has none of its own.
+    """Price of a million tokens, for prompts (``input_price``) and answers (``output_price``), in
+    ``currency`` (three letters). Without a ``model_version`` it applies to every version without a price of
+    its own.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="token_prices")
@@ -199,14 +200,12 @@ class TokenPrice(BaseModel):
         return _without_zeros(self.output_price)
 
     def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
-        """What one answer costs."""
+        """Cost of this many prompt and completion tokens."""
         return (prompt_tokens * self.input_price + completion_tokens * self.output_price) / 1_000_000
 
 
 class MachinePrice(BaseModel):
-    """What an hour of the machine costs on which a project's models are trained, in ``currency`` (three
-    letters).
-    """
+    """Price of an hour of the machine that trains a project's models, in ``currency`` (three letters)."""
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="machine_price")
     hour_price = models.DecimalField(max_digits=13, decimal_places=6)
@@ -230,5 +229,5 @@ class MachinePrice(BaseModel):
 
 
 def _without_zeros(price: Decimal) -> str:
-    """A price as people write it: 0.15, not 0.150000."""
+    """A price without trailing zeros: 0.15, not 0.150000."""
     return f"{price.normalize():f}"

@@ -1,4 +1,4 @@
-"""The page on what tokens and trainings cost."""
+"""The page with the prices of tokens and trainings."""
 
 from django import forms
 from django.contrib import messages
@@ -83,7 +83,7 @@ def _price_page(request: MemberRequest, form: PriceForm, machine_form: MachinePr
 @require_POST
 @project_view(Permission.EDIT_MODELS)
 def machine_price(request: MemberRequest) -> HttpResponse:
-    """Set what an hour of training costs, or with "remove" forget it."""
+    """Set the price of an hour of training, or delete it with "remove"."""
     if "remove" in request.POST:
         if (price := machine_price_of(request.project)) is not None:
             remove_machine_price(price=price, by=request.user)

@@ -1,4 +1,4 @@
-"""Prices of a million tokens and of an hour of training, of a project or a version."""
+"""Prices of a million tokens, per project or version, and of an hour of training."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ _STEP = Decimal(1).scaleb(-PLACES)
 
 
 def prices_of(project: Project) -> dict[int | None, TokenPrice]:
-    """The project's prices by the model version they are of; None is the price of all others."""
+    """The project's prices by model version id; None is the price of all other versions."""
     return {price.model_version_id: price for price in project.token_prices.select_related("model_version")}
 
 
@@ -29,9 +29,9 @@ def set_price(
     currency: str,
     by: User,
 ) -> TokenPrice:
-    """Declare what a million tokens of prompt and of answer cost, for a version or (None) for the others.
+    """Set the price of a million prompt and answer tokens, for a version or (None) for all others.
 
-    A price that is there already is replaced. Raises InvalidError naming every field that is wrong.
+    Replaces an existing price. Raises InvalidError naming every invalid field.
     """
     fields: dict[str, list[str]] = {}
     for name, asked in (("input_price", input_price), ("output_price", output_price)):
@@ -59,21 +59,21 @@ def set_price(
 
 @transaction.atomic
 def remove_price(*, price: TokenPrice, by: User) -> None:
-    """Forget a price; costs that rest on it become undefined, or take the project's."""
+    """Delete a price; costs that used it become undefined or use the project's price."""
     record("token_price.removed", by=by, obj=price, project=price.project)
     price.delete()
 
 
 def machine_price_of(project: Project) -> MachinePrice | None:
-    """What an hour of training costs, where it is set."""
+    """The price of an hour of training, or None."""
     return MachinePrice.objects.filter(project=project).first()
 
 
 @transaction.atomic
 def set_machine_price(*, project: Project, hour_price: Decimal, currency: str, by: User) -> MachinePrice:
-    """Declare what an hour of the machine costs that trains; what was declared before is replaced.
+    """Set the price of an hour of training; replaces an existing one.
 
-    Raises InvalidError naming every field that is wrong.
+    Raises InvalidError naming every invalid field.
     """
     fields: dict[str, list[str]] = {}
     if not hour_price.is_finite() or not 0 <= hour_price <= HIGHEST_PRICE:
@@ -91,7 +91,7 @@ def set_machine_price(*, project: Project, hour_price: Decimal, currency: str, b
 
 @transaction.atomic
 def remove_machine_price(*, price: MachinePrice, by: User) -> None:
-    """Forget it; what trainings cost is undefined then."""
+    """Delete the price; training costs then become undefined."""
     record("machine_price.removed", by=by, obj=price, project=price.project)
     price.delete()
 

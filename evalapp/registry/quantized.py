@@ -1,21 +1,21 @@
-"""The uses of a base with quantised weights, in sentences."""
+"""Sentences about the uses of a base with quantised weights."""
 
 from evalapp.registry.models import ModelVersion
 from run_directory import quantization
 
 
 def quantization_of(base: ModelVersion) -> str:
-    """The method of its weights ("gptq", …), as it was registered; "" for plain weights."""
+    """The base's quantisation method ("gptq", …) as registered; "" for plain weights."""
     return str(base.config.get("quantization", ""))
 
 
 def why_not_trainable(base: ModelVersion) -> str:
-    """A sentence for a base that nothing is trained on or merged into; "" for others."""
+    """Why nothing can be trained on or merged into the base, as a sentence; "" if possible."""
     return _sentence(base, quantization.why_not_trainable(quantization_of(base)))
 
 
 def why_not_answering(base: ModelVersion) -> str:
-    """The same of a run that would not use vLLM on a GPU."""
+    """Why a run without vLLM on a GPU cannot use the base, as a sentence; "" if it can."""
     return _sentence(base, quantization.why_not_answering(quantization_of(base)))
 
 

@@ -29,13 +29,12 @@ def candidates_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def _with_weights(project: Project) -> QuerySet[ModelVersion]:
-    # Recorded versions keep their outputs and lineage, but their weights are not shipped. Versions that were
-    # set aside may lose their weights.
+    # Recorded versions have outputs and lineage but no weights; versions that are set aside may lose theirs.
     return versions_of(project).filter(is_recorded=False, set_aside_at=None)
 
 
 def endpoints_of(project: Project) -> QuerySet[Endpoint]:
-    """The project's endpoints by name, each with how many ``candidates`` it has."""
+    """The project's endpoints by name, annotated with the number of ``candidates``."""
     return project.endpoints.annotate(candidates=Count("versions")).order_by("name")
 
 

@@ -56,16 +56,15 @@ def register_base(
     facts: dict[str, Any] | None = None,
     job: Job | None = None,
 ) -> ModelVersion:
-    """Register a base model that lies in an allowed folder; its files stay where they are.
+    """Register a base model in an allowed folder; its files stay there.
 
-    Quantised weights that vLLM reads are taken for answers alone: nothing is trained on them or merged into
-    them.
+    A base with quantised weights that vLLM can load is registered for generation only; it cannot be trained
+    or merged into.
 
-    ``chat_template`` stands in for one that the folder lacks, or takes the place of its own: in a folder of
-    ours, beside links to its files. ``facts``: what else is known of it, for its ``config``.
-    Raises InvalidError when the folder is not allowed or cannot be used (no safetensors, tokenizer or
-    chat template, an unknown architecture or way of quantising, damage), ConflictError when the project has a
-    model of this name.
+    ``chat_template`` adds or replaces the template, in an artifact folder with links to the model's files.
+    ``facts`` are further entries for ``config``. Raises InvalidError when the folder is not allowed or
+    unusable (no safetensors, tokenizer or chat template; an unknown architecture or quantisation; damage),
+    and ConflictError when the project has a model of this name.
     """
     name = checked_name(name, of="the model")
     path = checked_folder(folder)
@@ -108,8 +107,7 @@ def register_prompt(
     by: User | None,
     examples: FewShot | None = None,
 ) -> ModelVersion:
-    """Register a prompt over a base: a system prompt, a template with {prompt}, examples, or several of
-    these.
+    """Register a prompt on a base: a system prompt, a template with {prompt}, examples, or several of these.
 
     Raises InvalidError when there are none or the template lacks {prompt}.
     """
@@ -145,9 +143,8 @@ def register_adapter(
 ) -> ModelVersion:
     """Check a LoRA adapter against its base and copy it to the artifacts.
 
-    ``parent`` is the adapter it was continued from. The copy is atomic and named by its content, so repeating
-    the call after a kill copies nothing twice. Raises InvalidError when the adapter cannot be used with this
-    base.
+    ``parent`` is the adapter it was continued from. The copy is atomic and named by its content, so a repeat
+    after a kill copies nothing twice. Raises InvalidError when the adapter cannot be used with this base.
     """
     _require_base(project, base)
     _require_plain(base)
@@ -170,7 +167,7 @@ def register_trained_model(
 ) -> ModelVersion:
     """Store a full model trained from a base: a candidate, and a base for others.
 
-    Repeating the call after a kill stores nothing twice. Raises InvalidError when it cannot be used.
+    A repeat after a kill stores nothing twice. Raises InvalidError when it is unusable.
     """
     _require_base(project, base)
     with _refusals("folder"), reading(folder):
@@ -194,7 +191,7 @@ def register_trained_model(
 def register_adapter_upload(
     *, project: Project, base: ModelVersion, label: str, upload: IO[bytes], by: User | None
 ) -> ModelVersion:
-    """`register_adapter` for an uploaded zip; see ``AdapterArchive`` for what is refused."""
+    """`register_adapter` for an uploaded zip; see ``AdapterArchive`` for what is rejected."""
     _require_base(project, base)
     _require_plain(base)
     with _refusals("archive"), AdapterArchive(upload) as archive:
@@ -212,7 +209,7 @@ def register_adapter_folder(
 
 @transaction.atomic
 def register_imported(*, project: Project, label: str, by: User | None) -> ModelVersion:
-    """A candidate whose outputs are imported."""
+    """Register a candidate whose outputs are imported."""
     model, _ = Model.objects.get_or_create(
         project=project, name=IMPORTED_MODEL_NAME, defaults={"created_by": by}
     )
@@ -221,10 +218,12 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
 
 @transaction.atomic
 def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: int | None = None) -> None:
-    """Give an alias ("champion", "challenger", or "" for none); a project has one holder of each.
+    """Set a version's alias ("champion", "challenger", or "" for none); it is taken from the project's
+    previous holder.
 
-    ``decision``: the id of the decision that gives it, for the audit. `champion_changed` tells of a new
-    champion.
+    ``decision`` is the id of the decision behind it, for the audit log. A new champion sends
+    `champion_changed`. Raises InvalidError for an unknown alias, and ConflictError for a version that is set
+    aside.
     """
     if alias and alias not in ModelAlias.values:
         raise InvalidError(f"There is no alias {alias!r}; choose champion or challenger.")
@@ -249,7 +248,7 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
 def checked_words(
     label: str, system_prompt: str, prompt_template: str, *, may_be_empty: bool = False
 ) -> None:
-    """Raises InvalidError where the template lacks {prompt}, or both are empty and may not be."""
+    """Raises InvalidError if the template lacks {prompt}, or both are empty although required."""
     if may_be_empty and not system_prompt and not prompt_template:
         return
     candidate = Candidate(
@@ -265,9 +264,7 @@ def checked_words(
 
 
 def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
-    """Add the model's next version. Raises ConflictError where it has one of this label. Call inside a
-    transaction.
-    """
+    """Add the model's next version. Raises ConflictError if the label is taken. Call inside a transaction."""
     label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():
@@ -342,7 +339,7 @@ def _require_plain(base: ModelVersion) -> None:
 
 @contextmanager
 def _refusals(field: str) -> Iterator[None]:
-    """Attach refusals raised in the block to the form's field."""
+    """Turn UnusableModelError in the block into InvalidError at the form's field."""
     try:
         yield
     except UnusableModelError as error:

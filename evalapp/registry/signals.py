@@ -1,6 +1,6 @@
 from django.dispatch import Signal
 
 champion_changed = Signal()
-"""A version has become its project's champion: ``version``, ``by``, and ``decision``, the id of the one that
-promoted it, or None. Sent inside the transaction.
+"""Sent inside the transaction when a version becomes its project's champion, with ``version``, ``by`` and
+``decision``, the id of the promoting decision or None.
 """
