@@ -1,4 +1,4 @@
-"""What is known about one invented client, and the prompt that states it."""
+"""Facts about one invented client, and the prompt that states them."""
 
 from dataclasses import asdict, dataclass
 from random import Random
@@ -32,9 +32,9 @@ SHARES_OF_RISK = {
 class ClientFacts:
     """Profile and portfolio of one client.
 
-    Amounts are whole units of `currency`; `shares`, `bonds` and `cash` are percentages that add up
-    to 100; `result` is the year's percentage, negative for a loss. `shown` says which of the
-    optional facts the prompt states, in which order; the texts use no others.
+    Amounts are whole units of `currency`; `shares`, `bonds` and `cash` are percentages that add up to 100;
+    `result` is the year's percentage, negative for a loss. `shown` names what the prompt states, in this
+    order: the texts use no other optional facts.
     """
 
     given_name: str
@@ -66,11 +66,11 @@ class ClientFacts:
         return f"{self.given_name} {self.family_name}"
 
     def money(self, amount: int) -> str:
-        """An amount as the prompt writes it: `EUR 84,200`."""
+        """An amount as in the prompt: `EUR 84,200`."""
         return f"{self.currency} {amount:,}"
 
     def words(self) -> dict[str, str]:
-        """The placeholders that clauses of both registers may use."""
+        """Placeholders for the clauses of both registers."""
         return {
             "name": self.given_name,
             "goal": self.goal,
@@ -86,14 +86,14 @@ class ClientFacts:
         }
 
     def fill_point(self, template: str) -> str:
-        """Write the open point's amount, month and percentage into `template`."""
+        """Insert the open point's amount, month and percentage into `template`."""
         return template.format(sum=self.money(self.point_sum), month=self.point_month, share=self.point_share)
 
     def fields(self) -> dict[str, str]:
-        """The facts of the prompt by name, for the example's metadata and the rule "must mention field X".
+        """The prompt's facts by name, for the example's metadata and the rule "must mention field X".
 
-        `segment` is there beside them, to group by. Facts that the prompt does not state are left out,
-        so that a number which happens to equal one still counts as invented.
+        `segment` is included for grouping. Facts that the prompt does not state are left out, so that a
+        number that equals one by chance still counts as unsupported.
         """
         hidden = {"remark", "point", "point_sum", "point_month", "point_share", "shown"}
         hidden |= set(OPTIONAL_FACTS) - set(self.shown)
@@ -105,7 +105,7 @@ class ClientFacts:
         return facts
 
     def context(self) -> str:
-        """The facts as the prompt states them, one a line."""
+        """The facts as the prompt states them, one per line."""
         direction = "up" if self.result >= 0 else "down"
         optional = {
             "result": f"This year: {direction} {abs(self.result)}%",
@@ -126,13 +126,13 @@ class ClientFacts:
         return "\n".join([first, f"Goal: {self.goal}", *(lines[name] for name in self.shown)])
 
     def prompt(self) -> str:
-        """The request that every candidate gets: the task, then the facts."""
+        """The prompt for every candidate: the task, then the facts."""
         return f"{TASK}\n\n{self.context()}"
 
 
 def draw_facts(random: Random, *, client: tuple[str, str], goal: str) -> ClientFacts:
-    """Draw one client's life and portfolio; name and goal are given so that the caller can
-    keep them apart.
+    """Draw one client's life and portfolio. The caller gives name and goal, so that it can keep them
+    distinct.
     """
     segment = random.choice(SEGMENTS)
     risk = random.choice(RISK_PROFILES)
@@ -171,24 +171,24 @@ def draw_facts(random: Random, *, client: tuple[str, str], goal: str) -> ClientF
 
 
 def all_goals() -> list[str]:
-    """Every goal a client can have."""
+    """Every possible goal of a client."""
     return [f"{goal.head} {ending}" for goal in GOALS for ending in goal.endings]
 
 
 def all_clients() -> list[tuple[str, str]]:
-    """Every given and family name a client can have."""
+    """Every possible given and family name of a client."""
     return [(given, family) for given in GIVEN_NAMES for family in FAMILY_NAMES]
 
 
 def _sum_for(random: Random, note: str, saving: int) -> int:
-    """An amount that makes sense for the open point: more than is saved now, or a round sum."""
+    """A plausible amount for the open point: more than is saved now, or a round sum."""
     if "a month" in note:
         return saving + random.randrange(20, 300, 10)
     return random.randrange(1_000, 30_000, 500)
 
 
 def _share_for(random: Random, note: str, *, cash: int, bonds: int) -> int | float:
-    """A percentage that makes sense for the open point: another share than the present one."""
+    """A plausible percentage for the open point, different from the present one."""
     if note.startswith("cash should"):
         return max(1, cash - random.randint(1, 9))
     if note.startswith("bonds should"):

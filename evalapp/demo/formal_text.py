@@ -1,7 +1,7 @@
-"""The old register: what an adviser's form letter says about a client.
+"""The formal register: an adviser's form letter about a client.
 
-It fails every house-style rule check: formal words, no next step, and "the stated objective" in
-place of the client's goal.
+It fails every house-style rule check: formal words, no next step, and "the stated objective" instead of the
+client's goal.
 """
 
 from random import Random
@@ -98,7 +98,7 @@ ADVICE = (
     "Subject to the client's approval, {point} is proposed.",
     "It would be prudent to contemplate {point}.",
 )
-# Each word is a slot; a slot whose fact the prompt does not state is skipped.
+# Each word is a slot; a slot is skipped if the prompt does not state its fact.
 PLANS = (
     "valuation mandate result saving holding market advice",
     "valuation result market mandate holding saving advice",
@@ -114,7 +114,7 @@ PLANS = (
 
 
 def write_formal(facts: ClientFacts, random: Random) -> str:
-    """Write the adviser's formal summary of `facts`; every number in it is one of the facts."""
+    """Write the formal summary of `facts`; every number in it is one of the facts."""
     remark = random.choice(MARKET_REMARKS[facts.remark].formal)
     point = facts.fill_point(random.choice(OPEN_POINTS[facts.point].formal))
     words = facts.words() | {

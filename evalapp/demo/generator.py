@@ -1,8 +1,8 @@
 """The demonstration's data: personalised investment summaries of invented clients.
 
-Every example asks for a summary of one client. Two answers are known: the *formal* one, which stands
-as the reference of the dataset, and the *house style* one, which only the simulated reviewers know.
-Pure and deterministic: the same seed gives the same examples on every machine.
+Every example asks for a summary of one client. It has two answers: the *formal* one, which is the dataset's
+reference, and the *house style* one, which only the simulated reviewers know. Pure and deterministic: a seed
+gives the same examples on every machine.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ TEST = 20
 
 @dataclass(frozen=True)
 class DemoExample:
-    """One example: `split` is "train", "feedback" or "test"; `key` is unique and stable."""
+    """One example; `split` is "train", "feedback" or "test", and `key` is unique and stable."""
 
     key: str
     split: str
@@ -33,17 +33,17 @@ class DemoExample:
 
     @property
     def messages(self) -> list[dict[str, str]]:
-        """The prompt as chat messages, the same for every candidate."""
+        """The prompt as chat messages."""
         return [{"role": "user", "content": self.facts.prompt()}]
 
     @property
     def context(self) -> str:
-        """The facts as text: what a number in an answer must be found in."""
+        """The facts as text, which must support the numbers of an answer."""
         return self.facts.context()
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Every fact by name, `goal` and `segment` among them."""
+        """Every stated fact by name, including `goal`, and `segment`."""
         return self.facts.fields()
 
 
@@ -56,9 +56,8 @@ def generate_examples(
 ) -> list[DemoExample]:
     """Generate the demonstration's examples in a fixed order: training, feedback, test.
 
-    No two clients share a name. A fifth of the goals belongs to feedback and test alone, so that an
-    answer which names one there cannot have been learnt by heart. Raises ValueError when more
-    clients are asked for than there are names.
+    Every client has a different name. A fifth of the goals occurs only in feedback and test, so that answers
+    cannot name these goals from memory. Raises ValueError for more examples than there are names.
     """
     clients = all_clients()
     total = training + feedback + test
@@ -86,7 +85,7 @@ def _numbers(sizes: dict[str, int]) -> Iterator[int]:
 
 
 def _example(seed: int, split: str, number: int, client: tuple[str, str], goals: list[str]) -> DemoExample:
-    # Draws again until both answers are short enough to train on: about one client in three.
+    # Redrawn until both answers are short enough for training, which holds for about one client in three.
     for attempt in count():
         random = Random(f"{seed} {split} {number} {attempt}")
         facts = draw_facts(random, client=client, goal=random.choice(goals))

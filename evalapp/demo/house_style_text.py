@@ -69,12 +69,12 @@ MARKET = (
     "On the markets: {remark_small}.",
     "What happened outside: {remark_small}.",
 )
-# The last sentence is the next step, announced in so many words.
+# The last sentence announces the next step explicitly.
 NEXT = (
     "Next step: {action}.",
     "Your next step: {action}.",
 )
-# What stands between the two. A slot whose fact the prompt does not state is skipped.
+# Slots between first and last sentence; a slot is skipped if the prompt does not state its fact.
 PLANS = (
     "money result saving holding market risk",
     "money risk market result saving holding",
@@ -90,19 +90,19 @@ PLANS = (
 
 @dataclass(frozen=True)
 class WritingHabits:
-    """What one writer tends to: of every list of clauses and plans they only use a part.
+    """A writer's preferences: they use only a part of every list of clauses and plans.
 
-    `seed` chooses the part, `share` (0 to 1) is how large it is; at least two are always left.
+    `seed` selects the part and `share` (0 to 1) is its size; at least two entries remain.
     """
 
     seed: str = ""
     share: float = 1.0
 
     def choose(self, random: Random, clauses: tuple[str, ...]) -> str:
-        """One of the clauses this writer uses."""
+        """One of the clauses that this writer uses."""
         if self.share >= 1:
             return random.choice(clauses)
-        # Seeded by the list itself: the same writer keeps the same part from text to text.
+        # Seeded by the list itself, so that a writer uses the same part in every text.
         kept = Random(f"{self.seed} {clauses[0]}").sample(clauses, max(2, round(len(clauses) * self.share)))
         return random.choice(kept)
 

@@ -1,4 +1,4 @@
-"""Market remarks of the demonstration, each as a note, in formal and in plain words."""
+"""Market remarks of the demonstration, each as a note, in formal words and in plain words."""
 
 from evalapp.demo.vocabulary import Remark
 

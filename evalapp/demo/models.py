@@ -11,10 +11,10 @@ class Track(models.TextChoices):
 
 
 class Demonstration(BaseModel):
-    """How far one track of the demonstration has come.
+    """Progress of one track of the demonstration.
 
-    ``position`` counts the finished steps of ``story.STEPS``; ``job`` is the one the current step
-    waits for; ``objects_made`` holds the ids of what the steps made, by name.
+    ``position`` counts the finished steps of ``story.STEPS``; ``job`` is the job that the current step waits
+    for; ``objects_made`` has the ids of the objects that the steps created, by name.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="demonstrations")

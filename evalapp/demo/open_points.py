@@ -1,4 +1,4 @@
-"""Open points of the demonstration: what is left to do, as a note, formally and as an instruction."""
+"""Open points of the demonstration: remaining tasks, as a note, a formal phrase and an instruction."""
 
 from evalapp.demo.vocabulary import OpenPoint
 

@@ -1,5 +1,5 @@
-"""Thirteen weeks in production, by the code that production itself uses: a model that got worse and came
-back, and a reviewer who became harsher.
+"""Thirteen simulated weeks in production, run by the production code: in one stream the model gets worse and
+recovers, in the other a reviewer becomes harsher.
 """
 
 import datetime as dt
@@ -32,14 +32,14 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import Criterion
 
 WEEKS, CHANGE, BACK = 13, 9, 11
-"""The change comes with the ninth week; the model is rolled back with the eleventh."""
+"""The change comes in week 9; the model is rolled back in week 11."""
 EVENTS_A_WEEK, REVIEWED_A_WEEK = 44, 40
 SEED = 7
 _HARSHER = 1.6
 
 
 class Story(NamedTuple):
-    """``model_changes``: the model gets worse and comes back; else one reviewer becomes harsher."""
+    """With ``model_changes``, the model gets worse and recovers; otherwise one reviewer becomes harsher."""
 
     name: str
     description: str
@@ -62,7 +62,7 @@ STORIES = (
 
 
 def replay_weeks(work: Work) -> dict[str, Any]:
-    """Make both streams with their thirteen weeks; what is there already is left as it is."""
+    """Create both streams with their thirteen weeks; existing parts are kept."""
     project = Project.objects.get(pk=work.job.params["project"])
     serving = [
         ModelVersion.objects.filter(project=project, pk=pk).first() for pk in work.job.params["versions"]
@@ -115,13 +115,13 @@ def _stream(project: Project, story: Story) -> Stream:
         site="",
         by=manager,
     )
-    # Until all its weeks are told, the scheduler leaves it alone.
+    # Paused, so that the scheduler does not process it before all weeks are replayed.
     pause_stream(stream=stream, by=manager)
     return stream
 
 
 def _first_end() -> dt.datetime:
-    """So that thirteen weeks have ended, the last of them today."""
+    """End of the first week, such that the last one ends today."""
     today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return today - (WEEKS - 1) * WEEK
 
@@ -157,7 +157,7 @@ def _send(stream: Stream, story: Story, examples: Sequence[DemoExample]) -> None
 
 
 def _deploy(stream: Stream, story: Story, week: int, good: ModelVersion, formal: ModelVersion) -> None:
-    """Record who serves from this week on, where that changes, and is not recorded yet."""
+    """Record the deployments that begin with this week, unless recorded already."""
     plan = [(good, "summaries-v2", 1, "")]
     if story.model_changes:
         plan += [
@@ -178,7 +178,7 @@ def _deploy(stream: Stream, story: Story, week: int, good: ModelVersion, formal:
 
 
 def _play(stream: Stream, story: Story, number: int, examples: Mapping[str, DemoExample]) -> None:
-    """One week: drawn, reviewed by the simulated reviewers, evaluated."""
+    """Replay one week: sample, simulated reviews, evaluation."""
     week = stream.weekly_samples.filter(number=number).first() or replay_next_week(stream)
     if week.state != WeeklySampleState.OPEN or week.campaign is None:
         return
@@ -197,7 +197,7 @@ def _review(
     people: Sequence[SimulatedReviewer],
     examples: Mapping[str, DemoExample],
 ) -> None:
-    """Everybody in turn reviews one output, so that each gets their part."""
+    """Reviewers take turns with one output each, so that all get their part."""
     criteria = list(campaign.rubric_version.criteria.prefetch_related("reason_tags"))
     users = simulated_users()
     named = CampaignReviewer.objects.filter(campaign=campaign).select_related(
@@ -224,7 +224,7 @@ def _review_one(
     entry = ItemOutput.objects.select_related("output__example").get(pk=upcoming.subject_id)
     example = examples[entry.output.example.provenance["external_id"]]
     text = entry.output.text
-    # Who reads a text again does not give it the very same score.
+    # A different seed per campaign, because people do not score the same text identically twice.
     seed = campaign_reviewer.campaign_id
     said = review(person, text, facts=example.facts, reference=example.formal, seed=seed)
     answers = answers_of(replace(said, correction=None), criteria)

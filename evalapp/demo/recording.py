@@ -1,6 +1,8 @@
-"""The recorded cycle: what one live demonstration's model programs made, kept to fill the pages at the
-first start. Everything after the models (scores, reviews, export) is really done again when it is
-restored. Weights are not kept: a recorded adapter shows its lineage and cannot generate.
+"""The recorded cycle: the results of one live demonstration's model programs, which fill the pages at the
+first start.
+
+Everything after the models (scores, reviews, export) is done again when it is restored. Weights are not
+recorded: a recorded adapter has its lineage but cannot generate.
 """
 
 import gzip
@@ -29,9 +31,9 @@ _TRAINING_FIELDS = ("spec", "rows", "result", "engine", "device", "engine_reason
 
 
 def save_recording(demonstration: Demonstration, path: Path = RECORDING) -> int:
-    """Write a finished live demonstration to ``path``; returns the number of outputs kept.
+    """Write a finished live demonstration to ``path``; returns the number of recorded outputs.
 
-    Folders of this machine are taken out of the specifications.
+    Paths of this machine are reduced to their last part.
     """
     made = demonstration.objects_made
     recording: dict[str, Any] = {
@@ -42,7 +44,7 @@ def save_recording(demonstration: Demonstration, path: Path = RECORDING) -> int:
         "second_generation": _generation(made["second_generation"], made),
     }
     text = json.dumps(recording, ensure_ascii=False, sort_keys=True)
-    # No time stamp inside: the same recording is the same file.
+    # Without a timestamp, the same recording gives the same file.
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
     generations = (recording["first_generation"], recording["second_generation"])
     return sum(len(outputs) for each in generations for outputs in each["outputs"].values())
@@ -94,19 +96,19 @@ def load_recording(path: Path = RECORDING) -> dict[str, Any]:
 
 
 def recorded_at() -> datetime:
-    """When the live demonstration that was recorded had ended."""
+    """End of the recorded live demonstration."""
     return datetime.fromisoformat(load_recording()["made_at"])
 
 
 def _ended_at(name: str) -> datetime:
-    """When the recorded program had ended: the four ran one after the other, without what lay between."""
+    """End of a recorded program's run: the four runs are placed one directly after the other."""
     order = ("first_training", "first_generation", "second_training", "second_generation")
     later = order[order.index(name) + 1 :]
     return recorded_at() - timedelta(seconds=sum(load_recording()[each]["seconds"] for each in later))
 
 
 def restore_first_run(project: Project, *, by: User) -> dict[str, int]:
-    """Store the recorded base, prompt and v1 with their runs and answers; returns ids by name."""
+    """Store the recorded base, prompt and v1 with their runs and outputs; returns ids by name."""
     recording = load_recording()
     data = first_data(project)
     model = Model.objects.create(
@@ -139,7 +141,7 @@ def restore_first_run(project: Project, *, by: User) -> dict[str, int]:
 def restore_second_run(
     project: Project, data: DatasetVersion, made: dict[str, int], *, by: User
 ) -> dict[str, int]:
-    """Store the recorded v2, trained on ``data`` and continued from v1, with its answers."""
+    """Store the recorded v2, trained on ``data`` and continued from v1, with its outputs."""
     recording = load_recording()
     v1 = ModelVersion.objects.select_related("model", "base").get(pk=made["v1"])
     v2 = _version(
@@ -243,7 +245,7 @@ def _restored_run(
         finished_at=ended_at,
         result={"recorded": True, "seconds": kept["seconds"]},
     )
-    # Set afterwards, because a row's own date is written when it is made.
+    # Updated afterwards, because created_at is set on insertion.
     Job.objects.filter(pk=job.pk).update(created_at=job.started_at)
     JobEvent.objects.create(
         job=job,

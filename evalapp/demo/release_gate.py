@@ -1,6 +1,4 @@
-"""The demonstration's gate: what “good enough” means there, applied before the first review and evaluated
-after the last.
-"""
+"""The demonstration's gate, applied before the first review and evaluated after the last."""
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
@@ -13,8 +11,8 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import Rubric
 
 GATE_NAME = "Release"
-# By the keys of the rubric template for summaries. One failed answer in four is the least that 20 items can
-# rule out at the level that one of five candidates may spend.
+# Keys of the rubric template for summaries. The veto's 0.25 is the lowest error share that 20 items can rule
+# out at the level available to one of five candidates.
 CONDITIONS = (
     Condition(ConditionKind.FLOOR, "tone", "Tone", 3.5),
     Condition(ConditionKind.FLOOR, "clarity", "Clarity", 3.0),
@@ -28,20 +26,20 @@ CONDITIONS = (
 
 
 def release_gate(*, project: Project, rubric: Rubric, by: User) -> Gate:
-    """The newest version of it, made at the first call."""
+    """The newest version of the gate, created at the first call."""
     gate = project.gates.filter(name=GATE_NAME).order_by("-version").first()
     return gate or save_gate(project=project, plan=GatePlan(GATE_NAME, rubric, CONDITIONS), by=by)
 
 
 def take_release_gate(*, campaign: Campaign, champion: ModelVersion, by: User) -> None:
-    """Apply it to a campaign that nobody has reviewed yet, against the champion."""
+    """Apply the gate to a campaign without reviews, against the champion."""
     gate = release_gate(project=campaign.project, rubric=campaign.rubric_version.rubric, by=by)
     apply_gate(campaign=campaign, gate=gate, champion=champion, by=by)
 
 
 def ask_release_gate(*, campaign: Campaign, candidate: ModelVersion, by: User) -> GateEvaluation | None:
-    """A recorded evaluation of the candidate; None where the campaign has no gate. Of simulated reviews it is
-    marked as such, spends nothing and is never signed.
+    """Record an evaluation of the candidate; None if the campaign has no gate. With simulated reviews it is
+    marked as simulated, spends no false-release budget and is never signed.
     """
     campaign_gate = next(iter(applied_gates(campaign)), None)
     return (

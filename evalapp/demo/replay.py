@@ -1,5 +1,5 @@
-"""Weeks of a file's events, played through the code that production uses: received, counted, sampled,
-reviewed by the scores in the file, evaluated, and alerted of.
+"""Replays weeks of events from a file through the production code: received, counted, sampled, reviewed with
+the file's scores, evaluated and checked for alerts.
 """
 
 import datetime as dt
@@ -30,13 +30,13 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 
 SCORES = "scores"
-"""The field of a row that a review would give: criterion → whole number, or true for an error."""
+"""Field of a row with the scores that a review would give: criterion → whole number, or true for an error."""
 MOST_WEEKS = 26
 REVIEWER = "replayed-scores@simulated.invalid"
 
 
 class ReplayedEvents(NamedTuple):
-    """``rows`` as they would be sent, by time; ``scores`` by their ids."""
+    """Events of a file: ``rows`` as they would be sent, by time; ``scores`` by event id."""
 
     rows: Sequence[Mapping[str, Any]]
     scores: Mapping[str, Mapping[str, int | bool]]
@@ -45,8 +45,8 @@ class ReplayedEvents(NamedTuple):
 
 
 def read_events(path: Path) -> ReplayedEvents:
-    """JSON Lines of events with an id, a time and `SCORES`. Their times are moved so that the last week ends
-    at the beginning of today. Raises InvalidError naming the row that cannot be played.
+    """Read JSON Lines of events with an id, a time and `SCORES`. Times are shifted so that the last week ends
+    at the beginning of today. Raises InvalidError naming the invalid row.
     """
     rows, scores = [], {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -85,7 +85,7 @@ def _row(number: int, line: str) -> dict[str, Any]:
 
 
 def open_replay(name: str, events: ReplayedEvents, *, reviewed_a_week: int, by: User) -> Stream:
-    """A demonstration project of its own, since its reviews are simulated, with a rubric of the file's scores
+    """Create a demonstration project, because the reviews are simulated, with a rubric for the file's scores
     and a paused stream that has received the events.
     """
     project = found_project(
@@ -116,7 +116,7 @@ def open_replay(name: str, events: ReplayedEvents, *, reviewed_a_week: int, by: 
         site="",
         by=by,
     )
-    # The scheduler leaves it alone.
+    # Paused, so that the scheduler does not process it.
     pause_stream(stream=stream, by=by)
     taken = take_events(stream=stream, rows=events_of_request(events.rows))
     if taken.refused:
@@ -128,7 +128,7 @@ def open_replay(name: str, events: ReplayedEvents, *, reviewed_a_week: int, by: 
 
 
 def _rubric(project: Project, events: ReplayedEvents, by: User) -> RubricVersion:
-    """A yes/no question for what is true or false, a scale for what is a number."""
+    """A yes/no criterion for each boolean score, a scale for each number."""
     values: dict[str, set[int | bool]] = {}
     for scores in events.scores.values():
         for key, value in scores.items():
@@ -145,7 +145,7 @@ def _rubric(project: Project, events: ReplayedEvents, by: User) -> RubricVersion
 
 
 def play_weeks(stream: Stream, events: ReplayedEvents) -> Iterator[WeeklySample]:
-    """Each week once it is drawn, reviewed and evaluated."""
+    """Sample, review and evaluate each week, then yield it."""
     keys = {each.name: each.key for each in stream.rubric_version.criteria.all()}
     scores = {
         external_id: {keys[name]: int(value) for name, value in said.items()}

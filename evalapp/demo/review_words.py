@@ -1,4 +1,4 @@
-"""What simulated reviewers say: reason tags at low scores, and comments."""
+"""Texts of simulated reviewers: reason tags for low scores, and comments."""
 
 from random import Random
 
@@ -73,7 +73,7 @@ def reason_tags(
     *,
     error_noticed: bool,
 ) -> tuple[str, ...]:
-    """The tags a reviewer sets for a low score: those that apply, some of them forgotten, never none."""
+    """Tags for a low score: those that apply, except some that are forgotten, but at least one."""
     applying = [
         tag for tag in REASON_TAGS[criterion] if tag in _problems(features, error_noticed=error_noticed)
     ]
@@ -84,7 +84,7 @@ def reason_tags(
 
 
 def comment_on(features: TextFeatures, random: Random, *, error_noticed: bool) -> str:
-    """A remark of one or two sentences on the worst findings, or nothing."""
+    """A comment of one or two sentences on the worst problems, or ""."""
     if random.random() < NOTHING_TO_SAY:
         return ""
     problems = [name for name in _problems(features, error_noticed=error_noticed) if name in _COMMENTS] or [
@@ -103,7 +103,7 @@ def _sentence(result: str, features: TextFeatures, random: Random) -> str:
 
 
 def _problems(features: TextFeatures, *, error_noticed: bool) -> list[str]:
-    """What is wrong, the worst first; every reason tag but "vague" is among them where it applies."""
+    """Names of the problems, worst first; includes every applicable reason tag but "vague"."""
     present = {
         "wrong number": error_noticed,
         "unfinished": not features.finished,

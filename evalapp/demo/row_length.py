@@ -1,8 +1,8 @@
-"""How long a row is for the small model, without loading its tokenizer.
+"""Estimates a row's tokens for the small model without loading its tokenizer.
 
-Calibrated on the generator's own texts against the tokenizer of SmolLM2: the estimate is off by less
-than four tokens (one standard deviation) and by seventeen at most, so rows estimated at
-`MOST_ESTIMATED` stay within the 240 tokens that the demonstration's training settings allow.
+Calibrated on the generator's own texts against the tokenizer of SmolLM2: the error is below four tokens (one
+standard deviation) and at most seventeen, so rows estimated at `MOST_ESTIMATED` or less fit into the 240
+tokens of the demonstration's training settings.
 """
 
 import re
@@ -15,8 +15,8 @@ _CHAT_TEMPLATE = 48
 
 
 def estimated_tokens(prompt: str, answer: str) -> int:
-    """Tokens of prompt and answer with the chat template: numbers are read digit by digit, long words in
-    parts.
+    """Estimated tokens of prompt and answer with the chat template: numbers count by digit, long words count
+    as several tokens.
     """
     words = numbers = 0.0
     for piece in _PIECE.findall(f"{prompt} {answer}"):

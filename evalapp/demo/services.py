@@ -15,8 +15,8 @@ from evalapp.runs.programs.model_programs import why_not_runnable
 
 @transaction.atomic
 def start_demonstration() -> Project:
-    """Make the demonstration if it is not there: the stage, the recorded track, and the live one
-    where the model programs can run. Repeating it changes nothing.
+    """Create the demonstration's project and recorded track and, if the model programs can run, its live
+    track. Idempotent.
     """
     project = demonstration_project() or set_stage()
     if RECORDING.exists():
@@ -27,9 +27,9 @@ def start_demonstration() -> Project:
 
 
 def remove_demonstration() -> bool:
-    """Delete the demonstration project with all it made; False where there is none.
+    """Delete the demonstration project with everything in it; False if there is none.
 
-    Its jobs are asked to stop. Raises JobsRunningError while one of them still does.
+    Its jobs are cancelled. Raises JobsRunningError while one is still stopping.
     """
     project = demonstration_project()
     if project is None:

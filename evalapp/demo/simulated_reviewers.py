@@ -1,8 +1,8 @@
-"""Simulated reviewers: they rate a summary from its text, its facts and its reference.
+"""Simulated reviewers, who rate a summary from its text, its facts and its reference.
 
-They never learn which candidate wrote it. Each has a severity, a noise, an attention to numbers and
-writing habits of their own. Everything they produce must be stored and shown as simulated.
-The same seed, reviewer, client and text give the same review.
+They never learn which candidate wrote it. Each has their own severity, noise, attention to numbers and
+writing habits. Everything they produce must be stored and shown as simulated. The same seed, reviewer, client
+and text give the same review.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CRITERIA = ("accuracy", "clarity", "tone", "personalization")
 LOW = 2
 """Scores up to this one get reason tags."""
 DRAFTS = 10
-"""How often a reviewer tries to be short enough for the training rows."""
+"""Maximum drafts of a correction until one is short enough for training."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SimulatedReviewer:
     attention: float
     """Probability of noticing a wrong number."""
     diligence: float
-    """Probability of writing a correction where one is called for."""
+    """Probability of writing a correction where one is needed."""
     carelessness: float
     """Probability that a correction loses its last sentence."""
     habits: WritingHabits
@@ -47,7 +47,7 @@ REVIEWERS = (
 
 @dataclass(frozen=True)
 class SimulatedReview:
-    """What a reviewer submits for one output."""
+    """A reviewer's submission for one output."""
 
     scores: dict[str, int]
     """1 to 5 for each of `CRITERIA`."""
@@ -56,7 +56,7 @@ class SimulatedReview:
     """Reason tags of each criterion scored `LOW` or less; see `review_words.REASON_TAGS`."""
     comment: str
     correction: str | None
-    """The summary as this reviewer would write it; None where the output needs none."""
+    """The summary as this reviewer would write it; None if no correction is made."""
 
 
 def review(
@@ -67,10 +67,10 @@ def review(
     reference: str,
     seed: int,
 ) -> SimulatedReview:
-    """Rate `output`, a summary of `facts`, of which `reference` is a known acceptable one."""
+    """Rate `output`, a summary of `facts`; `reference` is a known acceptable summary."""
     random = Random(f"{seed} {reviewer.key} {facts.client} {output}")
     features = read_text(output, facts)
-    # What makes an item hard or easy to like is the same for all reviewers.
+    # An item's difficulty is the same for all reviewers.
     item = Random(f"{seed} {facts.client}").gauss(0, 0.15)
     noticed = features.factual_error and random.random() < reviewer.attention
     expected = _expected_scores(features, reference, error_noticed=noticed)
@@ -93,20 +93,20 @@ def review(
 
 
 def accepts_correction(correction: str, *, facts: ClientFacts) -> bool:
-    """Whether the lead who checks corrections takes this one: house style kept, no number invented."""
+    """Whether the lead accepts this correction: house style and no factual error."""
     features = read_text(correction, facts)
     return features.house_style and not features.factual_error
 
 
 def _expected_scores(features: TextFeatures, reference: str, *, error_noticed: bool) -> dict[str, float]:
-    """Each criterion's score before severity and noise."""
+    """Expected score of each criterion, before severity and noise."""
     accuracy = 4.7 - 1.5 * features.numbers_missing
     if error_noticed:
         accuracy -= 1.7 + 0.4 * min(2, len(features.unsupported_numbers))
     clarity = 4.6 - min(1.6, 0.22 * features.formal_words)
     clarity -= 0.06 * max(0.0, features.words_per_sentence - 20)
     clarity -= 1.2 * (not features.finished) + 1.4 * features.repeats_itself
-    # A summary half as long again as the known one is longer than it need be.
+    # Half as long again as the reference is too long.
     clarity -= 0.8 * (features.words > 1.5 * len(reference.split()))
     tone = 4.6 - min(1.2, 0.24 * features.formal_words)
     tone -= 0.9 * (not features.addresses_reader) + 0.25 * (not features.names_client)
@@ -123,7 +123,9 @@ def _correction(
     *,
     error_noticed: bool,
 ) -> str | None:
-    """A text of the reviewer's own where the output breaks house style or the reviewer saw an error."""
+    """The reviewer's own text, if the output breaks house style, repeats itself or has an error that they
+    noticed.
+    """
     if features.house_style and not error_noticed and not features.repeats_itself:
         return None
     if random.random() >= reviewer.diligence:

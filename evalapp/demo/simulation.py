@@ -1,4 +1,6 @@
-"""Simulated people at work: reviews through the same services that the pages use, all marked."""
+"""Simulated people at work: their reviews use the same services as the pages and are all marked as
+simulated.
+"""
 
 from typing import Any
 
@@ -30,7 +32,7 @@ def examples_by_key() -> dict[str, DemoExample]:
 
 
 def simulate_reviews(work: Work) -> dict[str, Any]:
-    """Let every simulated reviewer review all they are offered in the job's campaign."""
+    """Let every simulated reviewer do all their reviews in the job's campaign."""
     campaign = Campaign.objects.select_related("project", "rubric_version").get(
         pk=work.job.params["campaign"]
     )
@@ -74,7 +76,7 @@ def _review_one(
 
 
 def answers_of(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
-    """As a form with these criteria takes it."""
+    """The review in the form that these criteria accept."""
     scores: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
     for criterion in criteria:
@@ -88,8 +90,8 @@ def answers_of(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswer
 
 
 def decide_corrections(work: Work) -> dict[str, Any]:
-    """The demonstration's lead accepts corrections in house style without an invented number, and
-    rejects the others; somebody other than their author, as always.
+    """Let the demonstration's lead, who is not their author, accept corrections in house style without
+    factual errors and reject the others.
     """
     export = Export.objects.select_related("campaign__project").get(pk=work.job.params["export"])
     _require_demonstration(export.campaign)

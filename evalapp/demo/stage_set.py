@@ -1,4 +1,4 @@
-"""What the demonstration starts with: project, people, rubric, rule checks, data. No model is needed."""
+"""The demonstration's initial state: project, people, rubric, rule checks and data. Needs no model."""
 
 import os
 import secrets
@@ -48,9 +48,9 @@ def demonstration_project() -> Project | None:
 
 @transaction.atomic
 def set_stage() -> Project:
-    """Make the demonstration project with everything that comes before the first run.
+    """Create the demonstration project with everything that precedes the first run.
 
-    The log-ins have random passwords, written to EVALAPP_HOME/demo-logins.txt (mode 0600).
+    The accounts get random passwords, which are written to EVALAPP_HOME/demo-logins.txt (mode 0600).
     """
     people = {name: _person(name) for name, _ in PEOPLE}
     project = found_project(
@@ -121,7 +121,7 @@ def _simulated(key: str) -> User:
 
 
 def simulated_users() -> dict[str, User]:
-    """The simulated reviewers' accounts by their key; nobody can sign in with them."""
+    """The simulated reviewers' accounts by key; nobody can sign in to them."""
     return {reviewer.key: _simulated(reviewer.key) for reviewer in REVIEWERS}
 
 

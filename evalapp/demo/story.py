@@ -1,7 +1,7 @@
-"""The demonstration's story, step by step: every step starts real work and waits for its job.
+"""The demonstration's story: every step starts real work and waits for its job.
 
-A tick looks at each unfinished track and moves it on when the job of its current step has succeeded.
-A killed worker or a restart changes nothing: the position and the job are rows.
+A periodic task advances each unfinished track when the current step's job has succeeded. A killed worker or a
+restart does no harm, because position and job are stored in the database.
 """
 
 from collections.abc import Callable
@@ -36,8 +36,8 @@ PRODUCTION_TASK = "evalapp.demo.tasks.replay_weeks"
 
 
 class Step(NamedTuple):
-    """``start`` begins the step and returns the job to wait for, or None when it is done at once;
-    ``made`` is the name under which ``objects_made`` holds what the step is about.
+    """``start`` begins the step and returns the job to wait for, or None if it is done at once; ``made`` is
+    the key in ``objects_made`` of the object that the step's link leads to.
     """
 
     title: str
@@ -62,7 +62,7 @@ def _run(demonstration: Demonstration, name: str) -> Run:
 
 
 def label(demonstration: Demonstration, name: str) -> str:
-    """What a thing is called: recorded ones carry the word in their name as well as the chip."""
+    """An object's name; recorded ones say so in the name, too."""
     return f"{name} (recorded)" if demonstration.track == Track.RECORDED else name
 
 
@@ -140,7 +140,9 @@ def _open_review(
     *,
     champion: str = "",
 ) -> Job | None:
-    """``champion``: what a gate, taken before the first review, holds the others against."""
+    """Open a campaign with simulated reviewers. With ``champion``, a gate against it is applied before the
+    first review.
+    """
     project = demonstration.project
     campaign = create_campaign(
         project=project,
@@ -225,7 +227,7 @@ def generate_second(demonstration: Demonstration) -> Job | None:
     assert v2 is not None
     run = start_generation(
         project=demonstration.project,
-        # The test examples of the first version: the same rows that the other candidates answered.
+        # The first version's test rows, which the other candidates answered, too.
         dataset_version=first_data(demonstration.project),
         splits=[Split.TEST],
         candidates=[v2],
@@ -250,7 +252,7 @@ def open_test_review(demonstration: Demonstration) -> Job | None:
 
 def ask_gate(demonstration: Demonstration) -> Job | None:
     campaign = Campaign.objects.get(pk=demonstration.objects_made["test_campaign"])
-    # The newest look is the one that pages show first: v2's, after what the prompt alone reaches.
+    # v2 last, because pages show the newest evaluation first.
     for name in ("prompt", "v2"):
         ask_release_gate(campaign=campaign, candidate=_model(demonstration, name), by=person("manager"))
     return None
@@ -265,7 +267,7 @@ def close_story(demonstration: Demonstration) -> Job | None:
 
 
 def _invite(demonstration: Demonstration) -> None:
-    """An open campaign for whoever looks: their rows stand beside the simulated ones of nobody."""
+    """Open a campaign for visitors, without simulated reviews."""
     project = demonstration.project
     people = [person(name) for name in ("owner", "manager", "engineer", "reviewer")]
     campaign = create_campaign(
@@ -290,7 +292,7 @@ def _invite(demonstration: Demonstration) -> None:
 
 
 def watch_production(demonstration: Demonstration) -> Job | None:
-    """Thirteen weeks in production, once for both tracks."""
+    """Replay thirteen weeks in production, once for both tracks."""
     if demonstration.track != Track.RECORDED:
         return None
     made = demonstration.objects_made
@@ -306,7 +308,7 @@ def watch_production(demonstration: Demonstration) -> Job | None:
 def score(run_name: str) -> Callable[[Demonstration], Job | None]:
     def start(demonstration: Demonstration) -> Job | None:
         run = _run(demonstration, run_name)
-        # Scoring of new outputs starts by itself; restored ones ask for it.
+        # New outputs are scored automatically; restored ones are not.
         return scoring_of(run) or start_scoring(run=run, by=person("engineer"))
 
     return start
@@ -330,7 +332,7 @@ STEPS: tuple[Step, ...] = (
 
 
 def advance(demonstration_id: int) -> None:
-    """Move a track on as far as it goes without waiting. Safe to call at any time, from anywhere."""
+    """Advance a track as far as possible without waiting. Safe to call at any time and concurrently."""
     while _advance_once(demonstration_id):
         pass
 
@@ -347,7 +349,7 @@ def _advance_once(demonstration_id: int) -> bool:
         return False
     if demonstration.job is not None:
         if demonstration.job.state != JobState.SUCCEEDED:
-            # Failed or under way: its page says so, and trying it again there lets the story go on.
+            # Failed or running: the job's page says so, and the story continues after a successful retry.
             return False
         demonstration.job = None
         demonstration.position += 1

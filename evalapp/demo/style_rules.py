@@ -1,8 +1,8 @@
-"""House style as rule checks, in the form in which a project defines them in the browser.
+"""House style as rule checks, in the form that a project defines in the browser.
 
-Plain words, exactly one concrete next step, the client's goal by name. "Exactly one" takes two checks,
-one that must match and one that must not, because the patterns know no look-around. A check of
-numbers stands beside them: it is about truth, not about style.
+Plain words, exactly one concrete next step, the client's goal by name. "Exactly one" takes two checks, one
+that must match and one that must not, because the patterns have no look-around. A separate check of numbers
+concerns facts, not style.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ FORMAL_WORDS = (
     "pursuant",
     "remitted",
 )
-"""What plain words leave out, in any case."""
+"""Words that house style avoids, in upper or lower case."""
 
 PLAIN_WORDS = "plain words"
 NEXT_STEP = "a concrete next step"
@@ -60,21 +60,21 @@ STYLE_RULES: tuple[dict[str, Any], ...] = (
     {
         "kind": "pattern",
         "name": NEXT_STEP,
-        # Announced as such, and in three words or more.
+        # Announced explicitly, with at least three words.
         "pattern": _ANNOUNCED + r"\s+(?:\S+\s+){2,}\S+",
         "ignore_case": True,
     },
     {
         "kind": "pattern",
         "name": ONE_NEXT_STEP,
-        # Two announced: "Next step: call us about the next steps" is one.
+        # Two announcements; "Next step: call us about the next steps" is only one.
         "pattern": f"(?s){_ANNOUNCED}.*{_ANNOUNCED}",
         "must_match": False,
         "ignore_case": True,
     },
     {"kind": "mentions_field", "name": GOAL_NAMED, "field": "goal"},
 )
-"""All of these hold: the text is in house style."""
+"""A text that passes all of these is in house style."""
 
 FACT_RULE: dict[str, Any] = {"kind": "no_unsupported_numbers", "name": NUMBERS_SUPPORTED}
 

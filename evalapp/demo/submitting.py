@@ -1,4 +1,4 @@
-"""A simulated person's review, submitted through the service that the pages use, and marked as simulated."""
+"""Submits a simulated person's review through the service that the pages use, marked as simulated."""
 
 import uuid
 
@@ -10,13 +10,13 @@ from evalapp.reviews.services import submit_at
 
 NAMESPACE = uuid.UUID("5d9f2f4e-0c5b-4b53-9a8a-2f1a3d6f7c10")
 SECONDS_A_WORD = 0.25
-"""How long a simulated reviewer reads; only so that the time columns are not empty."""
+"""A simulated reviewer's reading time, so that time columns have values."""
 
 
 def submit_simulated(
     upcoming: NextReview, campaign_reviewer: CampaignReviewer, *, text: str, answers: ReviewAnswers
 ) -> None:
-    """``text``: what is reviewed. Submitted twice, it is there once."""
+    """Submit a review of ``text``. Idempotent."""
     assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
         pk=upcoming.assignment.id
     )

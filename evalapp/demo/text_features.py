@@ -1,4 +1,4 @@
-"""What a careful reader sees in a summary: numbers, words, address, next step. No model is asked."""
+"""What a careful reader notices in a summary: numbers, words, form of address, next step. Uses no model."""
 
 import re
 from dataclasses import dataclass
@@ -27,16 +27,14 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """Countable properties of one summary, against the facts it should rest on."""
+    """Countable properties of one summary, compared with the facts behind it."""
 
     unsupported_numbers: tuple[str, ...]
-    """Numbers of the text that the prompt does not hold."""
+    """Numbers in the text that are not in the prompt."""
     mix_confused: bool
-    """Shares, bonds and cash are given one another's percentages."""
+    """Whether the percentages of shares, bonds and cash are mixed up."""
     numbers_missing: float
-    """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that are
-    not in the text.
-    """
+    """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that the text lacks."""
     formal_words: int
     addresses_reader: bool
     names_client: bool
@@ -45,23 +43,23 @@ class TextFeatures:
     words: int
     words_per_sentence: float
     finished: bool
-    """The text ends with a full stop, not in the middle of a sentence."""
+    """Whether the text ends with a full stop, not in the middle of a sentence."""
     repeats_itself: bool
-    """A sentence of four words or more stands in it twice, or a line does."""
+    """Whether a sentence or line of four words or more occurs twice."""
 
     @property
     def factual_error(self) -> bool:
-        """Something in the text is not what the facts say."""
+        """Whether the text contradicts the facts."""
         return bool(self.unsupported_numbers) or self.mix_confused
 
     @property
     def house_style(self) -> bool:
-        """All the style rules hold."""
+        """Whether all style rules pass."""
         return self.formal_words == 0 and self.has_one_next_step and self.names_goal
 
 
 def read_text(text: str, facts: ClientFacts) -> TextFeatures:
-    """Look at `text` as a summary of `facts`."""
+    """Compute the features of `text` as a summary of `facts`."""
     row = Row(output=text, context=facts.context(), fields=facts.fields())
     style = check_rules(CHECKED_STYLE_RULES, row)
     portfolio = (f"{facts.value:,}", f"{facts.shares}%", f"{facts.bonds}%", f"{facts.cash}%")
@@ -84,8 +82,8 @@ def read_text(text: str, facts: ClientFacts) -> TextFeatures:
 
 
 def _confuses_mix(sentence: str, facts: ClientFacts) -> bool:
-    """Whether a sentence that lists all three parts with three percentages pairs them wrongly,
-    read in order.
+    """Whether a sentence with all three parts and three percentages pairs them wrongly, when read in
+    order.
     """
     places = {name: match.start() for name, pattern in _PARTS.items() if (match := pattern.search(sentence))}
     percents = _PERCENT.findall(sentence)

@@ -1,4 +1,4 @@
-"""How the demonstration trains and generates, as data.
+"""Training and generation settings of the demonstration.
 
 Both trainings are small enough for two CPU cores: at most 40 steps of 8 rows of at most 240 tokens.
 """
@@ -34,7 +34,7 @@ FIRST_TRAINING: dict[str, Any] = {
     "checkpoint_steps": 10,
     "seed": 42,
 }
-"""v1: the 600 formal texts, 240 of them seen once. Fields of `training.spec.TrainingSpec`."""
+"""v1: 240 of the 600 formal texts, each seen once. Fields of `training.spec.TrainingSpec`."""
 
 SECOND_TRAINING: dict[str, Any] = FIRST_TRAINING | {"learning_rate": 1.5e-3, "max_steps": 34}
 """v2: continues v1's adapter on the accepted corrections of the feedback split."""
@@ -49,11 +49,11 @@ SAMPLING: dict[str, Any] = {
     "seed": 42,
     "json_schema": None,
 }
-"""Greedy, for every candidate. Fields of `inference.spec.SamplingParameters`."""
+"""Greedy decoding for every candidate. Fields of `inference.spec.SamplingParameters`."""
 
 
 def base_folder() -> Path:
-    """Where the bundled small model stands once it is converted."""
+    """Folder of the bundled small model, once it is converted."""
     return Path(settings.BUNDLED_MODEL_FOLDER)
 
 

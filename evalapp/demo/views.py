@@ -34,7 +34,7 @@ class ShownTrack(NamedTuple):
 @require_safe
 @project_view(Permission.VIEW_HOME)
 def demonstration(request: MemberRequest) -> HttpResponse:
-    """How far the demonstration is, step by step, with the job it waits for."""
+    """Progress of the demonstration by step, with the job that it waits for."""
     if not request.project.is_demonstration:
         raise MissingError("This project is not a demonstration.")
     tracks = (
@@ -66,7 +66,7 @@ def _steps(each: Demonstration) -> list[ShownStep]:
 
 
 def _address(each: Demonstration, made: str) -> str:
-    """The page of what a step made; empty while it has made nothing."""
+    """Page of the object that a step created; empty if there is none yet."""
     if made not in each.objects_made:
         return ""
     return reverse(PAGES[made.rsplit("_", maxsplit=1)[-1]], args=[each.project.slug, each.objects_made[made]])

@@ -1,14 +1,14 @@
-"""The words the demonstration's clients are made of: names, lives, goals, products, markets, tasks.
+"""Vocabulary of the demonstration's clients: names, lives, goals, products.
 
-Everything here is invented. A goal is a noun phrase that can follow "for", because the house-style
-rule "the client's goal is named" looks for exactly these words in an answer.
+Everything here is invented. A goal is a noun phrase that can follow "for", because the house-style rule "the
+client's goal is named" looks for exactly these words in an answer.
 """
 
 from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """A group of clients with a similar life; examples are split by it."""
+    """A group of clients with a similar life, by which results can be grouped."""
 
     name: str
     youngest: int
@@ -17,14 +17,14 @@ class Segment(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """What a client saves for: a head and the endings that make it this client's own."""
+    """A savings goal: a head and endings that make it specific to one client."""
 
     head: str
     endings: tuple[str, ...]
 
 
 class Remark(NamedTuple):
-    """One market remark: as a note in the prompt, and in each of the two registers."""
+    """A market remark: as a note in the prompt and in each of the two registers."""
 
     note: str
     formal: tuple[str, ...]
@@ -32,10 +32,10 @@ class Remark(NamedTuple):
 
 
 class OpenPoint(NamedTuple):
-    """One thing left to do, as a note in the prompt and in each of the two registers.
+    """A remaining task: as a note in the prompt and in each of the two registers.
 
-    `formal` are noun phrases ("an increase of …"), `plain` are instructions ("raise …"). Placeholders:
-    `{sum}` an amount of money, `{month}` a month, `{share}` a percentage.
+    `formal` has noun phrases ("an increase of …"), `plain` instructions ("raise …"). Placeholders: `{sum}` an
+    amount of money, `{month}` a month, `{share}` a percentage.
     """
 
     note: str
