@@ -182,7 +182,7 @@ def _at_once(clients: int, work: Callable[[http.client.HTTPConnection], None]) -
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
         try:
             work(connection)
-        except BaseException as error:  # noqa: BLE001 - told by the main thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             failed.append(error)
         finally:
             connection.close()

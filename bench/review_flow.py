@@ -322,7 +322,7 @@ def work_together(people: Sequence[Any], way: str, seconds: float) -> Values:
     def work(person: Any) -> None:
         try:
             getattr(person, way)(stop)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - told below, in the one thread that is heard
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - reported below, in the main thread
             failed.append(error)
 
     threads = [threading.Thread(target=work, args=[person]) for person in people]

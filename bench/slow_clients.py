@@ -150,7 +150,7 @@ class Crowd:
 
     async def _read(self, talk: socket.socket) -> None:
         await self._loop.sock_sendall(talk, f"GET {LONG_ANSWER} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
-        while await self._loop.sock_recv(talk, 64):  # noqa: ASYNC110 - it shall take its time
+        while await self._loop.sock_recv(talk, 64):  # noqa: ASYNC110 - slow on purpose
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _idle(self, talk: socket.socket) -> None:

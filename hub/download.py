@@ -187,7 +187,7 @@ class _ProgressBar(quiet_bar):
         return type("_ProgressBar", (cls,), {"directory": directory, "total_bytes": total})
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]  # the library's own
+        super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]  # untyped library
         type(self).done_bytes += int(options.get("initial") or 0)
 
     def update(self, n: float | None = 1) -> bool | None:

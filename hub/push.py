@@ -25,7 +25,7 @@ from run_directory.protocol import SPEC_FILE
 MOST_FILE_BYTES = 50 * 10**9
 """Maximum size of a file on huggingface.co; another hub may allow less, and reports it."""
 _BRANCH = "main"
-_TOKEN = "the token of EVALAPP_HF_TOKEN"  # noqa: S105  # what it is called, not the token
+_TOKEN = "the token of EVALAPP_HF_TOKEN"  # noqa: S105  # a description, not the token
 _HASH_CHUNK = 2**20
 _OWN_WORDS = 200
 

@@ -58,7 +58,7 @@ def _start_again_for_vllm(arguments: list[str]) -> None:
     if parsed.parent_pipe is not None:
         os.set_inheritable(parsed.parent_pipe, True)
     environment = {**os.environ, **vllm_environment(spec.threads), _STARTED_AGAIN: "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "inference", *arguments], environment)  # noqa: S606  # itself
+    os.execve(sys.executable, [sys.executable, "-m", "inference", *arguments], environment)  # noqa: S606  # re-exec
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from run_directory.records import require
 
 @dataclass(frozen=True)
 class Prompt:
-    """A row as one candidate is asked it."""
+    """A row with one candidate's wording, tokenised."""
 
     row: GenerationRow
     tokens: list[int]

@@ -72,7 +72,7 @@ def run_follower(program: Program, folder: Path) -> int:
         # It stops together with the first process, which may still be saving; a failure here would cut that
         # off.
         code = ExitCode.SUCCEEDED
-    except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a reason
+    except BaseException as error:  # noqa: BLE001  # last handler of the process: every end gets a reason
         traceback.print_exception(error)
         is_refused = isinstance(error, Refusal | RecordError | UnusableModelError)
         _tell_reason(str(error) if is_refused else f"Unexpected {type(error).__name__}: {error}")

@@ -55,7 +55,7 @@ def reading(folder: Path) -> Iterator[None]:
 def opened(path: Path) -> BinaryIO:
     """Open a file for reading. Raises OSError, and UnusableModelError for a pipe or a device."""
     # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # the caller's to close
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise UnusableModelError(f"{path.name} is a pipe or a device, not a file; copy the model again")

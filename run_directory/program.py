@@ -341,7 +341,7 @@ def _run_locked(program: Program, folder: Path, parent_pipe: int | None, console
         ending.events = Events(folder / EVENTS_FILE, console)
         interruption.listen(parent_pipe, ending.write)
         message, report = _work(program, folder, spec, ending.events, interruption)
-    except BaseException as error:  # noqa: BLE001  # the edge of the process: every end gets a sentence
+    except BaseException as error:  # noqa: BLE001  # last handler of the process: every end gets a sentence
         outcome, message = _explained(error, interruption, folder)
     interruption.begin_to_end()
     code = ending.write(outcome, message, report)

@@ -6,7 +6,7 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class ReasoningAndAnswer(NamedTuple):
-    """``reasoning`` is empty if the model gave none, ``answer`` if its output was cut off during
+    """A model's reasoning, empty if it gave none, and its answer, empty if the output was cut off during
     reasoning.
     """
 

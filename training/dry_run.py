@@ -35,13 +35,13 @@ def dry_run(directory: RunDirectory) -> tuple[str, DryRunReport]:
 
     started = time.monotonic()
     prepared, encoded = prepared_run(directory)
-    # Before the model's own clock starts: whoever loads it once more has the libraries.
+    # Imported before the model's loading time is measured, since a second load would not import them again.
     for library in ("torch", "peft", "transformers.models.auto.modeling_auto"):
         import_module(library)
     model_started = time.monotonic()
     run = load(prepared)
     loaded = time.monotonic()
-    # Imports what is imported by now, in the training too.
+    # Its imports are loaded by now, as they are in a training at this point.
     import torch
 
     from training.trial import estimate, tried

@@ -161,7 +161,7 @@ class _DistributedTrainer:
         )
 
     def training_step(self: Any, *arguments: Any, **named: Any) -> Any:
-        loss = super().training_step(*arguments, **named)  # type: ignore[misc]  # Trainer's
+        loss = super().training_step(*arguments, **named)  # type: ignore[misc]  # defined by Trainer
         state = self.accelerator.gradient_state
         if state.sync_gradients and state.end_of_dataloader:
             self._total_train_tokens -= self._nothings
@@ -195,7 +195,7 @@ class _DistributedTrainer:
 
     def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
         if self.args.process_index == 0:
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]  # Trainer's
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]  # defined by Trainer
 
     def store_flos(self) -> None:
         """Do nothing: the number is unused, and collecting it needs all processes, but only one of them

@@ -58,12 +58,12 @@ class _WithReference:
         super().__init__(**settings)
         # Delete TRL's copy of an adapter, which served the reference: a checkpoint with two adapters would be
         # resumed with the weights of neither.
-        if "ref" in getattr(self.model, "peft_config", {}):  # type: ignore[attr-defined]  # the trainer's
-            self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # the trainer's
+        if "ref" in getattr(self.model, "peft_config", {}):  # type: ignore[attr-defined]  # set by trainer
+            self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # set by trainer
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
 
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
         self._interruption.check()
-        return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]  # the trainer's
+        return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]  # defined by the trainer

@@ -66,7 +66,7 @@ class Attempt:
 
 
 class Connection:
-    """``root`` is the URL to which paths are relative."""
+    """HTTP connection to the API; ``root`` is the URL to which paths are relative."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class ClosedError(EvalappError):
 
 
 class NotSentError(EvalappError):
-    """``count`` events and assessments were not sent in the given time. They are retried unless the stream is
+    """Events and assessments (``count`` of them) were not sent in time. They are retried unless the stream is
     closed.
     """
 

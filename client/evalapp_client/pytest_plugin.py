@@ -55,8 +55,8 @@ def evalapp_client(pytestconfig: pytest.Config) -> Client:
 
 @pytest.fixture
 def evalapp_gate(evalapp_client: Client) -> Require:
-    """``evalapp_gate(campaign, candidate="", evaluate=True)`` fails the test unless the verdict is “release”,
-    and returns it.
+    """A function ``evalapp_gate(campaign, candidate="", evaluate=True)`` that fails the test unless the
+    verdict is “release”, and returns it.
     """
 
     def require(campaign: int, candidate: str = "", *, evaluate: bool = True) -> Verdict:

@@ -80,7 +80,7 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
         ]
         yield table(("against", "preferred", "the other preferred", "ties"), won)
         return
-    assert each.row is not None and each.comparison is not None  # noqa: PT018 - said above
+    assert each.row is not None and each.comparison is not None  # noqa: PT018 - checked above
     design = each.comparison.design
     submitted = design.assignments_submitted
     who = "simulated reviewers" if design.is_simulated and not design.is_mixed else "reviewers"

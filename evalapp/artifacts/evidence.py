@@ -30,8 +30,8 @@ class Preference(NamedTuple):
 
 
 class CampaignEvidence(NamedTuple):
-    """``row`` and ``comparison`` are None and ``preferences`` empty if the reader still reviews the campaign
-    blind. ``freshness`` is the age of a large campaign's stored result.
+    """A campaign's evidence on the version. ``row`` and ``comparison`` are None and ``preferences`` empty if
+    the reader still reviews the campaign blind. ``freshness`` is the age of a large campaign's stored result.
     """
 
     campaign: Campaign
@@ -79,7 +79,7 @@ class AliasEvent(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """``more`` is the number of older campaigns that are not shown."""
+    """All evidence on a version; ``more`` is the number of older campaigns that are not shown."""
 
     campaigns: list[CampaignEvidence]
     more: int

@@ -24,8 +24,8 @@ _ELSEWHERE = "it is needed in another project"
 
 
 class Artifact(NamedTuple):
-    """``needs`` has phrases, and is empty if nothing needs it. ``project_ids`` are its owners; empty for an
-    orphan.
+    """A stored folder. ``needs`` has the reasons why it is needed, as phrases; ``project_ids`` its owners,
+    empty for an orphan.
     """
 
     kind: ArtifactKind

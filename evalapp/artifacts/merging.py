@@ -148,7 +148,7 @@ def _spec_of(merged: MergedExport) -> MergeSpec:
         adapter_folder=str(folder_of(version)),
         adapter_sha256=version.content_hash,
         prompts=_prompts_of(version),
-        dtype=merged.dtype,  # type: ignore[arg-type]  # of MergeFormat
+        dtype=merged.dtype,  # type: ignore[arg-type]  # a value of MergeFormat
     )
 
 

@@ -181,5 +181,5 @@ SOURCES = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
 def model_new(request: MemberRequest) -> HttpResponseBase:
-    """``source`` in the URL selects the kind of model."""
+    """Form for a new model; ``source`` in the URL selects its kind."""
     return answer_with_choice(request, "artifacts/model_new.html", SOURCES, parameter="source")

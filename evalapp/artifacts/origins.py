@@ -14,8 +14,8 @@ from evalapp.runs.queries import training_of
 
 @dataclass(frozen=True)
 class Origin:
-    """``ancestors`` are the adapters it was continued from, nearest first; ``continued`` those continued from
-    it; ``standing`` the versions based on it.
+    """Origin and descendants of a version. ``ancestors`` are the adapters it was continued from, nearest
+    first; ``continued`` those continued from it; ``standing`` the versions based on it.
     """
 
     version: ModelVersion

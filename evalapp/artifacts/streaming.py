@@ -52,7 +52,7 @@ def zip_blocks(entries: Sequence[Entry], *, folder: str) -> Iterator[bytes]:
     Not compressed: weights hardly shrink, and compression would take minutes.
     """
     outlet, sums = _Outlet(), []
-    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]  # it only writes
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]  # write-only file object
         for entry in entries:
             digest = hashlib.sha256()
             with archive.open(_info(f"{folder}/{entry.name}"), "w", force_zip64=True) as target:

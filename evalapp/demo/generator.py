@@ -85,7 +85,7 @@ def _numbers(sizes: dict[str, int]) -> Iterator[int]:
 
 
 def _example(seed: int, split: str, number: int, client: tuple[str, str], goals: list[str]) -> DemoExample:
-    # Redrawn until both answers are short enough for training, which holds for about one client in three.
+    # Redrawn until both answers are short enough for training, as in fewer than half of the draws.
     for attempt in count():
         random = Random(f"{seed} {split} {number} {attempt}")
         facts = draw_facts(random, client=client, goal=random.choice(goals))

@@ -36,8 +36,8 @@ PRODUCTION_TASK = "evalapp.demo.tasks.replay_weeks"
 
 
 class Step(NamedTuple):
-    """``start`` begins the step and returns the job to wait for, or None if it is done at once; ``made`` is
-    the key in ``objects_made`` of the object that the step's link leads to.
+    """A step of the story. ``start`` begins it and returns the job to wait for, or None if it is done at
+    once; ``made`` is the key in ``objects_made`` of the object that the step's link leads to.
     """
 
     title: str

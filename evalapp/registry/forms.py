@@ -87,7 +87,9 @@ class ImportedForm(forms.Form):
 
 
 class AliasForm(forms.Form):
-    """``may_crown``: whether the champion alias is offered. The service checks permission."""
+    """Choice of an alias. ``may_crown``: whether the champion alias is offered; the service checks
+    permission.
+    """
 
     alias = forms.ChoiceField(choices=[("", "None"), *ModelAlias.choices], required=False)
 

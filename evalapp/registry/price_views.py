@@ -43,7 +43,7 @@ class PriceForm(forms.Form):
     currency = currency_field()
 
     def __init__(self, *args: object, project: Project, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # a form's own arguments
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # the base form's arguments
         versions = ModelVersion.objects.filter(project=project).order_by("label", "pk")
         row_field(self, "model_version").queryset = versions
 

@@ -156,7 +156,9 @@ def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, 
 
 
 class KnownLeaks(NamedTuple):
-    """``leaks`` as from `leaks_of`, and the ``run`` that found them; None if they were just computed."""
+    """Known contamination: ``leaks`` as from `leaks_of`, and the ``run`` that found them, None if just
+    computed.
+    """
 
     leaks: dict[str, Any]
     run: Run | None

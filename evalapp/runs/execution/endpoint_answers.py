@@ -283,7 +283,7 @@ def _output(reply: _Reply) -> Output:
         sample=question.row.sample,
         text=text,
         reasoning=completion.reasoning if completion is not None else "",
-        finish_reason="refused" if problem else "length" if completion.finish_reason == "length" else "stop",  # type: ignore[union-attr]  # no problem, so there is one
+        finish_reason="refused" if problem else "length" if completion.finish_reason == "length" else "stop",  # type: ignore[union-attr]  # set if there is no problem
         refusal=problem or None,
         prompt_tokens=(completion.prompt_tokens if completion else None) or 0,
         completion_tokens=(completion.completion_tokens if completion else None) or 0,

@@ -30,7 +30,7 @@ class ProgramRelay:
         self._stage = "Starting the program"
         self._farthest = 0
         self.told: dict[str, Any] = {}
-        """What the program's stages have said so far, by field."""
+        """Fields of all stage events so far."""
 
     def tick(self) -> None:
         """Process new events. Raises GarbageError when the program wrote something other than events, and

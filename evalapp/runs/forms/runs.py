@@ -68,7 +68,7 @@ def _name_of_candidate(version: ModelVersion) -> str:
 
 
 class TrainingForm(forms.Form):
-    """``hyperparameters`` of a valid form are those of ``start_training``."""
+    """Settings of a training. ``hyperparameters`` of a valid form are those of ``start_training``."""
 
     name = forms.CharField(max_length=120, label="Name", help_text="Also the label of the new model version.")
     objective = forms.ChoiceField(
@@ -250,7 +250,7 @@ def initial_of(run: Run) -> dict[str, Any]:
 
 
 class GenerationForm(forms.Form):
-    """``sampling`` of a valid form is that of ``start_generation``."""
+    """Settings of a generation. ``sampling`` of a valid form is that of ``start_generation``."""
 
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(

@@ -13,7 +13,7 @@ GRID = [(name, axis.label) for name, axis in AXES.items() if name not in (SEED, 
 
 
 class SweepForm(TrainingForm):
-    """``axes`` and ``hyperparameters`` of a valid form are those of ``start_sweep``."""
+    """Settings of a sweep. ``axes`` and ``hyperparameters`` of a valid form are those of ``start_sweep``."""
 
     seeds = forms.CharField(
         max_length=300, required=False, label="Seeds",

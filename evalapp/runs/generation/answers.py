@@ -292,7 +292,7 @@ def _checked_answer(given: Mapping[str, Any], place: str, mapper: Mapper) -> Imp
             raise ValueError(f"the {name} is not text; put it in double quotes")
     item = fields.get("item")
     if isinstance(item, dict | list | bool):
-        raise ValueError("the item is neither text nor a number")  # noqa: TRY004 - a row's problem
+        raise ValueError("the item is neither text nor a number")  # noqa: TRY004 - a row problem
     row = fields.get("row")
     return ImportedAnswer(
         text=fields.get("text") or "",

@@ -71,7 +71,7 @@ def prepare_shard(run: Run, number: int, count: int) -> GenerationSpec:
     rows, sha256 = _write_lines(folder / DATA_FILE, islice(generation_rows(run), number, None, count))
     spec = GenerationSpec.from_dict(run.spec)
     engine = {"engine": run.engine} if run.engine else {}
-    spec = replace(spec, rows=rows, data_sha256=sha256, **engine)  # type: ignore[arg-type]  # as the program named it
+    spec = replace(spec, rows=rows, data_sha256=sha256, **engine)  # type: ignore[arg-type]  # an engine name from the program
     write_whole(folder / SPEC_FILE, spec.to_json().encode())
     return spec
 
@@ -86,7 +86,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
             Candidate(
                 key=entry.key,
                 # A full model is its own base; imported candidates do not generate.
-                kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]  # as the program names it
+                kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]  # these kinds have the program's names
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
                 examples=_shown(version),

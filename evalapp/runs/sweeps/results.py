@@ -28,9 +28,9 @@ on its rows.
 
 
 class SweepRun(NamedTuple):
-    """``values`` are the varied settings in words. ``examples`` is the number of rows read and ``steps`` that
-    of steps, both None before the end; losses, tokens and seconds are those so far. ``validation_loss`` is
-    the lowest, whose weights are kept; ``is_improving`` if it was the last one.
+    """A training of a sweep. ``values`` are its varied settings in words. ``examples`` (rows read) and
+    ``steps`` are None before the end; losses, tokens and seconds are those so far. ``validation_loss`` is the
+    lowest, whose weights are kept; ``is_improving`` if it was the last one.
     """
 
     run: Run
@@ -69,7 +69,9 @@ class SettingsRow(NamedTuple):
 
 
 class SweepTable(NamedTuple):
-    """``why_no_best`` is the permanent reason why no training is marked as best, or ""."""
+    """Results of a sweep. ``why_no_best`` is the permanent reason why no training is marked as best, or
+    "".
+    """
 
     columns: list[str]
     rows: list[SweepRun]

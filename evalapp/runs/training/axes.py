@@ -17,7 +17,8 @@ MOST_RUNS = 20
 
 
 class Axis(NamedTuple):
-    """``read`` parses a value and raises ValueError; ``write`` formats it for people.
+    """A setting that a sweep may vary. ``read`` parses a value and raises ValueError; ``write`` formats it
+    for people.
 
     ``changes_loss``: losses of trainings that differ in this setting are not comparable.
     """

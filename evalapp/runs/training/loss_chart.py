@@ -26,8 +26,8 @@ class Dot(NamedTuple):
 
 
 class LossChart(NamedTuple):
-    """``training`` is the ``points`` attribute of a polyline, ``validation`` that of the line through
-    ``dots``; ``says`` describes the curves in words.
+    """Coordinates of a loss chart. ``training`` is the ``points`` attribute of a polyline, ``validation``
+    that of the line through ``dots``; ``says`` describes the curves in words.
     """
 
     training: str

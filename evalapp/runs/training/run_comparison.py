@@ -45,8 +45,8 @@ class Difference(NamedTuple):
 
 
 class RunComparison(NamedTuple):
-    """``lacking`` are trainings without the chosen abscissa, which earlier versions of the product did not
-    record.
+    """Compared trainings. ``lacking`` names those without the chosen abscissa, which earlier versions of the
+    product did not record.
     """
 
     runs: list[Run]

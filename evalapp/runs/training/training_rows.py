@@ -133,7 +133,7 @@ def _answers(example: Example, common: Common) -> Iterator[DataRow]:
     yield TrainingRow(
         id=row_key(example.row_number),
         completion=_turn((example.references or [""])[0]),
-        **common,  # type: ignore[arg-type]  # as TrainingRow names them
+        **common,  # type: ignore[arg-type]  # fields of TrainingRow
     )
 
 
@@ -143,7 +143,7 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
             id=_numbered(example, number),
             chosen=_turn(pair["chosen"]),
             rejected=_turn(pair["rejected"]),
-            **common,  # type: ignore[arg-type]  # as the row type names them
+            **common,  # type: ignore[arg-type]  # fields of the row type
         )
 
 
@@ -158,7 +158,7 @@ def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
             id=_numbered(example, number),
             completion=_turn(answer),
             label=is_good,
-            **common,  # type: ignore[arg-type]  # as the row type names them
+            **common,  # type: ignore[arg-type]  # fields of the row type
         )
 
 

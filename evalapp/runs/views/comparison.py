@@ -14,7 +14,7 @@ from evalapp.runs.training.run_comparison import ABSCISSAE, MOST, chosen_runs, c
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_compare(request: MemberRequest) -> HttpResponse:
-    """``run`` in the URL, repeatable, selects trainings; ``x`` selects the horizontal axis."""
+    """Compare trainings: ``run`` in the URL, repeatable, selects them; ``x`` selects the horizontal axis."""
     ids = request.GET.getlist("run")
     x = request.GET.get("x", "step")
     x = x if x in ABSCISSAE else "step"

@@ -39,7 +39,9 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True)
 class ShownPair:
-    """``learnt`` is the training row, ``evaluates`` the evaluation row; None if its version was deleted."""
+    """A contamination pair with its training row (``learnt``) and evaluation row (``evaluates``); either is
+    None if it no longer exists.
+    """
 
     pair: Pair
     learnt: Example | None

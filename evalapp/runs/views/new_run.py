@@ -185,5 +185,7 @@ KINDS = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def run_new(request: MemberRequest) -> HttpResponseBase:
-    """``kind`` in the URL selects the kind of run; ``of`` is a run whose settings the form starts with."""
+    """Form for a new run: ``kind`` in the URL selects its kind, ``of`` a run whose settings the form starts
+    with.
+    """
     return answer_with_choice(request, "runs/run_new.html", KINDS, parameter="kind")
