@@ -1,4 +1,4 @@
-"""Many outputs, many metrics, one pass, and the whole set's scores with it."""
+"""Computes many metrics of many outputs in one pass, with the scores of the whole set."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -9,16 +9,16 @@ from evalapp.metrics.rows import Row
 
 ROWS_PER_CHUNK = 512
 CHARACTERS_PER_CHUNK = 1_000_000
-"""A chunk ends with the row that brings it here, so that a cancel waits for few long texts."""
+"""A chunk ends with the row that reaches this limit, so that a cancel does not wait for many long texts."""
 
 Progress = Callable[[int], None]
 
 
 class Tally:
-    """Scores rows and gathers what the scores of the whole set need.
+    """Scores rows and accumulates the scores of the whole set.
 
-    BLEU, chrF++ and TER of a whole set come from summed counts; the other metrics are means over the outputs
-    where they are defined, which ``n`` counts, and the note says how many are left out.
+    BLEU, chrF++ and TER of a whole set are computed from summed counts. Every other metric is a mean over the
+    outputs for which it is defined: ``n`` counts them, and the note says how many are left out.
     """
 
     def __init__(self, metrics: Sequence[str], options: Options) -> None:
@@ -65,10 +65,10 @@ class Tally:
 
 
 class Scorer:
-    """Scores outputs with a chosen set of metrics, named as in METRICS.
+    """Scores outputs with a chosen set of metrics, by their names in METRICS.
 
-    Raises ValueError for an unknown name, naming the known ones. ``tokenizer`` and ``stemmer`` concern ROUGE;
-    a tokenizer other than "english" turns the stemmer off.
+    Raises ValueError for an unknown name and lists the known ones. ``tokenizer`` and ``stemmer`` apply to
+    ROUGE; a tokenizer other than "english" turns the stemmer off.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Scorer:
     def score(
         self, rows: Iterable[Row], *, on_progress: Progress | None = None, tally: Tally | None = None
     ) -> Iterator[dict[str, Measure]]:
-        """One mapping of metric name to measure per row, in order.
+        """For each row, in order, its measures by metric name.
 
-        Rows are read in chunks, so a generator over millions takes little memory. A metric that fails
-        on one text is undefined for that row alone.
-        ``on_progress`` gets the number of rows done after each chunk; an exception it raises (a
-        cancel) ends the pass. ``tally`` gathers the corpus scores on the way.
+        Rows are read in chunks, so a generator of millions of rows takes little memory. A metric that fails
+        on one text is undefined for that row only. ``on_progress`` gets the number of rows done after each
+        chunk; an exception that it raises (a cancel) ends the pass. ``tally`` accumulates the scores of the
+        whole set.
         """
         tally = tally or self.tally()
         for chunk in _chunks(rows):

@@ -1,4 +1,6 @@
-"""The predicted label of a text, by a declared parser; a text without one is unparsed, never guessed."""
+"""Reads the predicted label from an output with a declared parser; without one, it is unparsed, never
+guessed.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,12 +17,12 @@ KINDS = {
 }
 MOST_LABELS = 100
 LONGEST_LABEL = 200
-# A JSON text of more than that holds more than a label.
+# A longer JSON text is more than a label.
 LONGEST_JSON = 200_000
 
 
 class LabelError(ValueError):
-    """The parser's definition cannot be used; ``field`` names the part that is wrong."""
+    """A parser definition is invalid; ``field`` names the part that is wrong."""
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
@@ -30,9 +32,8 @@ class LabelError(ValueError):
 class LabelParser:
     """Reads one of ``labels`` from an output.
 
-    ``pattern`` (RE2's syntax) is for the kind "pattern": its first group, or the whole match, is the
-    label. ``field`` is for "json_field". With ``ignore_case`` capitals make no difference. Raises
-    LabelError.
+    ``pattern`` (RE2 syntax) is for the kind "pattern": its first group, or else the whole match, is the
+    label. ``field`` is for "json_field". ``ignore_case`` ignores upper and lower case. Raises LabelError.
     """
 
     def __init__(
@@ -77,16 +78,16 @@ class LabelParser:
             raise LabelError(f"{str(error)[:1].upper()}{str(error)[1:]}.", "pattern") from error
 
     def folded(self, text: str) -> str:
-        """The text as labels are compared: one space between words, and without capitals if so declared."""
+        """The text normalised for comparison: single spaces, and case-folded if case is ignored."""
         text = " ".join(text.split())
         return text.casefold() if self._ignore_case else text
 
     def known(self, label: str) -> str | None:
-        """The label of the set that this is, or None."""
+        """The label of the set that equals ``label`` after normalisation, or None."""
         return self._labels.get(self.folded(label))
 
     def parse(self, output: str) -> str | None:
-        """The predicted label, or None where the output has none of the set."""
+        """The predicted label, or None if the output has no label of the set."""
         found = self._found(well_formed(output))
         return None if found is None else self.known(found)
 

@@ -1,4 +1,4 @@
-"""What a metric is: how it is called and read, and how it is computed."""
+"""Metrics: their description, and the engines that compute them."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -20,11 +20,11 @@ NOT_COMPUTED = "it could not be computed; the reason is in the server's log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricDescription:
-    """One metric: how it is called, read and documented.
+    """Name, scale and documentation of one metric.
 
-    ``better``: which way is better, or "none" where neither is (a length).
-    ``smallest`` and ``largest``: the ends of its scale, None where it has none.
-    ``anchor``: heading in docs/measures.md. ``is_count``: an output's value is a whole number.
+    ``better``: which direction is better, or "none" for a metric such as length.
+    ``smallest`` and ``largest``: the ends of its scale; None for an open end.
+    ``anchor``: its heading in docs/measures.md. ``is_count``: every value is a whole number.
     """
 
     name: str
@@ -38,14 +38,14 @@ class MetricDescription:
 
     @property
     def good_end(self) -> str:
-        """What its top quarter is called: the best, or where neither way is better the highest."""
+        """Name of the metric's top quarter: the best, or the highest if neither direction is better."""
         return "highest" if self.better == "none" else "best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a pass computes. ``stemmer`` (Porter) and ``tokenizer`` concern ROUGE,
-    ``remove_articles`` answers.
+    """Options of a scoring pass. ``stemmer`` (Porter) and ``tokenizer`` apply to ROUGE, ``remove_articles``
+    to exact match and token F1.
     """
 
     stemmer: bool = True
@@ -57,32 +57,33 @@ class Pass(Protocol):
     """One pass of an engine over rows."""
 
     def score(self, rows: Sequence[Row]) -> list[dict[str, Measure]]:
-        """For each row its metrics by name."""
+        """The metrics of each row, by name."""
 
     def whole_set(self) -> dict[str, Measure]:
-        """By name, the score of all rows so far, of metrics for which it is not the mean of the outputs'."""
+        """Scores of all rows so far, by name, for metrics whose score of a set is not the mean over
+        outputs.
+        """
 
 
 class Engine(ABC):
-    """Computes one metric, or several together where that is quicker."""
+    """Computes one metric, or several at once if that is faster."""
 
     has_whole_set: ClassVar[bool] = False
-    """Whether a whole set has a score of its own, which is not the mean of the outputs'."""
+    """Whether the score of a whole set is not the mean over its outputs, as with BLEU."""
 
     @abstractmethod
     def begin(self, names: Sequence[str], options: Options) -> Pass:
-        """A pass that computes the metrics of these names."""
+        """Start a pass that computes the metrics with these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(MetricDescription):
-    """An automatic metric. Declare it in a module of `evalapp.metrics.automatic`, in a list called
-    ``METRICS``.
+    """An automatic metric. Declare it in the list ``METRICS`` of a module in `evalapp.metrics.automatic`.
 
-    ``order``: where it stands among the others in tables and files, lowest first.
+    ``order``: its position in tables and files, lowest first.
     ``is_scored``: whether a scoring run computes it for every output.
-    ``is_compared``: whether it is a column of the candidate comparison.
-    ``is_of_corrections``: whether it also compares outputs with people's corrections.
+    ``is_compared``: whether the candidate comparison has a column for it.
+    ``is_of_corrections``: whether outputs are also scored against their corrections by people.
     """
 
     engine: Engine
@@ -93,7 +94,7 @@ class Metric(MetricDescription):
 
 
 class EachRow(Engine):
-    """Computes one metric of one row after the other."""
+    """Computes one metric, row by row."""
 
     def __init__(self, compute: Callable[[Row, Options], Measure]) -> None:
         self.compute = compute
@@ -120,9 +121,9 @@ class _EachRowPass:
 
 
 def or_undefined(name: str, row: Row, compute: Callable[[Row], Measure]) -> Measure:
-    """The measure of a row, undefined where computing it fails."""
+    """The metric of a row; undefined if the computation raises an error."""
     try:
         return compute(row)
-    except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
+    except Exception:  # one output that breaks a metric must not cost the others their scores
         logger.exception("%s of an output of %s characters failed", name, len(row.output))
         return Measure.undefined(NOT_COMPUTED, signature=signature(name))

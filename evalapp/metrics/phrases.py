@@ -1,4 +1,4 @@
-"""Phrase search in time linear in the text."""
+"""Search for phrases in time linear in the text."""
 
 import re
 from bisect import bisect_right
@@ -18,14 +18,14 @@ _NO_LETTER = r"[^\p{L}\p{N}_]"
 class PhraseFinder:
     """Finds any of several phrases; spaces in a phrase match any run of spaces and line breaks.
 
-    ``whole_words``: neither a letter, a digit nor an underscore may touch the phrase. Raises ValueError
-    when the phrases together are too long to search for.
+    ``whole_words``: a match must not touch a letter, digit or underscore. Raises ValueError if the phrases
+    together are too long to search for.
     """
 
     def __init__(self, phrases: Sequence[str], *, ignore_case: bool, whole_words: bool) -> None:
         self._margin = 1 if whole_words else 0
-        # A phrase comes before those that begin it, so the span shows the longest at its place; and
-        # neighbours share their beginnings, which keeps the automaton small.
+        # Reverse order puts a phrase before its own prefixes, so that a span shows the longest match, and
+        # puts phrases with a common prefix side by side, which keeps the automaton small.
         ordered = sorted({" ".join(phrase.split()) for phrase in phrases}, key=_folded, reverse=True)
         any_phrase = "|".join(re2.escape(well_formed(phrase)) for phrase in ordered)
         options = re2.Options()
@@ -40,11 +40,12 @@ class PhraseFinder:
             raise ValueError("the phrases together are too long to search for") from error
 
     def spans(self, text: str) -> Iterator[Span]:
-        """Where the phrases occur, in order, without overlaps."""
+        """Occurrences of the phrases, in order, without overlaps."""
         squeezed = _Squeezed(well_formed(text))
         position = 0
         while match := self._pattern.search(squeezed.text, position):
-            # The margins are no part of the find, and its own last character may be the next one's margin.
+            # The margin characters do not belong to the match. The one behind it may also be the margin in
+            # front of the next match.
             start, end = match.start() + self._margin, match.end() - self._margin
             first, last = squeezed.origin(start), squeezed.origin(end - 1)
             yield Span(first, last + 1, text[first : last + 1])
@@ -56,7 +57,7 @@ def _folded(phrase: str) -> str:
 
 
 class _Squeezed:
-    """A text with one space before, between and after its words, and the way back to its characters."""
+    """A text with one space before, between and after its words, and a mapping back to its offsets."""
 
     def __init__(self, text: str) -> None:
         matches = list(_VISIBLE.finditer(text))
@@ -65,6 +66,6 @@ class _Squeezed:
         self._starts = list(accumulate((match.end() - match.start() + 1 for match in matches), initial=1))
 
     def origin(self, position: int) -> int:
-        """Where a character of a word stands in the text."""
+        """Offset in the original text of a character of a word."""
         word = bisect_right(self._starts, position) - 1
         return self._origins[word] + position - self._starts[word]

@@ -1,6 +1,4 @@
-"""Every automatic metric, found where it is declared: add one by adding its module to
-`evalapp.metrics.automatic`.
-"""
+"""All automatic metrics, discovered in the modules of `evalapp.metrics.automatic`."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -16,8 +14,8 @@ def _declared() -> Iterator[Metric]:
 
 
 METRICS: Mapping[str, Metric] = {each.name: each for each in sorted(_declared(), key=lambda each: each.order)}
-"""By name, in their order."""
+"""All metrics by name, in display order."""
 COMPARED_METRICS: Mapping[str, Metric] = {name: each for name, each in METRICS.items() if each.is_compared}
-"""The columns of the candidate comparison."""
+"""Metrics with a column in the candidate comparison."""
 HEADLINE_METRIC = "rougeL"
-"""The metric that a page shows where it shows one, until somebody chooses another."""
+"""The metric shown where there is room for one, unless the user has chosen another."""

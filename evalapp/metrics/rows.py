@@ -1,4 +1,4 @@
-"""The input of a metric: one output with its example."""
+"""Input of a metric: one output with its example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One output to be scored.
+    """One output to score.
 
-    ``references``: acceptable answers; empty when the example has none.
-    ``context``: the facts the answer may rest on (client profile, document), as one text.
-    ``prompt``: what was asked; numbers in it count as given.
-    ``fields``: the example's named values ("goal": "a house in 2031") for rules that name them.
+    ``references``: acceptable answers; empty if the example has none.
+    ``context``: the facts that the answer may rely on (client profile, document), as one text.
+    ``prompt``: what was asked; its numbers count as given.
+    ``fields``: named values of the example ("goal": "a house in 2031"), for rules that refer to them.
     """
 
     output: str
@@ -23,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text by half-open character offsets: ``output[start:end] == text``."""
+    """Part of a text, by half-open character offsets: ``output[start:end] == text``."""
 
     start: int
     end: int
@@ -31,7 +31,9 @@ class Span:
 
 
 def well_formed(text: str) -> str:
-    """The text with every lone surrogate replaced by U+FFFD, so that compiled code can take it."""
+    """The text with lone surrogates replaced by U+FFFD: libraries in C++ and Rust only accept valid
+    Unicode.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

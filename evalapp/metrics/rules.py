@@ -1,8 +1,8 @@
-"""Rule checks a project defines in the browser: brand, safety and format as pass or fail.
+"""Rule checks that a project defines in the browser: brand, safety and format as passed or failed.
 
-A rule is a frozen value. Its constructor refuses a definition that cannot work, saying what is
-wrong and how to fix it; ``check`` never raises for a text. A verdict is passed, failed, or not
-checked with the reason (a field the example lacks), and points at the spans it rests on.
+A rule is immutable. Its constructor rejects a definition that cannot work and says what is wrong and how to
+fix it; ``check`` never raises for any text. A verdict is passed, failed, or not checked with the reason (such
+as a field that the example lacks), and has the spans that it is based on.
 """
 
 import re
@@ -29,13 +29,13 @@ LARGEST_LENGTH = 10_000_000
 LONGEST_QUOTE = 80
 PATTERN_MEMORY = 8 * 1024 * 1024
 MOST_STEPS = 10**9
-"""A pattern's instructions times a text's characters, the most a match can cost: some seconds."""
+"""Limit on the cost of a match, instructions of the pattern times characters of the text: a few seconds."""
 
 
 class RuleError(ValueError):
-    """A rule's definition cannot be used; the message says what is wrong and how to fix it.
+    """A rule definition is invalid; the message says what is wrong and how to fix it.
 
-    ``field`` names the part of the definition at fault, empty for the whole.
+    ``field`` names the part that is wrong; empty for the whole definition.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -45,9 +45,10 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleResult:
-    """``passed`` is None when the rule could not be checked; ``reason`` says why, or why it failed.
+    """Verdict of one rule on one output.
 
-    ``spans`` are the parts of the output found, at most 100 of them.
+    ``passed`` is None if the rule could not be checked; ``reason`` says why not, or why it failed. ``spans``
+    are the parts of the output that were found, at most 100.
     """
 
     passed: bool | None
@@ -57,7 +58,7 @@ class RuleResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What all rules share: a name people read in reports."""
+    """Base of all rules, with the name that reports show."""
 
     kind: ClassVar[str] = ""
 
@@ -79,7 +80,7 @@ class Rule:
 
     @classmethod
     def from_dict(cls, definition: Mapping[str, Any]) -> Self:
-        """Read a definition without its kind; raises RuleError naming the field."""
+        """Read a definition without its kind. Raises RuleError with the field."""
         known = {field.name for field in fields(cls)}
         for key in definition:
             if key not in known:
@@ -160,7 +161,7 @@ def _quoted(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Contains(_Phrases):
-    """Passes when the output holds at least one of the phrases."""
+    """Passes if the output contains at least one of the phrases."""
 
     kind: ClassVar[str] = "contains"
 
@@ -173,7 +174,7 @@ class Contains(_Phrases):
 
 @dataclass(frozen=True, kw_only=True)
 class MustNotContain(_Phrases):
-    """Passes when the output holds none of the phrases; whole words unless said otherwise."""
+    """Passes if the output contains none of the phrases; matches whole words by default."""
 
     kind: ClassVar[str] = "must_not_contain"
 
@@ -187,12 +188,12 @@ class MustNotContain(_Phrases):
 
 @dataclass(frozen=True, kw_only=True)
 class MatchesPattern(Rule):
-    r"""Passes when a regular expression matches somewhere (``must_match``) or nowhere.
+    r"""Passes if a regular expression matches somewhere (``must_match``) or nowhere.
 
-    The syntax is RE2's: without look-around and back-references, and in return every pattern
-    takes time linear in the text, so no pattern can stall a worker and a verdict never depends
-    on how busy the machine is. Letters of any script are \p{L}; \w and \b know ASCII.
-    Not checked where a large pattern meets a very long text.
+    The syntax is RE2's, without look-around and back-references. Matching takes time linear in the text, so
+    no pattern can stall a worker and a verdict never depends on the machine's load. \p{L} matches letters of
+    any script; \w and \b are ASCII only. Not checked if the pattern is too large for the length of the text
+    (MOST_STEPS).
     """
 
     kind: ClassVar[str] = "pattern"
@@ -231,7 +232,7 @@ def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
 
 @lru_cache(maxsize=256)
 def compiled_pattern(pattern: str, *, ignore_case: bool) -> Any:
-    """RE2's pattern, which takes linear time whatever it is. Raises RuleError for ``pattern``."""
+    """The pattern compiled by RE2, which always matches in linear time. Raises RuleError for ``pattern``."""
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.max_mem = PATTERN_MEMORY
@@ -260,7 +261,7 @@ def _pattern_problem(pattern: str, error: Exception) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class LengthRange(Rule):
-    """Passes when the output's length in words or characters lies in the range, ends included."""
+    """Passes if the output's length in words or characters is within the range, ends included."""
 
     kind: ClassVar[str] = "length"
 
@@ -298,11 +299,10 @@ class LengthRange(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class MentionsField(Rule):
-    """Passes when the output names the value of one of the example's fields.
+    """Passes if the output mentions the value of a field of the example.
 
-    Case and spacing are forgiven; a value that is one number is found however it is written
-    (£450,000 for 450k). Not checked when the example lacks the field, or its value is empty or longer
-    than a phrase may be.
+    Case and spacing are ignored; a value that is a single number is found in any notation (£450,000 for
+    450k). Not checked if the example lacks the field, or if its value is empty or longer than LONGEST_PHRASE.
     """
 
     kind: ClassVar[str] = "mentions_field"
@@ -324,7 +324,7 @@ class MentionsField(Rule):
         if len(value) > LONGEST_PHRASE:
             reason = f"the field has {len(value):,} characters; the limit is {LONGEST_PHRASE:,}"
             return RuleResult(passed=None, reason=reason)
-        # Not kept: the next example has another value.
+        # Built without the cache: the next example has another value.
         finder = PhraseFinder((value,), ignore_case=True, whole_words=_word_like(value))
         found = tuple(islice(finder.spans(row.output), MOST_SPANS))
         found = found or tuple(islice(_same_number(row.output, value), MOST_SPANS))
@@ -333,7 +333,9 @@ class MentionsField(Rule):
 
 
 def _word_like(value: str) -> bool:
-    """Whole words for values that begin and end with a letter or digit of a spaced script."""
+    """Whether the value begins and ends with a letter or digit of a script with spaces, so that it can be
+    matched as whole words.
+    """
     value = value.strip()
     return all(character.isalnum() and ord(character) < 0x0E00 for character in (value[0], value[-1]))
 
@@ -350,10 +352,9 @@ def _same_number(output: str, value: str) -> Iterator[Span]:
 
 @dataclass(frozen=True, kw_only=True)
 class NoUnsupportedNumbers(Rule):
-    """Passes when every number and date of the output occurs in the context, prompt or fields.
+    """Passes if every number and date of the output is in the context, prompt or fields.
 
-    Not checked when the example has no context: a question holds few of the numbers that its right answer
-    has.
+    Not checked if the example has no context: a question has few of the numbers of its right answer.
     """
 
     kind: ClassVar[str] = "no_unsupported_numbers"
@@ -377,7 +378,7 @@ RULES: Mapping[str, type[Rule]] = {
 
 
 def rule_from_dict(definition: Mapping[str, Any]) -> Rule:
-    """Read ``{"kind": …, "name": …, …}`` as stored or sent; raises RuleError."""
+    """Read ``{"kind": …, "name": …, …}`` as stored or sent. Raises RuleError."""
     if not isinstance(definition, Mapping):
         raise RuleError("a rule is an object with a kind and a name")
     kind = definition.get("kind")
@@ -388,5 +389,5 @@ def rule_from_dict(definition: Mapping[str, Any]) -> Rule:
 
 
 def check_rules(rules: Sequence[Rule], row: Row) -> dict[str, RuleResult]:
-    """The verdict of every rule on one output, by rule name."""
+    """Verdict of every rule on one output, by rule name."""
     return {rule.name: rule.check(row) for rule in rules}

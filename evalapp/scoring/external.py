@@ -24,16 +24,16 @@ MOST_METRICS = 50
 LONGEST_NAME = 60
 LONGEST_SOURCE = 300
 _BATCH = 2_000
-# What the pages show beside the outputs' own metrics.
+# Names of other values on the pages, which an external metric may not take.
 _OWN_WORDS = ("total", "edit rate", "classification f1", "macro f1", "weighted f1", "micro f1", "accuracy")
 
 
 class StoredScores(NamedTuple):
-    """How many values are new, how many replace another, and how many stand there already.
+    """Counts of new, replaced and unchanged values.
 
-    ``joined_by``: by what the lines found their outputs (see `ScoreJoin`), and how many. ``without_score``:
-    outputs of the chosen run that no line names, None without a run. ``problems``: lines that cannot be
-    used, because of which nothing is stored. ``first``: the first lines with their outputs.
+    ``joined_by``: how lines were matched to their outputs (see `ScoreJoin`), with counts. ``without_score``:
+    outputs of the chosen run without a line; None without a run. ``problems``: lines that cannot be used;
+    with any, nothing is stored. ``first``: the first lines with their outputs.
     """
 
     added: int
@@ -50,7 +50,7 @@ class StoredScores(NamedTuple):
 
 
 class RunCoverage(NamedTuple):
-    """How far a run is scored by a metric."""
+    """How many outputs of a run have a value of a metric, and their mean."""
 
     run: Run
     scored: int
@@ -72,10 +72,10 @@ def create_external_metric(
     largest: float | None = None,
     source: str = "",
 ) -> ExternalMetric:
-    """Name a score that is computed elsewhere; its values are stored by `store_scores`.
+    """Define a metric that is computed elsewhere; `store_scores` stores its values.
 
-    Raises InvalidError (``name``: also one of the product's own metrics; ``better``, ``largest``,
-    ``source``), ConflictError where the project has a metric of that name, or 50 others.
+    Raises InvalidError (``name``, also for the name of a built-in metric; ``better``, ``largest``,
+    ``source``), and ConflictError if the project has a metric of that name, or 50 others.
     """
     name = checked_name(name, of="the metric", longest=LONGEST_NAME)
     _require_not_ours(name)
@@ -91,7 +91,7 @@ def create_external_metric(
         raise InvalidError(
             f"Say how the metric is computed, in at most {LONGEST_SOURCE} characters.", field="source"
         )
-    # Two at once: the later waits here and then counts the earlier.
+    # The lock makes concurrent requests count each other's metrics.
     Project.objects.select_for_update().get(pk=project.pk)
     if project.external_metrics.count() >= MOST_METRICS:
         raise ConflictError(f"This project has {MOST_METRICS} external metrics. Delete one first.")
@@ -140,12 +140,12 @@ def store_scores(
     checks_only: bool = False,
     field: str = "file",
 ) -> StoredScores:
-    """Keep a value for each output, all or none; one that stands there already is replaced.
+    """Store one value per output, all or none, and replace existing values.
 
-    The same scores again change nothing. ``run``: whose outputs are meant where lines name item or row, and
-    candidate; ``item_field``: the metadata field that ``item`` names, as `item_field_of_run` gives it.
-    ``checks_only``: nothing is stored, and lines that cannot be used are told in ``problems``; otherwise
-    raises ImportProblemsError with every one of them. MissingError where the metric was deleted meanwhile.
+    Storing the same scores again changes nothing. ``run``: the run of the outputs, if lines name item or row,
+    and candidate; ``item_field``: the metadata field that ``item`` refers to, from `item_field_of_run`. With
+    ``checks_only`` nothing is stored and unusable lines are in ``problems``; otherwise raises
+    ImportProblemsError with all of them. Raises MissingError if the metric has been deleted meanwhile.
     """
     if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
         raise MissingError(f"“{metric.name}” has been deleted. Create it again to store its scores.")
@@ -201,7 +201,7 @@ def _off_scale(metric: ExternalMetric, value: float) -> str:
 
 
 def values_of(metric: ExternalMetric, outputs: Iterable[int]) -> dict[int, float]:
-    """The stored values of these outputs."""
+    """Stored values by output id."""
     wanted = list(outputs)
     found: dict[int, float] = {}
     for start in range(0, len(wanted), _BATCH):
@@ -214,7 +214,7 @@ def values_of(metric: ExternalMetric, outputs: Iterable[int]) -> dict[int, float
 
 @transaction.atomic
 def delete_external_metric(*, metric: ExternalMetric, by: User) -> int:
-    """It goes with all its values; the audit keeps its name and how many there were."""
+    """Delete the metric with all its values; the audit log keeps its name and the number of values."""
     if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
         raise MissingError(f"“{metric.name}” has been deleted already.")
     deleted, _ = MetricResult.objects.filter(metric=metric.metric).delete()
@@ -224,7 +224,7 @@ def delete_external_metric(*, metric: ExternalMetric, by: User) -> int:
 
 
 def coverage_of(metric: ExternalMetric) -> list[RunCoverage]:
-    """The runs with a score, latest first."""
+    """Runs with at least one value, latest first."""
     rows = (
         MetricResult.objects.filter(metric=metric.metric)
         .values("output__run")

@@ -1,4 +1,4 @@
-"""Scores computed elsewhere, read from a file line by line; reads no file twice."""
+"""Reads scores that were computed elsewhere from a file, line by line, in one pass."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -11,7 +11,7 @@ from evalapp.imports.source_rows import sniffed, source_rows
 MOST_SCORES = 50_000
 MOST_BYTES = 20 * 2**20
 LONGEST_LINE = 64 * 2**10
-# Sums of many values of this size are still numbers, and no score needs more.
+# Sums of many values up to this size stay finite, and no score needs a larger one.
 LARGEST_VALUE = 1e12
 SCORES = Mapper(
     names={
@@ -31,9 +31,10 @@ LONGEST_ITEM = 1_000
 
 
 class GivenScore(NamedTuple):
-    """One line: ``output`` by its id, or the row by ``item`` (its value of a metadata field) or ``row`` (its
-    number in the run's dataset version), with the ``candidate``'s label and the ``sample``. ``problem``: why
-    it holds no score.
+    """One score of a file: its output by id, or by row and candidate.
+
+    ``item``: the row's value of a metadata field; ``row``: its number in the run's dataset version.
+    ``candidate``: its label. ``problem``: why the line has no usable score.
     """
 
     place: str
@@ -49,11 +50,11 @@ class GivenScore(NamedTuple):
 def read_scores(
     file: BinaryIO, name: str, *, item_field: str = "", candidates: Collection[str] = ()
 ) -> Iterator[GivenScore]:
-    """Scores of a file with ``value`` and ``output``, or ``item`` or ``row`` and ``candidate``; or, without
-    ``value``, with a column for each of the ``candidates`` that is called like its label.
+    """Read a file with ``value`` and ``output``, or with ``value``, ``candidate`` and ``item`` or ``row``.
 
-    A column that is called like ``item_field`` names the item, too. Raises ImportProblemsError for a file
-    that cannot be used as a whole.
+    Without ``value`` there is one column per candidate, named by its label, out of ``candidates``. A column
+    named like ``item_field`` also counts as ``item``. Raises ImportProblemsError for a file that is unusable
+    as a whole.
     """
     mapper = SCORES.with_names({item_field: "item"})
     try:
@@ -89,7 +90,7 @@ def _require_columns(columns: list[str], mapper: Mapper, candidates: Collection[
 
 
 def given_score(fields: Mapping[str, Any], place: str) -> GivenScore:
-    """One score from the fields of a line; numbers may be text, as they are in a CSV file."""
+    """One score from the fields of a line; numbers may be text, as in a CSV file."""
     try:
         return GivenScore(
             place=place,
@@ -105,7 +106,7 @@ def given_score(fields: Mapping[str, Any], place: str) -> GivenScore:
 
 
 def _item(given: Any) -> str:
-    """As text, because a CSV file knows nothing else."""
+    """Always text, the only type in a CSV file."""
     if given is None or given == "":
         return ""
     if isinstance(given, bool) or not isinstance(given, str | int):

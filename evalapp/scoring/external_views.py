@@ -20,7 +20,7 @@ from evalapp.scoring.score_join import JoinedLine, item_field_of_run, labels_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
 def external_metric_list(request: MemberRequest) -> HttpResponse:
-    """The project's external metrics; a POST makes one."""
+    """The project's external metrics; a POST creates one."""
     form = ExternalMetricForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with RefusalsOn(form):
@@ -40,7 +40,7 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
 def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
-    """A metric with the runs that it scores; a POST adds a file of scores, whole or not at all, or only
+    """A metric with the runs that have values of it; a POST stores a file of scores, all or none, or only
     checks it.
     """
     metric = _metric(request, metric_id)
@@ -63,7 +63,8 @@ def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
         "checked": checked,
         "first_lines": _with_outputs(checked.first) if checked else [],
     }
-    # The check is put into the page that still holds the file, which a refusal's status would prevent.
+    # The result of a check is shown in the page that still has the chosen file; a status of 400 would prevent
+    # that.
     status = 400 if form.errors and not checks_only else 200
     return render(request, "scoring/external.html", context, status=status)
 

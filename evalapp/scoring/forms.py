@@ -1,6 +1,4 @@
-"""Forms of external metrics and their files, and one for each kind of rule check (``params``: as it is
-stored).
-"""
+"""Forms of external metrics and their files, and one per kind of rule check (``params``: as stored)."""
 
 from typing import Any, ClassVar
 
@@ -16,7 +14,7 @@ from evalapp.scoring.models import Better, RuleCheck
 
 
 class RuleForm(forms.Form):
-    """What all kinds share. A subclass adds its own fields."""
+    """Fields of every kind of rule; subclasses add their own."""
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""

@@ -18,7 +18,7 @@ RUNS_SHOWN = 20
 
 
 class LabelParserForm(forms.Form):
-    """How a label is read."""
+    """How a label is read from an output."""
 
     kind = forms.ChoiceField(choices=ParserKind.choices, label="The label is")
     pattern = forms.CharField(

@@ -14,7 +14,7 @@ from evalapp.runs.models import Output, Run
 from evalapp.scoring.models import LabelParser, MetricResult, ParserKind
 
 LABEL = "label"
-"""The name under which an output's label is stored."""
+"""Metric name under which an output's label is stored."""
 NO_TRUE_LABEL = "the example has no label"
 LONGEST_PATTERN = 500
 LONGEST_FIELD = 100
@@ -31,9 +31,9 @@ def save_label_parser(
     ignore_case: bool = True,
     labels: Sequence[str] = (),
 ) -> LabelParser:
-    """Declare how labels are read; labels change at the next scoring of a run.
+    """Set how labels are read; stored labels change when a run is scored again.
 
-    What the kind does not use is not kept. Raises InvalidError naming the part that is wrong.
+    Parts that the kind does not use are dropped. Raises InvalidError with the part that is wrong.
     """
     pattern = pattern if kind == ParserKind.PATTERN else ""
     field = field.strip() if kind == ParserKind.JSON_FIELD else ""
@@ -77,7 +77,7 @@ def save_label_parser(
 
 @transaction.atomic
 def delete_label_parser(*, dataset: Dataset, by: User | None) -> None:
-    """No more labels are read, and those that were are forgotten."""
+    """Delete the parser and all labels that it has read."""
     parser = LabelParser.objects.select_for_update().filter(dataset=dataset).first()
     if parser is None:
         raise MissingError(f"“{dataset.name}” has no label parser.")
@@ -101,8 +101,9 @@ class LabelReader:
         )
 
     def result(self, output: Output) -> MetricResult:
-        """``output.example`` must be loaded. A true label outside of the set counts as itself, never
-        predicted.
+        """Label of one output, as a result; ``output.example`` must be loaded.
+
+        A true label outside of the set is kept as it is; no output is ever predicted to have it.
         """
         true = output.example.label
         truth = self._parser.known(true) or true
@@ -118,7 +119,7 @@ class LabelReader:
 
 
 def reader_for(run: Run) -> LabelReader | None:
-    """The reader of the run's dataset, where one is declared and there is a label to be read."""
+    """Label reader of the run's dataset; None without a parser, and if there are no labels to choose from."""
     stored = LabelParser.objects.filter(dataset__versions=run.dataset_version_id).first()
     if stored is None:
         return None
@@ -127,7 +128,9 @@ def reader_for(run: Run) -> LabelReader | None:
 
 
 def _labels_of(run: Run, stored: LabelParser) -> list[str]:
-    """The examples' own labels, each once however it is written, at most as many as a parser takes."""
+    """Distinct labels of the examples, compared as the parser compares them, at most as many as it
+    accepts.
+    """
     found = (
         Example.objects.filter(version=run.dataset_version_id)
         .exclude(label="")

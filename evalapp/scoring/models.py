@@ -16,8 +16,8 @@ from evalapp.runs.models import Output, Run
 
 
 class RuleCheck(BaseModel):
-    """A brand, safety or format rule, defined in the browser; ``params`` depend on ``kind``
-    (see evalapp.metrics for the kinds and their validation).
+    """A brand, safety or format rule defined in the browser; ``params`` depend on ``kind`` (see
+    evalapp.metrics.rules for the kinds and their validation).
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="rule_checks")
@@ -37,12 +37,12 @@ class RuleCheck(BaseModel):
 
     @property
     def metric(self) -> str:
-        """The metric name of its results."""
+        """Metric name of its results."""
         return f"rule:{self.pk}"
 
     @property
     def signature(self) -> str:
-        """Identifies the definition, so that results of an earlier one can be told apart."""
+        """Identifies the definition, to tell its results from those of an earlier one."""
         definition = json.dumps([self.kind, self.params], sort_keys=True)
         return signature(
             "rule", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]
@@ -87,7 +87,7 @@ class ExternalMetric(BaseModel):
 
     @property
     def metric(self) -> str:
-        """The metric name of its values; never that of a built-in metric."""
+        """Metric name of its values; never that of a built-in metric."""
         return f"external:{self.pk}"
 
     @property
@@ -115,7 +115,7 @@ class ParserKind(models.TextChoices):
 
 
 class LabelParser(BaseModel):
-    """How the label is read from an output for a dataset's examples, which have the true labels.
+    """How a label is read from outputs for a dataset whose examples have true labels.
 
     ``labels``: the possible ones; if empty, those of the examples. See `evalapp.metrics.labels` for the
     kinds.
@@ -151,7 +151,7 @@ class LabelParser(BaseModel):
 
     @property
     def signature(self) -> str:
-        """Identifies the definition, so that labels read by an earlier one can be told apart."""
+        """Identifies the definition, to tell labels from those read by an earlier one."""
         definition = json.dumps([self.kind, self.pattern, self.field, self.ignore_case, self.labels])
         return signature(
             "label", kind=self.kind, definition=hashlib.sha256(definition.encode()).hexdigest()[:12]
@@ -159,10 +159,11 @@ class LabelParser(BaseModel):
 
 
 class MetricResult(models.Model):
-    """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rougeL", "rule:<id>" for a rule check (1 passed, 0 failed, ``detail`` lists what failed), or
-    "external:<id>" for a score computed elsewhere, or "label" (1 the true label, 0 another or none;
-    ``detail`` has the true and the said one).
+    """One metric of one output: a value, or why it is undefined.
+
+    ``metric`` is a name such as "rougeL", "rule:<id>" for a rule check (1 passed, 0 failed; ``detail`` lists
+    what was found), "external:<id>" for a score computed elsewhere, or "label" (1 for the true label, 0 for
+    another or none; ``detail`` has the true and the predicted label).
     """
 
     id = models.BigAutoField(primary_key=True)

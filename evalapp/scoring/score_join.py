@@ -1,6 +1,4 @@
-"""Which output each given score belongs to: joined by the output's id, by an id of its row, or by the row's
-number.
-"""
+"""Matches given scores to outputs: by the output's id, by an id of its row, or by the row's number."""
 
 import math
 from collections import Counter
@@ -32,9 +30,11 @@ class JoinedLine(NamedTuple):
 
 
 class ScoreJoin(NamedTuple):
-    """``values``: by the output's id. ``joined_by``: how many lines by "output id", by a metadata field
-    (its name) or by "row number". ``without_score``: outputs of the run that no line names; None without
-    a run. ``problems``: of each line that cannot be used. ``first``: the first lines that can.
+    """Scores matched to outputs.
+
+    ``values``: by output id. ``joined_by``: number of lines by "output id", a metadata field (its name) or
+    "row number". ``without_score``: outputs of the run without a line; None without a run. ``problems``:
+    lines that cannot be used. ``first``: the first lines that can.
     """
 
     values: dict[int, float]
@@ -45,19 +45,19 @@ class ScoreJoin(NamedTuple):
 
 
 def examples_of(run: Run) -> QuerySet[Example]:
-    """The rows that the run may have answered."""
+    """Rows that the run may have outputs for."""
     rows = Example.objects.filter(version=run.dataset_version_id)
     return rows.filter(split__in=run.splits) if run.splits else rows
 
 
 def labels_of(run: Run | None) -> set[str]:
-    """What the columns of a file with one for each candidate are called."""
+    """Labels of the run's candidates: the column names of a file with one column per candidate."""
     return set(run.candidates.values_list("model_version__label", flat=True)) if run is not None else set()
 
 
 def item_field_of_run(run: Run | None, wanted: str = "") -> str:
-    """The metadata field that ``item`` names; see ``item_field_of``. Raises InvalidError (``item_field``)
-    without a run.
+    """The metadata field that ``item`` refers to; see ``item_field_of``. Raises InvalidError (``item_field``)
+    if a field is given without a run.
     """
     if run is not None:
         return item_field_of(examples_of(run), wanted, of=f"“{run.name}”")
@@ -75,11 +75,11 @@ def join_scores(
     refusal_of: Callable[[float], str],
     field: str = "file",
 ) -> ScoreJoin:
-    """Find the output of each score. ``refusal_of`` says what is wrong with a value, or "".
+    """Find the output of each score. ``refusal_of`` returns what is wrong with a value, or "".
 
-    ``run`` is the one whose outputs ``item``, ``row`` and ``candidate`` name; ``item_field`` as
-    `item_field_of_run` gives it. Raises ImportProblemsError for no scores, and for more scores than are
-    taken at once.
+    ``run``: the run that ``item``, ``row`` and ``candidate`` refer to; ``item_field``: from
+    `item_field_of_run`. Raises ImportProblemsError if there are no scores, and for more scores than are
+    accepted at once.
     """
     given = list(_limited(scores, field))
     index = RunOutputs.of(run, item_field) if run is not None else None
@@ -139,7 +139,7 @@ class OutputFacts(NamedTuple):
 
 @dataclass
 class RunOutputs:
-    """A run's outputs by what lines call them. A label that two candidates share names none."""
+    """Outputs of a run by what lines call them. A label shared by two candidates identifies neither."""
 
     run: Run
     item_field: str
@@ -179,7 +179,7 @@ class RunOutputs:
         return label
 
     def names_one(self, each: GivenScore, label: str) -> bool:
-        """Whether the item of a line is not that of several rows."""
+        """Whether at most one row has the item of a line."""
         return len(self.by_item.get((each.item, label, each.sample), ())) < 2
 
     def output_of_item(self, each: GivenScore, label: str) -> int:
@@ -241,7 +241,7 @@ def _require_usable(value: float, refusal_of: Callable[[float], str]) -> None:
 
 
 def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> tuple[int, str]:
-    """The output of a line, and by what it was found."""
+    """The output of a line, and how it was found."""
     if each.problem:
         raise ValueError(each.problem)
     if each.output is not None:
@@ -268,7 +268,7 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
 
 
 def _require_same(each: GivenScore, facts: OutputFacts | None, index: RunOutputs | None) -> None:
-    """What else a line says about its output must be true."""
+    """Everything else that a line says about its output must be true."""
     if facts is None or index is None:
         return
     said: Mapping[str, tuple[Any, Any]] = {

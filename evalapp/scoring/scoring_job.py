@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 BATCH_CHARACTERS = 20_000_000
 FETCHED_AT_ONCE = 50
-"""Outputs are fetched with their examples, which may have megabytes each."""
+"""Few at once: each output comes with its example, which may have megabytes."""
 ORACLE_SAMPLE = 50
 SHOWN_SPANS = 20
 
 
 def score_run(work: Work) -> dict[str, Any]:
-    """Score the run named in the job's parameters; every result replaces the one before.
+    """Score the run named in the job's parameters; new results replace earlier ones.
 
-    The job's result says how far it came, with the rules it applies, so that an attempt after a lost
-    worker goes on after the last stored batch.
+    The job's result records its progress and the rules applied, so that an attempt after a lost worker
+    resumes after the last stored batch.
     """
     run = Run.objects.select_related("project").get(pk=work.job.params["run"])
     rules = list(_readable_rules(work, run))
@@ -65,7 +65,7 @@ def _readable_rules(work: Work, run: Run) -> Iterator[tuple[RuleCheck, Rule]]:
         try:
             yield rule_check, read_rule(rule_check.name, rule_check.kind, rule_check.params)
         except InvalidError as error:
-            # Saved under an earlier release's limits; the other rules and all metrics need not wait for it.
+            # Saved under an earlier release's limits; must not stop the other rules and the metrics.
             work.log(f"The rule “{rule_check.name}” was left out: {error.message}", level="warning")
 
 
@@ -125,7 +125,7 @@ def _batches(run: Run, *, after: int) -> Iterator[list[Output]]:
 def _results(
     outputs: Sequence[Output], scorer: Scorer, rules: Sequence[tuple[RuleCheck, Rule]]
 ) -> Iterator[list[MetricResult]]:
-    """The results of each output in turn."""
+    """Yields the results of one output after the other."""
     rows = [metric_row(output) for output in outputs]
     for output, row, measures in zip(outputs, rows, scorer.score(rows), strict=True):
         yield [
@@ -147,7 +147,7 @@ def _metric_result(output: Output, name: str, measure: Measure) -> MetricResult:
 def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) -> MetricResult:
     try:
         result = rule.check(row)
-    except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
+    except Exception:  # one output that breaks a rule must not cost the others their scores
         logger.exception("The rule %s failed on output %s", rule_check.pk, output.pk)
         result = RuleResult(passed=None, reason=NOT_COMPUTED)
     spans = [[span.start, span.end, span.text[:80]] for span in result.spans[:SHOWN_SPANS]]
@@ -191,12 +191,12 @@ def _score_corpora(run: Run, work: Work) -> int:
 
 
 def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
-    """Score a seeded sample again with rouge-score itself; differences are named one by one."""
+    """Score a seeded sample again with rouge-score itself and list the differences."""
     options = rouge_options(scorer.metrics, scorer.options)
     if options is None:
         return {"checked": 0, "too_long": 0, "differences": []}
     ids = list(run.outputs.order_by("pk").values_list("pk", flat=True))
-    # Reproducible, and nothing depends on its secrecy.
+    # Reproducible; the seed need not be secret.
     drawn = random.Random(run.pk).sample(ids, min(ORACLE_SAMPLE, len(ids)))
     outputs = run.outputs.filter(pk__in=drawn).select_related("example").order_by("pk")
     rows = [metric_row(output) for output in outputs]
@@ -222,7 +222,9 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
 
 
 def metric_row(output: Output) -> Row:
-    """``output.example`` must be loaded. Metadata values become text; nested ones are left out."""
+    """An output as the input of metrics; ``output.example`` must be loaded. Metadata values become text;
+    nested ones are left out.
+    """
     example = output.example
     return row_of(
         output.text,
@@ -243,10 +245,10 @@ def row_of(
     fields: Mapping[str, Any],
     references: Sequence[str] = (),
 ) -> Row:
-    """An output beside what it was given to, as a metric takes it."""
+    """An output with its prompt and context, as the input of metrics."""
     given = [context]
     if conversation is not None:
-        # What a tool or a source said is there to be relied on.
+        # Outputs may rely on what tools and sources said.
         given += other_texts(asked(conversation)).values()
     return Row(
         output=text,

@@ -19,8 +19,8 @@ SCORE_TASK = "evalapp.scoring.tasks.score_run"
 def start_scoring(*, run: Run, by: User | None) -> Job:
     """Score every output of a generation or import with all metrics and the project's active rules.
 
-    Scoring again replaces the results, so a rule added later is applied by a second call. A scoring
-    that has not begun yet will apply it too, so it is returned instead of a new one.
+    Scoring again replaces the results, which also applies rules added later. A queued scoring will apply them
+    too, so it is returned instead of a new one. Raises InvalidError if there are no outputs yet.
     """
     waiting = run.project.jobs.filter(task=SCORE_TASK, params__run=run.pk, state=JobState.QUEUED).first()
     if waiting is not None:
@@ -33,7 +33,7 @@ def start_scoring(*, run: Run, by: User | None) -> Job:
 
 
 def scoring_of(run: Run) -> Job | None:
-    """The newest scoring of the run that has succeeded or is still going, if there is one."""
+    """The newest scoring of the run that has succeeded or is still going; None without one."""
     unsuccessful = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
     jobs = run.project.jobs.filter(task=SCORE_TASK, params__run=run.pk).exclude(state__in=unsuccessful)
     return jobs.order_by("-id").first()
@@ -49,7 +49,7 @@ def save_rule_check(
     by: User | None,
     rule_check: RuleCheck | None = None,
 ) -> RuleCheck:
-    """Make or change a rule check. Its definition is checked first; results change at the next scoring."""
+    """Create or change a rule check; results change at the next scoring. Raises InvalidError."""
     name = checked_name(name, of="the rule", longest=80)
     read_rule(name, kind, params)
     others = project.rule_checks.filter(name__iexact=name)
@@ -71,7 +71,7 @@ def save_rule_check(
 
 @transaction.atomic
 def set_rule_active(*, rule_check: RuleCheck, is_active: bool, by: User) -> None:
-    """Put a rule out of use without forgetting its results, or back into use."""
+    """Deactivate a rule without deleting its results, or activate it again."""
     rule_check.is_active = is_active
     rule_check.save(update_fields=["is_active"])
     action = "rule_check.activated" if is_active else "rule_check.retired"
@@ -79,7 +79,7 @@ def set_rule_active(*, rule_check: RuleCheck, is_active: bool, by: User) -> None
 
 
 def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
-    """The rule a definition describes. Raises InvalidError naming the field that is wrong."""
+    """The rule that a definition describes. Raises InvalidError with the field that is wrong."""
     for field in ("name", "kind"):
         if field in params:
             raise InvalidError(f"“{field}” belongs beside the params, not in them.", field=field)

@@ -1,4 +1,4 @@
-"""Two candidates on the same items by the same reviewers, and corrections for many pairs."""
+"""Paired comparison of two candidates on the same items by the same reviewers, and Holm's correction."""
 
 import math
 from collections.abc import Mapping
@@ -21,34 +21,32 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import candidate_score, cut, reviewers_precision, student_interval
 
-# Beyond, Student's t is the normal distribution; JSON knows no infinity.
+# Above this, Student's t is the normal distribution; JSON has no infinity.
 MOST_DEGREES = 1e9
 NO_PAIRS = "no reviewer scored both candidates on the same item"
 
 
 class Reach(NamedTuple):
-    """What the interval of a difference is made of: its standard error and Student's degrees of freedom, on a
-    scale with this ``span``.
-    """
+    """Standard error and Student's degrees of freedom of a difference, and the ``span`` of its scale."""
 
     error: float
     degrees: float
     span: float | None
 
     def interval(self, value: float, level: float) -> tuple[float | None, float | None]:
-        """Around ``value``, within the span."""
+        """The interval around ``value``, limited to ±span."""
         within = None if self.span is None else (-self.span, self.span)
         return cut(student_interval(value, self.error, self.degrees, level=level), within)
 
 
 class PanelReach(NamedTuple):
-    """A panel's mean difference and what its bounds are made of."""
+    """A panel's mean difference and the reach of its interval."""
 
     value: float
     reach: Reach
 
     def of(self, times: float) -> Reach:
-        """The same on so many times as many items, if they vary as these do."""
+        """The reach with ``times`` as many items, if they vary as these do."""
         return self.reach._replace(
             error=self.reach.error / math.sqrt(times), degrees=self.reach.degrees * times
         )
@@ -56,11 +54,12 @@ class PanelReach(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanDifference:
-    """Challenger minus champion, each pair one reviewer's two scores on one item.
+    """Challenger minus champion; each pair is one reviewer's two scores for one item.
 
-    ``difference``: over new items by the population asked for, with its interval; ``p``: two-sided, of no
-    difference there. ``reach``: what the interval is made of, where there is one.
-    ``n`` of each counts items with at least one pair.
+    ``difference``: the mean over new items for the requested population, with its interval.
+    ``p``: two-sided, of no difference in that population.
+    ``reach``: what the interval is computed from; None without an interval. ``n`` of each measure counts
+    items with at least one pair.
     """
 
     difference: Measure
@@ -77,9 +76,11 @@ class MeanDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference(MeanDifference):
-    """``other_difference`` and ``other_p``: the same by the other population.
-    ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
-    ``win_rate``: of the challenger, where higher wins; ties count half.
+    """A mean difference with its other population, permutation test and win rate.
+
+    ``other_difference`` and ``other_p``: for the other population.
+    ``p_permutation``: two-sided, by flipping the signs of items: no difference for this panel.
+    ``win_rate``: how often the challenger scores higher, over items; ties count half.
     """
 
     p_permutation: Measure
@@ -101,11 +102,11 @@ def paired_difference(
 ) -> Difference:
     """Compare two candidates, paired by item and blocked by reviewer.
 
-    Items and reviewers are matched by label. A reviewer's several scores for one item are
-    averaged first. Everything is undefined when no reviewer scored both on one item. ``span``: the largest
-    difference that the scale allows, at which the interval is cut. ``step``: from one level of the scale to
-    the next. A score rounded to these has an error of step²/12 (Sheppard 1898), so no difference is taken
-    as known better than that of as many rounded pairs, also where all are the same.
+    Items and reviewers are matched by label. Several scores by one reviewer for one item are averaged first.
+    Everything is undefined if no reviewer scored both candidates on one item. ``span``: the largest
+    difference that the scale allows; the interval is cut there. ``step``: the distance between levels of the
+    scale. Rounding to levels gives a score the error variance step²/12 (Sheppard 1898), so the standard error
+    is at least that of the mean of as many rounded pairs, even if all differences are equal.
     """
     require_level(level)
     if permutations < 1:
@@ -137,7 +138,7 @@ def mean_difference(
     span: float | None = None,
     step: float = 0.0,
 ) -> MeanDifference:
-    """What `paired_difference` finds for the population asked for, in a third of the time."""
+    """As `paired_difference`, for the requested population alone, in a third of the time."""
     require_level(level)
     return _tested(paired_scores(challenger, champion), population, level, _Scale(span, step))
 
@@ -147,7 +148,7 @@ def _of_pairs(measure: Measure) -> Measure:
 
 
 def panel_reach(pairs: Ratings, *, span: float, step: float) -> PanelReach | str:
-    """Of `paired_scores` about these reviewers, as `paired_difference` has it; or why there is none."""
+    """Panel mean of `paired_scores` with its reach, as in `paired_difference`; or why there is none."""
     found = _mean_of(pairs, Population.PANEL, _Scale(span, step))
     if isinstance(found, str):
         return found
@@ -159,7 +160,7 @@ class _Scale(NamedTuple):
     step: float
 
     def rounding_error(self, pairs: int) -> float:
-        """Of the mean of so many differences of two rounded scores."""
+        """Standard error of the mean of this many differences of two rounded scores."""
         return self.step / math.sqrt(6 * pairs)
 
 
@@ -197,7 +198,7 @@ def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean
         return _constant_mean(pairs, population, least)
     if population is Population.PANEL:
         found = panel_mean(pairs)
-        # Items may differ and yet each have the same mean over reviewers.
+        # Items may differ although each has the same mean over reviewers.
         if found == NO_VARIATION and least:
             return _constant_mean(pairs, population, least)
         return found if isinstance(found, str) else replace(found, error=max(found.error, least))
@@ -209,8 +210,10 @@ def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean
 
 
 def _constant_mean(pairs: Ratings, population: Population, error: float) -> PanelMean | str:
-    """Of differences that do not vary between items: known but for the rounding, on as many degrees of
-    freedom as there are groups, and for other reviewers also reviewers, less one.
+    """Mean of differences that do not vary between items; its only error is rounding.
+
+    The degrees of freedom are the number of groups minus one; for other reviewers, the smaller of groups and
+    reviewers minus one.
     """
     units, mean = pairs.groups, float(pairs.score[0])
     if population is Population.PANEL:
@@ -263,10 +266,10 @@ def _permutation_p(pairs: Ratings, permutations: int, seed: int) -> Measure:
 
 
 def sign_flip_p(differences: Array, *, permutations: int, seed: int) -> float:
-    """Two-sided p of the sum when each difference may as well have the other sign.
+    """Two-sided p of the sum if the sign of each difference is arbitrary.
 
-    All sign patterns are tried when there are no more than ``permutations`` of them; else that
-    many are drawn and the observed one is counted in, (1 + b) / (1 + m), so p is never 0.
+    All sign patterns are tried if there are at most ``permutations`` of them. Otherwise that many are drawn
+    and the observed one is counted in, (1 + b) / (1 + m), so p is never 0.
     """
     sizes, counts = np.unique(np.round(np.abs(differences), 12), return_counts=True)
     observed = abs(float(np.round(differences, 12).sum())) - 1e-9 * max(1.0, float(sizes.max()))
@@ -278,8 +281,8 @@ def sign_flip_p(differences: Array, *, permutations: int, seed: int) -> float:
     as_large = 0
     rows = max(1, 1_000_000 // sizes.size)
     for start in range(0, permutations, rows):
-        # Of the differences of one size the number that turns positive is binomial: equal in
-        # distribution to flipping them one by one.
+        # Among differences of equal size the number that turns positive is binomial, which has the same
+        # distribution as flipping them one by one.
         size = (min(rows, permutations - start), sizes.size)
         positive = generator.binomial(counts, 0.5, size=size)
         as_large += int((np.abs((2 * positive - counts) @ sizes) >= observed).sum())
@@ -287,10 +290,10 @@ def sign_flip_p(differences: Array, *, permutations: int, seed: int) -> float:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment: adjusted p per name, in the order given.
+    """Holm's step-down adjustment: adjusted p by name, in the given order.
 
-    Comparing each with the level keeps the chance of any false finding among all names at or
-    under that level. Source: Holm (1979). Raises ValueError for a p outside [0, 1].
+    Comparing each with the level keeps the chance of any false finding among all names at or below that
+    level. Source: Holm (1979). Raises ValueError for a p outside [0, 1].
     """
     for name, p in p_values.items():
         if not 0 <= p <= 1:

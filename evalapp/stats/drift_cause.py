@@ -1,9 +1,9 @@
-"""Why the weekly scores moved: the model, one reviewer, all reviewers together, or other inputs.
+"""Why weekly scores changed: the model, one reviewer, all reviewers together, or other inputs.
 
-Two trailing windows, of the last two weeks and of the last four as far as they lie after the baseline, are
-each compared with it (:mod:`evalapp.stats.drift_evidence`) and share the level of the verdict. How soon a
-cause is told says `tests/stats/test_drift_cause.py`: of a change of 0.8 where 9 of 60 outputs a week are
-anchors, within two weeks in nine of ten cases, within four in 98 of 100.
+Two trailing windows, the last two weeks and the last four (as far as they lie after the baseline), are each
+compared with the baseline (:mod:`evalapp.stats.drift_evidence`); they share the verdict's level.
+`tests/stats/test_drift_cause.py` measures how soon a cause is found: for a change of 0.8 with 9 anchors among
+60 outputs a week, within two weeks in 90% of cases and within four in 98%.
 """
 
 import math
@@ -16,13 +16,13 @@ from evalapp.stats.drift_evidence import NO_ANCHORS, Evidence, evidence_of
 from evalapp.stats.resampling import require_level
 from evalapp.stats.weekly_scores import WeeklyScores
 
-#: Of the trailing windows, in weeks.
+#: Lengths of the trailing windows, in weeks.
 WINDOWS = (2, 4)
-#: The chance that a verdict names a cause that is not there, over both windows.
+#: Chance that a verdict names a cause that is not there, over both windows.
 LEVEL = 0.02
-#: By how much, as a chi-square, the scores must fit better if the named reviewer moved than if another did.
+#: How much better, as a chi-square, the scores must fit a change of the named reviewer than of any other.
 APART = 6.0
-#: With which a change is told within the weeks that a verdict promises.
+#: Power of finding a change within the number of weeks that a verdict states.
 POWER = 0.8
 
 
@@ -36,12 +36,14 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """``cause`` with the ``evidence`` of the window that tells it (of the longest one where none does; None
-    where there is none), and why in ``reason``. ``reviewer``: who, of one reviewer; ``perhaps``: two of whom
-    one moved, where it is not told which. ``also``: causes that the same window shows beside it, or that it
-    cannot be told from. ``told_in``: after so many weeks of a window a change of the model as large as
-    ``evidence.adjusted`` is told in four of five cases, if anchors are as many as they were; None where that
-    is later than the longest window, or without anchors.
+    """Most likely cause of a change, with its evidence.
+
+    ``evidence``: of the window that shows ``cause``; of the longest window if none does; None without a
+    window.
+    ``reviewer``: who changed, for one reviewer. ``perhaps``: two reviewers of whom one changed.
+    ``also``: further causes that the same window shows, or that it cannot separate from ``cause``.
+    ``told_in``: weeks after which a change of the model as large as ``evidence.adjusted`` is found in four of
+    five cases with as many anchors; None if that is longer than the longest window, and without anchors.
     """
 
     cause: Cause
@@ -62,19 +64,19 @@ def cause_of_change(
 ) -> Verdict:
     """Why scores after the ``baseline`` weeks differ from those in it.
 
-    ``baseline``: weeks that are taken to be alike, such as those of the control chart, or all that raised no
-    alert. Only anchors that come from these tell of reviewers, so in a long stream it should go on up to the
-    weeks that are asked about.
+    ``baseline``: weeks that are assumed to be alike, such as those of the control chart, or all without an
+    alert. Only anchors from these weeks give information about reviewers, so in a long stream the baseline
+    should extend to just before the weeks in question.
 
-    *model* takes anchors, and is the change of new outputs that neither strata nor what reviewers made of
-    anchors explains. *one reviewer* moved away from the others, who stayed; *all reviewers* score anchors
-    otherwise, alike. *input mix*: shares of strata moved the mean, and little else did; or what would be
-    *model*, where there are ``other_inputs``: words, length or languages that strata do not show lie past
-    their limits (:mod:`evalapp.stats.input_mix`), so the model cannot be told from what it is asked. Anything
-    else is *cannot tell*, with the reason.
+    *model* needs anchors; it is the change of new outputs that neither strata nor the reviewers' scoring of
+    anchors explains. *one reviewer* moved away from the others, who stayed the same. *all reviewers* score
+    anchors differently than before, all in the same way. *input mix*: changed shares of strata explain most
+    of the change of the mean; or the cause would be *model*, but with ``other_inputs`` (words, length or
+    languages beyond their limits, :mod:`evalapp.stats.input_mix`) the model cannot be separated from its
+    inputs. Everything else is *cannot tell*, with the reason.
 
-    ``level``: the two-sided chance, over both windows, of a model's change that is not there; the same for
-    each other cause. Raises ValueError without a week in the baseline.
+    ``level``: the two-sided chance, over both windows, of finding a change of the model that is not there;
+    the same for each other cause. Raises ValueError if the baseline has no week.
     """
     require_level(1 - level)
     if not baseline:
@@ -94,15 +96,15 @@ def cause_of_change(
 
 
 def _rank(said: tuple[float, Verdict]) -> tuple[bool, float]:
-    """Where windows name different causes the surer one is believed; shares alone, where no window sees more:
-    a short one may not yet.
+    """If the windows name different causes, the one with the smaller p wins. Input mix alone wins only if no
+    window shows more: a short window may not show it yet.
     """
     p, verdict = said
     return verdict.cause is Cause.INPUT_MIX and Cause.MODEL not in verdict.also, p
 
 
 def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
-    """What a window says, and with which p."""
+    """Verdict of one window, and its p."""
     p, reviewer, unclear, perhaps = _one_reviewer(evidence, alpha)
     cause, reason = Cause.CANNOT_TELL, unclear
     also: tuple[Cause, ...] = ()
@@ -145,11 +147,11 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
 def _one_reviewer(
     evidence: Evidence, alpha: float
 ) -> tuple[float, Hashable | None, str, tuple[Hashable, ...]]:
-    """Who alone moved, with the p of that; or why somebody moved and it is not told who, and of which two."""
+    """The reviewer who alone changed, and the p; or why it is unclear who did, and between which two."""
     if any(each.tested is None for each in evidence.apart.values()):
         return 1.0, None, "", ()
     apart = [each.p for each in evidence.apart.values()]
-    # Of two reviewers there is one distance; of more Bonferroni's correction.
+    # Two reviewers have one distance between them; for more, Bonferroni's correction.
     p = min(1.0, (len(apart) if len(apart) > 2 else 1) * min(apart, default=1.0))
     if p >= alpha:
         return p, None, "", ()
@@ -167,7 +169,7 @@ def _one_reviewer(
 
 
 def _is_mix(evidence: Evidence, alpha: float) -> bool:
-    """Whether shares changed, moved the mean, and are most of what it moved by."""
+    """Whether shares of strata changed, and explain at least half of a change of the mean."""
     mix, raw = evidence.mix, evidence.raw
     is_most = mix.value * raw.value > 0 and 2 * abs(mix.value) >= abs(raw.value)
     is_shown = evidence.mix_p < alpha and mix.is_shown(alpha)
@@ -183,11 +185,12 @@ def _nothing(evidence: Evidence, alpha: float) -> str:
 
 
 def weeks_to_tell(evidence: Evidence, alpha: float) -> int | None:
-    """The length of window, up to the longest, after which the model's change would be told in four of five
-    cases, if it is as large as ``evidence.adjusted`` and each week brings as many anchors and new outputs.
+    """Length of window, up to the longest, after which the model's change would be found in four of five
+    cases.
 
-    The error of the model's change is a baseline's part, which stays, and the window's, which shrinks with
-    its weeks.
+    Assumes a change as large as ``evidence.adjusted`` and as many anchors and new outputs each week. The
+    variance has a part from the baseline, which stays, and a part from the window, which shrinks with its
+    weeks.
     """
     if evidence.model.tested is None or evidence.adjusted.tested is None:
         return None

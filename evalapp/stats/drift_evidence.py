@@ -1,10 +1,11 @@
-"""What a window of weeks says beside the baseline: how far new outputs, reviewers and the mix moved.
+"""How far new outputs, reviewers and the input mix moved from the baseline to a window of weeks.
 
-A new output's score holds its model and its reviewer, so a mean that falls may be either. An *anchor* is an
-output of an earlier week that is put among the new ones: what the same text scores now is the reviewers
-alone. The scores of both are fitted with columns for reviewers, strata, the window's new outputs (the model's
-change) and each reviewer in the window (that reviewer's change), with random weeks and items
-(:mod:`evalapp.stats.nested_model`). Outputs have to be given to reviewers at random within strata.
+The score of a new output depends on its model and on its reviewer, so a falling mean may come from either. An
+*anchor* is an output of an earlier week that is reviewed again among the new ones: a change in the score of
+the same text comes from the reviewers alone. The scores of both are fitted with columns for reviewers,
+strata, the window's new outputs (the model's change) and each reviewer in the window (that reviewer's
+change), and with random weeks and items (:mod:`evalapp.stats.nested_model`). Outputs must be assigned to
+reviewers at random within strata.
 """
 
 import math
@@ -22,7 +23,7 @@ from evalapp.stats.resampling import Array
 from evalapp.stats.strata import same_mix_p
 from evalapp.stats.weekly_scores import WeeklyScores
 
-#: With fewer scores of anchors in a window nothing is said of the model.
+#: With fewer scores of anchors in a window, the model's change is undefined.
 FEWEST_ANCHORS = 5
 NO_ANCHORS = f"fewer than {FEWEST_ANCHORS} scores of anchors in the window"
 NOT_TOLD = "these reviewers and outputs cannot show it"
@@ -30,7 +31,7 @@ Chosen = npt.NDArray[np.bool_]
 
 
 class Change(NamedTuple):
-    """A change as it is shown, and what it was tested with; ``tested`` is None where it is undefined."""
+    """A measured change and its test; ``tested`` is None if it is undefined."""
 
     measure: Measure
     tested: Contrast | None
@@ -45,20 +46,22 @@ class Change(NamedTuple):
 
     @property
     def p(self) -> float:
-        """Two-sided; 1 where it is undefined."""
+        """Two-sided; 1 if undefined."""
         return 1.0 if self.tested is None else self.tested.p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one window says: each change is window less baseline in points of score, two-sided.
+    """Changes in one window: window minus baseline, in points of score, two-sided.
 
-    ``raw``: of the mean of new outputs as it is. ``adjusted``: with the strata and who reviewed taken in.
-    ``model``: of what is left of that when anchors show how far reviewers moved. ``reviewers``: by reviewer,
-    of what the same text scores; ``together``: their mean; ``apart``: by reviewer, from the mean of the other
-    reviewers, which needs no anchors. ``mix``: what the shares of strata alone make of the mean; ``mix_p`` is
-    of the same shares (chi-square). ``anchors`` counts their scores in the window. ``baseline_variance``: of
-    the variance of a change of new outputs that part which is the baseline's, and stays in longer windows.
+    ``raw``: of the mean of new outputs. ``adjusted``: with strata and reviewers accounted for.
+    ``model``: what remains of that after the reviewers' change on anchors.
+    ``reviewers``: by reviewer, the change of scores of the same text; ``together``: their mean.
+    ``apart``: by reviewer, the change relative to the mean of the others, which needs no anchors.
+    ``mix``: the effect of changed shares of strata on the mean; ``mix_p``: of the shares alone (chi-square).
+    ``anchors``: number of scores of anchors in the window.
+    ``baseline_variance``: the part of the variance of a change of new outputs that comes from the baseline;
+    it does not shrink in longer windows.
     """
 
     weeks: tuple[int, ...]
@@ -77,8 +80,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class WindowFit:
-    """The model of a window. Columns are those of ``people``, of strata but the first, of the window's new
-    outputs, and of the change of each reviewer in ``moved``, who scored in both.
+    """The fitted model of a window.
+
+    Columns: one per reviewer (``people``), strata but the first, the window's new outputs, and the change of
+    each reviewer in ``moved``, who are those that scored in both baseline and window.
     """
 
     model: NestedModel
@@ -88,11 +93,11 @@ class WindowFit:
 
     @property
     def new_outputs(self) -> int:
-        """The column of the model's change."""
+        """Column of the model's change."""
         return self.columns - len(self.moved) - 1
 
     def weights(self, *, model: float = 0.0, reviewers: Array | None = None) -> Array:
-        """Of the coefficients: so much of the model's change, and so much of each reviewer's."""
+        """Weights of the coefficients for a combination of the model's change and those of the reviewers."""
         found = np.zeros(self.columns)
         found[self.new_outputs] = model
         if reviewers is not None:
@@ -103,12 +108,14 @@ class WindowFit:
         return self.model.contrast(weights) if self.model.can_tell(weights) else None
 
     def others(self, reviewer: Hashable) -> Array:
-        """The mean over the other reviewers."""
+        """Weights of the mean over the other reviewers."""
         is_other = np.array([each != reviewer for each in self.moved])
         return is_other / max(int(is_other.sum()), 1)
 
     def misfit_of_one(self, *, has_anchors: bool) -> dict[Hashable, float]:
-        """By reviewer the chi-square that is left of all reviewers' changes if only that one moved."""
+        """By reviewer, the chi-square of all reviewers' changes that is left if only that reviewer
+        changed.
+        """
         size = len(self.moved)
         telling = np.eye(size) if has_anchors else np.eye(size)[1:] - 1 / size
         of_columns = np.array([self.weights(reviewers=row) for row in telling])
@@ -124,10 +131,10 @@ class WindowFit:
 def evidence_of(
     scores: WeeklyScores, *, baseline: Collection[int], window: Collection[int], level: float
 ) -> Evidence | str:
-    """Compare the ``window`` with the ``baseline``, or say why that cannot be done.
+    """Compare the ``window`` with the ``baseline``, or say why that is impossible.
 
-    Intervals are at ``level``. Scores of other weeks, and of outputs that come from other weeks, take no
-    part: how far these had moved is not asked.
+    Intervals are at ``level``. Scores of other weeks, and of outputs from other weeks, are ignored: their
+    changes are not in question.
     """
     rows = _Rows.of(scores, baseline=baseline, window=window)
     if not (rows.is_new & rows.in_window).any() or not (rows.is_new & ~rows.in_window).any():
@@ -184,8 +191,9 @@ class _Named(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """The scores of baseline and window, by row where their item comes from; ``is_anchor``: an output of the
-    baseline that was scored in the window.
+    """Scores of baseline and window, with the week each item comes from.
+
+    ``is_anchor``: an output of the baseline that was scored in the window.
     """
 
     scores: WeeklyScores
@@ -204,7 +212,7 @@ class _Rows(NamedTuple):
         return cls(part, origin, in_window, origin == part.week, in_window & ~np.isin(origin, own))
 
     def counts(self, *, in_window: bool) -> dict[int, int]:
-        """New outputs by stratum; one that several reviewers scored counts once."""
+        """Number of new outputs by stratum; an output with several reviewers counts once."""
         rows = self.is_new & (self.in_window == in_window)
         first = np.unique(self.scores.item[rows], return_index=True)[1]
         return dict(enumerate(np.bincount(self.scores.stratum[rows][first]).tolist()))
@@ -234,7 +242,7 @@ def _fitted(rows: _Rows) -> WindowFit | str:
 
 
 def _raw(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
-    """The weeks' own variance is that of the fit, what is between outputs that of the scores themselves."""
+    """The variance between weeks is taken from the fit, that between outputs from the scores."""
     part = rows.scores
     sides = [rows.is_new & (rows.in_window == side) for side in (True, False)]
     centred = part.score.copy()
@@ -252,14 +260,16 @@ def _raw(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
 
 
 def _of_baseline(rows: _Rows, fit: WindowFit) -> float:
-    """Of the mean of the baseline's new outputs."""
+    """Variance of the mean of the baseline's new outputs."""
     rest, of_item, of_week = fit.model.variances
     side = rows.is_new & ~rows.in_window
     return (rest + of_item) / int(side.sum()) + of_week / np.unique(rows.scores.week[side]).size
 
 
 def _mix(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
-    """Each new output as its stratum is scored: what is then left between the sides is the shares alone."""
+    """With each new output scored as its stratum, the difference between the sides comes from shares
+    alone.
+    """
     kinds, stratum = np.unique(rows.scores.stratum, return_inverse=True)
     levels = np.append(0.0, fit.model.coefficients[fit.people : fit.people + kinds.size - 1])[stratum]
     sides = [levels[rows.is_new & (rows.in_window == side)] for side in (True, False)]

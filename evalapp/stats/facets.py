@@ -11,13 +11,14 @@ from evalapp.stats.resampling import Array
 
 FACETS = ("items", "candidates", "reviewers", "criteria")
 
-#: Rows of the design's null space that differ by less are the same.
+#: Rows of the design's null space that differ by less count as equal.
 SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacetRatings:
-    """One entry per score in five arrays; the first four are codes into the labels of their facet.
+    """Scores as five arrays with one entry per score; the first four are codes into the labels of their
+    facet.
 
     Every label has a score. ``not_applicable`` counts the N/A answers left out. Build with
     :meth:`from_columns`.
@@ -45,8 +46,7 @@ class FacetRatings:
     ) -> Self:
         """Take five columns of equal length; a score of None is an N/A answer.
 
-        Raises ValueError for columns of different lengths and for a score that is not finite, naming the
-        row.
+        Raises ValueError for columns of different lengths, and for a score that is not finite, with its row.
         """
         columns = (items, candidates, reviewers, criteria)
         for name, column in zip(FACETS, columns, strict=True):
@@ -82,12 +82,12 @@ class FacetRatings:
 
     @property
     def cell(self) -> Codes:
-        """The code of each score's candidate and criterion together."""
+        """One code per score for its candidate and criterion together."""
         cells: Codes = self.candidate * len(self.criteria) + self.criterion
         return cells
 
     def unvaried(self) -> tuple[Hashable, ...]:
-        """The criteria on which every score is the same."""
+        """Criteria on which every score is the same."""
         return tuple(
             label
             for code, label in enumerate(self.criteria)
@@ -95,7 +95,7 @@ class FacetRatings:
         )
 
     def without(self, criteria: Collection[Hashable]) -> Self:
-        """The scores on the other criteria, with the labels that these have."""
+        """The scores on the other criteria, with only the labels that occur in them."""
         kept = [place for place, code in enumerate(self.criterion) if self.criteria[code] not in criteria]
 
         def column(codes: Codes, labels: Sequence[Hashable]) -> list[Hashable]:
@@ -111,7 +111,7 @@ class FacetRatings:
         return replace(rest, not_applicable=self.not_applicable)
 
     def raw_means(self) -> Array:
-        """Mean over items of the item means, candidates × criteria; NaN where there is no score."""
+        """Mean over items of the item means, candidates × criteria; NaN without a score."""
         shape = (len(self.candidates) * len(self.criteria), max(len(self.items), 1))
         place = self.cell * shape[1] + self.item
         counts = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
@@ -122,18 +122,18 @@ class FacetRatings:
 
 
 class LinkedGroups(NamedTuple):
-    """Labels that can be compared with one another, the largest group first; one group each is well."""
+    """Groups of labels that can be compared with one another, largest first; ideally one group each."""
 
     reviewers: tuple[tuple[Hashable, ...], ...]
     candidates: tuple[tuple[Hashable, ...], ...]
 
 
 def linked_groups(ratings: FacetRatings) -> LinkedGroups:
-    """Which reviewers and which candidates the design tells apart from the items they met.
+    """Which reviewers and which candidates the design makes comparable through common items.
 
-    In score = item + candidate on a criterion + reviewer, two reviewers are in one group when their
-    difference can be estimated without any assumption about the items: by a common item, or by a chain of
-    them. Likewise two candidates, which must be comparable on every criterion that both were scored on.
+    In score = item + candidate on a criterion + reviewer, two reviewers are in one group if their difference
+    can be estimated without assumptions about the items: by a common item, or by a chain of them. Likewise
+    two candidates, which must be comparable on every criterion on which both were scored.
     """
     cells = len(ratings.candidates) * len(ratings.criteria)
     loose = _undetermined(ratings, cells)
@@ -141,7 +141,7 @@ def linked_groups(ratings: FacetRatings) -> LinkedGroups:
     of_candidate = loose[:cells].reshape(len(ratings.candidates), len(ratings.criteria), -1)
 
     def same_candidate(one: int, other: int) -> bool:
-        # A criterion that one of the two was not scored on says nothing about them.
+        # A criterion on which only one of the two was scored says nothing about them.
         both = seen[one] & seen[other]
         return bool(both.any()) and _close(of_candidate[one][both], of_candidate[other][both])
 
@@ -172,11 +172,11 @@ def _grouped(
 
 
 def _undetermined(ratings: FacetRatings, cells: int) -> Array:
-    """One row per cell and reviewer: equal rows differ by something that the scores determine.
+    """One row per cell and reviewer: the difference of equal rows is determined by the scores.
 
-    The directions in which the additive model can be moved without changing any prediction are the null
-    space of its information matrix with the items eliminated; a difference is determined when every such
-    direction leaves it alone.
+    The directions in which the additive model can move without changing any prediction are the null space of
+    its information matrix with the items eliminated; a difference is determined if it is constant along all
+    of them.
     """
     from scipy.sparse import coo_array
 
@@ -197,13 +197,13 @@ def _undetermined(ratings: FacetRatings, cells: int) -> Array:
     scale = np.sqrt(np.maximum(np.diag(information), 1.0))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     null = vectors[:, values < 1e-9] / scale[:, None]
-    # The projection on the null space does not depend on which basis was found.
+    # The projection onto the null space does not depend on its basis.
     basis, _ = np.linalg.qr(null)
     projected: Array = basis @ (basis.T @ _directions(size))
     return projected
 
 
 def _directions(size: int) -> Array:
-    """A few fixed directions that no null space is orthogonal to but by accident."""
+    """A few fixed directions; only by accident is a null space orthogonal to them."""
     drawn: Array = np.random.default_rng(0).normal(size=(size, 4)) * np.sqrt(size)
     return drawn

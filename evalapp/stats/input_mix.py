@@ -1,8 +1,8 @@
-"""Whether the inputs of a week are still those of the baseline: strata, length, language and words.
+"""Whether the inputs of a week still resemble those of the baseline: strata, length, language and words.
 
-Four distances, each with a limit that a week without a change goes past in 1 of 100 cases or fewer. Inputs
-come in lumps: one customer's letters, the last of a month. So a limit is what outputs drawn one by one would
-stay under, or what the baseline's own weeks differ by from one another, whichever is larger.
+Four distances, each with a limit that a week without a change exceeds in at most 1 of 100 cases. Inputs are
+clustered (one customer's letters, the last days of a month), so a limit is the larger of two: what
+independent outputs would stay under, and how much the baseline's own weeks differ from one another.
 """
 
 import math
@@ -18,27 +18,27 @@ from evalapp.stats.resampling import Array
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-#: How often a distance is past its limit without a change.
+#: How often a distance exceeds its limit without a change.
 LEVEL = 0.01
 DRAWS = 2000
-#: A week's number of a stratum under this is counted with the others.
+#: A stratum with fewer expected outputs in the week is merged with other rare ones.
 FEWEST_IN_CELL = 5.0
-#: With fewer weeks nothing says how weeks differ.
+#: With fewer weeks, the variation between weeks cannot be estimated.
 FEWEST_WEEKS = 3
 FEWEST_INPUTS = 10
 _NO_SPREAD = 1e-12
-#: Of the texts of a baseline, and of a week, that are looked at.
+#: Largest number of texts of the baseline, and of the week, that are compared.
 MOST_TEXTS = 2000
 MOST_OF_WEEK = 500
 MOST_WORDS = 5000
-#: Words that are shown as the ones that came.
+#: Number of new words that are shown.
 WORDS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """One week's: outputs by stratum and by language, the lengths of inputs (0 or more, in any unit), and
-    texts. What is not known is empty.
+    """Inputs of one week: numbers of outputs by stratum and by language, lengths of inputs (0 or more, in any
+    unit), and texts. Unknown parts are empty.
     """
 
     strata: Mapping[Hashable, int] = field(default_factory=dict)
@@ -49,13 +49,13 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """How far a week lies from the baseline, from 0, and the ``limit`` that it stays under without a change;
-    both None, with the ``reason``, where it cannot be told. ``n`` counts the week's inputs.
+    """Distance of a week from the baseline, and the ``limit`` that it stays under without a change.
 
-    Of shares it is total variation: which part of the outputs would have to change their kind. Of lengths the
-    share by which their geometric mean moved, such as -0.2, with a limit for either side. Of texts the
-    squared distance of the means of TF-IDF vectors of length 1, less what chance gives on average; ``words``
-    are the ones that came.
+    Both are None, with the ``reason``, if they cannot be computed. ``n`` counts the week's inputs. For shares
+    it is total variation: the share of outputs that would have to change their kind. For lengths, the
+    relative change of their geometric mean, such as -0.2, with the limit of that direction. For texts, the
+    squared distance of the means of TF-IDF vectors of length 1, less its expectation by chance; ``words`` are
+    those that became more frequent.
     """
 
     value: float | None
@@ -77,7 +77,7 @@ class InputMix(NamedTuple):
 
     @property
     def far(self) -> tuple[str, ...]:
-        """The names of those past their limits."""
+        """Names of the distances beyond their limits."""
         return tuple(name for name, each in self._asdict().items() if each.is_far)
 
 
@@ -96,9 +96,10 @@ def shares_distance(
 ) -> Distance:
     """Total variation between the shares of a week and those of all baseline weeks together.
 
-    The limit is simulated: both drawn from the shares of all (multinomial). Where the baseline's weeks differ
-    by more than chance, by Pearson's chi-square over its degrees of freedom, it is as much wider, with F in
-    place of the chi-square because few weeks tell that badly. Rare kinds are counted together.
+    The limit is simulated with both drawn from the shares of all weeks (multinomial). If the baseline's weeks
+    differ by more than chance (Pearson's chi-square over its degrees of freedom), the limit is widened
+    accordingly, with F in place of the chi-square because few weeks estimate that badly. Rare kinds are
+    merged.
     """
     n = sum(week.values())
     kinds = sorted({*week, *(kind for each in baseline for kind in each)}, key=str)
@@ -120,7 +121,7 @@ def shares_distance(
 
 
 def _merged(usual: Array, now: Array) -> tuple[Array, Array]:
-    """Without kinds of which less than `FEWEST_IN_CELL` is expected in the week: they are one, the last."""
+    """Merge kinds of which fewer than `FEWEST_IN_CELL` are expected in the week into one, the last column."""
     whole = usual.sum(axis=0) + now
     is_rare = whole / whole.sum() * now.sum() < FEWEST_IN_CELL
     if not is_rare.any():
@@ -130,7 +131,7 @@ def _merged(usual: Array, now: Array) -> tuple[Array, Array]:
 
 
 def _lumps(usual: Array) -> float:
-    """How many times as much a further week varies as chance says, at the level; 1 or more."""
+    """By which factor the variance of a further week may exceed that of chance, at the level; 1 or more."""
     from scipy.special import chdtri, fdtri
 
     weeks, kinds = usual.shape
@@ -146,10 +147,10 @@ def _lumps(usual: Array) -> float:
 
 
 def length_distance(baseline: Sequence[Sequence[float]], week: Sequence[float]) -> Distance:
-    """By which share the geometric mean of lengths (plus one) moved, by Student's t over weeks.
+    """Relative change of the geometric mean of lengths (plus one), by Student's t over weeks.
 
-    The error is that of a further week among the baseline's, or that of as many inputs one by one where it is
-    larger. Raises ValueError for a length below 0.
+    The error is the larger of two: that of one more week like the baseline's, and that of as many independent
+    inputs. Raises ValueError for a length below 0.
     """
     from scipy.special import stdtrit
 
@@ -163,7 +164,7 @@ def length_distance(baseline: Sequence[Sequence[float]], week: Sequence[float]) 
     variance = max(float(means.var(ddof=1)) * (1 + 1 / means.size), single * (1 / now.size + 1 / every.size))
     reach = float(stdtrit(means.size - 1, 1 - LEVEL / 2)) * math.sqrt(variance)
     moved = float(now.mean() - means.mean())
-    # A share of e^x − 1 is as far as x is; to either side the limit is the nearer one.
+    # The limit on logarithms is ±reach; as a share it is e^reach − 1 upwards and 1 − e^−reach downwards.
     limit = math.expm1(reach) if moved > 0 else -math.expm1(-reach)
     return Distance(value=math.expm1(moved), limit=limit, n=int(now.size))
 
@@ -176,11 +177,11 @@ def _lengths(given: Sequence[float]) -> Array:
 
 
 def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, seed: int = 0) -> Distance:
-    """The squared distance of the means of TF-IDF vectors, less its expectation by chance.
+    """Squared distance of the means of TF-IDF vectors, less its expectation by chance.
 
-    The limit is that of random divisions of all texts (permutations), or a prediction limit for a further
-    week from the distances of each baseline week to the others (lognormal), whichever is larger. At most
-    2,000 texts of the baseline and 500 of the week are looked at.
+    The limit is the larger of two: that of random divisions of all texts (permutations), and a prediction
+    limit for a further week from the distances of each baseline week to the others (lognormal). At most 2,000
+    texts of the baseline and 500 of the week are compared.
     """
     from scipy.special import stdtrit
 
@@ -199,12 +200,12 @@ def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, se
     (value,), (noise,) = _apart(vectors, is_now[None, :])
     divided = np.array([generator.permutation(is_now) for _ in range(DRAWS // 4)])
     limit = float(np.quantile(_apart(vectors, divided)[0], 1 - LEVEL, method="higher"))
-    # Texts that are all alike in their words have no spread to compare.
+    # Texts with the same words have no spread to compare.
     if noise > _NO_SPREAD and len(weeks) >= FEWEST_WEEKS and min(map(len, weeks)) > 1:
         before = vectors[~is_now]
         own, _ = _apart(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
-        # Squared distances have a long tail to the right, logarithms of them, chance included, a short one:
-        # at half the level they keep it, by simulation.
+        # Squared distances are skewed to the right; logarithms of distances with chance included are not. In
+        # simulations, the limit at half the level keeps the level.
         logs = np.log(np.maximum(own + noise, noise / 10))
         reach = float(stdtrit(len(weeks) - 1, 1 - LEVEL / 2)) * math.sqrt(1 + 1 / len(weeks))
         limit = max(limit, math.exp(float(logs.mean()) + reach * float(logs.std(ddof=1))) - float(noise))
@@ -219,13 +220,13 @@ def _some(texts: Sequence[str], most: int, generator: np.random.Generator) -> li
 
 
 def _tf_idf(texts: list[str]) -> "tuple[csr_array, list[str]] | None":
-    """Of words; of two or three letters in a row where most texts share no word, as in scripts without
-    spaces.
+    """TF-IDF vectors of words; of runs of two or three letters if most texts share no word, as in scripts
+    without spaces.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     for kind in ({"analyzer": "word"}, {"analyzer": "char", "ngram_range": (2, 3)}):
-        # What one text alone has tells nothing of two weeks.
+        # A word of a single text says nothing about two weeks.
         vectorizer = TfidfVectorizer(max_features=MOST_WORDS, min_df=2, sublinear_tf=True, **kind)
         try:
             vectors = vectorizer.fit_transform(texts).tocsr()
@@ -237,8 +238,8 @@ def _tf_idf(texts: list[str]) -> "tuple[csr_array, list[str]] | None":
 
 
 def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> tuple[Array, Array]:
-    """For each row of ``chosen`` the squared distance of the means of those texts and of the others, less
-    what the spread within both makes of it; and that.
+    """For each row of ``chosen``, the squared distance between the means of those texts and of the others,
+    less its expectation from the spread within both; and that expectation.
     """
     member = np.asarray(chosen, dtype=np.float64)
     length = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()

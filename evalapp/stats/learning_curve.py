@@ -1,4 +1,4 @@
-"""Learning curves: the gain of more examples, and whether it is chance."""
+"""Learning curves: the gain from more examples, and whether it is more than chance."""
 
 import math
 from collections import defaultdict
@@ -7,14 +7,15 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 LEAST_GROWTH = 1.2
-"""Sizes that are nearer to one another tell nothing of more data."""
+"""Sizes with a smaller ratio are not compared: they say nothing about more data."""
 BEYOND_CHANCE = 2.0
-"""Standard errors, about the usual 95%."""
+"""In standard errors, about the usual 95%."""
 
 
 class Observation(NamedTuple):
-    """One training: which size it was meant to have, how many examples it had, and what came out. ``steps``
-    is how many optimiser steps it took, and ``is_improving`` whether its validation loss was the lowest at
+    """One training: its intended share of the examples, its number of examples, and its result.
+
+    ``steps``: how many optimiser steps it took; ``is_improving``: whether its validation loss was lowest at
     the last of them.
     """
 
@@ -26,9 +27,10 @@ class Observation(NamedTuple):
 
 
 class CurvePoint(NamedTuple):
-    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size;
-    ``improving`` of them were at the end of their ``steps``, the mean, which is None where that is not known
-    of all.
+    """All trainings of one size.
+
+    ``low`` and ``high``: the smallest and largest value of ``runs`` trainings. ``improving``: how many of
+    them were still improving at their last step. ``steps``: mean number of steps; None unless known for all.
     """
 
     share: float
@@ -42,9 +44,9 @@ class CurvePoint(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What growing from ``before`` to ``after`` bought; positive is better, whichever way the measure runs.
+    """Gain from ``before`` to ``after``; positive is better, whichever direction of the measure is better.
 
-    ``standard_error`` is of ``total``; None where no size has two trainings.
+    ``standard_error`` is that of ``total``; None if no size has two trainings.
     """
 
     before: CurvePoint
@@ -58,8 +60,10 @@ class Gain(NamedTuple):
 
     @property
     def may_be_steps(self) -> bool:
-        """Whether more optimiser steps may have bought it as well as more examples: the trainings of more
-        examples took more steps, and one of fewer examples was improving when its own were done.
+        """Whether more optimiser steps may explain the gain as well as more examples do.
+
+        That is so if the trainings with more examples took more steps, and one with fewer examples was still
+        improving at its last step.
         """
         before, after = self.before.steps, self.after.steps
         took_more = before is not None and after is not None and after > before
@@ -67,14 +71,14 @@ class Gain(NamedTuple):
 
     @property
     def is_beyond_chance(self) -> bool | None:
-        """None where that is not known."""
+        """None if unknown."""
         if self.standard_error is None:
             return None
         return abs(self.total) > BEYOND_CHANCE * self.standard_error
 
 
 def curve_points(observations: Iterable[Observation]) -> list[CurvePoint]:
-    """One point a share, the smallest first."""
+    """One point per share, smallest first."""
     by_share: dict[float, list[Observation]] = defaultdict(list)
     for each in observations:
         by_share[each.share].append(each)
@@ -101,7 +105,7 @@ def _mean_steps(observations: Sequence[Observation]) -> float | None:
 def gains(
     observations: Sequence[Observation], *, lower_is_better: bool, points: Sequence[CurvePoint]
 ) -> list[Gain]:
-    """From each size to the next that is clearly larger, the smallest first; ``points`` are those of the
+    """Gain from each size to the next clearly larger one, smallest first; ``points`` are those of the
     observations.
 
     The spread is pooled over the sizes, because each has few trainings.
@@ -123,7 +127,7 @@ def gains(
 
 
 def pooled_deviation(observations: Sequence[Observation]) -> float | None:
-    """The standard deviation between trainings of one size, over all sizes; None where none has two."""
+    """Standard deviation between trainings of one size, pooled over sizes; None if no size has two."""
     by_share: dict[float, list[float]] = defaultdict(list)
     for each in observations:
         by_share[each.share].append(each.value)

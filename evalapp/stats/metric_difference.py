@@ -1,4 +1,4 @@
-"""Whether one metric follows people better than another does."""
+"""Tests whether one metric correlates better with people than another does."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -24,12 +24,13 @@ def permutation_p(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> float | None:
-    """Two-sided p that two metrics follow people equally well, by Spearman over the outputs that have all
-    three values; None for fewer than 3 of those and where one of them does not vary.
+    """Two-sided p that two metrics follow people equally well, by Spearman over outputs with all three
+    values.
 
-    The metrics' ranks are exchanged at random, those of one candidate's outputs to the items of a group
-    (document, client; without groups to one item) together: PERM-BOTH of Deutsch, Dror and Roth, *A
-    Statistical Analysis of Summarization Evaluation Metrics Using Resampling Methods* (2021).
+    None for fewer than 3 such outputs, and if a metric or the human score does not vary. The metrics' ranks
+    are swapped at random, together for one candidate's outputs on the items of a group (document, client;
+    without groups one item): PERM-BOTH of Deutsch, Dror and Roth, *A Statistical Analysis of Summarization
+    Evaluation Metrics Using Resampling Methods* (2021).
     """
     codes = group_codes(items, groups or {})
     units = list(items) if codes is None else codes.tolist()
@@ -53,7 +54,7 @@ def permutation_p(
         return np.bincount(cell, weights=values, minlength=len(cells)).astype(np.float64)
 
     parts = np.column_stack([by_cell(people * half), by_cell(middle * half), by_cell(half)])
-    # Whether each cell is exchanged; the first row exchanges nothing.
+    # Whether each cell is swapped; the first row swaps nothing.
     exchanged = np.random.default_rng(seed).integers(0, 2, (1 + replicates, len(cells)), dtype=np.int8)
     exchanged[0] = 0
     swung = (1.0 - 2.0 * exchanged) @ parts
@@ -61,19 +62,18 @@ def permutation_p(
     difference = _correlation(shared, squares, swung, 1, len(rows)) - _correlation(
         shared, squares, swung, -1, len(rows)
     )
-    # What exchanging leaves equal is equal but for rounding.
+    # Swaps that change nothing differ by rounding only.
     beyond = int((np.abs(difference[1:]) >= abs(difference[0]) - 1e-9).sum())
     return (1 + beyond) / (1 + replicates)
 
 
 def williams_p(first: float, second: float, between: float, n: int) -> float | None:
-    """Two-sided p that two metrics correlate equally with people over ``n`` candidates, of which both are
-    known: Williams' t with n − 3 degrees of freedom. ``first`` and ``second`` are their correlations with
-    people, ``between`` theirs with each other.
+    """Two-sided p that two metrics correlate equally with people over ``n`` candidates.
 
-    None for fewer than 4 candidates, and where a correlation of 1 or −1 leaves nothing to vary. Source:
-    Williams (1959); Graham and Baldwin, *Testing for Significance of Increased Correlation with Human
-    Judgment* (2014).
+    Williams' t with n − 3 degrees of freedom. ``first`` and ``second`` are the metrics' correlations with
+    people, ``between`` is their correlation with each other; all are over candidates with both metrics. None
+    for fewer than 4 candidates, and if a correlation of 1 or −1 leaves no variation. Source: Williams (1959);
+    Graham and Baldwin, *Testing for Significance of Increased Correlation with Human Judgment* (2014).
     """
     from scipy.stats import t as student
 
@@ -82,7 +82,7 @@ def williams_p(first: float, second: float, between: float, n: int) -> float | N
 
 
 def williams_t(first: float, second: float, between: float, n: int) -> float | None:
-    """The statistic of `williams_p`."""
+    """The t statistic of `williams_p`."""
     if n < 4:
         return None
     left = 1 - first**2 - second**2 - between**2 + 2 * first * second * between
@@ -99,7 +99,9 @@ def _centred(values: Array) -> Array:
 
 
 def _correlation(shared: float, squares: float, swung: Array, side: int, n: int) -> Array:
-    """With people, up to their own constant: of the one metric after each exchange, or of the other."""
+    """Correlation with people, up to a constant, of one metric (``side`` 1) or the other (−1) after each
+    swap.
+    """
     cross, product, total = swung.T
     variance = squares + 2 * side * product - total**2 / n
     result: Array = (shared + side * cross) / np.sqrt(np.maximum(variance, 1e-12))

@@ -1,12 +1,12 @@
-"""Scores split by REML into mean + group + item + reviewer + rest, for any pattern of missing scores.
+"""Mixed model of scores, mean + group + item + reviewer + rest, by REML for any pattern of missing scores.
 
 Restricted maximum likelihood (Patterson and Thompson 1971) by Fisher scoring within the bounds, with
-Satterthwaite's degrees of freedom from the expected information of every component, those at zero included
-(Giesbrecht and Burns 1985): a variance that came out as zero by chance is not known to be zero. Of a full
-table the components are those of the analysis of variance, if none of these is negative.
+Satterthwaite's degrees of freedom from the expected information of all components, including those at zero
+(Giesbrecht and Burns 1985): a variance estimated as zero by chance is not known to be zero. For a full table
+the components equal those of the analysis of variance, unless one of these is negative.
 
-The factor with more levels is eliminated level by level, and the groups of items after it, so what is left is
-a system with as many unknowns as the other factor has levels.
+The factor with most levels is eliminated level by level, followed by the groups of items; what is left is a
+system with as many unknowns as the other factor has levels.
 """
 
 import math
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 MOST_STEPS = 200
-#: The search ends where a step changes the log likelihood by less.
+#: The search ends when a step changes the log likelihood by less than this.
 STILL = 1e-10
-#: The least part of the whole variance that the rest is taken to have: without any there is no likelihood.
+#: Smallest share of the total variance for the rest: without any rest there is no likelihood.
 LEAST_REST = 1e-5
-#: The system of equations of the smaller factor is solved as a whole.
+#: Most levels of the factors that are kept, whose system of equations is dense.
 MOST_LEVELS = 2000
-#: Matrices of so many entries are plain arrays.
+#: Matrices with at most this many entries are dense.
 MOST_DENSE = 500_000
 
 
@@ -42,9 +42,10 @@ class Precision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MixedModel:
-    """``variances`` by component ("group", "item", "reviewer", "rest") in squared score units, 0 or more.
+    """A fitted model.
 
-    A component that the design cannot separate from another is missing: its variance is in the other's.
+    ``variances``: by component ("group", "item", "reviewer", "rest"), in squared score units, 0 or more. A
+    component that the design cannot separate from another is missing; its variance is part of the other's.
     ``mean``: µ by generalised least squares, with its ``precision``.
     """
 
@@ -55,13 +56,13 @@ class MixedModel:
     _covariance: Array = field(repr=False)
 
     def precision_of(self, weights: Array) -> Precision:
-        """Of another weighted mean: one weight per score; they sum to 1."""
+        """Precision of another weighted mean; one weight per score, with sum 1."""
         squares = [float((np.bincount(codes, weights=weights) ** 2).sum()) for codes in self._levels.values()]
         return _precision(np.array([*squares, float((weights**2).sum())]), self.variances, self._covariance)
 
     def part_of(self, name: str, weights: Array) -> tuple[float, float]:
-        """What a component adds to the variance of such a mean, and how much that estimate itself varies; 0
-        of one that is missing.
+        """Contribution of a component to the variance of a weighted mean, and the variance of that estimate;
+        0 for a missing component.
         """
         if name not in self._levels:
             return 0.0, 0.0
@@ -73,7 +74,7 @@ class MixedModel:
 def fit_mixed_model(ratings: Ratings) -> MixedModel | str:
     """Fit the model, or say why it cannot be fitted.
 
-    Where each score has an item and a reviewer of its own only the rest is left.
+    If each score has its own item and its own reviewer, only the rest is estimated.
     """
     if len(ratings) < 2:
         return "one score" if len(ratings) else "no scores"
@@ -108,14 +109,18 @@ def _of_independent(score: Array) -> MixedModel:
 
 
 def _precision(squares: Array, variances: dict[str, float], covariance: Array) -> Precision:
-    """The variance is the sum of variances times ``squares``; its own follows from their ``covariance``."""
+    """The variance of a mean is the sum of ``variances`` times ``squares``; its own variance follows from
+    their ``covariance``.
+    """
     variance = float(squares @ np.fromiter(variances.values(), dtype=np.float64))
     wobble = float(squares @ covariance @ squares)
     return Precision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
 
 
 def _separable(ratings: Ratings) -> dict[str, Codes]:
-    """Each score's level by factor, without factors that divide the scores as another does, or not at all."""
+    """Level of each score by factor, without factors that divide the scores as another one does, or not at
+    all.
+    """
     wanted = {"item": ratings.item, "reviewer": ratings.reviewer}
     if ratings.group is not None:
         wanted["group"] = ratings.cluster
@@ -123,7 +128,7 @@ def _separable(ratings: Ratings) -> dict[str, Codes]:
     seen = {np.arange(len(ratings)).tobytes(), np.zeros(len(ratings), dtype=np.int64).tobytes()}
     for name, codes in wanted.items():
         _, first, plain = np.unique(codes, return_index=True, return_inverse=True)
-        # By first appearance, so that the same division has the same numbers.
+        # Numbered by first appearance, so that equal divisions have equal codes.
         numbered = np.argsort(np.argsort(first))[plain]
         if numbered.tobytes() not in seen:
             seen.add(numbered.tobytes())
@@ -132,10 +137,11 @@ def _separable(ratings: Ratings) -> dict[str, Codes]:
 
 
 class _Design:
-    """What stays the same while variances are tried.
+    """Parts of the model that do not change while variances are tried.
 
     ``names``: the factor that is eliminated, its parent (the groups of items) if any, and the factors that
-    are kept. ``sums``: for each level of the eliminated one the sums of the columns [kept levels, 1, score].
+    are kept.
+    ``sums``: for each level of the eliminated factor, the sums of the columns [kept levels, 1, score].
     ``products``: of the columns with one another.
     """
 
@@ -143,7 +149,7 @@ class _Design:
         from scipy.sparse import csr_array, hstack
 
         size = {name: int(codes.max()) + 1 for name, codes in levels.items()}
-        # Groups alone are left where every item has one score by a reviewer of its own.
+        # Groups alone remain if every item has one score by its own reviewer.
         crossed = levels.keys() & {"item", "reviewer"} or {"group"}
         eliminated = max(sorted(crossed), key=lambda name: size[name])
         self.has_parent = eliminated == "item" and "group" in levels
@@ -152,7 +158,7 @@ class _Design:
         self.kept_levels = sum(size[name] for name in kept)
         self.scores = len(score)
         self.count = np.bincount(levels[eliminated]).astype(np.float64)
-        #: Which kept factor a column is a level of.
+        #: The kept factor that each column is a level of.
         self.factor_of = np.repeat(np.arange(len(kept)), [size[name] for name in kept])
         columns = hstack(
             [
@@ -177,7 +183,7 @@ def _indicators(codes: Codes, size: int) -> "csr_array":
 
 
 def _kept_small(matrix: "csr_array") -> Any:
-    """As a plain array where it is small: sparse ones are worth their overhead beyond some size only."""
+    """A dense array if small: sparse matrices are only worth their overhead beyond some size."""
     return matrix.toarray() if math.prod(matrix.shape) <= MOST_DENSE else matrix.tocsr()
 
 
@@ -188,11 +194,11 @@ def _scaled(factors: Array, rows: Any) -> Any:
 
 
 class _Fit:
-    """The likelihood at given ``variances``, which are in the order of the design's names, the rest last.
+    """The likelihood at given ``variances``, in the order of the design's names with the rest last.
 
-    V = D + the kept factors' parts; D is of the eliminated factor, its parent and the rest. With
-    E = [kept levels, 1] the projection P = V⁻¹ − V⁻¹1(1'V⁻¹1)⁻¹1'V⁻¹ is D⁻¹ − D⁻¹ E K E' D⁻¹, and everything
-    below is made of E'D⁻¹E and of Z'D⁻¹E for the eliminated factor and its parent (Searle, Casella and
+    V = D + the parts of the kept factors; D is that of the eliminated factor, its parent and the rest. With E
+    = [kept levels, 1] the projection P = V⁻¹ − V⁻¹1(1'V⁻¹1)⁻¹1'V⁻¹ is D⁻¹ − D⁻¹ E K E' D⁻¹. Everything below
+    is computed from E'D⁻¹E and from Z'D⁻¹E for the eliminated factor and its parent (Searle, Casella and
     McCulloch 1992, chapter 6).
     """
 
@@ -237,11 +243,11 @@ class _Fit:
 
     @property
     def mean(self) -> float:
-        """Of the centred scores."""
+        """Mean of the centred scores."""
         return float(self.solution[-1])
 
     def squares_of_mean(self) -> Array:
-        """What each variance is multiplied with in the variance of `mean`: the squared weights by level."""
+        """Factor of each variance in the variance of `mean`: the sum of squared weights by level."""
         variance = float(self.kernel[-1, -1])
         # The weights of the scores are D⁻¹ E times this column.
         direction = self.kernel[:, -1]
@@ -258,10 +264,10 @@ class _Fit:
         return np.array([*squares, rest])
 
     def derivatives(self) -> tuple[Array, Array]:
-        """The gradient of the log likelihood in the variances, and its expected information.
+        """Gradient of the log likelihood in the variances, and the expected information.
 
         ½(y'P V_j P y − tr(P V_j)) and ½ tr(P V_j P V_k), where V_j = Z_j Z_j'. Those of the rest follow from
-        P V P = P, which spares looking at single scores.
+        P V P = P, without a pass over single scores.
         """
         traces, squares, pairs = self._traces()
         variances, rest = self.variances[:-1], float(self.variances[-1])
@@ -276,9 +282,9 @@ class _Fit:
         return gradient / 2, information / 2
 
     def _traces(self) -> tuple[Array, Array, Array]:
-        """tr(P V_j), y'P V_j P y and tr(P V_j P V_k) of every component but the rest.
+        """tr(P V_j), y'P V_j P y and tr(P V_j P V_k) for every component but the rest.
 
-        Z_j'P Z_k is Z_j'D⁻¹Z_k − B_j K B_k' for B_j = Z_j'D⁻¹E; the first is never written out.
+        Z_j'P Z_k is Z_j'D⁻¹Z_k − B_j K B_k' with B_j = Z_j'D⁻¹E; the first term is never formed.
         """
         size, kernel = self.inner.shape[0], self.kernel
         parts = [self.of_fine, self.of_parent][: 1 + self.design.has_parent]
@@ -308,7 +314,7 @@ class _Fit:
         return traces, squares, lower + np.tril(pairs, -1).T
 
     def _without_kept(self, parts: list[Any]) -> tuple[Array, Array, dict[tuple[int, int], Array]]:
-        """Of A_jk = Z_j'D⁻¹Z_k: the traces, the sums of squares, and B_j'A_jk B_k."""
+        """For A_jk = Z_j'D⁻¹Z_k: the traces, the sums of squares, and B_j'A_jk B_k."""
         own, pull, weight, into = self.own, self.pull, self.weight, self.spread_parent
         shares = 1 - pull * weight
         second = self.design.in_parent.T @ own**2
@@ -337,13 +343,13 @@ def _by(factor_of: Codes, values: Array, factors: int) -> Array:
 
 
 def _search(design: _Design) -> _Fit:
-    """The most likely variances that are 0 or more, the rest above 0."""
+    """The most likely variances, each 0 or more, that of the rest above 0."""
     least = np.zeros(len(design.names) + 1)
     least[-1] = LEAST_REST * design.spread
     fit = _Fit(design, np.full(least.size, design.spread / least.size))
     for _ in range(MOST_STEPS):
         gradient, information = fit.derivatives()
-        # A component at its bound stays there while the likelihood would rise beyond it only.
+        # A component at its bound stays there while the likelihood would rise only beyond it.
         free = (fit.variances > least) | (gradient > 0)
         step = np.zeros(least.size)
         step[free] = np.linalg.lstsq(information[np.ix_(free, free)], gradient[free], rcond=None)[0]

@@ -1,10 +1,10 @@
-"""Least squares with columns for what is asked about, where scores share an item and items share a week.
+"""Least squares for the columns of interest, with random items nested in random weeks.
 
-y = Xβ + week of origin + item + rest, the last three random with variances by restricted maximum likelihood
-(Patterson and Thompson 1971). Scores lie within items and items within the weeks they come from, so both are
-eliminated in closed form (Woodbury), and a likelihood costs as much for a thousand scores as for a hundred
-thousand. Degrees of freedom are Satterthwaite's from the expected information of every variance, those at
-zero included, as in :mod:`evalapp.stats.mixed_model`.
+y = Xβ + week of origin + item + rest; the last three are random, with variances by restricted maximum
+likelihood (Patterson and Thompson 1971). Scores are nested in items and items in the weeks that they come
+from, so both are eliminated in closed form (Woodbury), and a likelihood costs as much for a thousand scores
+as for a hundred thousand. Degrees of freedom are Satterthwaite's from the expected information of all
+variances, including those at zero, as in :mod:`evalapp.stats.mixed_model`.
 """
 
 import math
@@ -16,11 +16,11 @@ import numpy as np
 from evalapp.stats.ratings import Codes
 from evalapp.stats.resampling import Array
 
-#: Variances are searched in units of that of the scores; the rest is at least so much of it.
+#: Smallest variance of the rest, in units of the variance of the scores.
 LEAST_REST = 1e-4
-#: Steps of numeric derivatives, in units of the variance they are taken in.
+#: Step of numeric derivatives, as a share of the variance.
 STEP = 0.02
-#: Of a column's length that may lie outside what the scores can tell.
+#: Largest part of a contrast, relative to its length, outside the space that the scores determine.
 OUTSIDE = 1e-6
 
 
@@ -39,7 +39,7 @@ class Contrast(NamedTuple):
         return float(2 * stdtr(self.degrees, -abs(self.value) / self.error))
 
     def reach(self, level: float) -> float:
-        """Half the length of the interval at ``level``."""
+        """Half the width of the interval at ``level``."""
         from scipy.special import stdtrit
 
         return float(stdtrit(self.degrees, 0.5 + level / 2)) * self.error
@@ -47,8 +47,10 @@ class Contrast(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NestedModel:
-    """``variances``: of the rest, of items and of weeks of origin, in squared score units. ``coefficients``
-    and ``covariance``: of the columns, among what the scores can tell.
+    """A fitted model.
+
+    ``variances``: of the rest, of items and of weeks of origin, in squared score units.
+    ``coefficients`` and ``covariance``: of the columns, within the space that the scores determine.
     """
 
     variances: tuple[float, float, float]
@@ -59,12 +61,12 @@ class NestedModel:
     _uncertainty: Array = field(repr=False)
 
     def can_tell(self, weights: Array) -> bool:
-        """Whether the scores say anything of this combination of coefficients."""
+        """Whether the scores determine this combination of coefficients."""
         outside = weights - self._basis @ (self._basis.T @ weights)
         return bool(np.linalg.norm(outside) <= OUTSIDE * max(float(np.linalg.norm(weights)), 1.0))
 
     def contrast(self, weights: Array) -> Contrast:
-        """A combination of coefficients, one weight for each. ValueError where it cannot be told."""
+        """A linear combination of the coefficients. Raises ValueError if the scores do not determine it."""
         if not self.can_tell(weights):
             raise ValueError("the scores do not determine this combination of coefficients")
         variance = float(weights @ self.covariance @ weights)
@@ -77,8 +79,8 @@ class NestedModel:
 def fit_nested_model(score: Array, columns: Array, item: Codes, origin: Codes) -> NestedModel | str:
     """Fit the model, or say why it cannot be fitted.
 
-    ``columns``: one row per score. ``item``: the code of each score's item, counted from 0. ``origin``: the
-    code of each item's week. Columns may depend on one another: then some combinations cannot be told.
+    ``columns``: one row per score. ``item``: the code of each score's item, from 0. ``origin``: the code of
+    each item's week. If columns depend on one another, some combinations are undetermined.
     """
     spread = float(score.std())
     if spread <= 1e-9:
@@ -92,7 +94,7 @@ def fit_nested_model(score: Array, columns: Array, item: Codes, origin: Codes) -
     steps = STEP * (variances + sums.small(variances))
     covariance, coefficients = sums.solved(variances)
     slopes, uncertainty = _wobble(sums, variances, steps)
-    # What was taken from the scores is given back to the coefficients that make up a constant.
+    # The mean was subtracted from the scores; add it back to the coefficients that make up a constant.
     level, *_ = np.linalg.lstsq(columns, np.full(len(score), score.mean()), rcond=None)
     return NestedModel(
         variances=tuple((spread**2 * variances).tolist()),
@@ -105,7 +107,7 @@ def fit_nested_model(score: Array, columns: Array, item: Codes, origin: Codes) -
 
 
 class _Sums:
-    """All that a likelihood needs of the scores: sums by items' number of scores and by week of origin."""
+    """Sufficient sums of the scores: by number of scores of the item, and by week of origin."""
 
     def __init__(self, score: Array, columns: Array, item: Codes, origin: Codes) -> None:
         both = np.column_stack([columns, score])
@@ -119,7 +121,7 @@ class _Sums:
         weeks = int(origin.max()) + 1
         self.items = np.zeros((self.counts.size, weeks))
         np.add.at(self.items, (kind, origin), 1)
-        # By number of scores, each a matrix written as a row.
+        # By number of scores, each matrix flattened to a row.
         alike = [by_item[kind == number] for number in range(self.counts.size)]
         self.grams = np.array([(each.T @ each).ravel() for each in alike])
         totals = np.zeros((self.counts.size, weeks, both.shape[1]))
@@ -140,25 +142,25 @@ class _Sums:
         return inner, determinant + float(np.log1p(of_week * heft).sum())
 
     def small(self, variances: Array) -> Array:
-        """By variance, how much of it hardly shows: steps of derivatives at 0."""
+        """By variance, an amount too small to matter, for the steps of derivatives at 0."""
         rest, of_item, _ = variances
         whole = rest + self.counts * of_item
         heft = float(((self.counts / whole) @ self.items).max())
         return np.array([0.0, rest / float(self.counts.max()), 1 / heft])
 
     def solved(self, variances: Array) -> tuple[Array, Array]:
-        """The coefficients' covariance and the coefficients."""
+        """Covariance of the coefficients, and the coefficients."""
         inner, _ = self.inner(variances)
         covariance = np.asarray(np.linalg.inv(inner[: self.size, : self.size]), dtype=np.float64)
         return covariance, covariance @ inner[: self.size, self.size]
 
     def shape(self, variances: Array) -> float:
-        """The part of minus twice the likelihood that does not depend on the scores."""
+        """The part of minus twice the log likelihood that does not depend on the scores."""
         inner, determinant = self.inner(variances)
         return determinant + float(np.linalg.slogdet(inner[: self.size, : self.size])[1])
 
     def badness(self, variances: Array) -> float:
-        """Minus twice the restricted log likelihood, but for a constant."""
+        """Minus twice the restricted log likelihood, up to a constant."""
         inner, determinant = self.inner(variances)
         left = inner[: self.size, : self.size]
         right = inner[: self.size, self.size]
@@ -179,7 +181,7 @@ def _most_likely(sums: _Sums) -> Array:
 
 
 def _wobble(sums: _Sums, variances: Array, steps: Array) -> tuple[list[Array], Array]:
-    """How the coefficients' covariance changes with each variance, and the covariance of the variances.
+    """Derivatives of the coefficients' covariance in each variance, and the covariance of the variances.
 
     The expected information is −½ times the second derivatives of `_Sums.shape`.
     """

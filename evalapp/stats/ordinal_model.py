@@ -1,15 +1,15 @@
 """The many-facet ordinal model behind severity-adjusted scores, fitted by penalised likelihood.
 
-A score on level l of its criterion has probability proportional to exp(v_l · η + κ_l), with v the level
-stretched to 0–4 and κ the criterion's own steps (first and last level 0): the partial-credit model of
-Masters (1982) with the facets of Linacre (1989) in
+A score on level l of its criterion has probability proportional to exp(v_l · η + κ_l), where v is the level
+rescaled to 0–4 and κ the criterion's own steps (first and last level 0): the partial-credit model of Masters
+(1982) with the facets of Linacre (1989) in
 
     η = candidate on the criterion + item + output + answer - reviewer - reviewer on the criterion
 
 "output" is the candidate's answer to the item and "answer" the same on one criterion. Candidates and steps
-are free; items, outputs, answers and reviewers are drawn from normal distributions whose variances are
-estimated (Laplace approximation with the updates of Schall 1991), so that the error of a candidate speaks
-of new items and new reviewers, and somebody who gave only top scores keeps a finite severity.
+are fixed; items, outputs, answers and reviewers are drawn from normal distributions whose variances are
+estimated (Laplace approximation with the updates of Schall 1991). The error of a candidate is therefore over
+new items and new reviewers, and the severity of a reviewer who gave only top scores stays finite.
 """
 
 from collections.abc import Callable
@@ -26,30 +26,28 @@ Progress = Callable[[int, int], None]
 
 STRETCH = 4.0
 MOST_ROUNDS = 150
-#: The fit has settled when no effect and no logarithm of a variance moves by more.
+#: The fit has converged when no effect and no logarithm of a variance moves by more.
 STILL = 3e-3
-#: Keeps the reviewers' variance from being estimated as none, which few reviewers often give by chance and
-# which would
-#: say that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0 on the standard
-# deviation
-#: (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), a weight of half a reviewer in the
-# update.
+#: Keeps the reviewers' variance from being estimated as zero, which happens often by chance with few
+#: reviewers and would mean that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0
+#: on the standard deviation (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), which weighs
+#: as much as half a reviewer in the update.
 AWAY_FROM_NONE = 0.5
-#: A standard deviation of 0.01 of the scale's quarter counts as 0.
+#: A standard deviation under 0.01 counts as 0; a quarter of the scale is 1.
 LEAST_VARIANCE = 1e-4
 MOST_VARIANCE = 1e3
 RIDGE = 1e-4
 PROBES = 16
 CHUNK = 64
-#: So many steps of its own a criterion may have: a scale of 0–10 has nine.
+#: Most free steps of a criterion: a scale of 0–10 has nine.
 MOST_STEPS = 9
-#: Fewer scores a group cannot tell the group from chance.
+#: With fewer scores per group, its effect cannot be told from chance.
 LEAST_PER_GROUP = 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
-    """One kind of random effect: the group of each score, and where its effects lie among all."""
+    """One kind of random effect: the group of each score, and the position of its effects among all."""
 
     name: str
     code: Codes
@@ -64,10 +62,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """The levels used of each criterion, criteria × most levels; ``used`` says which entries are levels.
+    """The levels in use of each criterion, criteria × largest number of levels.
 
-    ``value`` is stretched to 0–4. A criterion's κ is its ``offset`` plus its ``basis`` (levels × steps) times
-    its steps, which lie at ``columns`` among all steps.
+    ``used``: which entries are levels; ``value``: rescaled to 0–4. A criterion's κ is its ``offset`` plus its
+    ``basis`` (levels × steps) times its steps, which are at ``columns`` among all steps.
     """
 
     value: Array
@@ -82,7 +80,7 @@ class Levels:
 
 
 class OrdinalModel:
-    """Scores with their design matrices; :meth:`fit` finds the effects."""
+    """Scores with their design matrices; :meth:`fit` estimates the effects."""
 
     def __init__(self, ratings: FacetRatings, bounds: list[tuple[float, float]]) -> None:
         """``bounds``: lowest and highest level of each criterion, in the order of ``ratings.criteria``."""
@@ -116,7 +114,7 @@ class OrdinalModel:
         ).tocsr()
 
     def step_values(self, effects: Array) -> Array:
-        """κ of every criterion and level, minus infinity where there is no level."""
+        """κ by criterion and level; minus infinity for entries that are no level."""
         steps = effects[self.step_offset :]
         kappa = self.levels.offset.copy()
         for code, (basis, columns) in enumerate(zip(self.levels.basis, self.levels.columns, strict=True)):
@@ -124,13 +122,13 @@ class OrdinalModel:
         return np.where(self.levels.used, kappa, -np.inf)
 
     def probabilities(self, effects: Array) -> Array:
-        """Chance of each level for every score."""
+        """Probability of each level for every score."""
         eta = self.design @ effects[: self.step_offset]
         logits = self.value * eta[:, None] + self.step_values(effects)[self.ratings.criterion]
         return softmax(logits)
 
     def objective(self, effects: Array, precision: Array) -> float:
-        """Minus the penalised log likelihood."""
+        """Penalised log likelihood, times −1."""
         chosen = self.probabilities(effects)[np.arange(len(self.ratings)), self.level]
         return float(0.5 * precision @ effects**2 - np.log(np.maximum(chosen, 1e-300)).sum())
 
@@ -160,7 +158,9 @@ class OrdinalModel:
         return gradient, csc_array(whole + diags_array(precision))
 
     def fit(self, *, progress: Progress | None = None) -> "Fit":
-        """Find the effects and variances; ``progress`` is called with rounds done and most rounds."""
+        """Estimate effects and variances; ``progress`` is called with rounds done and the largest number of
+        rounds.
+        """
         effects = np.zeros(self.size)
         logs = np.log(np.full(len(self.terms), 0.25))
         changes: list[Array] = []
@@ -199,11 +199,13 @@ class OrdinalModel:
         return precision
 
     def _newton(self, effects: Array, precision: Array) -> tuple[Array, float, Any]:
-        """One damped step; the largest move, and the factor of the Hessian at the start of the step."""
+        """One damped Newton step: the new effects, the largest move, and the factor of the Hessian before the
+        step.
+        """
         from scipy.sparse.linalg import splu
 
         gradient, hessian = self.slope(effects, precision)
-        # Items and what is nested in them come first and fill nothing in: the natural order is the best.
+        # Items, and what is nested in them, come first and cause no fill-in, so the natural order is best.
         factor = splu(hessian, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         step = factor.solve(gradient)
         now = self.objective(effects, precision)
@@ -213,8 +215,8 @@ class OrdinalModel:
         return effects - share * step, float(share * np.abs(step).max()), factor
 
     def _variances(self, effects: Array, variances: Array, factor: Any) -> Array:
-        """Schall's update: the effects' sum of squares over the number of effects that the data determine. Of
-        reviewers, who are few, that of the EM algorithm with the prior of `AWAY_FROM_NONE`.
+        """Schall's update: the sum of squared effects over the number of effects that the data determine. For
+        reviewers, who are few, the update of the EM algorithm with the prior of `AWAY_FROM_NONE`.
         """
         found = np.empty(len(self.terms))
         traces = _traces(factor, self.terms, self.size)
@@ -230,7 +232,7 @@ class OrdinalModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Effects at the maximum, variances by term, and the factor of the Hessian for their errors."""
+    """Effects at the maximum, variances by term, and the factor of the Hessian for the errors."""
 
     model: OrdinalModel
     effects: Array
@@ -241,11 +243,13 @@ class Fit:
 
     @property
     def border(self) -> int:
-        """Where the effects of reviewers, candidates and steps start: those that come in fixed numbers."""
+        """Index of the first effect of reviewers, candidates and steps, whose number does not grow with the
+        items.
+        """
         return min((term.start for term in self.model.terms if term.sign < 0), default=self.model.random)
 
     def covariance(self) -> Array:
-        """Of the effects from :attr:`border` on, over new items and new reviewers."""
+        """Covariance of the effects from :attr:`border` on, over new items and new reviewers."""
         first, size = self.border, self.model.size
         found = np.empty((size - first, size - first))
         for start in range(first, size, CHUNK):
@@ -257,14 +261,14 @@ class Fit:
 
 
 def softmax(logits: Array) -> Array:
-    """Chances over the last axis from logits; minus infinity is no chance."""
+    """Probabilities over the last axis from logits; minus infinity has probability 0."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: Array = shifted / shifted.sum(axis=-1, keepdims=True)
     return result
 
 
 def _ahead(before: Array, now: Array) -> Array:
-    """How much further a change goes that shrinks by the same share every round (Aitken)."""
+    """How much further a change would go if it shrinks by the same factor every round (Aitken)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.clip(np.nan_to_num(now / before), 0.0, 0.9)
     result: Array = now * share / (1 - share)
@@ -272,7 +276,7 @@ def _ahead(before: Array, now: Array) -> Array:
 
 
 def _traces(factor: Any, terms: list[Term], size: int) -> list[float]:
-    """Trace of each term's block of the inverse Hessian; by seeded probes where there are many groups."""
+    """Trace of each term's block of the inverse Hessian; estimated with seeded probes for many groups."""
     probes = [_probes(term.groups) for term in terms]
     right = np.zeros((size, sum(probe.shape[1] for probe in probes)))
     column = 0
@@ -298,7 +302,7 @@ def _probes(groups: int) -> Array:
 
 
 def _levels(ratings: FacetRatings, bounds: list[tuple[float, float]]) -> tuple[Levels, Codes]:
-    """The levels in use by criterion, and the place of each score among its criterion's."""
+    """The levels in use by criterion, and the index of each score among them."""
     criteria = len(ratings.criteria)
     used = [np.unique(ratings.score[ratings.criterion == code]) for code in range(criteria)]
     most = max(levels.size for levels in used)
@@ -319,13 +323,14 @@ def _levels(ratings: FacetRatings, bounds: list[tuple[float, float]]) -> tuple[L
         columns.append(slice(start, start + own.shape[1]))
         start += own.shape[1]
         if levels.size > MOST_STEPS + 2:
-            # People heap on round numbers of a wide scale; what they use at all is taken as it is.
+            # On a wide scale people prefer round numbers, so the frequencies of the levels in use are the
+            # offset.
             offset[code, : levels.size] = np.log(np.bincount(place[chosen], minlength=levels.size))
     return Levels(value, mask, offset, bases, columns), place
 
 
 def _basis(value: Array) -> Array:
-    """A step for each level between the first and the last; on a wide scale a few, and lines between them."""
+    """A step for each level between the first and the last; on a wide scale a few, with interpolation."""
     inner = value.size - 2
     if inner <= 0:
         return np.zeros((value.size, 0))
@@ -336,7 +341,7 @@ def _basis(value: Array) -> Array:
 
 
 def _terms(ratings: FacetRatings) -> list[Term]:
-    """The random effects that this design can tell apart, finest first."""
+    """The random effects that this design can separate, finest first."""
     candidates, criteria = len(ratings.candidates), len(ratings.criteria)
     output = ratings.item * candidates + ratings.candidate
     kinds = [

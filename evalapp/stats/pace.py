@@ -1,4 +1,4 @@
-"""The pace of reviews, a forecast of the end, and the longest usual pause."""
+"""Pace of reviews, forecast of when they are done, and the longest usual pause."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ LEAST_DAYS = 3
 MOST_DAYS = 14
 WEEK = 7
 
-# A silence says nothing before there is a rhythm that it could break.
+# With fewer events there is no rhythm yet for a pause to break.
 LEAST_FOR_RHYTHM = 5
 DEFAULT_SILENCE = timedelta(days=2)
 SHORTEST_SILENCE = timedelta(hours=12)
@@ -23,18 +23,19 @@ LONGEST_SILENCE = timedelta(days=7)
 
 
 def days_counted(age: timedelta) -> int:
-    """How many whole days to count back of something this old: at most 14, and whole weeks from the first
-    week on, because most people rest on some days of it.
+    """Number of whole days to count for something of this age: at most 14.
+
+    From the first week on it is whole weeks, because most people do not work on every day of the week.
     """
     whole = min(age // timedelta(days=1), MOST_DAYS)
     return whole - whole % WEEK if whole >= WEEK else max(0, whole)
 
 
 def daily_pace(counts: Sequence[int], *, level: float = 0.95) -> Measure:
-    """Mean per day of what whole days brought, days of rest included, with Student's interval over days.
+    """Mean number per day over whole days, days off included, with Student's interval over days.
 
-    ``n`` counts days. Days that are alike by chance do not make the interval narrower than independent
-    arrivals (Poisson) would. Undefined with fewer than 3 days; no interval where nothing came.
+    ``n`` counts days. The interval is at least as wide as for independent arrivals (Poisson), even if the
+    days are alike by chance. Undefined with fewer than 3 days; no interval if all counts are 0.
     """
     require_level(level)
     name = signature("daily-pace", interval="days", level=level)
@@ -49,15 +50,16 @@ def daily_pace(counts: Sequence[int], *, level: float = 0.95) -> Measure:
 
 
 def _spread(counts: Sequence[int]) -> tuple[float, float]:
-    """Mean and standard deviation of a day; the latter at least that of independent arrivals."""
+    """Mean and standard deviation of a day; the latter is at least that of independent arrivals."""
     values = np.asarray(counts, dtype=np.float64)
     mean = float(values.mean())
     return mean, math.sqrt(max(float(values.var(ddof=1)), mean))
 
 
 class Forecast(NamedTuple):
-    """``days`` until the last is in. ``soonest`` and ``latest`` are the ends of its prediction interval; no
-    ``latest`` where the pace is so uncertain that there is none (``days`` then has no interval).
+    """``days`` until the last is in, with the ends of the prediction interval, ``soonest`` and ``latest``.
+
+    ``latest`` is None, and ``days`` has no interval, if the pace is too uncertain for a latest day.
     """
 
     pace: Measure
@@ -69,9 +71,9 @@ class Forecast(NamedTuple):
 def forecast(counts: Sequence[int], left: int, *, level: float = 0.95) -> Forecast:
     """When ``left`` more will be in, if the coming days are like the counted ones.
 
-    The interval allows for both the uncertain mean and the days to come: the sum of T further days lies
-    within t·s·√(T + T²/d) of T means, d days counted; its ends are the T at which that band meets ``left``.
-    Undefined with fewer than 3 days and where nothing came.
+    The interval includes both the uncertainty of the mean and the variation of the days to come: the sum of T
+    further days lies within t·s·√(T + T²/d) of T means, where d is the number of days counted; its ends are
+    the T at which that band meets ``left``. Undefined with fewer than 3 days and if all counts are 0.
     """
     pace = daily_pace(counts, level=level)
     name = signature("days-left", interval="prediction", level=level)
@@ -94,8 +96,8 @@ def forecast(counts: Sequence[int], left: int, *, level: float = 0.95) -> Foreca
 
 
 def silence_allowed(longest_pause: timedelta | None, events: int) -> timedelta:
-    """How long a silence is usual: twice the longest pause so far, within 12 hours and a week; two days
-    with fewer than 5 events to judge by.
+    """Longest usual pause: twice the longest so far, between 12 hours and a week; two days with fewer than 5
+    events.
     """
     if longest_pause is None or events < LEAST_FOR_RHYTHM:
         return DEFAULT_SILENCE

@@ -1,8 +1,7 @@
-"""Agreement of reviewers who compare answers, the same in whatever order the candidates are listed.
+"""Agreement of reviewers on preferences, independent of the order in which candidates are listed.
 
-"The first is better" has no meaning that two pairs of candidates share: which of them is first is an accident
-of a list. So every preference counts in both orientations, as "the one is better" and as "the other is
-worse".
+"The first is better" means nothing across different pairs of candidates: which one is first is an accident of
+a list. So every preference counts in both orientations, as "this one is better" and as "the other is worse".
 """
 
 from collections import Counter, defaultdict
@@ -36,13 +35,13 @@ def preference_alpha(
 ) -> Measure:
     """Krippendorff's alpha of preferences on pairs, each preference counted in both orientations.
 
-    Two preferences on the same two candidates of an item agree where they prefer the same one, or are both a
-    tie, or both "both bad". By chance two preferences agree in half of the cases, whichever candidate wins
-    how often; ties and "both bad" as often as they are given. Without those, and with every reviewer on every
-    pair, it is Kendall's coefficient of agreement u, for rankings the mean of Kendall's tau over every two
-    reviewers. ``n`` counts items with two preferences on the same two candidates. The interval resamples
-    whole items, with all their pairs: for this panel.
-    Sources: Krippendorff (2011); Kendall and Babington Smith (1940); Ehrenberg (1952).
+    Two preferences on the same two candidates of an item agree if they prefer the same one, or are both a
+    tie, or both "both bad". By chance two preferences for one candidate agree in half of the cases, however
+    often each candidate wins; ties and "both bad" agree as often as they are given. Without those, and with
+    every reviewer on every pair, alpha is Kendall's coefficient of agreement u; for rankings, the mean of
+    Kendall's tau over every two reviewers. ``n`` counts items with two preferences on the same two
+    candidates. The interval resamples whole items, with all their pairs: for this panel. Sources:
+    Krippendorff (2011); Kendall and Babington Smith (1940); Ehrenberg (1952).
     """
     require_level(level)
     name = signature("preference-alpha", orientations=2, bootstrap=replicates, seed=seed, level=level)
@@ -58,9 +57,9 @@ def same_preference_share(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Of every two preferences on the same two candidates, the share that says the same: a mean over items.
+    """Share of every two preferences on the same two candidates that say the same; a mean over items.
 
-    Not corrected for chance. ``n`` and the interval are as of `preference_alpha`.
+    Not corrected for chance. ``n`` and the interval are as in `preference_alpha`.
     """
     require_level(level)
     name = signature("same-preference-share", bootstrap=replicates, seed=seed, level=level)
@@ -86,7 +85,7 @@ def _cannot_agree(pairs: Sequence[PairPreference]) -> str:
 
 
 def _by_pair(pairs: Iterable[PairPreference]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
-    """By item and two candidates: each preference as who is better, a tie, or both bad."""
+    """By item and pair of candidates: each preference as the better candidate, a tie, or both bad."""
     found: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = defaultdict(list)
     for pair in pairs:
         if pair.points in (0.0, 1.0):
@@ -98,8 +97,10 @@ def _by_pair(pairs: Iterable[PairPreference]) -> dict[tuple[Hashable, frozenset[
 
 
 def _agreement_counts(pairs: Iterable[PairPreference]) -> Array:
-    """One row an item with two preferences on one pair: its disagreement, its preferences, and how many of
-    those prefer one, are a tie, or call both bad. No column knows which candidate stands first.
+    """One row per item with two preferences on one pair, with five sums.
+
+    The columns are its disagreement, its preferences, and how many of these prefer one, are a tie, or call
+    both bad. No column depends on which candidate is listed first.
     """
     rows: dict[Hashable, Array] = {}
     for (item, _), said in _by_pair(pairs).items():
@@ -116,8 +117,8 @@ def _agreement_counts(pairs: Iterable[PairPreference]) -> Array:
 
 def _alpha(sums: Array) -> Array:
     unequal, given, one_better, ties, bad = sums.T
-    # Two that prefer one of different pairs agree in one of the two orientations, so half of them count as
-    # alike.
+    # Two preferences for one candidate, on different pairs, agree in one of the two orientations, so half of
+    # them count as agreeing.
     alike = one_better * (one_better - 1) / 2 + ties * (ties - 1) + bad * (bad - 1)
     expected = given * (given - 1) - alike
     expected[expected <= 0] = np.nan

@@ -1,4 +1,4 @@
-"""Pairwise accuracy of a metric: whether it ranks two answers to one item as people do."""
+"""Pairwise accuracy of a metric: whether it ranks two outputs of one item as people do."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,13 +17,13 @@ from evalapp.stats.resampling import (
     unit_weights,
 )
 
-#: People's means that are closer than this are the same: they differ by rounding alone.
+#: Human means that are closer than this are equal but for rounding.
 SAME = 1e-9
 
 
 class _Pairs(NamedTuple):
-    """Pairs of outputs of one item: by how much the one lies above the other. ``unit`` is the code of each
-    pair's item, or of its item's group.
+    """Differences between pairs of outputs of one item. ``unit``: code of the pair's item, or of its
+    group.
     """
 
     unit: npt.NDArray[np.int64]
@@ -41,14 +41,14 @@ def pairwise_accuracy(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Share of pairs of an item's outputs of which the metric says what people say: the one is better, or
+    """Share of pairs of outputs of one item on which the metric agrees with people: which is better, or
     neither.
 
-    More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the
-    same value, so it counts as saying "neither" up to a difference that is chosen to give the highest share
-    (tie calibration: Deutsch, Foster and Freitag 2023). The interval resamples items, or their ``groups``,
-    with that difference held; ``n`` counts pairs. The note says what a
-    metric of random numbers would reach on many pairs. Undefined without a pair.
+    Higher is better for both; an output with None is left out. A metric hardly ever gives two outputs the
+    same value, so it says "neither" up to a difference chosen to give the highest share (tie calibration:
+    Deutsch, Foster and Freitag 2023). The interval resamples items, or their ``groups``, with that difference
+    fixed; ``n`` counts pairs. The note says what a metric of random numbers would reach on many pairs.
+    Undefined without a pair.
     """
     require_level(level)
     name = signature("pairwise-accuracy", bootstrap=replicates, seed=seed, level=level)
@@ -62,7 +62,7 @@ def pairwise_accuracy(
     says_one = np.abs(pairs.metric) > margin
     is_right[says_one] = (np.sign(pairs.human) == np.sign(pairs.metric))[says_one] & ~is_tied[says_one]
     ties = float(is_tied.mean())
-    # Always "neither", or one of two at random where people see a difference.
+    # It says "neither" always, or picks one at random, which is right for half of the pairs without a tie.
     note = f"a random metric: {100 * max(ties, (1 - ties) / 2):.0f}%"
     value = float(is_right.mean())
     _, code = np.unique(pairs.unit, return_inverse=True)
@@ -108,18 +108,16 @@ def _pairs_by_size(by_size: dict[int, list[tuple[int, list[tuple[float, float]]]
 
 
 def _best_margin(pairs: _Pairs, is_tied: npt.NDArray[np.bool_]) -> float:
-    """The difference of the metric up to which it is taken to say "neither"; the smallest of equally good
-    ones.
-    """
+    """Largest difference of the metric that counts as "neither"; the smallest of equally good ones."""
     size = np.abs(pairs.metric)
     order = np.argsort(size, kind="stable")
     is_alike = (np.sign(pairs.human) == np.sign(pairs.metric)) & ~is_tied
     gained = np.cumsum(is_tied[order].astype(np.int64) - is_alike[order])
     ordered = size[order]
-    # A margin takes all pairs of one size, and none with the margin below the smallest.
+    # A margin includes all pairs with the same difference.
     is_last = np.append(ordered[1:] > ordered[:-1], True)
     best = int(np.argmax(gained[is_last]))
-    # Equal values of the metric are no difference in any case.
+    # Equal values of the metric are never a difference.
     if gained[is_last][best] <= 0:
         return 0.0
     return float(ordered[is_last][best])

@@ -1,8 +1,8 @@
-"""Answers compared in pairs: shares of wins, the effect of a side, and Bradley–Terry strengths.
+"""Pairwise preferences: win rates, the effect of the side, and Bradley–Terry strengths.
 
-A *pair preference* is one reviewer's preference on two candidates of one item. ``points`` is what the
-first of them got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. A tie counts
-half to each; preferences of "both bad" say nothing of which is better and are left out and counted.
+A *pair preference* is one reviewer's preference between two candidates of one item. Its ``points`` are those
+of the first candidate: 1 for a win, 0 for a loss, 0.5 for a tie, None if both were called bad. A tie counts
+half to each; preferences of "both bad" do not say which is better, and are left out and counted.
 """
 
 import math
@@ -19,8 +19,8 @@ from evalapp.stats.rank_intervals import PairTest, Rank, ranks
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
-# Half a win to either side of every pair that was compared, so that a candidate that won them all has
-# a finite strength; Jeffreys' prior for one share.
+# Half a win for either side of every compared pair, so that a candidate that won all has a finite strength;
+# Jeffreys' prior for one share.
 PRIOR = 0.5
 _MOST_STEPS = 50
 _LONGEST_STEP = 2.0
@@ -31,7 +31,7 @@ NO_CHAIN = "no chain of comparisons links the candidates"
 
 
 class PairPreference(NamedTuple):
-    """``first`` and ``second`` are candidates; ``points`` is what the first got."""
+    """``first`` and ``second`` are candidates; ``points`` are those of the first."""
 
     item: Hashable
     reviewer: Hashable
@@ -41,11 +41,11 @@ class PairPreference(NamedTuple):
 
 
 def preference_win_rate(pairs: Sequence[PairPreference], *, level: float = 0.95) -> Measure:
-    """Share of wins of the first candidate over the second, a tie counting half.
+    """Share of wins of the first candidate over the second; ties count half.
 
-    Every pair is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
-    Wilson's at the number of independent preferences that would give the same standard error over items, so
-    preferences of one item that agree count once. It speaks of new items and these reviewers.
+    All pairs must be of the same two candidates in the same order. Mean over items; ``n`` counts items. The
+    interval is Wilson's at the number of independent preferences with the same standard error over items, so
+    preferences of one item that agree count once. It is about new items and these reviewers.
     """
     name = signature("preference-win-rate", ties="half", interval="wilson-items", level=level)
     return _share(pairs, [pair.points for pair in pairs], name, level)
@@ -58,10 +58,10 @@ def both_bad_share(pairs: Sequence[PairPreference], *, level: float = 0.95) -> M
 
 
 def first_side_share(pairs: Sequence[PairPreference], *, level: float = 0.95) -> Measure:
-    """Of the preferences for one of the two: the share for the candidate that stood first on the screen.
+    """Among preferences for one of the two, the share for the candidate shown first on the screen.
 
-    Each pair has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
-    neither helps nor harms, whichever candidate is better. ``n`` counts items.
+    ``first`` of each pair is the candidate shown first. With balanced sides, 0.5 means that the position has
+    no effect, whichever candidate is better. ``n`` counts items.
     """
     name = signature("first-side-share", interval="wilson-items", level=level)
     decided = [pair.points if pair.points in (0.0, 1.0) else None for pair in pairs]
@@ -69,14 +69,14 @@ def first_side_share(pairs: Sequence[PairPreference], *, level: float = 0.95) ->
 
 
 def agreeing_shares(pairs: Iterable[PairPreference]) -> dict[Hashable, float]:
-    """By item: of every two preferences on the same two candidates, the share that says the same.
+    """By item: share of every two preferences on the same two candidates that say the same.
 
-    An item of which nobody else judged the same two has none.
+    An item with a single preference on each pair is missing.
     """
     said: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = {}
     for pair in pairs:
         same = said.setdefault((pair.item, frozenset((pair.first, pair.second))), [])
-        # Who won, by name, so that it is the same on whichever side they stood.
+        # The winner by name, so that it does not depend on the side.
         winner = pair.first if pair.points == 1 else pair.second
         same.append(winner if pair.points in (0.0, 1.0) else pair.points)
     agreeing: dict[Hashable, list[int]] = {}
@@ -104,7 +104,9 @@ def _share(
 
 
 def _effective_preferences(means: Array, preferences: int, level: float) -> float:
-    """How many independent preferences are worth what these items are (Korn and Graubard 1998)."""
+    """Number of independent preferences with the same standard error as these items (Korn and Graubard
+    1998).
+    """
     share, items = float(means.mean()), means.size
     spread = float(means.var(ddof=1)) / items if items > 1 else 0.0
     if spread == 0:
@@ -116,14 +118,14 @@ def _effective_preferences(means: Array, preferences: int, level: float) -> floa
 def bradley_terry(
     pairs: Sequence[PairPreference], candidates: Sequence[Hashable], *, level: float = 0.95
 ) -> dict[Hashable, Measure]:
-    """Each candidate's log strength; their mean is 0, so 0 is an average one.
+    """Log strength of each candidate; their mean is 0, so 0 is average.
 
-    A candidate beats another with probability 1 / (1 + exp(its strength less its own)). Most
-    likely strengths with half a win to either side of each compared pair. The interval is Student's over
-    items, from the larger of two variances: what the items' own scores of the likelihood make (White's
-    sandwich), and what as many independent preferences would (the inverse information), because a candidate
-    that wins nearly everything looks the same on every item. ``n`` counts items. Undefined while the
-    comparisons do not link all candidates. Source: Bradley and Terry (1952); ties count half.
+    A candidate beats another with probability 1 / (1 + exp(the other's strength − its own)). Maximum
+    likelihood with half a win to either side of each compared pair. The interval is Student's over items,
+    from the larger of two variances: that of the items' score contributions (White's sandwich), and that of
+    as many independent preferences (the inverse information), because a candidate that wins nearly everything
+    looks the same on every item. ``n`` counts items. Undefined while the comparisons do not link all
+    candidates. Source: Bradley and Terry (1952); ties count half.
     """
     require_level(level)
     name = signature("bradley-terry", prior=PRIOR, interval="clustered-student", level=level)
@@ -143,8 +145,10 @@ def bradley_terry(
 
 
 def strength_ranks(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> dict[Hashable, Rank]:
-    """The candidates' ranks by their strength, from tests of the differences of all pairs: Student's over
-    items, with the larger of the two variances of `bradley_terry`. Nothing where that has no interval.
+    """Ranks of the candidates by strength, from tests of the differences of all pairs.
+
+    Student's t over items, with the larger of the two variances of `bradley_terry`. Empty if that has no
+    interval.
     """
     fitted = _fitted(pairs, candidates)
     if isinstance(fitted, str) or fitted.items < 2:
@@ -163,7 +167,7 @@ def strength_ranks(pairs: Sequence[PairPreference], candidates: Sequence[Hashabl
 
 
 class _Fitted(NamedTuple):
-    """``covariances``: of items' own scores of the likelihood, and of as many independent preferences; none
+    """``covariances``: from the items' score contributions, and from as many independent preferences; empty
     with fewer than two ``items``.
     """
 
@@ -173,7 +177,7 @@ class _Fitted(NamedTuple):
 
 
 def _fitted(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> _Fitted | str:
-    """The strengths, or why there are none."""
+    """The fitted strengths, or why there are none."""
     wins = _wins_by_item(pairs, candidates)
     total = wins.sum(axis=0)
     compared = (total + total.T) > 0
@@ -185,7 +189,7 @@ def _fitted(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> 
 
 
 def _wins_by_item(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> Array:
-    """Items × winner × loser: how often, ties half each; items without a decided pair have no row."""
+    """Wins by item × winner × loser, ties half each; items without a decided pair have no row."""
     position = {candidate: code for code, candidate in enumerate(candidates)}
     decided = [pair for pair in pairs if pair.points is not None]
     items: dict[Hashable, int] = {}
@@ -212,12 +216,13 @@ def _is_linked(compared: np.ndarray) -> bool:
 
 
 def _strengths(wins: Array) -> Array:
-    """Most likely log strengths of a table of wins, mean 0.
+    """Maximum likelihood log strengths of a table of wins, with mean 0.
 
-    Newton's method on the concave likelihood; a longest step keeps the first ones from running off.
+    Newton's method on the concave likelihood; steps are limited in length, so that the first ones do not
+    diverge.
     """
     strengths = np.zeros(len(wins))
-    # The likelihood does not see the mean: this ties it to 0.
+    # The likelihood does not depend on the mean; this fixes it at 0.
     tie = np.ones_like(wins) / len(wins)
     for _ in range(_MOST_STEPS):
         slope = (wins - (wins + wins.T) * _chances(strengths)).sum(axis=1)
@@ -231,7 +236,7 @@ def _strengths(wins: Array) -> Array:
 
 
 def _chances(strengths: Array) -> Array:
-    """Of each candidate to beat each other."""
+    """Probability of each candidate beating each other one."""
     result: Array = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
     return result
 
@@ -244,8 +249,8 @@ def _information(wins: Array, strengths: Array) -> Array:
 
 
 def _covariances(wins: Array, tabled: Array, strengths: Array) -> tuple[Array, Array]:
-    """``wins`` by item, ``tabled`` their sum with the prior."""
-    # Its null direction is the mean, which is 0 by choice.
+    """``wins`` by item; ``tabled`` is their sum with the prior."""
+    # Its null direction is the mean, which is fixed at 0.
     inverse: Array = np.asarray(np.linalg.pinv(_information(tabled, strengths)), dtype=np.float64)
     slopes = (wins - (wins + wins.transpose(0, 2, 1)) * _chances(strengths)).sum(axis=2)
     centred, items = slopes - slopes.mean(axis=0), len(slopes)

@@ -12,8 +12,8 @@ from evalapp.stats.resampling import require_level
 
 
 class Concentration(NamedTuple):
-    """The most frequent ``answer``, its ``share`` with Wilson's interval, and the answers' entropy in bits:
-    0 where all are the same.
+    """The most frequent ``answer``, its ``share`` with Wilson's interval, and the entropy of the answers in
+    bits, 0 if all are the same.
     """
 
     answer: float
@@ -22,7 +22,7 @@ class Concentration(NamedTuple):
 
 
 def concentration(answers: Sequence[float], *, level: float = 0.95) -> Concentration | None:
-    """How far one person's answers to a criterion are always the same; None without any."""
+    """How much a person's answers to a criterion concentrate on one answer; None without answers."""
     if not answers:
         return None
     counts = Counter(answers)
@@ -34,7 +34,7 @@ def concentration(answers: Sequence[float], *, level: float = 0.95) -> Concentra
 
 class Apartness(NamedTuple):
     """``own``: how often a reviewer's answer is far from a co-reviewer's on the same item. ``rest``: how
-    often the others' are far from one another.
+    often the others' answers are far from one another.
     """
 
     own: Measure
@@ -42,10 +42,10 @@ class Apartness(NamedTuple):
 
 
 def apartness(ratings: Ratings, *, tolerance: float, level: float = 0.95) -> dict[Hashable, Apartness]:
-    """By reviewer: shares of pairs of scores of one item that lie more than ``tolerance`` apart.
+    """By reviewer: shares of pairs of scores of one item that are more than ``tolerance`` apart.
 
     Each is a mean over items of the item's share, with Wilson's interval at the number of items, as if an
-    item were one case. Undefined where no item has the two scores it takes.
+    item were one case. Undefined if no item has the two scores that it needs.
     """
     require_level(level)
     by_item: dict[int, list[tuple[int, float]]] = defaultdict(list)
@@ -55,7 +55,7 @@ def apartness(ratings: Ratings, *, tolerance: float, level: float = 0.95) -> dic
         by_item[item].append((reviewer, score))
     total, items = 0.0, 0
     own: dict[int, list[float]] = defaultdict(list)
-    # What a reviewer's items add to the panel's sum, and what they add without the reviewer's own pairs.
+    # Contribution of a reviewer's items to the panel's sum, with and without the reviewer's own pairs.
     with_own: dict[int, float] = defaultdict(float)
     without_own: dict[int, float] = defaultdict(float)
     without_items: dict[int, int] = defaultdict(int)
@@ -90,7 +90,7 @@ def _share(summed: float, items: int, name: str, level: float) -> Measure:
     label = signature(name, interval="wilson", level=level)
     if not items:
         return Measure.undefined("no item has two scores", signature=label)
-    # Sums of shares that cancel leave a trace of rounding.
+    # Sums of shares that cancel leave a rounding error.
     summed = min(max(summed, 0.0), float(items))
     low, high = wilson_interval(summed, items, level=level)
     value = summed / items

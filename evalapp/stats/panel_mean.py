@@ -1,10 +1,10 @@
-"""The mean of this panel: what these reviewers, each with the same weight, would on average score new items.
+"""The panel mean: what these reviewers, equally weighted, would score new items on average.
 
-Reviewers' own means, averaged, which is least squares with a column for each reviewer. A mean over reviews is
-another quantity where some did more of them than others. Errors are those of clusters (an item,
-or the document, client or conversation that items come from), corrected for few of them: CR2 by Bell and
-McCaffrey (2002), with the degrees of freedom of their approximation, as in Pustejovsky and Tipton (2018). It
-holds where items were given to reviewers at random or in rotation, with one score of an item or with more.
+The average of the reviewers' own means, which is least squares with a column per reviewer. A mean over
+reviews is a different quantity if some reviewers did more of them. Errors are clustered (by item, or by the
+document, client or conversation that items come from), and corrected for few clusters: CR2 by Bell and
+McCaffrey (2002), with the degrees of freedom of their approximation, as in Pustejovsky and Tipton (2018).
+Valid if items were assigned to reviewers at random or in rotation, with one or several scores per item.
 """
 
 import math
@@ -17,12 +17,13 @@ from evalapp.stats.bounded_mean import mean_lower_bound, mean_upper_bound
 from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array, Interval
 
-#: A reviewer of fewer items does not say how they score items like these.
+#: With fewer items, a reviewer's own mean is too uncertain.
 FEWEST_ITEMS = 5
-#: Where equal weights make the standard error more than so many times as large, the reviews are too unequal.
+#: If equal weights enlarge the standard error by more than this factor, the reviews are too unequal.
 MOST_LOSS = 1.5
-#: The largest share of the scores by reviewers of few items with which the panel is still the others. By more
-#: it is another one: of 18 items by eight reviewers the interval of those left held all eight's mean in 84%.
+#: Largest share of the scores that may come from reviewers with few items, for the panel to be the other
+#: reviewers. With more it is a different panel: with 18 items by eight reviewers, the interval of those left
+#: contained the mean of all eight in 84%.
 MOST_LEFT_OUT = 0.1
 NO_VARIATION = "no variation"
 
@@ -39,17 +40,15 @@ class PanelMean:
 
 
 class Panel(NamedTuple):
-    """``ratings`` by the reviewers whom a claim is about; ``note`` says who scored too little to be among
-    them, and is empty where nobody did.
-    """
+    """``ratings`` by the reviewers whom a claim is about; ``note`` says how many were left out, if any."""
 
     ratings: Ratings
     note: str
 
 
 def panel_of(ratings: Ratings) -> Panel:
-    """Without the reviewers who scored fewer than `FEWEST_ITEMS` items, where they have just begun: together
-    they gave at most `MOST_LEFT_OUT` of the scores.
+    """The ratings without reviewers with fewer than `FEWEST_ITEMS` items, if these have only just begun:
+    together they gave at most `MOST_LEFT_OUT` of the scores.
     """
     enough = _items_by_reviewer(ratings) >= FEWEST_ITEMS
     few = int((~enough).sum())
@@ -61,23 +60,23 @@ def panel_of(ratings: Ratings) -> Panel:
 
 
 def panel_mean(ratings: Ratings) -> PanelMean | str:
-    """The mean over the reviewers, or why there is none.
+    """The panel mean, or why there is none.
 
-    Undefined where one of several reviewers scored fewer than `FEWEST_ITEMS` items (see `panel_of`), where
-    their shares are so unequal that equal weights cost more than `MOST_LOSS` in the error, and with one item
-    or group.
+    There is none if one of several reviewers scored fewer than `FEWEST_ITEMS` items (see `panel_of`), if the
+    reviewers' shares are so unequal that equal weights enlarge the error by more than `MOST_LOSS`, and for
+    one item or group.
     """
     weights = panel_weights(ratings)
     return weights if isinstance(weights, str) else _robust(ratings, weights)
 
 
 def panel_weights(ratings: Ratings) -> Array | str:
-    """The weight of each reviewer's own mean, 1/R, or why they have none."""
+    """Weight of each reviewer's own mean, 1/R, or why there are no weights."""
     reviewers = len(ratings.reviewers)
     if reviewers > 1 and (_items_by_reviewer(ratings) < FEWEST_ITEMS).any():
         return f"reviewers with fewer than {FEWEST_ITEMS} items"
     weights = np.full(reviewers, 1 / max(reviewers, 1))
-    # The variance of a mean with equal weights, in units of one score's, times that of as many plain scores.
+    # Variance of the equally weighted mean relative to that of the plain mean of as many scores.
     loss = float((weights**2 / ratings.per_reviewer).sum() * ratings.per_reviewer.sum())
     if loss > MOST_LOSS**2:
         return "reviewers with very unequal numbers of reviews"
@@ -85,7 +84,7 @@ def panel_weights(ratings: Ratings) -> Array | str:
 
 
 def panel_value(ratings: Ratings, weights: Array) -> float:
-    """The mean of reviewers' own means with these `panel_weights`."""
+    """Mean of the reviewers' own means with these `panel_weights`."""
     own = np.bincount(ratings.reviewer, weights=ratings.score) / ratings.per_reviewer
     return float(weights @ own)
 
@@ -95,15 +94,15 @@ def panel_bounds(
 ) -> Interval:
     """Both bounds of the mean with these `panel_weights`, for scores on a scale with ``ends``.
 
-    Those of `evalapp.stats.bounded_mean`, each one-sided at ``alpha``, of the means of what is independent:
-    items, or their groups; on so many ``times`` as many of them.
+    The bounds of `evalapp.stats.bounded_mean`, each one-sided at ``alpha``, for the means of independent
+    units (items, or their groups), with ``times`` as many of them.
     """
     if ratings.groups < 2:
         return Interval(None, None, f"no interval: {_single(ratings)}")
     pull = (weights / ratings.per_reviewer)[ratings.reviewer]
     shares = np.bincount(ratings.cluster, weights=pull).astype(np.float64)
     means = np.bincount(ratings.cluster, weights=pull * ratings.score) / np.where(shares > 0, shares, 1)
-    # Sums of products may end a trace beyond the ends.
+    # Rounding may put a mean just outside the scale.
     means = np.clip(means, *ends)
     low, high = (
         bound(means, weights=shares, alpha=alpha, smallest=ends[0], largest=ends[1], times=times)
@@ -124,8 +123,9 @@ def _items_by_reviewer(ratings: Ratings) -> Codes:
 def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     """The weighted mean of reviewers' means, with CR2 errors by cluster.
 
-    With a column for each reviewer the hat matrix is 1/n_r between scores of one reviewer, so the correction
-    of a cluster is a factor for each of its reviewers: (1 − m/n)^-½, where m of the n are in the cluster.
+    With a column per reviewer the hat matrix is 1/n_r between scores of one reviewer, so the correction of a
+    cluster is a factor for each of its reviewers: (1 − m/n)^-½, where m of the reviewer's n scores are in the
+    cluster.
     """
     cluster, clusters, reviewers = ratings.cluster, ratings.groups, len(ratings.reviewers)
     if clusters < 2:
@@ -139,14 +139,14 @@ def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     of_cluster, of_reviewer = np.divmod(cells, reviewers)
     within = np.bincount(place).astype(np.float64)
     left = 1 - within / count[of_reviewer]
-    # What a reviewer scored in one cluster alone says nothing of the spread between clusters.
+    # A reviewer's scores in a single cluster say nothing about the spread between clusters.
     factor = np.where(left > 1e-12, 1 / np.sqrt(np.maximum(left, 1e-12)), 0.0)
     pull = weights[of_reviewer] / count[of_reviewer] * factor
     sums = np.bincount(of_cluster, weights=pull * np.bincount(place, weights=rest), minlength=clusters)
     variance = float((sums**2).sum())
     if variance <= 0:
         return NO_VARIATION
-    # G'G is diag(squares) − U (X'X)⁻¹ U', one row of U for each cluster.
+    # G'G is diag(squares) − U (X'X)⁻¹ U', with one row of U per cluster.
     squares = np.bincount(of_cluster, weights=pull**2 * within, minlength=clusters)
     crossed = np.zeros((clusters, reviewers))
     crossed[of_cluster, of_reviewer] = pull * within

@@ -1,15 +1,15 @@
 """Sample size and statistical power.
 
-A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike)
+A *design* is items × reviewers × reviews per item. Scores (or paired differences, planned in the same way)
 vary between items, between reviewers and by the rest; the mean of a design has the variance
 
     group / groups + item / items + reviewer / reviewers + rest / (items · overlap)
 
-where items come from groups (documents, clients, conversations); by themselves they have no group's part. So
-more items help until the reviewers' part is what is left; about these reviewers alone that part is no
-error. ``level`` is the chance of a false finding, such as 0.05. Powers are simulated with the standard errors
-and degrees of freedom that the analysis will come to (:func:`~evalapp.stats.scores.crossed_spread`; Student's
-t over items about these reviewers).
+if items come from groups (documents, clients, conversations); independent items have no group part. So more
+items help until only the reviewers' part is left; for a claim about these reviewers alone, that part is no
+error. ``level`` is the chance of a false finding, such as 0.05. Power is simulated with the standard errors
+and degrees of freedom of the later analysis (:func:`~evalapp.stats.scores.crossed_spread`; for these
+reviewers Student's t over items).
 """
 
 import math
@@ -31,11 +31,11 @@ from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
 
 Sides = Literal[1, 2]
 
-#: Of a variance, as `Spread` has them.
+#: The variance components of `Spread`.
 PARTS = ("item", "reviewer", "rest", "group")
 MOST_ITEMS = 100_000
 DRAWS = 40_000
-# Quantiles of the estimates at which the bound of a usual sample is computed; between them it is a line.
+# Quantiles of the estimates at which the bound of a typical sample is computed; linear in between.
 _PLACES = (0.002, 0.05, 0.2, 0.5, 0.8, 0.95, 0.998)
 _POINTS = 200
 
@@ -50,7 +50,7 @@ ALONE = (
 class Spread:
     """Standard deviations between items, between reviewers, of the rest, and between groups of items.
 
-    Of scores where a floor is planned, of paired differences where a difference is.
+    Of scores if a floor is planned, of paired differences if a difference is planned.
     """
 
     item: float
@@ -64,7 +64,7 @@ class Spread:
             raise ValueError(f"standard deviations are 0 or more and not all 0, not {parts}")
 
     def times(self, share: float) -> "Spread":
-        """The same on a scale so many times as long."""
+        """The spread on a scale that is longer by the factor ``share``."""
         return Spread(**{part: share * getattr(self, part) for part in PARTS})
 
     @classmethod
@@ -77,11 +77,11 @@ class Spread:
 
     @classmethod
     def of(cls, parts: VarianceComponents) -> "Spread":
-        """From this project's own scores; a variance that came out negative by chance is 0.
+        """The spread of this project's own scores; a variance estimated as negative counts as 0.
 
-        Where each item has one score, nothing tells the item from the rest and all of it counts as the
-        item's, so that the plan does not promise anything of more reviews an item. Where one person scored,
-        the reviewers' part is 0 for want of knowledge: assume one.
+        With one score per item, item and rest cannot be separated: all of it counts as the item's, so that
+        the plan does not promise a gain from more reviews per item. With one reviewer the reviewers' part is
+        unknown and set to 0: assume one.
         """
         item, rest = max(parts.item, 0.0), max(parts.rest, 1e-12)
         if not parts.item_apart:
@@ -91,8 +91,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """``overlap`` reviewers for each item; without one, each item by every reviewer. ``groups``: of items,
-    each independent of the others; None where every item is. ``population``: whose scores the results will be
+    """``overlap``: reviewers per item; None if every reviewer scores each item. ``groups``: independent
+    groups of items; None if every item is independent. ``population``: whose scores the results will be
     about.
     """
 
@@ -118,36 +118,36 @@ class Design:
 
     @property
     def independent(self) -> int:
-        """Groups of items, or items."""
+        """Number of independent units: groups of items, or items."""
         return self.items if self.groups is None else self.groups
 
     @property
     def reviews(self) -> int:
-        """Reviews to be made of one candidate."""
+        """Number of reviews of one candidate."""
         return self.items * self.each
 
     @property
     def is_of_items(self) -> bool:
-        """Whether items alone are drawn: reviewers are these, or there is one."""
+        """Whether only items are sampled: the claim is about these reviewers, or there is one."""
         return self.population is Population.PANEL or self.reviewers == 1
 
     def with_items(self, items: int) -> "Design":
-        """The same with so many items, in groups as large as these."""
+        """The same design with another number of items, in groups of the same size."""
         groups = self.groups and min(max(round(items * self.groups / self.items), 2), items)
         return replace(self, items=items, groups=groups)
 
     @property
     def has_no_bound(self) -> bool:
-        """Whether no gate passes: one reviewer does not tell how others differ."""
+        """Whether no gate can pass: one reviewer does not show how reviewers differ."""
         return self.population is Population.REVIEWERS and self.reviewers == 1
 
 
 def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
-    """What the analysis over new items, and new reviewers unless they are these, will have.
+    """Precision of the later analysis over new items, and over new reviewers unless it is about these.
 
-    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
-    With one review an item nothing tells items from the rest, and the reviewers' means are all that is gone
-    by. ``careful``: with the degrees of freedom of a gate's bound
+    With one reviewer the reviewers' part cannot be estimated: it is left out and the mean is about this
+    panel. With one review per item, items cannot be separated from the rest, and only the reviewers' means
+    are used. ``careful``: with the degrees of freedom of a gate's bound
     (:func:`~evalapp.stats.bounds.mean_bounds`).
     """
     rest = spread.rest**2 / design.reviews
@@ -170,7 +170,7 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
 
 
 def _of_items(spread: Spread, design: Design) -> float:
-    """The variance of a mean over new items (new groups, where there are groups) by the same reviewers."""
+    """Variance of a mean over new items (new groups, if there are groups) by the same reviewers."""
     of_groups = spread.group**2 / design.independent
     return of_groups + spread.item**2 / design.items + spread.rest**2 / design.reviews
 
@@ -184,11 +184,10 @@ def smallest_difference(
     sides: Sides = 2,
     seed: int = 0,
 ) -> Measure:
-    """The smallest true paired difference that the design finds with ``power``; ``n`` counts items.
+    """Smallest true paired difference that the design finds with ``power``; ``n`` counts items.
 
-    ``level`` is the chance of a false finding, to either side where ``sides`` is 2. By seeded simulation of
-    what the analysis has to go by: it takes its variances from the scores themselves, and few reviewers tell
-    theirs badly.
+    ``level`` is the chance of a false finding, in both directions if ``sides`` is 2. By seeded simulation of
+    the analysis, which estimates its variances from the scores, and badly with few reviewers.
     """
     _require_share(level, "level")
     _require_share(power, "power")
@@ -204,11 +203,10 @@ def smallest_difference(
 
 
 def _found_precision(spread: Spread, design: Design, generator: np.random.Generator) -> tuple[Array, Array]:
-    """Standard errors and degrees of freedom that `evalapp.stats.scores.crossed_spread` comes to in `DRAWS`
-    campaigns.
+    """Standard errors and degrees of freedom of `scores.crossed_spread` in `DRAWS` simulated campaigns.
 
-    Each mean square of a full table is its expectation times a chi-square over its degrees; of a part of the
-    table that is close.
+    Each mean square of a full table is its expectation times a chi-square over its degrees; for a part of the
+    table this is an approximation.
     """
 
     def drawn(expected: float, degrees: int) -> Array:
@@ -235,8 +233,8 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalePosition:
-    """Where on a scale something is expected: a candidate's ``mean``; or the ``difference`` of two
-    candidates, of whom ``mean`` is the middle.
+    """Expected position on a scale: a candidate's ``mean``, or the ``difference`` of two candidates whose
+    midpoint is ``mean``.
     """
 
     mean: float
@@ -249,7 +247,7 @@ class ScalePosition:
             raise ValueError(f"a scale from {self.smallest:g} to {self.largest:g} has no length")
 
     def possible(self, spread: Spread) -> Spread:
-        """The spread, or as much of it as scores with this mean can have."""
+        """The spread, reduced to what scores with this mean can have."""
         most = max((self.mean - self.smallest) * (self.largest - self.mean), 0.0)
         whole = sum(getattr(spread, part) ** 2 for part in PARTS)
         return spread.times(min(math.sqrt(most / whole), 1.0))
@@ -257,11 +255,11 @@ class ScalePosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """One criterion of a gate: the true value lies ``distance`` beyond what it must exceed.
+    """One criterion of a gate, whose true value is ``distance`` beyond the value that it must exceed.
 
-    The expected mean minus the floor, or the expected difference plus the margin. ``level`` is that of the
-    look it is planned for. Tested as a gate does (:func:`~evalapp.stats.bounds.mean_bounds`); without a
-    ``place`` the ends of the scale are taken to be far. ``spread`` is that of scores at the place.
+    ``distance``: expected mean minus the floor, or expected difference plus the margin. ``level``: that of
+    the planned evaluation. Tested as by a gate (:func:`~evalapp.stats.bounds.mean_bounds`); without a
+    ``place`` the ends of the scale are assumed to be far away. ``spread``: that of scores at the place.
     """
 
     distance: float
@@ -283,8 +281,7 @@ def power_of_release(requirement: Requirement, design: Design, *, seed: int = 0)
 def smallest_distance(
     requirement: Requirement, design: Design, *, power: float = 0.8, seed: int = 0
 ) -> Measure:
-    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts
-    items.
+    """Smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts items.
 
     Undefined with one reviewer.
     """
@@ -305,10 +302,10 @@ def joint_power(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Measure:
-    """Chance that every criterion passes, the estimates correlated by ``correlation`` between any two.
+    """Chance that every criterion passes, with any two estimates correlated by ``correlation``.
 
-    0 is the careful choice for what is not known: criteria that rise and fall together pass together more
-    often. By seeded simulation, with its own interval; ``n`` counts items. Undefined with one reviewer.
+    If unknown, 0 is the careful choice: criteria that rise and fall together pass together more often. By
+    seeded simulation, with its own interval; ``n`` counts items. Undefined with one reviewer.
     """
     if not requirements:
         raise ValueError("a gate without a criterion has no power")
@@ -344,10 +341,9 @@ def items_for_joint_power(
     power: float = 0.8,
     seed: int = 0,
 ) -> Measure:
-    """How many items in place of the design's make every criterion pass together with ``power``; ``n`` is
-    the answer too.
+    """Number of items with which all criteria pass together with ``power``; ``n`` is the answer too.
 
-    Undefined where no number of items does it: then the reviewers' part is too large and only more reviewers
+    Undefined if no number of items is enough: then the reviewers' part is too large and only more reviewers
     help.
     """
     _require_share(power, "power")
@@ -363,7 +359,7 @@ def items_for_joint_power(
 
 
 class _Draws(NamedTuple):
-    """Of each campaign the ``noise`` of its estimate and Student's ``reach``, usually ``critical`` errors."""
+    """Per campaign, ``noise`` of its estimate and Student's ``reach``, typically ``critical`` errors."""
 
     error: float
     critical: float
@@ -374,7 +370,7 @@ class _Draws(NamedTuple):
 def _shortfalls(
     requirement: Requirement, design: Design, noise: Array, generator: np.random.Generator
 ) -> Array:
-    """How far below the true value the gate's lower bound lies, in one campaign for each of ``noise``."""
+    """How far the gate's lower bound is below the true value, in one campaign for each of ``noise``."""
     from scipy.special import stdtrit
 
     _require_share(requirement.level, "level")
@@ -387,7 +383,7 @@ def _shortfalls(
     critical = float(stdtrit(found.degrees, 1 - requirement.level))
     reach = critical * np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
     is_panel = design.population is Population.PANEL
-    # A difference by these reviewers has Student's interval wherever it lies on the scale.
+    # A difference for these reviewers has Student's interval anywhere on the scale.
     if place is None or (is_panel and place.difference is not None):
         return found.error * (reach - noise)
     if place.difference is None:
@@ -411,7 +407,7 @@ def _shortfalls(
 
 
 def _bound_at_an_end(place: ScalePosition, requirement: Requirement, design: Design) -> float:
-    """At an end of the scale nothing varies, and a gate's bound is on how many items could differ."""
+    """At an end of the scale nothing varies; a gate's bound then depends on how many items could differ."""
     return place.smallest if place.mean <= place.smallest else _best(place, requirement, design)
 
 
@@ -423,8 +419,8 @@ def _best(place: ScalePosition, requirement: Requirement, design: Design) -> flo
 def _lows_of_panel(
     place: ScalePosition, spread: Spread, design: Design, level: float, draws: _Draws
 ) -> Array:
-    """Lower bounds of the mean of these reviewers: as far below an estimate as `mean_lower_bound` of a usual
-    sample around it lies, and as much farther as a sample spreads more than the usual one.
+    """Lower bounds of the mean of these reviewers: as far below an estimate as `mean_lower_bound` of a
+    typical sample around it, plus as much as a sample's spread exceeds the typical one.
     """
     score, shrunk = _estimates(place, draws.error, draws.noise)
     means = np.unique(np.quantile(score, _PLACES))
@@ -435,8 +431,8 @@ def _lows_of_panel(
 
 
 def _usual_reach(mean: float, place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
-    """How far below its mean the bound of a usual sample lies: means of items (of groups, where there are
-    any) as a beta distribution, whose spread shrinks towards the ends; unrounded, for that moves the mean.
+    """How far the bound of a typical sample is below its mean. Means of items (or groups) follow a beta
+    distribution, whose spread shrinks towards the ends; unrounded, because rounding moves the mean.
     """
     from scipy.special import betaincinv
 
@@ -445,15 +441,15 @@ def _usual_reach(mean: float, place: ScalePosition, spread: Spread, design: Desi
     shrunk = share * (1 - share) / (expected * (1 - expected))
     variance = units * _of_items(spread, design) / length**2 * shrunk**2
     size = max(share * (1 - share) / max(variance, 1e-12) - 1, 1e-3)
-    points = max(units, _POINTS)  # so that what is rare is among them
+    points = max(units, _POINTS)  # enough points to include rare values
     drawn = betaincinv(share * size, (1 - share) * size, (np.arange(points) + 0.5) / points)
     bound = mean_lower_bound(drawn, alpha=level, smallest=0, largest=1, times=units / points)
     return length * (float(drawn.mean()) - bound)
 
 
 def _estimates(place: ScalePosition, error: float, noise: Array) -> tuple[Array, Array]:
-    """Estimates of a mean spread evenly on logits, and how much less each one's sample varies than a usual
-    one.
+    """Estimates of a mean, normal on the logit scale, and how much less each one's sample varies than a
+    typical one.
     """
     half = (place.largest - place.smallest) / 2
     d = (place.mean - place.smallest) / half - 1
@@ -462,9 +458,9 @@ def _estimates(place: ScalePosition, error: float, noise: Array) -> tuple[Array,
 
 
 def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
-    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
-    logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
-    standard errors; it is longer where the end is near, as `scale_ends.reach_below` says.
+    """Lower bounds of a mean whose spread shrinks towards the ends of its scale. Estimates are normal on the
+    logit scale, so that a sample that is high by chance also has a small standard error. ``reach`` is in
+    standard errors; it is longer near an end, see `scale_ends.reach_below`.
     """
     score, shrunk = _estimates(place, error, noise)
     ends = {"smallest": place.smallest, "largest": place.largest}
@@ -476,8 +472,8 @@ def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array
 def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:
     """The smallest number of items found to be enough.
 
-    In steps of a quarter, then by halving: with few reviewers more items can cost power, because the
-    reviewers' few degrees of freedom weigh more the less the items vary.
+    In steps of a quarter, then by bisection: with few reviewers, more items can reduce power, because the
+    reviewers' few degrees of freedom matter more the less the items vary.
     """
     low, high = 1, 2
     while not enough(high):

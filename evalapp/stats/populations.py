@@ -1,4 +1,4 @@
-"""Whose scores of new items a mean or a difference speaks of."""
+"""Whose scores of new items a mean or a difference is about."""
 
 from enum import StrEnum
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 class Population(StrEnum):
     """Reviewers are fixed, or a sample like the items."""
 
-    #: What these reviewers, each with the same weight, would on average score.
+    #: What these reviewers, equally weighted, would score on average.
     PANEL = "panel"
-    #: What reviewers like these would.
+    #: What reviewers like these would score.
     REVIEWERS = "reviewers"
 
     @property

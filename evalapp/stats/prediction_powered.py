@@ -1,8 +1,8 @@
-"""A candidate's human mean from few reviews and many metric scores: prediction-powered inference.
+"""Prediction-powered inference: a candidate's human mean from few reviews and many metric scores.
 
-The metric says how the reviewed items differ from all items, and the mean of the reviews is corrected by
-that much, times the weight at which it helps most (PPI++, Angelopoulos, Duchi and Zrnic 2023). A metric that
-says nothing about people gets a weight near 0, the nearer the more items are reviewed.
+The metric shows how the reviewed items differ from all items. The mean of the reviews is corrected by that,
+times the weight that minimises the variance (PPI++, Angelopoulos, Duchi and Zrnic 2023). A metric that is
+unrelated to people's scores gets a weight near 0, the nearer the more items are reviewed.
 """
 
 import math
@@ -18,11 +18,11 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, Interval, require_level
 from evalapp.stats.scores import candidate_score, student_interval
 
-#: With fewer reviewed items the weight is guesswork.
+#: With fewer reviewed items the weight is too uncertain.
 FEWEST_REVIEWED = 10
-#: With fewer a metric that says nothing seems worth a quarter more reviewed items in 1 of 100 draws and more.
+#: With fewer, an unrelated metric seems worth a quarter more reviewed items in at least 1 of 100 samples.
 FEWEST_FOR_GAIN = 30
-#: Of further reviewed items that the metric stands for; less is shown as 0%.
+#: Gain in reviewed items, as a share; less is shown as 0%.
 LEAST_WORTH = 0.005
 NO_NARROWER = (
     "No narrower: most of the width comes from the small number of reviewers, which a metric cannot reduce."
@@ -40,13 +40,13 @@ ASSUMPTION = (
 
 
 class PredictionPowered(NamedTuple):
-    """``mean`` beside the ``classical`` mean of the same reviews, each counting reviewed items.
+    """``mean`` beside the ``classical`` mean of the same reviews; both count reviewed items.
 
-    ``weight``: how many points of score a point of the metric is taken for. ``correlation``: of metric and
-    human means over reviewed items. ``gain``: how many times as many reviewed items the classical interval
-    would need for what new items contribute to its width. ``most``: 1/(1 - r²), which no number of further
-    items exceeds. ``reviewed`` and ``unreviewed`` count items that have the metric; ``assumption`` says in
-    words what it rests on.
+    ``weight``: points of score per point of the metric. ``correlation``: of metric and human means over
+    reviewed items. ``gain``: factor by which the reviewed items would have to grow for the classical interval
+    to get the same variance from new items. ``most``: 1/(1 - r²), the limit of ``gain`` with any number of
+    further items. ``reviewed`` and ``unreviewed`` count items with the metric; ``assumption`` states in words
+    what is assumed.
     """
 
     mean: Measure
@@ -61,14 +61,12 @@ class PredictionPowered(NamedTuple):
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether it shows a gain on so few reviewed items that it may be chance."""
+        """Whether the gain is shown for so few reviewed items that it may be chance."""
         return self.reviewed < FEWEST_FOR_GAIN and (self.gain.value or 1.0) - 1 >= LEAST_WORTH
 
     @property
     def is_no_narrower(self) -> bool:
-        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or
-        wider.
-        """
+        """Whether there is a gain, but the interval is as wide as before or wider."""
         with_metric, alone = self.mean.half_width, self.classical.half_width
         if with_metric is None or alone is None or (self.gain.value or 1.0) - 1 < LEAST_WORTH:
             return False
@@ -85,11 +83,11 @@ def prediction_powered_mean(
 ) -> PredictionPowered:
     """The candidate's mean over all items of ``metric``, reviewed or not.
 
-    ``metric``: the candidate's metric by item, the reviewed ones among them; None where it is undefined.
-    Reviewed items without a metric take no part in either mean. ``population`` and ``bounds`` as in
-    :func:`~evalapp.stats.scores.candidate_score`: of reviewers like these the metric makes only the items'
-    part narrower. Undefined with fewer than 10 reviewed items, where every item
-    is reviewed, and where metric or scores do not vary. Raises ValueError for a metric that is not finite.
+    ``metric``: the candidate's metric by item, including the reviewed ones; None if undefined. Reviewed items
+    without a metric are left out of both means. ``population`` and ``bounds`` as in
+    :func:`~evalapp.stats.scores.candidate_score`; for reviewers like these, the metric only reduces the
+    variance from items. Undefined with fewer than 10 reviewed items, if every item is reviewed, and if metric
+    or scores do not vary. Raises ValueError for a metric that is not finite.
     """
     require_level(level)
     known = _finite(metric)
@@ -107,7 +105,7 @@ def prediction_powered_mean(
     low, high = spread.low, spread.high
     value = found.value
     if bounds is not None:
-        # Corrected, a mean may leave the scale; people cannot.
+        # The corrected mean may leave the scale.
         value = min(max(value, bounds[0]), bounds[1])
         low, high = (None if end is None else min(max(end, bounds[0]), bounds[1]) for end in (low, high))
     n = int(human.size)
@@ -130,7 +128,9 @@ def prediction_powered_mean(
 
 
 def in_words(found: PredictionPowered) -> str:
-    """One sentence with the gain, or why there is none; a second where the interval has nothing of it."""
+    """One sentence with the gain, or why there is none; more if it is uncertain, or if the interval is not
+    narrower.
+    """
     if not found.mean.defined:
         return f"The metric cannot tighten the interval: {found.mean.reason}."
     gain, correlation = found.gain.value, found.correlation.value
@@ -192,11 +192,10 @@ def _cannot_tell(human: Array, predicted: Array, others: Array) -> str:
 
 
 def _estimate(human: Array, predicted: Array, others: Array) -> _Estimate:
-    """PPI++ for a mean: the weight that makes the variance smallest, and both variances.
+    """PPI++ for a mean: the weight with the smallest variance, and both variances.
 
-    The slope comes from the reviewed items, the metric's own variance in the further items from those. The
-    residuals lose one more degree of freedom to the slope, so that few reviews do not look better than they
-    are.
+    The slope comes from the reviewed items; the variance of the metric from all items. The residuals lose one
+    more degree of freedom to the slope, so that few reviews do not look better than they are.
     """
     n, further = human.size, others.size
     centred = predicted - predicted.mean()
@@ -205,7 +204,7 @@ def _estimate(human: Array, predicted: Array, others: Array) -> _Estimate:
     everywhere = np.concatenate([predicted, others])
     residual = human - human.mean() - slope * centred
     own = float(residual @ residual) / (n - 2)
-    # human - weight · metric = residual + (slope - weight) · metric, the two uncorrelated.
+    # human - weight · metric = residual + (slope - weight) · metric; the two terms are uncorrelated.
     spread = float(everywhere.var(ddof=1))
     variance = (own + (slope - weight) ** 2 * spread) / n + weight**2 * spread / further
     return _Estimate(
@@ -218,7 +217,9 @@ def _estimate(human: Array, predicted: Array, others: Array) -> _Estimate:
 
 
 def _interval(ratings: Ratings, found: _Estimate, *, population: Population, level: float) -> Interval:
-    """Student's t on the items' part and, for reviewers like these, on theirs, which no metric can narrow."""
+    """Student's t with the variance from items and, for reviewers like these, that from reviewers, which no
+    metric can reduce.
+    """
     items = len(ratings.items)
     variance, wobble = found.variance, found.variance**2 / (items - 2)
     if population is Population.REVIEWERS:

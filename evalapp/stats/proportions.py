@@ -1,4 +1,4 @@
-"""Shares of yes among n, with intervals that hold for few cases and for none."""
+"""Proportions with intervals that are valid for few cases and for no successes."""
 
 import math
 from statistics import NormalDist
@@ -8,10 +8,10 @@ from evalapp.stats.resampling import require_level
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95, name: str = "share") -> Measure:
-    """Share of successes among ``n`` independent cases with Wilson's score interval.
+    """Share of successes among ``n`` independent cases, with Wilson's score interval.
 
-    Source: Wilson (1927), without continuity correction. ``name`` goes into the signature.
-    Undefined for n = 0. Raises ValueError unless 0 ≤ successes ≤ n.
+    Source: Wilson (1927), without continuity correction. ``name`` goes into the signature. Undefined for n =
+    0. Raises ValueError unless 0 ≤ successes ≤ n.
     """
     require_level(level)
     _require_count(successes, n)
@@ -23,7 +23,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95, name: str = "share") 
 
 
 def wilson_interval(successes: float, n: float, *, level: float) -> tuple[float, float]:
-    """Both ends of Wilson's interval; an effective, fractional ``n`` > 0 is allowed."""
+    """Both ends of Wilson's interval; ``n`` may be an effective number, fractional and above 0."""
     z = NormalDist().inv_cdf(0.5 + level / 2)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -1,4 +1,4 @@
-"""Ranks of candidates, as far as tests of all pairs tell them apart."""
+"""Intervals for the ranks of candidates, from tests of all pairs."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -8,11 +8,11 @@ from evalapp.stats.differences import holm
 Candidate = TypeVar("Candidate", bound=Hashable)
 
 FEWEST = 3
-"""Of two candidates their difference says all."""
+"""With two candidates, their difference already says everything."""
 
 
 class Rank(NamedTuple):
-    """The ranks that a candidate may have, 1 the first: from ``best`` to ``worst``."""
+    """Ranks that a candidate may have, from ``best`` to ``worst``; 1 is first."""
 
     best: int
     worst: int
@@ -22,7 +22,7 @@ class Rank(NamedTuple):
 
 
 class PairTest(NamedTuple):
-    """Of two candidates: how far the first is above the second, and its two-sided p of no difference."""
+    """How far the first of two candidates is above the second, and the two-sided p of no difference."""
 
     difference: float
     p: float
@@ -34,10 +34,10 @@ def ranks(
     *,
     level: float = 0.95,
 ) -> dict[Candidate, Rank]:
-    """The ranks of each candidate, all of them right at once with at least this probability.
+    """Possible ranks of each candidate, all of them correct at once with probability ``level`` or more.
 
-    A candidate is behind those that are significantly better and before those that are significantly worse,
-    after Holm's adjustment over all ``tests``; a pair without one leaves its order open. Nothing with fewer
+    A candidate ranks below those that are significantly better and above those that are significantly worse,
+    after Holm's adjustment over all ``tests``; the order of a pair without a test is open. Empty with fewer
     than `FEWEST` candidates or without a test. Source: Al Mohamad, van Zwet, Solari and Goeman (2022),
     "Simultaneous confidence intervals for ranks".
     """

@@ -1,4 +1,4 @@
-"""Ranks and concordance counts by array arithmetic, weighted and for large samples."""
+"""Ranks and concordance counts with array arithmetic, weighted and for large samples."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from evalapp.stats.resampling import Array
 
 
 class Ranking:
-    """Mid-ranks of one column of values under any weights; what does not change is kept."""
+    """Mid-ranks of one column of values under any weights; the sort order is computed once."""
 
     def __init__(self, values: Array) -> None:
         distinct, self._code = np.unique(values, return_inverse=True)
@@ -21,7 +21,7 @@ class Ranking:
         return int(self._starts.size)
 
     def centred(self, weights: Array) -> Array:
-        """Mid-rank of each value when value j occurs ``weights[b, j]`` times, minus their mean.
+        """Mid-rank of each value if value j occurs ``weights[b, j]`` times, minus the mean.
 
         One row per replicate. With all weights 1 this is the average rank minus (n + 1) / 2.
         """
@@ -37,7 +37,7 @@ class Ranking:
 
 
 class Concordance(NamedTuple):
-    """Per observation: concordant minus discordant partners, and partners not tied in x, in y."""
+    """Per observation: concordant minus discordant partners, and partners not tied in x and in y."""
 
     balance: Array
     untied_x: Array
@@ -45,7 +45,7 @@ class Concordance(NamedTuple):
 
 
 def concordance(x: Array, y: Array) -> Concordance:
-    """Compare each observation with all others in O(n log n)."""
+    """Compare each observation with all others, in O(n log² n)."""
     x_code, x_size = _codes(x)
     y_code, y_size = _codes(y)
     x_last, y_last = np.max(x_code), np.max(y_code)
@@ -69,11 +69,11 @@ def _codes(values: Array) -> tuple[Codes, Codes]:
 
 
 def _both_smaller(x: Codes, y: Codes) -> Codes:
-    """For each point the number of points strictly smaller in both coordinates.
+    """For each point, the number of points that are strictly smaller in both coordinates.
 
-    Points stand in order of x (equal x: larger y first, so that none counts its equals). For each
-    bit of y, from the top, an earlier point is smaller at that bit when both agree above it and
-    only the later one has the bit.
+    Points are sorted by x (equal x: larger y first, so that none counts its equals). For each bit of y, from
+    the top, an earlier point is smaller at that bit if both agree above it and only the later one has the bit
+    set.
     """
     order = np.lexsort((-y, x))
     height = y[order]

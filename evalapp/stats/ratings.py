@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 Codes = npt.NDArray[np.int64]
-"""The position of each entry's label among the labels."""
+"""Index of each entry's label among the labels."""
 
 EVERY_NOT_APPLICABLE = "every answer is N/A"
 
 
 def why_no_scores(not_applicable: int) -> str:
-    """The reason where there is no score but so many answers N/A."""
+    """Reason why there is no score, given the number of N/A answers."""
     return EVERY_NOT_APPLICABLE if not_applicable else "no scores"
 
 
@@ -22,11 +22,11 @@ def why_no_scores(not_applicable: int) -> str:
 class Ratings:
     """Scores of one criterion (and, for score statistics, of one candidate).
 
-    ``item`` and ``reviewer`` are codes into the labels ``items`` and ``reviewers``; ``score`` is
-    finite. The three arrays have one entry per score, and every label has a score.
-    ``not_applicable`` counts the N/A answers left out. ``group``: a code for each item, the same for items of
-    one document, client or conversation, which are not independent; None where every item is by itself. Build
-    with :meth:`from_columns` or :meth:`from_table`.
+    ``item`` and ``reviewer`` are codes into the labels ``items`` and ``reviewers``; ``score`` is finite. The
+    three arrays have one entry per score, and every label has a score. ``not_applicable`` counts the N/A
+    answers left out.
+    ``group``: a code per item, equal for items of one document, client or conversation, which are not
+    independent; None if all items are independent. Build with :meth:`from_columns` or :meth:`from_table`.
     """
 
     item: Codes
@@ -50,11 +50,11 @@ class Ratings:
         *,
         groups: Mapping[Hashable, Hashable] | None = None,
     ) -> Self:
-        """Take three columns of equal length; a score of None is an N/A answer. ``groups``: the group of each
-        item that has one, by the item's label.
+        """Take three columns of equal length; a score of None is an N/A answer.
 
-        An item or reviewer with nothing but N/A does not take part. Raises ValueError for
-        columns of different lengths and for a score that is not finite, naming the row.
+        ``groups``: the group of each item that has one, by item label. An item or reviewer with only N/A
+        answers is left out. Raises ValueError for columns of different lengths, and for a score that is not
+        finite, with its row.
         """
         if not len(items) == len(reviewers) == len(scores):
             raise ValueError(
@@ -114,7 +114,7 @@ class Ratings:
 
     @property
     def is_constant(self) -> bool:
-        """Whether all scores are the same, but for what rounding leaves of differences; true of none."""
+        """Whether all scores are the same, up to rounding; True without scores."""
         return not len(self) or float(np.ptp(self.score)) < 1e-9
 
     def item_means(self) -> npt.NDArray[np.float64]:
@@ -128,21 +128,21 @@ class Ratings:
 
     @property
     def cluster(self) -> Codes:
-        """For each score the code of what is independent of the others: its item, or the item's group."""
+        """For each score the code of its independent unit: its item, or the item's group."""
         return self.item if self.group is None else self.group[self.item]
 
     @property
     def groups(self) -> int:
-        """How many groups there are: as many as items where every item is by itself."""
+        """Number of groups; the number of items if all are independent."""
         return len(self.items) if self.group is None else int(self.group.max()) + 1
 
     def among(self, chosen: npt.NDArray[np.bool_]) -> "Ratings":
-        """The scores of some items; ``chosen`` has an entry for each of ``items``. No N/A answer is kept."""
+        """The scores of some items, without N/A answers; ``chosen`` has an entry for each of ``items``."""
         return self._only(chosen[self.item])
 
     def by(self, chosen: npt.NDArray[np.bool_]) -> "Ratings":
-        """The scores by some reviewers; ``chosen`` has an entry for each of ``reviewers``. No N/A answer is
-        kept.
+        """The scores by some reviewers, without N/A answers; ``chosen`` has an entry for each of
+        ``reviewers``.
         """
         return self._only(chosen[self.reviewer])
 
@@ -160,25 +160,25 @@ class Ratings:
         )
 
     def group_of_items(self) -> dict[Hashable, int]:
-        """The group's code by the label of each item; empty where every item is by itself."""
+        """Group code by item label; empty if all items are independent."""
         return {} if self.group is None else dict(zip(self.items, self.group.tolist(), strict=True))
 
     def has_repeats(self) -> bool:
-        """Whether some reviewer scored some item more than once."""
+        """Whether a reviewer scored an item more than once."""
         cell = self.item * max(len(self.reviewers), 1) + self.reviewer
         return bool(np.unique(cell).size < cell.size)
 
 
 def label_codes(labels: Iterable[Hashable]) -> tuple[Codes, tuple[Hashable, ...]]:
-    """A number per label, counted from 0 in the order of first appearance, and the distinct labels."""
+    """Code of each label, from 0 in order of first appearance, and the distinct labels."""
     seen: dict[Hashable, int] = {}
     codes = [seen.setdefault(label, len(seen)) for label in labels]
     return np.array(codes, dtype=np.int64), tuple(seen)
 
 
 def group_codes(items: Sequence[Hashable], groups: Mapping[Hashable, Hashable]) -> Codes | None:
-    """The code of each item's group; an item without one is a group by itself. None where all are."""
-    # Tuples, so that no group is taken for an item of the same name.
+    """Code of each item's group; an item without one is its own group. None if all items are independent."""
+    # Tuples, so that a group and an item with the same name stay apart.
     codes, labels = label_codes(
         ("group", groups[item]) if item in groups else ("item", item) for item in items
     )

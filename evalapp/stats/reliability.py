@@ -1,8 +1,8 @@
-"""Intraclass correlation: how much of the variance of scores is the items' own.
+"""Intraclass correlation: the share of the variance of scores that is due to the items.
 
-``n`` counts items. A full table (every reviewer scored every item) gets the exact F intervals;
-else the variance components are estimated from what there is and the interval is a percentile
-bootstrap over items, which speaks of this panel. Negative values are shown.
+``n`` counts items. A full table (every reviewer scored every item) gets the exact F intervals. Otherwise the
+variance components are estimated from the scores that exist, and the interval is a percentile bootstrap over
+items, for this panel. Negative values are shown.
 """
 
 from typing import Literal, NamedTuple
@@ -27,7 +27,7 @@ from evalapp.stats.scores import FOR_THIS_PANEL
 
 IccForm = Literal["1", "2,1", "2,k"]
 OPPOSED = "the reviewers contradict each other too far for their mean to have a reliability"
-# An F of 0 leaves an interval of no width, or none: its ends would say that the value is sure.
+# With an F of 0 the interval would have no width or not exist, as if the value were certain.
 SAME_MEANS = "no interval: all items have the same mean"
 FORMS: tuple[IccForm, ...] = ("1", "2,1", "2,k")
 
@@ -42,18 +42,17 @@ def icc(
 ) -> Measure:
     """Intraclass correlation of absolute agreement.
 
-    "1": one score, each item by any reviewers. "2,1": one score, reviewers a sample who score
-    across items. "2,k": the mean over an item's reviewers (k their harmonic mean number).
-    Undefined for one item, one reviewer, no item with two scores, or no variation.
-    Sources: Shrout and Fleiss (1979); McGraw and Wong (1996) for the intervals; Henderson's
-    method I for missing scores.
+    "1": one score, each item by any reviewers. "2,1": one score, by a sample of reviewers who score across
+    items. "2,k": the mean over an item's reviewers (k is their harmonic mean number). Undefined for one item,
+    one reviewer, no item with two scores, or no variation. Sources: Shrout and Fleiss (1979); McGraw and Wong
+    (1996) for the intervals; Henderson's method I for missing scores.
     """
     require_level(level)
     if form not in FORMS:
         raise ValueError(f'the form is one of {"; ".join(FORMS)}, not "{form}"')
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
-    # The exact intervals take items as independent.
+    # The exact intervals assume independent items.
     full = ratings.group is None and len(ratings) == len(ratings.items) * len(ratings.reviewers)
     name = (
         signature("icc", form=form, interval="F", level=level)
@@ -111,7 +110,7 @@ def _mean_squares(ratings: Ratings) -> _MeanSquares:
     total = float((table**2).sum())
     rest = total - items - reviewers
     if rest < 1e-12 * total:
-        # Rounding leaves a trace where scores differ in nothing but the item or the reviewer.
+        # Rounding leaves a trace if scores differ only by item or only by reviewer.
         rest = 0.0
     if items < 1e-12 * total:
         items = 0.0
@@ -178,7 +177,7 @@ def _mcgraw_wong(squares: _MeanSquares, value: float, level: float) -> Interval:
     noise = k * squares.reviewers + (k * n - k - n) * rest
     low = n * (items - lower_f * rest) / (lower_f * noise + n * items)
     high = n * (upper_f * items - rest) / (noise + n * upper_f * items)
-    # Reviewers who contradict each other throughout leave both ends at one number, but for rounding.
+    # If reviewers contradict each other throughout, both ends are equal up to rounding.
     return Interval(min(low, high), max(low, high))
 
 
@@ -191,7 +190,7 @@ def _f_quantile(level: float, above: float, below: float) -> float:
 def _stepped_up(single: float, k: float) -> float:
     """Reliability of a mean of k scores from that of one (Spearman and Brown).
 
-    NaN where reviewers contradict each other so far that their mean has none.
+    NaN if reviewers contradict each other so much that their mean has no reliability.
     """
     divisor = 1 + (k - 1) * single
     return k * single / divisor if divisor > 1e-9 else float("nan")
@@ -216,7 +215,7 @@ def _one_way(ratings: Ratings) -> WeightedStatistic:
 
 
 def _two_way(ratings: Ratings, *, averaged: bool) -> WeightedStatistic:
-    """ICC(2,·) from Henderson's method I, each drawn item an item of its own."""
+    """ICC(2,·) from Henderson's method I; an item drawn twice counts as two items."""
     scores = ratings.score - ratings.score.mean()
     counts = ratings.per_item.astype(np.float64)
     sums, squares = (np.bincount(ratings.item, weights=each) for each in (scores, scores**2))
@@ -258,7 +257,7 @@ def _two_way(ratings: Ratings, *, averaged: bool) -> WeightedStatistic:
 
 
 def _solve_each(expected: Array, found: Array) -> Array:
-    """Solve one 3 × 3 system per replicate; NaN where it has no single solution."""
+    """Solve one 3 × 3 system per replicate; NaN if it has no unique solution."""
     scale = np.abs(expected).max(axis=(1, 2))
     solvable = np.abs(np.linalg.det(expected / scale[:, None, None])) > 1e-12
     parts = np.full(found.shape, np.nan)

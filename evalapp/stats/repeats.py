@@ -11,9 +11,9 @@ from evalapp.stats.scores import student_quantile
 
 
 def order_tau(first: Sequence[int], second: Sequence[int]) -> float:
-    """Kendall's tau of two rankings of the same things, each without ties: 1 the same order, -1 the reverse.
+    """Kendall's tau of two rankings without ties: 1 for the same order, -1 for the reverse.
 
-    Source: Kendall (1938). Raises ValueError for fewer than two ranks, or not as many in both.
+    Source: Kendall (1938). Raises ValueError for fewer than two ranks, or different numbers of them.
     """
     if len(first) < 2 or len(first) != len(second):
         raise ValueError("tau takes two rankings of the same two or more things")
@@ -23,9 +23,9 @@ def order_tau(first: Sequence[int], second: Sequence[int]) -> float:
 
 
 def mean_tau(taus: Sequence[float], *, level: float = 0.95) -> Measure:
-    """Mean of the taus of independent repeats with Student's interval, cut at -1 and 1.
+    """Mean tau of independent repeats, with Student's interval, cut at -1 and 1.
 
-    ``n`` counts repeats. Undefined without any; no interval with one, or without variation.
+    ``n`` counts repeats. Undefined without repeats; no interval with one, or without variation.
     """
     require_level(level)
     name = signature("repeat-tau", interval="student", level=level)

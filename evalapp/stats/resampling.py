@@ -8,19 +8,19 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-#: A statistic of many replicates at once: weights (replicates × units) to one value each, NaN
-#: where a replicate leaves it undefined.
+#: A statistic of many replicates at once: weights (replicates × units) to one value each, NaN for a replicate
+#: in which it is undefined.
 WeightedStatistic = Callable[[Array], Array]
 
 DEFAULT_REPLICATES = 2000
 CELLS_PER_CHUNK = 1_000_000
 MOST_UNDEFINED = 0.05
-#: Of 4 units there are 35 different resamples: their percentiles are steps of the few numbers there can be.
+#: 4 units have only 35 different resamples, so their percentiles would be coarse steps.
 FEWEST_UNITS = 5
 
 
 class Interval(NamedTuple):
-    """Both ends, or both None and the reason in ``note``."""
+    """Both ends, or both None with the reason in ``note``."""
 
     low: float | None
     high: float | None
@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 def unit_weights(units: int, *, replicates: int, seed: int) -> Iterator[Array]:
     """How often each of ``units`` is drawn in each replicate, in chunks of bounded memory.
 
-    Each row of a chunk sums to ``units``. The draws depend on the seed and on ``units`` alone.
+    Each row of a chunk sums to ``units``. The draws depend only on the seed and on ``units``.
     """
     generator = np.random.default_rng(seed)
     rows = max(1, min(replicates, CELLS_PER_CHUNK // max(units, 1)))
@@ -45,7 +45,7 @@ def unit_weights(units: int, *, replicates: int, seed: int) -> Iterator[Array]:
 def item_weights(
     items: int, group: npt.NDArray[np.int64] | None, *, replicates: int, seed: int
 ) -> Iterator[Array]:
-    """`unit_weights` of items that are drawn in whole groups; ``group``: the group's code of each item."""
+    """`unit_weights` of items that are drawn in whole groups; ``group``: the group code of each item."""
     if group is None:
         yield from unit_weights(items, replicates=replicates, seed=seed)
         return
@@ -59,7 +59,7 @@ def item_weights(
 def kind_weights(
     kind: npt.NDArray[np.int64], group: npt.NDArray[np.int64], *, replicates: int, seed: int
 ) -> Iterator[Array]:
-    """How often each kind of items is drawn where items are drawn in whole groups; both are codes of each
+    """How often each kind of item is drawn if items are drawn in whole groups; both arguments are codes by
     item.
     """
     kinds = int(np.max(kind)) + 1
@@ -69,10 +69,10 @@ def kind_weights(
 
 
 def pattern_weights(multiplicity: Array, *, replicates: int, seed: int) -> Iterator[Array]:
-    """The same for units that fall into few kinds: how often each kind is drawn.
+    """As `unit_weights` for units of few kinds: how often each kind is drawn.
 
-    Drawing units and counting their kinds is a multinomial draw over the kinds, so 20,000 items
-    with 126 kinds of score sets cost 126 numbers a replicate.
+    Drawing units and counting their kinds is a multinomial draw over the kinds, so 20,000 items with 126
+    kinds of score sets take 126 numbers per replicate.
     """
     units = int(multiplicity.sum())
     if multiplicity.size == units:
@@ -93,8 +93,8 @@ def bootstrap(statistic: WeightedStatistic, weights: Iterator[Array], *, level: 
 
 
 def too_few_items(items: int) -> str:
-    """Why so few items are not resampled, as the note of a number without an interval; nothing where they
-    are.
+    """Note for a number without an interval if there are too few items to resample; empty if there are
+    enough.
     """
     if items == 1:
         return "no interval: one item"
@@ -108,8 +108,8 @@ def column_sums(
     values: Array | float,
     columns: int,
 ) -> Array:
-    """``weights @ table`` for a table (units × ``columns``) that has ``values`` at ``row`` and ``column``,
-    and 0 elsewhere: for tables that are mostly 0 and would not fit into memory.
+    """``weights @ table`` for a table (units × ``columns``) with ``values`` at ``row`` and ``column`` and 0
+    elsewhere; for tables that are mostly 0 and would not fit into memory.
     """
     if not len(weights):
         return np.empty((0, columns))
@@ -119,7 +119,7 @@ def column_sums(
 
 
 def percentile_interval(values: Array, *, level: float) -> Interval:
-    """Quantiles of the defined replicates; no interval when more than 5% are undefined."""
+    """Quantiles of the defined replicates; no interval if more than 5% are undefined."""
     finite = values[np.isfinite(values)]
     if finite.size < (1 - MOST_UNDEFINED) * values.size:
         lost = 100 * (1 - finite.size / max(values.size, 1))
@@ -132,6 +132,6 @@ def percentile_interval(values: Array, *, level: float) -> Interval:
 
 
 def require_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1), such as 95 for 95%."""
+    """Raises ValueError for a confidence level outside (0, 1), such as 95 for 95%."""
     if not 0 < level < 1:
         raise ValueError(f"the confidence level is {level}; give a share such as 0.95")

@@ -1,9 +1,8 @@
-"""How likely each output of a week is to be drawn, and from which strata the next reviews tell most.
+"""Inclusion probabilities of a week's outputs, and the strata from which further reviews help most.
 
 Probabilities are the same for every output of a stratum, above 0 everywhere, and differ by a factor of 3 at
-most: what is oversampled for its risk is not missed, and what is not still counts in full (weights that
-differ more cost more than they bring). Numbers by stratum are rounded at random, so that the probabilities
-are exact.
+most: risky strata are oversampled, while all others still count in full (more unequal weights cost more than
+they gain). Numbers by stratum are rounded at random, so that the probabilities are exact.
 """
 
 import math
@@ -26,17 +25,17 @@ from evalapp.stats.weighted import (
     weighted_values,
 )
 
-#: The largest inclusion probability over the smallest.
+#: Largest ratio of two inclusion probabilities.
 MOST_RATIO = 3.0
-#: A smaller chance is no chance.
+#: A probability below this counts as impossible.
 IMPOSSIBLE = 1e-6
-# So many outputs of a stratum's variance come from all strata.
+# A stratum's variance is shrunk towards that of all strata with the weight of this many outputs.
 _BORROWED = 2.0
 
 
 class Scheme(StrEnum):
-    """``UNIFORM``: every output as likely, whatever its stratum. ``PROPORTIONAL``: as likely, each stratum
-    with its share of the sample. ``RISK``: the likelier the riskier its stratum.
+    """``UNIFORM``: equal probability, whatever the stratum. ``PROPORTIONAL``: equal probability, with each
+    stratum's share of the sample fixed. ``RISK``: higher probability in riskier strata.
     """
 
     UNIFORM = "uniform"
@@ -46,7 +45,7 @@ class Scheme(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """``probability`` by stratum, each above 0 and at most 1; ``outputs`` as they were given."""
+    """``probability`` by stratum, above 0 and at most 1; ``outputs`` as given."""
 
     scheme: Scheme
     outputs: Mapping[Hashable, int]
@@ -54,12 +53,12 @@ class Allocation:
 
     @property
     def expected(self) -> dict[Hashable, float]:
-        """How many outputs of each stratum are drawn on average."""
+        """Number of outputs of each stratum that are drawn on average."""
         return {stratum: self.outputs[stratum] * p for stratum, p in self.probability.items()}
 
     @property
     def effective(self) -> float:
-        """As many outputs of equal weight tell as much (Kish 1965), if all are reviewed."""
+        """Number of equally weighted outputs with the same precision (Kish 1965), if all are reviewed."""
         whole = sum(self.outputs.values())
         return (
             whole**2 / sum(self.outputs[each] / p for each, p in self.probability.items()) if whole else 0.0
@@ -68,7 +67,7 @@ class Allocation:
     def counts(self, *, seed: int) -> dict[Hashable, int]:
         """How many to draw of each stratum, at random within it.
 
-        On average the `expected` ones; stratified, each is one of the two whole numbers around it.
+        The `expected` numbers on average; if stratified, each is one of the two whole numbers around it.
         """
         generator = np.random.default_rng(seed)
         strata, expected = list(self.probability), np.array(list(self.expected.values()))
@@ -89,11 +88,11 @@ def allocate(
     risk: Mapping[Hashable, float] | None = None,
     most_ratio: float = MOST_RATIO,
 ) -> Allocation:
-    """Probabilities with which ``wanted`` of a week's ``outputs`` by stratum are drawn; all, of fewer.
+    """Probabilities of drawing ``wanted`` of a week's ``outputs`` by stratum; 1 if there are fewer.
 
-    ``risk``, for the scheme of that name: 0 or more by stratum, such as how often it went wrong; a stratum
-    without one, or with little, gets what the riskiest gets over ``most_ratio``. Raises ValueError for fewer
-    than one wanted, a negative or infinite risk, or a ratio under 1.
+    ``risk``, for the scheme of that name: 0 or more by stratum, such as how often it failed; a stratum
+    without a risk, or with a low one, gets the probability of the riskiest divided by ``most_ratio``. Raises
+    ValueError for fewer than one wanted, a negative or infinite risk, or a ratio under 1.
     """
     if wanted < 1:
         raise ValueError(f"{wanted} outputs are not a sample; ask for at least 1")
@@ -117,7 +116,7 @@ def allocate(
 
 
 def _scaled(sizes: Array, asked: Array, wanted: float) -> Array:
-    """In proportion to what is asked, at most 1, so that so many are wanted in all."""
+    """Probabilities in proportion to ``asked``, at most 1, that draw ``wanted`` outputs on average."""
     certain = np.zeros(sizes.size, dtype=bool)
     found = np.ones(sizes.size)
     for _ in range(sizes.size):
@@ -131,8 +130,10 @@ def _scaled(sizes: Array, asked: Array, wanted: float) -> Array:
 
 
 class NextReviews(NamedTuple):
-    """Where so many further ``reviews`` narrow the interval most: how many of each stratum, what part of the
-    variance those take away, and the half-width ``now`` and ``then``.
+    """Strata in which further ``reviews`` narrow the interval most.
+
+    ``by_stratum``: number of reviews; ``gain``: the share of the variance that they remove; ``now`` and
+    ``then``: the half-width before and after.
     """
 
     reviews: int
@@ -150,11 +151,12 @@ def next_reviews(
     bounds: tuple[float, float] | None = None,
     level: float = 0.95,
 ) -> NextReviews | str:
-    """Take one review after another where it lowers the variance most (Neyman 1934), or say why not.
+    """Allocate reviews one by one where each reduces the variance most (Neyman 1934), or say why not.
 
-    Of the mean on a scale with these ``bounds``, or without any of a share. A stratum's own variance borrows
-    from that of all. Further outputs are new ones of the stratum, drawn at random; no stratum gets more than
-    3 times the share of another that has any left. Fewer than asked for where the week has no more.
+    The variance is that of the mean on a scale with these ``bounds``, or of a share if there are none. A
+    stratum's variance is shrunk towards that of all. Further outputs are new ones of the stratum, drawn at
+    random; no stratum gets more than 3 times the share of another that has outputs left. Fewer than requested
+    if the week has no more.
     """
     found = (
         weighted_share(ratings, design, level=level)
@@ -193,7 +195,7 @@ def _then(
 ) -> float:
     now = found.measure.half_width or 0.0
     if not is_share or narrower <= 0:
-        # With the whole week reviewed nothing is left to be uncertain of.
+        # With the whole week reviewed there is no uncertainty left.
         return now * math.sqrt(max(narrower, 0.0))
     value = found.measure.value or 0.0
     values = weighted_values(ratings, design)
@@ -205,7 +207,7 @@ def _then(
 
 @dataclass(frozen=True, slots=True)
 class _Strata:
-    """By stratum: its part of the week, its own variance, its outputs, how many were reviewed and drawn."""
+    """By stratum: share of the week, variance, outputs, number reviewed and number drawn."""
 
     names: tuple[Hashable, ...]
     share: Array
@@ -228,7 +230,7 @@ class _Strata:
         rest = values - (sums / np.maximum(reviewed, 1))[place]
         squares = np.bincount(place, weights=rest**2, minlength=len(names))
         free = np.maximum(reviewed - 1, 0)
-        # Where nothing is marked the variance is that of half a mark.
+        # If nothing is marked, the variance is that of half a mark.
         common = float(squares.sum()) / max(float(free.sum()), 1.0) or 0.5 / (len(values) + 1)
         outputs = np.array([sizes[name] for name in names])
         return cls(
@@ -241,7 +243,7 @@ class _Strata:
         )
 
     def parts(self, reviewed: Array) -> Array:
-        """Each stratum's part of the variance; one without a review counts as having half of one."""
+        """Each stratum's part of the variance; one without a review counts as having half a review."""
         left = 1 / np.maximum(reviewed, 0.5) - 1 / np.maximum(self.outputs, 0.5)
         found: Array = self.share**2 * self.spread * np.maximum(left, 0.0)
         return found
@@ -250,7 +252,7 @@ class _Strata:
         return float(self.parts(reviewed).sum())
 
     def taken(self, reviews: int) -> Array:
-        """How many of each stratum, one after another."""
+        """How many of each stratum, allocated one by one."""
         taken = np.zeros(len(self.names))
         for _ in range(reviews):
             left = self.drawn + taken + 1 <= self.outputs
@@ -266,11 +268,12 @@ class _Strata:
 
 
 def are_possible(probabilities: Sequence[float], outputs: int) -> bool:
-    """Whether draws with these inclusion probabilities (above 0) can be of a stratum with so many outputs.
+    """Whether draws with these inclusion probabilities (above 0) can come from a stratum with this many
+    outputs.
 
-    The draws stand for Σ 1/p outputs (Horvitz and Thompson 1952), so of ``outputs`` there are on average
-    ``outputs`` × draws / Σ 1/p. So many draws, or so few, have a chance under `IMPOSSIBLE` (a Poisson tail; a
-    draw of fixed size spreads less) only where the probabilities are of something else.
+    The draws represent Σ 1/p outputs (Horvitz and Thompson 1952), so ``outputs`` give on average ``outputs``
+    × draws / Σ 1/p draws. As many draws, or as few, have a probability below `IMPOSSIBLE` (a Poisson tail; a
+    draw of fixed size varies less) only if the probabilities belong to other outputs.
     """
     from scipy.stats import poisson
 

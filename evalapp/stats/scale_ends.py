@@ -1,15 +1,15 @@
-"""The reach of a bound near the end of a scale.
+"""How far a bound reaches near the end of a scale.
 
-Near the top of a scale most answers are good and a few are bad, and a severe reviewer takes more away than a
-lenient one can add. A sample that happens to hold few of the bad then has a high mean and a small spread at
-once, and Student's lower bound lies above the truth more often than its level says: at 1% up to nine times
-too often where the mean is 4.7 of 5. What would show it, the skewness of the reviewers, cannot be seen in a
-handful of them. But the end of the scale is known, and effects that it bends are the smaller, and the more
-skewed, the nearer it is.
+Near the top of a scale most answers are good and a few are bad, and a severe reviewer takes away more than a
+lenient one can add. A sample that happens to have few bad answers then has both a high mean and a small
+spread, and Student's lower bound is above the truth more often than its level says: at 1%, up to nine times
+too often with a mean of 4.7 of 5. The skewness of the reviewers would show it, but cannot be estimated from a
+handful of them. The end of the scale is known, however: the nearer it is, the smaller and the more skewed
+effects become.
 
-Very near the end this goes too far: where nearly every score is the best there is, and Student's reach is
-longer than the way to the end, the stretched bound falls to the other end of the scale, though a single 4
-among five hundred 5s says no such thing. There what is missing to the best score is a rare event, and its
+Very near the end this correction goes too far: if nearly every score is the best one, and Student's reach is
+longer than the distance to the end, the stretched bound falls to the other end of the scale, which a single 4
+among five hundred 5s does not justify. There, what is missing to the best score is a rare event, and the
 bound is that of a rare event.
 """
 
@@ -21,19 +21,19 @@ from evalapp.stats.resampling import Array
 
 _NEXT_TO_THE_END = 1 - 1e-15
 RARE_REACHES = 3.0
-"""How many times as far as a rare event's bound lies, a bound may lie at most; by simulation (ADR 11)."""
+"""A bound reaches at most this many times as far as that of a rare event; by simulation (ADR 11)."""
 
 
 def reach_below(
     reach: float | Array, *, place: float | Array, smallest: float, largest: float, alpha: float
 ) -> Array:
-    """How far below ``place`` on the scale the bound lies that Student's t puts ``reach`` below it.
+    """How far below ``place`` on the scale the bound is, given Student's ``reach`` below it.
 
-    Student's bound is taken on y = d/√(1 − d²), where d is the place from −1 to 1 between the ends of the
-    scale, and turned back: y stretches the ends, so that what happens near them is about as likely to either
-    side (Hall 1992, removing skewness by transformation). Never nearer than Student's: below the middle it is
-    Student's. The bound stays above ``smallest`` unless ``reach`` alone goes beyond. At most `RARE_REACHES`
-    times `_rare_reach` at the one-sided level ``alpha``. Of one bound, or of many.
+    Student's bound is taken on y = d/√(1 − d²), where d is the position from −1 to 1 between the ends of the
+    scale, and transformed back: y stretches the ends, so that deviations near them are about symmetric (Hall
+    1992, removing skewness by transformation). Never nearer than Student's bound, and equal to it below the
+    middle. The bound stays above ``smallest`` unless ``reach`` alone goes beyond. At most `RARE_REACHES`
+    times `_rare_reach` at the one-sided level ``alpha``. For one bound, or for arrays of them.
     """
     half = (largest - smallest) / 2
     d = (np.asarray(place, dtype=np.float64) - smallest) / half - 1
@@ -49,13 +49,13 @@ def reach_below(
 def _rare_reach(
     reach: float | Array, *, place: float | Array, smallest: float, largest: float, alpha: float
 ) -> Array:
-    """How far below ``place`` the bound lies if the share of the scale that is missing to its end is that of
+    """How far below ``place`` the bound is if the distance to the end of the scale is treated as a share of
     marks.
 
-    Byar's bound of a count that is rare (Breslow and Day 1987, within 2% of the exact one), at the effective
-    number of marks that Student's ``reach`` stands for (Korn and Graubard 1998), as
-    `evalapp.stats.bounds.share_bounds` has it of any rate. Infinite where the reach is not longer than the
-    way to the end: there three times it is never the nearer.
+    Byar's bound of a rare count (Breslow and Day 1987, within 2% of the exact one), at the effective number
+    of marks that Student's ``reach`` corresponds to (Korn and Graubard 1998), as
+    `evalapp.stats.bounds.share_bounds` computes it for rates. Infinite if the reach is at most the distance
+    to the end: there three times this bound is never the nearer one.
     """
     span = largest - smallest
     missing, reaches = np.broadcast_arrays(
@@ -80,12 +80,11 @@ def difference_reach_below(
     largest: float,
     alpha: float,
 ) -> Array:
-    """`reach_below` for the difference of two candidates' means on one scale, whose mean is ``centre``.
+    """`reach_below` for the difference of two candidates' means on one scale, whose midpoint is ``centre``.
 
-    Two candidates alike differ by as much to either side, wherever on the scale: down to a difference of 0
-    the reach is Student's. The better of two is nearer the top and varies less than the other, so what is
-    left of the reach is bent at the place of the worse one; near the bottom, where all is turned round, of
-    the better.
+    Two equal candidates differ symmetrically anywhere on the scale: down to a difference of 0 the reach is
+    Student's. The better of two is nearer the top and varies less, so the rest of the reach is stretched at
+    the position of the worse one; near the bottom, by symmetry, at that of the better one.
     """
     straight = np.minimum(np.maximum(difference, 0.0), reach)
     apart = -np.minimum(difference, 0.0)

@@ -29,12 +29,12 @@ def candidate_score(
 ) -> Measure:
     """Mean score of new items (or groups of items) by ``population``.
 
-    Of this panel: the mean of the reviewers' own means, with the bounds of `panel_bounds` where ``bounds``,
-    the ends of the scale, are given and finite, else Student's t on the error of `panel_mean`; without
-    reviewers of few items, as the note then says (`panel_of`). Where it has no panel mean, and of reviewers
+    For this panel: the mean of the reviewers' own means, with the bounds of `panel_bounds` if ``bounds`` (the
+    ends of the scale) are given and finite, else with Student's t on the error of `panel_mean`. Reviewers
+    with few items are left out, which the note says (`panel_of`). Without a panel mean, and for reviewers
     like these: the mean of the item means, so that items weigh the same whatever the overlap, with Student's
-    t on the variances of `fit_mixed_model`, cut at ``bounds``.
-    ``n`` counts items. Undefined without scores; the note says why there is no interval.
+    t on the variances of `fit_mixed_model`, cut at ``bounds``. ``n`` counts items. Undefined without scores;
+    the note says why there is no interval.
     """
     require_level(level)
     name = signature("candidate-score", 2, population=population, level=level)
@@ -52,8 +52,10 @@ def candidate_score(
 def mean_over_items(
     ratings: Ratings, *, level: float = 0.95, bounds: tuple[float, float] | None = None
 ) -> Measure:
-    """Mean of the item means with Student's interval over items, or over their groups: of a metric, or of the
-    reviews as they are. ``bounds`` are the ends of the scale, at which it is cut. ``n`` counts items.
+    """Mean of the item means with Student's interval over items or their groups, for a metric or plain
+    reviews.
+
+    ``bounds`` are the ends of the scale, where the interval is cut. ``n`` counts items.
     """
     require_level(level)
     name = signature("mean-over-items", level=level)
@@ -99,7 +101,9 @@ def _over_items(ratings: Ratings, level: float) -> tuple[float, Interval]:
 
 
 def reviewers_precision(ratings: Ratings) -> Precision | str:
-    """Of the mean of item means, over new items and new reviewers like these; or why there is none."""
+    """Precision of the mean of item means, over new items and new reviewers like these; or why there is
+    none.
+    """
     if len(ratings.items) < 2:
         return "one item"
     if len(ratings.reviewers) < 2:
@@ -111,7 +115,7 @@ def reviewers_precision(ratings: Ratings) -> Precision | str:
 
 
 def student_interval(centre: float, error: float, degrees: float, *, level: float) -> Interval:
-    """Student's t around ``centre``."""
+    """Student's t interval around ``centre``."""
     reach = student_quantile(level, degrees) * error
     return Interval(centre - reach, centre + reach)
 
@@ -119,9 +123,9 @@ def student_interval(centre: float, error: float, degrees: float, *, level: floa
 def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Hashable, float]) -> Measure:
     """Weighted mean over the criteria of one output; a criterion without a score (N/A) is left out.
 
-    ``scores`` and ``weights`` are keyed by criterion; a weight of 0 takes no part. ``n`` counts
-    the criteria taken. Undefined when none is left. Raises ValueError for a criterion without a
-    weight and for a negative one.
+    ``scores`` and ``weights`` are keyed by criterion; a criterion with weight 0 is left out. ``n`` counts the
+    criteria used. Undefined if none is left. Raises ValueError for a criterion without a weight and for a
+    negative weight.
     """
     name = signature("weighted-total")
     for criterion in scores:
@@ -147,8 +151,8 @@ def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Has
 
 
 class Spread(NamedTuple):
-    """Standard error of a candidate score and its degrees of freedom. ``of_reviewers``: how much of the
-    squared error is how these reviewers differ, which no further score of theirs takes away.
+    """Standard error of a candidate score and its degrees of freedom. ``of_reviewers``: the part of the
+    squared error due to differences between these reviewers, which more scores by them do not reduce.
     """
 
     error: float
@@ -156,17 +160,17 @@ class Spread(NamedTuple):
     of_reviewers: float = 0.0
 
     def with_items(self, times: float) -> float:
-        """The standard error on ``times`` as many items by the same reviewers, if they vary as these do."""
+        """Standard error with ``times`` as many items by the same reviewers, if they vary as these do."""
         return math.sqrt(self.of_reviewers + (self.error**2 - self.of_reviewers) / times)
 
 
 def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     """Standard error over new items and new reviewers, or why there is none.
 
-    The score is a weighted sum of ratings; its variance adds the item, reviewer and rest
-    variances times their squared weights. For a full table this is
-    (MS items + MS reviewers - MS rest) / N with Satterthwaite's degrees of freedom. ``careful``: these
-    allow for reviewers who differ more than the few there happen to; for levels far under 5%.
+    The score is a weighted sum of ratings; its variance adds the variances of item, reviewer and rest times
+    their squared weights. For a full table this is (MS items + MS reviewers - MS rest) / N with
+    Satterthwaite's degrees of freedom. ``careful``: the degrees allow for reviewers who differ more than
+    these few happen to; for levels far below 5%.
     """
     if len(ratings.items) < 2:
         return "one item"
@@ -189,7 +193,7 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     variance = sum(term.variance for term in terms)
     wobble = sum(term.variance**2 / term.degrees for term in terms)
     if len(terms) == 2:
-        # Both terms hold the rest; it counts once.
+        # Both terms include the rest; it counts once.
         rest_degrees = max(len(ratings) - len(ratings.items) - len(ratings.reviewers) + 1, 1)
         variance -= rest
         wobble += rest**2 / rest_degrees
@@ -203,11 +207,11 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
 
 
 def careful_degrees(of_reviewers: float, reviewers: float, *, variance: float, wobble: float) -> float:
-    """Degrees of freedom if the reviewers' part is as large as it is in one case of five.
+    """Degrees of freedom if the reviewers' part of the variance is as large as it is in one case of five.
 
     ``of_reviewers``: that part of ``variance``, on ``reviewers`` degrees; ``wobble``: the sum of the parts'
-    squares over their degrees. Where few reviewers agree by chance, Satterthwaite's formula takes the
-    variance for well known just when it is too small, and p values under 1% come up to five times too often.
+    squares over their degrees. If few reviewers agree by chance, Satterthwaite's formula treats the variance
+    as well known exactly when it is too small, and p values under 1% occur up to five times too often.
     """
     from scipy.special import chdtri
 
@@ -224,7 +228,7 @@ class _VarianceTerm(NamedTuple):
 def _term(component: float, weights: Array, rest: float) -> _VarianceTerm:
     """One term of the score's variance with its degrees of freedom.
 
-    Units of unequal weight count as fewer: the number of equal ones with the same weights.
+    Units of unequal weight count as fewer: their effective number is (Σw)² / Σw².
     """
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     variance = max(component, 0.0) * float((weights**2).sum()) + rest
@@ -232,14 +236,14 @@ def _term(component: float, weights: Array, rest: float) -> _VarianceTerm:
 
 
 def student_quantile(level: float, degrees: float) -> float:
-    """The t beyond which lies half of 1 - level."""
+    """The two-sided quantile of Student's t: (1 - level) / 2 is beyond it."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.5 + level / 2))
 
 
 def cut(interval: Interval, bounds: tuple[float, float] | None) -> tuple[float | None, float | None]:
-    """The interval's ends, within ``bounds``."""
+    """The interval's ends, limited to ``bounds``."""
     if interval.low is None or interval.high is None or bounds is None:
         return interval.low, interval.high
     return max(interval.low, bounds[0]), min(interval.high, bounds[1])
@@ -256,12 +260,12 @@ def share_of_low_scores(
 
 
 def share_of_marks(marks: Ratings, *, population: Population, level: float = 0.95) -> Measure:
-    """Share of marks, the scores of 1 among 0 and 1: their `candidate_score`.
+    """Share of marks (scores of 1 among 0 and 1): their `candidate_score`.
 
-    Of this panel its bounds are those of a mean between 0 and 1. Of reviewers like these the interval is
-    Wilson's at the effective number of independent scores: what a simple sample of that size would give for
-    the standard error (Korn and Graubard 1998); when all scores lie on one side that is the number of items
-    or groups. ``n`` counts items.
+    For this panel the bounds are those of a mean between 0 and 1. For reviewers like these the interval is
+    Wilson's at the effective number of independent scores: the size of a simple sample with the same standard
+    error (Korn and Graubard 1998); if all scores are equal it is the number of items or groups. ``n`` counts
+    items.
     """
     require_level(level)
     name = signature("share", 2, population=population, level=level)
@@ -284,9 +288,9 @@ def _effective_marks(marks: Ratings, share: float, level: float) -> float:
 
 
 def distribution(ratings: Ratings, *, levels: Sequence[float]) -> dict[float, int]:
-    """How many scores fall on each level of the scale, every level named.
+    """Number of scores on each level of the scale, including levels without a score.
 
-    Raises ValueError for a score that is no level, so that nothing is dropped unseen.
+    Raises ValueError for a score that is not a level, so that no score is dropped silently.
     """
     counts = dict.fromkeys(levels, 0)
     values, times = np.unique(ratings.score, return_counts=True)
@@ -300,10 +304,10 @@ def distribution(ratings: Ratings, *, levels: Sequence[float]) -> dict[float, in
 def reviewer_offsets(ratings: Ratings, *, level: float = 0.95) -> dict[Hashable, Measure]:
     """How far above (+) or below (-) the others each reviewer scores, on shared items only.
 
-    Mean over the reviewer's shared items of own score minus the mean of the others' scores
-    there; the interval is Student's t over those items. ``n`` counts shared items. A reviewer
-    who shares no item is undefined; in a design that falls into groups without a common
-    item the note says that offsets compare within a group only.
+    Mean over the reviewer's shared items of own score minus the mean of the others' scores there; the
+    interval is Student's t over those items. ``n`` counts shared items. Undefined for a reviewer who shares
+    no item. If the design falls into groups without a common item, the note says that offsets compare within
+    a group only.
     """
     require_level(level)
     name = signature("reviewer-offset", level=level)
@@ -341,10 +345,7 @@ def _offset(gaps: Array, *, split: bool, level: float, name: str) -> Measure:
 
 
 def connected_groups(ratings: Ratings) -> list[set[Hashable]]:
-    """Reviewers in groups linked by common items; one group means all can be compared.
-
-    Largest group first.
-    """
+    """Groups of reviewers linked by common items, largest first; one group means that all can be compared."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

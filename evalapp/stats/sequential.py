@@ -1,9 +1,9 @@
 """Alpha spending: the levels of interim analyses and of repeated use of a test version.
 
 Over the evaluations of one challenger the level is spent by the function of Lan and DeMets (1983) that
-behaves like O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the evaluations
-happen to fall. Over the challengers on one test version it is split, so that the chance of any false release
-on it stays under the level however many are tried.
+behaves like O'Brien and Fleming's: almost nothing early, almost all at the end, whenever the evaluations take
+place. Over the challengers on one test version the level is split, so that the chance of any false release
+stays below it however many are tried.
 """
 
 import math
@@ -17,10 +17,9 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.resampling import Array
 
 #: An evaluation that adds less than this share of the planned reviews is too soon: it gets no level, and what
-# it
-#: would have spent is left for the next.
+#: it would have spent is left for the next.
 LEAST_STEP = 0.002
-#: Chances under this count as 0; no p value of a review gets there.
+#: Smaller chances count as 0; no p value of reviews is this small.
 NEXT_TO_NOTHING = 1e-9
 POINTS = 1201
 FAR = 8.0
@@ -30,9 +29,8 @@ FAR = 8.0
 class Spending:
     """``level``: one-sided chance of any false release on a test version, such as 0.025.
 
-    ``challengers``: how many were declared to be tried on it at most; each gets an equal part, and a further
-    one none. Without a number the k-th gets 6/(π²k²) of the level: 61, 15, 7, 4, 2%, and there is always a
-    little left.
+    ``challengers``: the declared largest number of challengers; each gets an equal part, and a further one
+    none. If None, the k-th gets 6/(π²k²) of the level: 61, 15, 7, 4, 2%, so there is always a little left.
     """
 
     level: float
@@ -45,7 +43,7 @@ class Spending:
             raise ValueError(f"{self.challengers} challengers; declare at least 1")
 
     def for_challenger(self, number: int) -> float:
-        """The part of the level that the ``number``-th challenger (from 1) on this test version has."""
+        """The part of the level for the ``number``-th challenger (from 1) on this test version."""
         if number < 1:
             raise ValueError(f"challengers are counted from 1, not from {number}")
         if self.challengers is None:
@@ -54,12 +52,12 @@ class Spending:
 
 
 def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float]) -> Measure:
-    """The level to use now: release if the one-sided p value is at or under it.
+    """The level to use now: release if the one-sided p value is at most this.
 
-    ``challenger``: its number on this test version, from 1. ``shares``: for every evaluation so far and this
-    one the reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after
-    an evaluation at 1 nothing is left. ``n`` counts evaluations. Undefined when this evaluation has no level,
-    with the reason.
+    ``challenger``: its number on this test version, from 1. ``shares``: for every evaluation including this
+    one, in order, the reviews available as a share of those planned; more than planned counts as 1, and after
+    an evaluation at 1 nothing is left. ``n`` counts evaluations. Undefined, with the reason, if this
+    evaluation has no level.
     """
     part = spending.for_challenger(challenger)
     name = signature(
@@ -91,23 +89,23 @@ def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float
 
 
 def spent(level: float, share: float) -> float:
-    """How much of a one-sided ``level`` may be spent by that share of the plan: 2 -
-    2Φ(z(level/2) / √share).
+    """How much of a one-sided ``level`` may be spent at this share of the plan: 2 - 2Φ(z(level/2) /
+    √share).
     """
     if share <= 0:
         return 0.0
     normal = NormalDist()
     reach = normal.inv_cdf(1 - level / 2) / math.sqrt(min(share, 1.0))
-    # 1 - Φ loses all its digits far out, erfc does not.
+    # erfc keeps its precision in the far tail, where 1 - Φ loses all digits.
     return math.erfc(reach / math.sqrt(2))
 
 
 def interim_levels(level: float, shares: Sequence[float]) -> list[float]:
-    """The one-sided nominal level of each evaluation, 0 where an evaluation has none.
+    """The one-sided nominal level of each evaluation; 0 for an evaluation without one.
 
-    The chance of p at or under it at any of the evaluations is ``level`` by the end of the plan when the
-    score's increments between evaluations are independent (Armitage, McPherson and Rowe 1969), and less when
-    evaluations share more than that, such as the same few reviewers. Raises ValueError for shares that fall.
+    The chance of p at or below it at any evaluation is ``level`` by the end of the plan if the score's
+    increments between evaluations are independent (Armitage, McPherson and Rowe 1969), and less if
+    evaluations share more, such as the same few reviewers. Raises ValueError for decreasing shares.
     """
     _require_rising(shares)
     levels: list[float] = []
@@ -136,8 +134,8 @@ def _require_rising(shares: Sequence[float]) -> None:
 
 
 class _Density:
-    """Where the score is (a Brownian motion over the share of the plan) if no evaluation has
-    stopped it yet.
+    """Density of the score (a Brownian motion over the share of the plan) if no evaluation has stopped it
+    yet.
     """
 
     def __init__(self) -> None:
@@ -146,20 +144,20 @@ class _Density:
         self.mass = np.ones(1)
 
     def bound(self, share: float, allowed: float) -> float:
-        """The z value beyond which the chance is ``allowed``."""
+        """The z value beyond which the probability is ``allowed``."""
         from scipy.optimize import brentq
 
         return float(brentq(lambda z: self.beyond(share, z) - allowed, -FAR, FAR + 2, xtol=1e-10))
 
     def beyond(self, share: float, z: float) -> float:
-        """Chance of not having stopped and being beyond ``z`` at this share of the plan."""
+        """Probability of not having stopped and being beyond ``z`` at this share of the plan."""
         from scipy.special import ndtr
 
         step = math.sqrt(share - self.share)
         return float(self.mass @ ndtr((self.at - z * math.sqrt(share)) / step))
 
     def stop(self, share: float, z: float) -> None:
-        """Move on to ``share`` and leave out what is beyond ``z``."""
+        """Advance to ``share`` and remove what is beyond ``z``."""
         edge = z * math.sqrt(share)
         step = math.sqrt(share - self.share)
         points = np.linspace(-FAR * math.sqrt(share), edge, POINTS)

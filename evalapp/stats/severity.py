@@ -1,9 +1,9 @@
-"""Reviewers' severity, and candidate scores as if an average reviewer had given every one of them.
+"""Reviewers' severity, and candidate scores as if an average reviewer had given all of them.
 
-The many-facet ordinal model of :mod:`evalapp.stats.ordinal_model` separates how good an answer is from how
-severe the person was who happened to get it. Everything is told on the rating scale: an adjusted score is
-the mean score that the model expects where every reviewer of the panel scores the candidate on every item.
-With a full table that is the raw mean itself.
+The many-facet ordinal model of :mod:`evalapp.stats.ordinal_model` separates the quality of an answer from the
+severity of the reviewers who scored it. Results are on the rating scale: an adjusted score is the mean score
+that the model expects if every reviewer of the panel scores the candidate on every item. With a full table
+that is the raw mean.
 """
 
 import math
@@ -27,8 +27,9 @@ NOT_SETTLED = "the model did not converge: the result is approximate"
 
 
 class AdjustedScore(NamedTuple):
-    """``score`` with its interval over new items and new reviewers, ``error`` its standard error, ``raw``
-    the mean of item means as given (None without a score); ``score`` counts items.
+    """``score`` with its interval over new items and new reviewers; it counts items.
+
+    ``error``: its standard error. ``raw``: the plain mean of item means (None without a score).
     """
 
     score: Measure
@@ -37,10 +38,14 @@ class AdjustedScore(NamedTuple):
 
 
 class Severity(NamedTuple):
-    """``points``: how many points lower than the panel's mean reviewer this one scores the same answers;
-    below 0 is lenient. On 1–5, whatever the criteria's scales. ``by_criterion``: the same in points of each
-    criterion's own scale. ``error``: standard error of ``points``. ``infit``: mean square of the residuals
-    over what the model expects; 1 is as expected, 1.5 erratic, 0.5 all too regular. ``n`` counts scores.
+    """Severity of one reviewer; ``n`` counts scores.
+
+    ``points``: how many points lower than the panel's mean reviewer this one scores the same answers; below 0
+    is lenient. On 1–5, whatever the criteria's scales.
+    ``by_criterion``: the same in points of each criterion's own scale.
+    ``error``: standard error of ``points``.
+    ``infit``: mean square of the residuals over its expectation; 1 is as expected, 1.5 erratic, 0.5 too
+    regular.
     """
 
     points: Measure
@@ -50,12 +55,15 @@ class Severity(NamedTuple):
 
 
 class SeverityModel(NamedTuple):
-    """``scores`` by candidate and criterion; ``totals`` by candidate on 1–5 with the weights given.
+    """Adjusted scores and severities from one fit.
 
-    ``unvaried``: criteria on which every score is the same, beside others that vary; they teach nothing, are
-    undefined and take no part in totals. ``deviations``: standard deviation of each kind of effect, in units
-    of the model: about a point of 1–5 seen from the middle of the scale. ``groups``: who can be compared with
-    whom; more than one group of reviewers or of candidates leaves what would compare them undefined.
+    ``scores`` are by candidate and criterion, ``totals`` by candidate on 1–5 with the given weights.
+    ``unvaried``: criteria on which every score is the same, if others vary; they are undefined and left out
+    of totals.
+    ``deviations``: standard deviation of each kind of effect, in units of the model: about a point of 1–5 in
+    the middle of the scale.
+    ``groups``: reviewers and candidates that can be compared with one another. With several groups of
+    reviewers or of candidates, what would compare them is undefined.
     """
 
     scores: dict[tuple[Hashable, Hashable], AdjustedScore]
@@ -76,13 +84,14 @@ def severity_model(
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> SeverityModel:
-    """Fit all criteria in ``ratings`` together; for one alone give its ratings alone.
+    """Fit all criteria in ``ratings`` together; to fit one alone, pass its ratings alone.
 
-    ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, else equal; 0
-    takes no part. ``progress`` is called with rounds done and most rounds. Everything is undefined with one
-    reviewer and where no criterion varies, a criterion that does not vary by itself; scores and severities
-    are where no chain of common items links the reviewers, scores alone where none links the candidates.
-    Raises ValueError for a score outside its scale and a criterion without one.
+    ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, equal by
+    default; a criterion with weight 0 is left out. ``progress`` is called with rounds done and the largest
+    number of rounds. Everything is undefined with one reviewer, and if no criterion varies; a single
+    criterion is, if it does not vary. Scores and severities are undefined if no chain of common items links
+    the reviewers, scores alone if none links the candidates. Raises ValueError for a score outside its scale
+    and a criterion without one.
     """
     require_level(level)
     bounds = [_scale(scales, criterion) for criterion in ratings.criteria]
@@ -113,7 +122,7 @@ def severity_model(
 
 
 def no_link(what: str, groups: tuple[tuple[Hashable, ...], ...]) -> str:
-    """Why ``what`` cannot be compared: how many groups, and how large."""
+    """Why ``what`` cannot be compared: the number of groups and their sizes."""
     sizes = ", ".join(str(len(group)) for group in groups)
     return f"the {what} fall into {len(groups)} groups that no common item links ({sizes})"
 
@@ -188,7 +197,7 @@ def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: 
 def _with_unvaried(
     model: SeverityModel, ratings: FacetRatings, unvaried: tuple[Hashable, ...], level: float
 ) -> SeverityModel:
-    """The model of the other criteria, with these undefined, and with whoever has scores on these alone."""
+    """The model of the other criteria, plus these as undefined, and anyone who was scored on these alone."""
     bare = _undefined(ratings, model.groups, NO_VARIATION, level)
     severities = {
         reviewer: Severity(
@@ -216,8 +225,8 @@ def _known(value: float) -> float | None:
 class _Table:
     """What the fitted model expects of every reviewer on every item, averaged over items.
 
-    ``expected`` and ``slope`` (its derivative in η) are candidates × criteria × reviewers, in stretched
-    units (0–4); ``step_slope`` is the derivative in each level's κ, averaged over reviewers.
+    ``expected`` and ``slope`` (its derivative in η) are candidates × criteria × reviewers, on the model's
+    scale (0–4); ``step_slope`` is the derivative in each level's κ, averaged over reviewers.
     """
 
     def __init__(self, fit: Fit, bounds: list[Scale]) -> None:
@@ -236,7 +245,7 @@ class _Table:
                 self._fill(candidate, criterion)
 
     def errors(self, gradients: Array) -> Array:
-        """Standard error of each linear combination of the effects from the border on, one a row."""
+        """Standard error of linear combinations of the effects from the border on, one per row."""
         squares = np.einsum("kn,nm,km->k", gradients, self.covariance, gradients, optimize=True)
         result: Array = np.sqrt(np.maximum(squares, 0.0))
         return result
@@ -259,7 +268,7 @@ class _Table:
             self.step_slope[candidate, criterion] += centred.mean(axis=0) / len(ratings.reviewers)
 
     def _item_effects(self, candidate: int, criterion: int) -> Array:
-        """Item, output and answer effects of every item; those of outputs never scored are 0."""
+        """Sum of item, output and answer effects for every item; those of outputs without a score are 0."""
         ratings = self.ratings
         total = np.zeros(len(ratings.items))
         of_candidate = ratings.candidate == candidate
@@ -280,7 +289,7 @@ class _Table:
         return float(self.fit.effects[columns].sum())
 
     def reviewer_columns(self, reviewer: int, criterion: int) -> list[int]:
-        """Places of the reviewer's effects that bear on a criterion."""
+        """Indices of the reviewer's effects on a criterion."""
         ratings, found = self.ratings, []
         mine = ratings.reviewer == reviewer
         for name, chosen in (
@@ -355,8 +364,8 @@ def _score(
     reason: str,
     level: float,
 ) -> AdjustedScore:
-    """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the
-    ends of the scale.
+    """Adjusted score from ``expected`` and ``error`` on the model's scale; its interval is cut at the ends of
+    the scale.
     """
     name = _name("adjusted-score", level)
     items = int(table.items[candidate][share > 0].max(initial=0))
@@ -371,7 +380,9 @@ def _score(
 
 
 def _degrees(table: _Table, candidate: int, share: Array, variance: float) -> float:
-    """Satterthwaite's degrees of freedom: how much of the variance few items and few reviewers carry."""
+    """Satterthwaite's degrees of freedom, by how much of the variance comes from few items and few
+    reviewers.
+    """
     ratings = table.ratings
     slope = float((table.slope[candidate].mean(axis=1) * share).sum())
     chosen = (ratings.candidate == candidate) & (share[ratings.criterion] > 0)

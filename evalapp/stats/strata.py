@@ -1,4 +1,4 @@
-"""Simpson's paradox: a difference between two candidates that points the other way inside strata."""
+"""Simpson's paradox: a difference between two candidates that is reversed within strata."""
 
 import math
 from collections import Counter
@@ -17,15 +17,16 @@ Key = TypeVar("Key", bound=Hashable)
 Kind = Literal["subgroup", "most", "all"]
 
 LEAST_ITEMS = 10
-# A difference of rounding points nowhere.
+# A difference that is only rounding has no direction.
 NOTHING = 1e-9
 
 
 class Stratum(NamedTuple):
-    """Challenger minus reference on the items of one stratum; ``items`` counts the smaller side's.
+    """Challenger minus reference on the items of one stratum; ``items`` is the smaller number of the two.
 
-    ``p``: two-sided, for new items rated by this panel. A reviewer's own liking for one candidate is alike
-    in every stratum, so it turns no difference round, and widening for it would hide those that there are.
+    ``p``: two-sided, for new items rated by this panel. A reviewer's preference for one candidate is the same
+    in every stratum, so it reverses no difference, and a wider interval for it would hide reversals that
+    exist.
     """
 
     name: str
@@ -38,9 +39,9 @@ class Stratum(NamedTuple):
 class StratifiedDifference:
     """The difference of two candidates' means overall, and in every stratum with enough items.
 
-    ``overall`` is what a table of means shows: each candidate over its own items. ``p`` is its own p value,
-    ``mix_p`` that of the hypothesis that both have the same shares of items in every stratum: 1 where both
-    were rated on the same items. ``left_out`` names strata with fewer items.
+    ``overall`` is what a table of means shows: each candidate over its own items. ``p`` is its p value;
+    ``mix_p`` that of both having the same shares of items in every stratum, 1 if both were rated on the same
+    items. ``left_out`` names strata with too few items.
     """
 
     overall: float
@@ -52,7 +53,7 @@ class StratifiedDifference:
 
     @property
     def opposite(self) -> list[Stratum]:
-        """The strata that point the other way."""
+        """Strata with a difference in the other direction."""
         return [
             each
             for each in self.strata
@@ -61,9 +62,11 @@ class StratifiedDifference:
 
 
 class Paradox(NamedTuple):
-    """``kind``: a stratum points the other way significantly ("subgroup"), more than half of them do although
-    the whole is significant ("most"), or every one does because the mixes of items differ ("all").
-    The last is the paradox in its strict sense. ``telling`` are the strata that say so, the surest first.
+    """A contradiction between strata and the overall difference.
+
+    ``kind``: "subgroup" if a stratum is significantly reversed, "most" if more than half are reversed
+    although the overall difference is significant, "all" if every one is, because the mixes of items differ;
+    that is the paradox in its strict sense. ``telling``: the strata concerned, smallest p first.
     """
 
     kind: Kind
@@ -80,7 +83,7 @@ class _Means(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """Two candidates' item means, and where each score has its counterpart those of their differences."""
+    """Item means of two candidates, and those of their differences if each score has its counterpart."""
 
     challenger: _Means
     reference: _Means
@@ -88,7 +91,7 @@ class Sides(NamedTuple):
 
 
 def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
-    """Set two candidates beside each other, once for any number of fields."""
+    """Item means of two candidates, computed once for any number of fields."""
     is_paired = len(challenger) == len(reference) and _cells(challenger) == _cells(reference)
     paired = _means_of(paired_scores(challenger, reference)) if is_paired and len(challenger) else None
     return Sides(_means_of(challenger), _means_of(reference), paired)
@@ -97,11 +100,11 @@ def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
 def stratify(
     sides: Sides, stratum_of: Mapping[Any, str], *, least_items: int = LEAST_ITEMS
 ) -> StratifiedDifference | None:
-    """Both candidates' difference overall and by stratum; None without scores or without two strata.
+    """Difference of the candidates overall and by stratum; None without scores or with fewer than two strata.
 
-    ``stratum_of`` maps items; an item that it does not know, or maps to "", belongs to no stratum and counts
-    overall alone. A stratum takes part with ``least_items`` items of each candidate. p values are of the
-    paired difference where all scores are paired, else of two means.
+    ``stratum_of`` maps items; an item that is missing or mapped to "" belongs to no stratum and counts only
+    overall. A stratum is used if both candidates have ``least_items`` items in it. p values are of the paired
+    difference if all scores are paired, else of two means.
     """
     if not sides.challenger.items or not sides.reference.items:
         return None
@@ -131,11 +134,11 @@ def stratify(
 
 
 def paradoxes(found: Mapping[Key, StratifiedDifference], *, level: float = 0.95) -> dict[Key, Paradox]:
-    """Those of a family of comparisons in which the strata contradict the whole.
+    """The comparisons of a family in which the strata contradict the overall difference.
 
-    One of three has to hold, so that noise does not cry: a stratum that points the other way has a p under
-    1 - ``level`` after Holm's adjustment over all strata of the family; or more than half of the strata point
-    the other way while the whole has such a p, adjusted over the family's wholes; or all do, and the two
+    One of three conditions must be met, so that noise is not reported: a reversed stratum has a p below 1 -
+    ``level`` after Holm's adjustment over all strata of the family; or more than half of the strata are
+    reversed while the overall difference has such a p, adjusted over the family; or all are, and the two
     candidates' mixes of strata differ significantly (Holm over the family), which is the paradox itself.
     """
     require_level(level)
@@ -163,7 +166,7 @@ def paradoxes(found: Mapping[Key, StratifiedDifference], *, level: float = 0.95)
 
 
 def _adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
-    """Holm's adjustment over the whole family; an undefined p counts as one that says nothing."""
+    """Holm's adjustment over the whole family; an undefined p counts as 1."""
     ordered = sorted(p_values.items(), key=lambda each: 1.0 if each[1] is None else each[1])
     adjusted: dict[Key, float] = {}
     running = 0.0
@@ -178,7 +181,7 @@ def _means_of(ratings: Ratings) -> _Means:
 
 
 def _kinds(of: _Means, stratum_of: Mapping[Any, str]) -> Any:
-    """Each item's stratum, "" for none."""
+    """Stratum of each item; "" for none."""
     return np.array([stratum_of.get(item, "") for item in of.items], dtype=object)
 
 
@@ -190,8 +193,8 @@ def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
 
 
 def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
-    """Mean and two-sided p over items: of one part of paired differences (Student), of two parts' means
-    (Welch).
+    """Mean and two-sided p over items: of paired differences for one part (Student), of the difference of two
+    means for two parts (Welch).
     """
     n = min(part.size for part in parts)
     name = "paired-difference-p" if len(parts) == 1 else "mean-difference-p"
@@ -202,7 +205,7 @@ def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
     errors = [float(part.var(ddof=1)) / part.size for part in parts]
     variance = sum(errors)
     if variance <= NOTHING**2:
-        # Every item differs by the same: as sure as so many heads in a row.
+        # Every item differs by the same amount: the p of as many equal signs in a row.
         p = 2.0 ** (1 - n) if abs(value) > NOTHING else 1.0
         return value, Measure(value=p, n=n, signature=signature(name, unit="items", test="signs"))
     from scipy.special import stdtr
@@ -214,7 +217,7 @@ def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
 
 def same_mix_p(sides: Sequence[Mapping[Key, int]], names: Sequence[Key]) -> float:
     """P of Pearson's chi-square that both sides have the same shares of the strata; 1 with fewer than two
-    strata, or nothing on a side.
+    strata, or without items on one side.
     """
     from scipy.special import chdtrc
 

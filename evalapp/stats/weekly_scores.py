@@ -1,4 +1,4 @@
-"""Scores of weeks: which output was scored when, by whom, and whether it is an anchor."""
+"""Scores by week: which output was scored when, by whom, and whether it is an anchor."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from evalapp.stats.resampling import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeeklyScores:
-    """Scores of one criterion, a row for each: codes into ``reviewers`` and ``strata``; ``item`` counts from
-    0. ``is_anchor``: the item was first reviewed in an earlier week.
+    """Scores of one criterion, one row per score, as codes into ``reviewers`` and ``strata``; ``item`` counts
+    from 0.
+    ``is_anchor``: the item was first reviewed in an earlier week.
     """
 
     week: Codes
@@ -37,8 +38,8 @@ class WeeklyScores:
         strata: Sequence[Hashable],
         scores: Sequence[float],
     ) -> Self:
-        """Take columns of equal length, in any order. Raises ValueError where they differ in length, or a
-        score is not finite.
+        """Take columns of equal length, in any order. Raises ValueError for columns of different lengths and
+        for a score that is not finite.
         """
         columns = (weeks, reviewers, items, anchors, strata, scores)
         if len({len(column) for column in columns}) > 1:
@@ -60,7 +61,7 @@ class WeeklyScores:
         )
 
     def only(self, keep: npt.NDArray[np.bool_]) -> "WeeklyScores":
-        """Some of the rows, under the same labels of reviewers and strata."""
+        """Some of the rows, with the same labels of reviewers and strata."""
         return WeeklyScores(
             self.week[keep],
             self.reviewer[keep],
@@ -73,7 +74,7 @@ class WeeklyScores:
         )
 
     def origins(self) -> Codes:
-        """By row the first week in which its item was scored as a new output; -1 where no row is one."""
+        """By row, the first week in which its item was scored as a new output; -1 if it never was."""
         new = ~self.is_anchor
         first = np.full(int(self.item.max(initial=-1)) + 1, np.iinfo(np.int64).max)
         np.minimum.at(first, self.item[new], self.week[new])

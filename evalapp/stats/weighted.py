@@ -1,10 +1,10 @@
 """Means and shares of a week's outputs, from a stratified sample of which not everything was reviewed.
 
 Hájek's ratio estimators (1971) with linearised variances (Särndal, Swensson and Wretman 1992, sections 5.6
-and 15.6): within a stratum what was reviewed stands for what was drawn, as if chance had decided who answers,
-and its weights add up to the outputs of the stratum. The target is the week's own outputs, so the finite
-population is corrected for. Intervals of a mean are Student's with Satterthwaite's degrees of freedom, those
-of a share Korn and Graubard's (1998): Clopper and Pearson's at the effective number of outputs.
+and 15.6): within a stratum the reviewed outputs represent the drawn ones, as if nonresponse were random, and
+their weights add up to the outputs of the stratum. The target is the week's own outputs, so there is a finite
+population correction. Intervals of a mean are Student's with Satterthwaite's degrees of freedom; those of a
+share are Korn and Graubard's (1998): Clopper and Pearson's at the effective number of outputs.
 """
 
 import math
@@ -21,12 +21,12 @@ from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
-#: Reviewed outputs that a stratum needs to say how its outputs vary; strata with fewer are taken together.
+#: Fewest reviewed outputs from which a stratum's variance is estimated; strata with fewer are merged.
 FEWEST_IN_STRATUM = 2
 
 
 class Drawn(NamedTuple):
-    """An output that was drawn: its stratum, and how likely that was."""
+    """A drawn output: its stratum, and its inclusion probability."""
 
     stratum: Hashable
     probability: float
@@ -34,11 +34,12 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SampleDesign:
-    """Every output that was drawn, by item label, those that nobody reviewed among them; and how many
-    ``outputs`` the week has by stratum, where it is known. A stratum that is not among these has as many as
-    its draws stand for. Outputs that came too late for a draw are a stratum of their own, with their own
-    draw; anchors come from other weeks and are no part of it. Raises ValueError for a probability that is
-    not above 0 and at most 1.
+    """Every drawn output by item label, reviewed or not, and the week's number of ``outputs`` by stratum, if
+    known.
+
+    A stratum that is missing in ``outputs`` has as many as its draws represent. Outputs that came too late
+    for a draw are a stratum of their own, with their own draw; anchors come from other weeks and are not
+    included. Raises ValueError for a probability that is not above 0 and at most 1.
     """
 
     drawn: Mapping[Hashable, Drawn]
@@ -50,7 +51,7 @@ class SampleDesign:
                 raise ValueError(f"{item}: a probability of {each.probability} is not above 0 and at most 1")
 
     def sizes(self) -> dict[Hashable, float]:
-        """The week's outputs by stratum, known or what the draws stand for."""
+        """The week's number of outputs by stratum: known, or what the draws represent."""
         found: dict[Hashable, float] = defaultdict(float)
         for each in self.drawn.values():
             found[each.stratum] += 1 / each.probability
@@ -58,11 +59,11 @@ class SampleDesign:
 
 
 class WeightedEstimate(NamedTuple):
-    """A measure with its standard error, which is None where the measure has no interval.
+    """A measure with its standard error, which is None if the measure has no interval.
 
-    ``effective``: as many outputs of equal weight tell as much, (Σw)² / Σw² (Kish 1965).
-    ``response``: which share of the week's outputs the reviewed part of the draw stands for, before the rest
-    was made up for; where those who were not reviewed score d lower, the mean is (1 − response) · d too high.
+    ``effective``: number of equally weighted outputs with the same precision, (Σw)² / Σw² (Kish 1965).
+    ``response``: share of the week's outputs that the reviewed part of the draw represents, before
+    nonresponse is compensated; if those not reviewed score d lower, the mean is (1 − response) · d too high.
     """
 
     measure: Measure
@@ -72,8 +73,9 @@ class WeightedEstimate(NamedTuple):
 
 
 class WeightedValues(NamedTuple):
-    """Reviewed outputs: each one's part of the whole weight, its class (a stratum, or several small ones) and
-    for each class the share of its outputs that was reviewed. ``response`` as in `WeightedEstimate`.
+    """Reviewed outputs: their shares of the total weight, and their class (a stratum, or several small ones).
+
+    ``reviewed``: by class, the share of its outputs that was reviewed. ``response`` as in `WeightedEstimate`.
     """
 
     shares: Array
@@ -87,11 +89,11 @@ class WeightedValues(NamedTuple):
 
     @property
     def whole(self) -> float:
-        """The share of the week's outputs that was reviewed."""
+        """Share of the week's outputs that was reviewed."""
         return float(len(self.shares) / (np.bincount(self.place) / self.reviewed).sum())
 
     def variance(self, values: Array) -> tuple[float, float]:
-        """Linearised, of the weighted mean of ``values``, with its degrees of freedom."""
+        """Linearised variance of the weighted mean of ``values``, with its degrees of freedom."""
         count = np.bincount(self.place).astype(np.float64)
         weight = np.bincount(self.place, weights=self.shares)
         means = np.bincount(self.place, weights=self.shares * values) / weight
@@ -104,7 +106,7 @@ class WeightedValues(NamedTuple):
 
 
 def weighted_values(ratings: Ratings, design: SampleDesign) -> WeightedValues:
-    """The reviewed outputs' weights. Raises ValueError for a reviewed item that was not drawn."""
+    """Weights of the reviewed outputs. Raises ValueError for a reviewed item that was not drawn."""
     missing = [item for item in ratings.items if item not in design.drawn]
     if missing:
         raise ValueError(f"{missing[0]} was reviewed and not drawn")
@@ -126,8 +128,9 @@ def weighted_values(ratings: Ratings, design: SampleDesign) -> WeightedValues:
 
 
 def _classes(drawn: list[Drawn], sizes: Mapping[Hashable, float]) -> dict[Hashable, int]:
-    """A number by stratum: its own, or that of the small strata, which are taken together with the smallest
-    of the others where they have too few as well.
+    """Class number by stratum: its own, or one for all small strata together.
+
+    If the small strata have too few reviewed outputs even together, the smallest of the others joins them.
     """
     reviewed: dict[Hashable, int] = dict.fromkeys(sizes, 0)
     for each in drawn:
@@ -146,8 +149,8 @@ def weighted_score(
 ) -> WeightedEstimate:
     """Weighted mean of the item means, with Student's interval over outputs, for this panel.
 
-    ``n`` counts reviewed items. Undefined without scores; no interval with one item or no variation, and none
-    of chance where every output of the week was reviewed: then both ends are the value.
+    ``n`` counts reviewed items. Undefined without scores; no interval with one item or no variation. If every
+    output of the week was reviewed there is no sampling error: both ends are the value.
     """
     require_level(level)
     name = signature("weighted-mean", 2, interval="stratified", level=level)
@@ -161,9 +164,9 @@ def weighted_score(
 def estimated_mean(
     found: WeightedValues, means: Array, *, bounds: tuple[float, float], level: float, name: str
 ) -> WeightedEstimate:
-    """The weighted mean of values by item."""
+    """Weighted mean of values by item."""
     n = len(means)
-    # Rounding leaves a trace of sums of products.
+    # A weighted sum would add rounding errors to equal values.
     value = float(found.shares @ means) if np.ptp(means) else float(means[0])
     about = {"effective": found.effective, "response": found.response}
     if n < FEWEST_IN_STRATUM or not np.ptp(means):
@@ -187,10 +190,10 @@ def estimated_mean(
 def weighted_share(
     ratings: Ratings, design: SampleDesign, *, level: float = 0.95, name: str = "weighted-share"
 ) -> WeightedEstimate:
-    """Weighted share of the items at least half of whose reviewers said 1, among scores of 0 and 1.
+    """Weighted share of items for which at least half of the reviewers said 1, among scores of 0 and 1.
 
-    The interval is Korn and Graubard's; `share_interval` says at which number of outputs. ``n`` counts
-    reviewed items. Undefined without answers.
+    The interval is Korn and Graubard's; see `share_interval`. ``n`` counts reviewed items. Undefined without
+    answers.
     """
     require_level(level)
     label = signature(name, 2, interval="korn-graubard", level=level)
@@ -236,12 +239,12 @@ def effective_outputs(
     level: float,
     most: float | None = None,
 ) -> float:
-    """p(1 − p) over the variance, times the squared ratio of Student's quantiles of a simple sample and of
-    this one; at least 1.
+    """Effective number of outputs of a share: p(1 − p) over the variance, at least 1.
 
-    At ``most`` Kish's effective number, if not given: few marks tell their own variance badly, and without
-    any there is none. Where much of the week was reviewed, the most counts more: over 1 − f/2 for a share f,
-    which keeps the level where nothing is marked.
+    Multiplied by the squared ratio of Student's quantiles for a simple sample and for this one. At ``most``
+    Kish's effective number by default: few marks estimate their own variance badly, and without marks there
+    is no estimate. If much of the week was reviewed the limit is larger, over 1 − f/2 for a share f, which
+    keeps the level if nothing is marked.
     """
     simple = student_quantile(level, len(found.shares) - 1)
     ratio = (simple / student_quantile(level, max(degrees, 1.0))) ** 2

@@ -1,11 +1,11 @@
-"""A week's mean or rate from few reviews and a metric that is known of every output.
+"""A week's mean or rate from few reviews and a metric that is known for every output.
 
-The metric says how the reviewed outputs differ from all outputs of their stratum, and each score is corrected
-by that, times a weight: the difference estimator (Särndal, Swensson and Wretman 1992, section 6.3), which is
-PPI++ (Angelopoulos, Duchi and Zrnic 2023) where every output has the metric. The weight of an output comes
-from the other outputs (cross-fitted; Zrnic and Candès 2024), drawn towards 0 by what is chance in it, so that
-a metric that says nothing neither biases nor widens. It assumes one version of the metric for the whole week
-that was not tuned on these reviews; it need not agree with people.
+The metric shows how the reviewed outputs differ from all outputs of their stratum, and each score is
+corrected by that, times a weight: the difference estimator (Särndal, Swensson and Wretman 1992, section 6.3),
+which equals PPI++ (Angelopoulos, Duchi and Zrnic 2023) if every output has the metric. The weight of an
+output is estimated from the other outputs (cross-fitting; Zrnic and Candès 2024) and shrunk towards 0 by its
+chance part, so that an unrelated metric neither biases nor widens the result. This assumes one version of the
+metric for the whole week that was not tuned on these reviews; it need not agree with people.
 """
 
 import math
@@ -31,26 +31,27 @@ from evalapp.stats.weighted import (
     weighted_values,
 )
 
-#: With fewer reviewed outputs the weight is guesswork.
+#: With fewer reviewed outputs the weight is too uncertain.
 FEWEST_REVIEWED = 20
-#: A rate with fewer marks among as many outputs of equal weight has no interval that holds with a metric.
+#: With fewer marks among equally weighted outputs, a rate's interval with a metric does not keep its level.
 FEWEST_MARKS = 10
 FOLDS = 10
-#: Of the outputs of a stratum that may be without the metric: late ones.
+#: Largest share of a stratum's outputs that may lack the metric, such as late ones.
 MOST_MISSING = 0.001
 
 
 class MetricMean(NamedTuple):
-    """The metric of every output of a stratum: how many, and their mean."""
+    """The metric over all outputs of a stratum: their number and mean."""
 
     outputs: int
     mean: float
 
 
 class WeightedPrediction(NamedTuple):
-    """``estimate`` with the metric beside the ``classical`` one without. ``gain``: how many times as many
-    reviews the classical interval would need. ``weight``: points of score that a point of the metric is taken
-    for.
+    """``estimate`` with the metric, beside the ``classical`` one without it.
+
+    ``gain``: factor by which the reviews would have to grow for the same classical interval.
+    ``weight``: points of score per point of the metric.
     """
 
     estimate: WeightedEstimate
@@ -69,11 +70,11 @@ def predicted_score(
     level: float = 0.95,
     seed: int = 0,
 ) -> WeightedPrediction:
-    """The week's mean as `evalapp.stats.weighted.weighted_score`, made narrower by a metric.
+    """The week's mean as in `evalapp.stats.weighted.weighted_score`, made more precise by a metric.
 
-    ``metric``: by reviewed item; ``everywhere``: by stratum of the design, of all its outputs. Undefined with
-    fewer than 20 reviewed items, where one of them has no metric, and where ``everywhere`` is not of the
-    design's outputs. Of a metric that does not vary the estimate is the classical one. ``seed`` deals the
+    ``metric``: by reviewed item; ``everywhere``: by stratum of the design, over all its outputs. Undefined
+    with fewer than 20 reviewed items, if one of them has no metric, and if ``everywhere`` does not cover the
+    design's outputs. With a metric that does not vary the estimate is the classical one. ``seed`` assigns the
     reviewed items to the folds. Raises ValueError for a metric that is not finite.
     """
     require_level(level)
@@ -96,11 +97,11 @@ def predicted_share(
     level: float = 0.95,
     seed: int = 0,
 ) -> WeightedPrediction:
-    """The week's share of marks as `evalapp.stats.weighted.weighted_share`, made narrower by a metric.
+    """The week's share of marks as in `evalapp.stats.weighted.weighted_share`, made more precise by a metric.
 
-    As `predicted_score`; undefined also where either the marked or the others, as a share of the effective
-    number of outputs, are fewer than 10. Its interval is Clopper and Pearson's at the number of outputs that
-    its variance stands for.
+    As `predicted_score`; also undefined if the marks or the others, at the effective number of outputs, are
+    fewer than 10. The interval is Clopper and Pearson's at the number of outputs that corresponds to the
+    variance.
     """
     require_level(level)
     classical = weighted_share(ratings, design, level=level)
@@ -117,7 +118,7 @@ def predicted_share(
     plain = estimated_mean(found.weights, found.values, bounds=(0, 1), level=level, name=name)
     value = plain.measure.value or 0.0
     variance, degrees = found.weights.variance(found.values)
-    # With a metric an output tells more than itself, as much as the variance says.
+    # With a metric an output is worth more than itself, as far as the variance shows.
     most = found.weights.effective * max((classical.error or 0.0) ** 2 / max(variance, 1e-15), 1.0)
     effective = effective_outputs(value, variance, degrees, found.weights, level=level, most=most)
     low, high = clopper_pearson(value * effective, effective, alpha=(1 - level) / 2)
@@ -132,7 +133,7 @@ class _Known(NamedTuple):
 
 
 class _Corrected(NamedTuple):
-    """Reviewed values, less what the metric says of chance in the draw."""
+    """Reviewed values, less the chance deviation of the draw that the metric shows."""
 
     weights: WeightedValues
     values: Array
@@ -172,12 +173,12 @@ def _means_everywhere(
     everywhere: Mapping[Hashable, MetricMean],
     weights: WeightedValues,
 ) -> Array:
-    """By reviewed item the metric's mean over all outputs of its class, which may be of several strata."""
+    """By reviewed item, the metric's mean over all outputs of its class, which may have several strata."""
     place_of = {
         design.drawn[item].stratum: place
         for item, place in zip(ratings.items, weights.place.tolist(), strict=True)
     }
-    # A stratum without a review is in the class of the small ones, the first.
+    # A stratum without a review is in the first class, that of the small strata.
     sums = np.zeros(weights.reviewed.size)
     outputs = np.zeros(weights.reviewed.size)
     for stratum, each in everywhere.items():
@@ -189,7 +190,7 @@ def _means_everywhere(
 
 
 def _folds(place: Codes, seed: int) -> Codes:
-    """Dealt in turn within classes, so that each fold has its part of every class."""
+    """Assigned in turn within classes, so that each fold has its part of every class."""
     generator = np.random.default_rng(seed)
     order = np.lexsort((generator.random(place.size), place))
     found = np.empty(place.size, dtype=np.int64)
@@ -198,8 +199,9 @@ def _folds(place: Codes, seed: int) -> Codes:
 
 
 def _slope(metric: Array, values: Array, weights: WeightedValues, chosen: Array) -> float:
-    """The weight at which the variance of the corrected mean is smallest among the ``chosen``, drawn towards
-    0 by the share of its square that chance alone gives.
+    """The weight with the smallest variance of the corrected mean among the ``chosen``, shrunk towards 0.
+
+    The shrinkage is the share of its square that chance alone would give.
     """
     place = weights.place[chosen]
     count = np.bincount(place, minlength=weights.reviewed.size)

@@ -1,6 +1,4 @@
-"""How often one candidate is scored above, as high as, and below another by the same reviewer on the same
-item.
-"""
+"""How often one candidate scores above, equal to or below another, by the same reviewer on the same item."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,8 +16,10 @@ OUTCOMES = ("win", "tie", "loss")
 
 
 class WinsTiesLosses(NamedTuple):
-    """``won``, ``tied`` and ``lost`` count pairs; the shares are means over items, so they need not be these
-    counts' shares where items have different numbers of pairs. ``n`` of each share counts items.
+    """``won``, ``tied`` and ``lost`` count pairs; the shares are means over items.
+
+    So the shares differ from those of the counts if items have different numbers of pairs. ``n`` of each
+    share counts items.
     """
 
     won: int
@@ -39,11 +39,11 @@ def wins_ties_losses(
 ) -> WinsTiesLosses:
     """The challenger's wins, ties and losses, paired by item and blocked by reviewer.
 
-    Each is a `share_of_marks`. Undefined when no reviewer scored both on one item.
+    Each is a `share_of_marks`. Undefined if no reviewer scored both on one item.
     """
     require_level(level)
     pairs = paired_scores(challenger, champion)
-    # Means of repeated scores differ by rounding where they are equal.
+    # Means of repeated scores that are equal may differ by rounding.
     signs = np.sign(np.round(pairs.score, 9))
     shares = {
         outcome: _share(pairs, signs == sign, outcome, population, level)

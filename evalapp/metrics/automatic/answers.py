@@ -14,7 +14,7 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalise_answer(text: str, *, remove_articles: bool = True) -> str:
-    """Lower-case, without ASCII punctuation, English articles (optional) and spare spaces."""
+    """The text in lower case, without ASCII punctuation, English articles (optional) and extra spaces."""
     text = text.lower().translate(_NO_PUNCTUATION)
     if remove_articles:
         text = _ARTICLES.sub(" ", text)
@@ -22,17 +22,17 @@ def normalise_answer(text: str, *, remove_articles: bool = True) -> str:
 
 
 def exact_match(output: str, references: Sequence[str], *, remove_articles: bool = True) -> Measure:
-    """1 when the normalised output equals a normalised reference, else 0.
+    """1 if the normalised output equals a normalised reference, else 0.
 
-    ``n`` counts references; undefined without any. Two texts without words are equal.
+    ``n`` counts references; undefined without references. Two texts without words are equal.
     """
     return _best("exact-match", _equal, output, references, remove_articles=remove_articles)
 
 
 def token_f1(output: str, references: Sequence[str], *, remove_articles: bool = True) -> Measure:
-    """Harmonic mean of token precision and recall, the best over references.
+    """Harmonic mean of token precision and recall, the highest over the references.
 
-    ``n`` counts references; undefined without any. As in the script a text without words scores
+    ``n`` counts references; undefined without references. As in the SQuAD script, a text without words scores
     0, even against another such text.
     """
     return _best("token-f1", _f1, output, references, remove_articles=remove_articles)

@@ -1,4 +1,4 @@
-"""Dates in a text, however they are written."""
+"""Finds dates in a text, in many notations."""
 
 import re
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ _MONTH = (
 _YEAR = r"(?P<{0}>[12][0-9]{{3}})"
 _DAY = r"(?P<{0}>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _DATE = re.compile(
-    # What cannot begin a date is passed over before the rest is tried: most of a text.
+    # Fast rejection of characters that cannot begin a date, which is most of a text.
     r"(?=[0-9jfmasond])(?<![\w.,/-])(?:"
     # 2031-05-12 and 2031/05/12
     r"(?P<iso_year>[12][0-9]{3})(?P<iso_mark>[-/])(?P<iso_month>[01]?[0-9])(?P=iso_mark)(?P<iso_day>[0-3]?[0-9])"
-    # 12/05/2031, 12.05.2031, 12-05-31: the day may come first or second
+    # 12/05/2031, 12.05.2031, 12-05-31: the day may be first or second
     r"|(?P<first>[0-3]?[0-9])(?P<mark>[./-])(?P<second>[0-3]?[0-9])(?P=mark)(?P<last>[12][0-9]{3}|[0-9]{2})"
     # 12 May 2031, 12th of May
     rf"|{_DAY.format('d1')}\s+(?:of\s+)?{_MONTH.format('m1')}(?:,?\s+{_YEAR.format('y1')})?"
@@ -38,14 +38,16 @@ _DATE = re.compile(
 
 
 class Day(NamedTuple):
-    """A date of which parts may be left open (None): "May 2031" has no day."""
+    """A date; year and day are None if not stated: "May 2031" has no day."""
 
     year: int | None
     month: int
     day: int | None
 
     def less_exact(self) -> "set[Day]":
-        """All dates of which every part is stated here: itself, without the day, the year, or both."""
+        """All dates whose parts are all stated in this one: itself, and without the day, the year, or
+        both.
+        """
         years, days = {self.year, None}, {self.day, None}
         return {Day(year, self.month, day) for year in years for day in days}
 
@@ -59,7 +61,7 @@ class WrittenDate:
 
 
 def dates(text: str) -> Iterator[WrittenDate]:
-    """Find the dates of a text in order; what cannot be a date (31/31/2031) is passed over."""
+    """The dates of a text in order; impossible dates (31/31/2031) are skipped."""
     for match in _DATE.finditer(text):
         readings = tuple(day for day in _readings(match) if _exists(day))
         if readings:

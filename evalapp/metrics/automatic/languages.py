@@ -5,28 +5,28 @@ from evalapp.metrics.metric import EachRow, Metric
 from evalapp.metrics.rows import Row
 
 READ = 240
-"""Characters of a text that are looked at."""
+"""Characters at the start of a text from which its language is detected."""
 FEWEST_LETTERS = 60
 _ONLY_LETTERS_OF_ASCII = {code: None for code in range(128) if not chr(code).isalpha()}
 
 
 def letters(text: str) -> int:
-    """How many there are, of any script."""
+    """Number of letters of any script."""
     if text.isascii():
         return len(text.translate(_ONLY_LETTERS_OF_ASCII))
     return sum(map(str.isalpha, text))
 
 
 def language_of(text: str) -> str:
-    """The likeliest language of a text, as its ISO 639-1 code."""
+    """The most likely language of a text, as an ISO 639-1 code."""
     import py3langid
 
     return str(py3langid.classify(text[:READ])[0])
 
 
 def other_language(row: Row) -> Measure:
-    """1 where the output is in another language than the prompt, else 0. Undefined where the beginning of
-    either has fewer than 60 letters.
+    """1 if the output is in another language than the prompt, else 0. Undefined if either has fewer than 60
+    letters in its first 240 characters.
     """
     label = signature("other-language", version=1)
     starts = (row.prompt[:READ], row.output[:READ])

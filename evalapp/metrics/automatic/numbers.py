@@ -1,9 +1,9 @@
-"""Numbers and dates in an output that its context does not contain: "unsupported numbers".
+"""Unsupported numbers: numbers and dates of an output that its context does not contain.
 
-Writing is forgiven, value is not: 1,200 is 1200 and £1.2k, 12 % is 12% and 0.12. A number with
-decimals, a percent sign or a scale word may round a given one at the precision it shows
-(£1.2m for 1,234,000). Signs and currencies are not compared. A number too long to be a quantity is an
-identifier: it is compared as it is written.
+Values are compared, not notation: 1,200 equals 1200 and £1.2k; 12 % equals 12% and 0.12. A number with
+decimals, a percent sign or a scale word may be a given number rounded to the precision shown (£1.2m for
+1,234,000). Signs and currencies are not compared. A number too long to be a quantity is an identifier, which
+is compared as written.
 """
 
 import re
@@ -21,14 +21,14 @@ from evalapp.metrics.rows import Row, Span
 
 _GROUP = r"[,.'’\u00a0\u202f ]"
 _NUMBER = re.compile(
-    # What cannot begin a number is passed over before the rest is tried: most of a text.
+    # Fast rejection of characters that cannot begin a number, which is most of a text.
     r"(?=[\d£$€¥₹฿uegcjt])(?<![\w.])"
     r"(?P<currency>(?:[£$€¥₹฿]|\b(?:USD|EUR|GBP|CHF|JPY|THB)\b)\s?)?"
     r"(?P<digits>"
     rf"\d{{1,3}}(?P<mark>{_GROUP})\d{{3}}(?:(?P=mark)\d{{3}})*(?!\d)(?:[.,]\d+)?"
-    # Bounded, so that each number of a long list 12,12,12 is not read on to the list's end.
+    # Bounded, so that a search from each number of a long list 12,12,12 does not run to the list's end.
     r"|\d{1,2}(?:,\d{2}){1,9},\d{3}(?!\d)(?:\.\d+)?"
-    # 1,5 is one and a half; 1,2,3 are three numbers
+    # 1,5 is one and a half; 1,2,3 are three numbers.
     r"|(?<!\d,)\d+,\d+(?!,?\d)"
     r"|\d+(?:\.\d+)?"
     r")"
@@ -56,12 +56,12 @@ _NUMBER_WORDS = {word: Decimal(number) for number, word in enumerate(_COUNTING)}
 _WORD = re.compile(r"[a-z]+")
 _HUNDRED = Decimal(100)
 LONGEST_QUANTITY = 50
-"""Digits and marks of a number that is read as a value; decimals know no limit but their arithmetic does."""
+"""Digits and separators of the longest number that is read as a value; Decimal arithmetic has a limit."""
 _LONGEST_KEPT = 20_000
 
 
 class NumberReading(NamedTuple):
-    """One value a number may stand for; ``step`` is the place value of its last digit."""
+    """A possible value of a number; ``step`` is the place value of its last digit."""
 
     value: Decimal
     step: Decimal
@@ -69,9 +69,9 @@ class NumberReading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number in a text: where, what it may mean, and whether it may be a rounded one.
+    """A number in a text: its position, its possible values, and whether it may be rounded.
 
-    Without ``readings`` it is too long to mean a value.
+    ``readings`` is empty if the number is too long to be a quantity.
     """
 
     span: Span
@@ -80,7 +80,7 @@ class Number:
 
 
 def numbers(text: str) -> list[Number]:
-    """The numbers of a text in order, without those that are part of a date or number a list."""
+    """The numbers of a text in order, without those in dates and list markers."""
     return _numbers_beside(text, dates(text))
 
 
@@ -126,7 +126,7 @@ def _readings(match: re.Match[str]) -> Iterator[NumberReading]:
 
 
 def _values(digits: str, mark: str | None) -> Iterator[Decimal]:
-    """What the digits say: 1.200 is 1200 on the continent and 1.2 in Britain."""
+    """Possible values of the digits: 1.200 is 1200 in continental Europe and 1.2 in Britain."""
     if mark is None:
         if digits.count(",") == 1 and "." not in digits:
             yield Decimal(digits.replace(",", "."))
@@ -144,14 +144,14 @@ def _values(digits: str, mark: str | None) -> Iterator[Decimal]:
 
 
 class _ContextNumbers:
-    """All the values and dates of the context."""
+    """All values and dates of the context."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         values: set[Decimal] = set()
         self.identifiers: set[str] = set()
         self.days: set[Day] = set()
         for text in texts:
-            # Here dates count as numbers too: the year of a given date is a given number.
+            # Dates count as numbers here: the year of a given date is a given number.
             for number in _numbers(text, ()):
                 values.update(reading.value for reading in number.readings)
                 if not number.readings:
@@ -184,12 +184,13 @@ class _ContextNumbers:
         return not self.days.isdisjoint(date.readings)
 
 
-# The answers of all candidates for one example share its context, and so do a metric and a rule.
+# Cached, because the outputs of all candidates for one example share its context, and a metric and a rule may
+# both check it.
 _kept_given = lru_cache(maxsize=128)(_ContextNumbers)
 
 
 def _given(texts: tuple[str, ...]) -> _ContextNumbers:
-    # The numbers of long texts take far more memory than the texts, so those are read again.
+    # Not cached for long texts: their numbers take far more memory than the texts.
     return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _ContextNumbers(texts)
 
 
@@ -203,10 +204,10 @@ def _spaced_parts(text: str) -> Iterator[Decimal]:
 
 
 def unsupported_numbers(output: str, given: Iterable[str]) -> list[Span]:
-    """Every number and date of ``output`` that none of the ``given`` texts holds, in order.
+    """Every number and date of ``output`` that is in none of the ``given`` texts, in order.
 
-    Offsets are characters of ``output``. A date is given when a given date states all that it
-    states; number words ("three years") count as given, but are not themselves checked.
+    Offsets are characters of ``output``. A date is supported if some given date states all of its parts.
+    Number words ("three years") count as given, but those of the output are not checked.
     """
     known = _given(tuple(given))
     written = list(dates(output))
@@ -216,8 +217,8 @@ def unsupported_numbers(output: str, given: Iterable[str]) -> list[Span]:
 
 
 def count_unsupported_numbers(row: Row, options: Options | None = None) -> Measure:
-    """Count of numbers and dates that context, prompt and fields do not hold. Undefined without a context: a
-    question holds few of the numbers that its right answer has.
+    """Number of numbers and dates that are not in the context, prompt or fields. Undefined without a context:
+    a question has few of the numbers of its right answer.
     """
     label = signature("unsupported-numbers", version=2)
     if not row.context.strip():

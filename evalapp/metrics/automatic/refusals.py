@@ -1,4 +1,4 @@
-"""Outputs that decline to answer."""
+"""Detects outputs that decline to answer."""
 
 import re
 
@@ -20,7 +20,7 @@ _REFUSAL_ELSEWHERE = re.compile(
     r"|modèle|ayudar|responder|aiutare|rispondere|helpen)\b",
     re.IGNORECASE,
 )
-# One of these stands in a refusal of plain ASCII; to look for them costs a tenth of the patterns.
+# Every refusal in plain ASCII has one of these; searching for them takes a tenth of the time of the patterns.
 _REFUSAL_PARTS = ("i'm ", "i am ", "i can", "i could not", "i won't", "as an ", "as a ")
 _REFUSAL_ELSEWHERE_PARTS = (
     "tut mir leid", "leider kann ich", "als ", "ich kann ", "je suis", "je ne ", "en tant qu",
@@ -31,7 +31,7 @@ _LONGEST_REFUSAL = 600
 
 
 def is_refusal(answer: str) -> bool:
-    """Whether a short answer begins by declining."""
+    """Whether a short answer begins with a refusal."""
     if len(answer) > _LONGEST_REFUSAL:
         return False
     start = answer[:_REFUSAL_WITHIN]

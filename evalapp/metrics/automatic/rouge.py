@@ -1,7 +1,7 @@
-"""ROUGE, equal to the last bit to rouge-score 0.1.2 and much quicker.
+"""ROUGE, bit for bit equal to rouge-score 0.1.2 and much faster.
 
-The engine is ``rouge-score-rs``; :func:`check_against_oracle` re-scores a sample with
-``rouge-score`` itself so that every scoring run carries its own proof.
+The engine is ``rouge-score-rs``. :func:`check_against_oracle` re-scores a sample with ``rouge-score`` itself,
+so that every scoring run has its own proof.
 """
 
 import random
@@ -22,19 +22,19 @@ VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TOKENIZERS: tuple[Tokenizer, ...] = ("english", "unicode", "characters")
 NO_REFERENCE = "the example has no reference"
 LONGEST_CHECKED = 5000
-"""Characters of an output, and of its references together, that rouge-score re-scores at most: its time and
-memory grow with their product."""
+"""Most characters of an output, and of its references together, that rouge-score re-scores: its time and
+memory grow with the product of the two.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RougeOptions:
-    """Which ROUGE.
+    """ROUGE variants and their tokenizer.
 
-    ``variants`` out of rouge1 … rouge9, rougeL and rougeLsum (sentences parted by line breaks).
-    ``tokenizer``: "english" is rouge-score's own, which deletes every letter but a-z and so
-    scores identical Thai, Chinese or Cyrillic texts 0; "unicode" takes words of any script;
-    "characters" suits scripts without spaces. ``stemmer`` (Porter) goes with "english" only.
-    Raises ValueError for anything else.
+    ``variants``: rouge1 … rouge9, rougeL and rougeLsum (sentences separated by line breaks). ``tokenizer``:
+    "english" is that of rouge-score, which deletes every letter but a-z and so scores identical Thai, Chinese
+    or Cyrillic texts 0; "unicode" accepts words of any script; "characters" suits scripts without spaces.
+    ``stemmer`` (Porter) requires "english". Raises ValueError for anything else.
     """
 
     variants: tuple[str, ...] = ("rouge1", "rouge2", "rougeL")
@@ -54,7 +54,7 @@ class RougeOptions:
             raise ValueError(f'the "{self.tokenizer}" tokenizer does not stem; turn the stemmer off')
 
     def signature(self, variant: str) -> str:
-        """Signature of one variant; the F measure is what is reported."""
+        """Signature of one variant; the reported value is the F measure."""
         equal = "rouge-score-0.1.2" if self.tokenizer == "english" else None
         return signature(
             variant,
@@ -69,7 +69,7 @@ class RougeOptions:
 
 
 class RougeScore(NamedTuple):
-    """Shares from 0 to 1 of matched n-grams or subsequence tokens."""
+    """Shares, from 0 to 1, of n-grams (or tokens of the longest common subsequence) that match."""
 
     precision: float
     recall: float
@@ -79,10 +79,10 @@ class RougeScore(NamedTuple):
 def rouge_scores(
     outputs: Sequence[str], references: Sequence[Sequence[str]], options: RougeOptions
 ) -> list[dict[str, RougeScore] | None]:
-    """Score many outputs, each against its references; None where there is no reference.
+    """Score many outputs, each against its references; None for an output without references.
 
-    Of several references the one with the highest F measure counts, per variant, the first of
-    equals, as in ``RougeScorer.score_multi``. A text without tokens scores 0.
+    For each variant the reference with the highest F measure counts, and the first of equal ones, as in
+    ``RougeScorer.score_multi``. A text without tokens scores 0.
     """
     targets, predictions = [], []
     for output, accepted in zip(outputs, references, strict=True):
@@ -114,14 +114,14 @@ def _engine(options: RougeOptions) -> Any:
 
 
 def rouge(output: str, references: Sequence[str], options: RougeOptions) -> dict[str, Measure]:
-    """F measures of one output by variant; ``n`` counts references. Undefined without any."""
+    """F measures of one output by variant; ``n`` counts references. Undefined without references."""
     return rouge_batch([output], [references], options)[0]
 
 
 def rouge_batch(
     outputs: Sequence[str], references: Sequence[Sequence[str]], options: RougeOptions
 ) -> list[dict[str, Measure]]:
-    """The same for many outputs at once, which is the quick way."""
+    """As `rouge`, for many outputs at once, which is much faster."""
     names = {variant: options.signature(variant) for variant in options.variants}
     measures: list[dict[str, Measure]] = []
     scored = rouge_scores(outputs, references, options)
@@ -163,12 +163,11 @@ def _has_english_token(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OracleCheck:
-    """What re-scoring a sample with the reference implementation found.
+    """Result of re-scoring a sample with the reference implementation.
 
-    ``checked`` counts outputs; ``differences`` has one sentence per score that is not equal to
-    the last bit; ``oracle`` names the implementation, or says why there was nothing to compare.
-    ``too_long`` counts outputs that could not be drawn: they or their references are longer than
-    LONGEST_CHECKED.
+    ``checked`` counts outputs. ``differences`` has one sentence per score that is not bit for bit equal.
+    ``oracle`` names the implementation, or says why there was nothing to compare. ``too_long`` counts outputs
+    that were not sampled because they or their references are longer than LONGEST_CHECKED.
     """
 
     checked: int
@@ -193,9 +192,9 @@ def check_against_oracle(
 ) -> OracleCheck:
     """Re-score a seeded sample of outputs with rouge-score and report every difference.
 
-    Outputs without references and those with long texts are not drawn. Only the English tokenizer has
-    an oracle. ``before_each`` is called before each output; an exception it raises (a cancel) ends
-    the check.
+    Outputs without references and outputs with long texts are not sampled. Only the English tokenizer has an
+    oracle. ``before_each`` is called before each output; an exception that it raises (a cancel) ends the
+    check.
     """
     if options.tokenizer != "english":
         missing = f'none: rouge-score has no "{options.tokenizer}" tokenizer'
@@ -231,7 +230,7 @@ def check_against_oracle(
 
 
 def rouge_options(names: Sequence[str], options: Options) -> RougeOptions | None:
-    """The ROUGE variants among the names of metrics; None where there are none."""
+    """ROUGE options for the variants among these metric names; None if there are none."""
     variants = tuple(name for name in names if name in VARIANTS)
     if not variants:
         return None
@@ -250,7 +249,7 @@ class _RougePass:
 
 
 class Rouge(Engine):
-    """All variants of many outputs at once."""
+    """Computes all variants for many outputs at once."""
 
     def begin(self, names: Sequence[str], options: Options) -> Pass:
         return _RougePass(

@@ -1,18 +1,18 @@
-"""Length, compression, repetition and novelty of a text, which need no reference."""
+"""Length, compression, repetition and novelty of a text; none of them needs a reference."""
 
 import re
 
 from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import EachRow, Metric
 
-# One word is a run of letters and digits of any script, with inner apostrophes, hyphens and
-# decimal or thousands marks: "don't", "year-end" and "1,200.50" are one word each.
+# A word is a run of letters and digits of any script, with inner apostrophes, hyphens and decimal or
+# thousands separators: "don't", "year-end" and "1,200.50" are one word each.
 _WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, case-folded. Of a script without spaces, what lies between two
-    signs or combining marks is one.
+    """The words of a text, case-folded. In scripts without spaces, a run of letters between punctuation or
+    combining marks is one word.
     """
     return _WORD.findall(text.casefold())
 
@@ -23,14 +23,14 @@ def length_words(output: str) -> Measure:
 
 
 def length_characters(output: str) -> Measure:
-    """Number of characters (code points) without leading and trailing space."""
+    """Number of characters (code points), without leading and trailing white space."""
     return Measure(value=float(len(output.strip())), n=1, signature=signature("length", unit="characters"))
 
 
 def compression(output: str, source: str) -> Measure:
     """Words of the output per word of its source; ``n`` counts the source's words.
 
-    0.25 says that the output is a quarter as long. Undefined for a source without words.
+    0.25 means that the output is a quarter as long. Undefined for a source without words.
     """
     label = signature("compression", unit="words")
     length = len(words(source))
@@ -40,9 +40,9 @@ def compression(output: str, source: str) -> Measure:
 
 
 def repetition(output: str, *, order: int = 3) -> Measure:
-    """Share of the word sequences of length ``order`` that occurred before in the same text.
+    """Share of the word sequences of length ``order`` that occurred earlier in the same text.
 
-    0 says no repetition; ``n`` counts sequences. Undefined for fewer than ``order`` words.
+    0 means no repetition; ``n`` counts sequences. Undefined for fewer than ``order`` words.
     """
     label = signature("repetition", order=order)
     grams = _sequences(words(output), order)
@@ -52,10 +52,10 @@ def repetition(output: str, *, order: int = 3) -> Measure:
 
 
 def novel_ngrams(output: str, source: str, *, order: int = 2) -> Measure:
-    """Share of the output's distinct word sequences that its source does not hold.
+    """Share of the output's distinct word sequences that do not occur in its source.
 
-    ``n`` counts distinct sequences. Undefined for an output of fewer than ``order`` words or a
-    source without words. Source: See, Liu, Manning (2017).
+    ``n`` counts distinct sequences. Undefined for an output of fewer than ``order`` words and for a source
+    without words. Source: See, Liu, Manning (2017).
     """
     label = signature("novel-ngrams", order=order)
     grams = set(_sequences(words(output), order))

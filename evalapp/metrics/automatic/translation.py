@@ -1,7 +1,7 @@
-"""BLEU, chrF++, TER and the edit rate, by sacrebleu, from 0 to 100 (TER and edit rate from 0 up).
+"""BLEU, chrF++, TER and the edit rate, by sacrebleu: 0 to 100 (TER and edit rate: 0 and above).
 
-A sentence score and a corpus score rest on the same counts; the corpus score is computed from
-their sums, which is not the mean of the sentence scores.
+Sentence and corpus scores use the same counts. A corpus score is computed from their sums; it is not the mean
+of the sentence scores.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ from evalapp.metrics.rows import Row, well_formed
 Name = Literal["bleu", "chrf", "ter"]
 
 MOST_TER_WORDS = 2_000
-"""Words of an output, and of what it is compared with, between which TER is counted at most: the search for
-moved words tries a thousand places, each in time that grows with the words.
+"""TER is undefined if the output or a reference has more words: its search for moved words tries a thousand
+places, and each takes time that grows with the number of words.
 """
 
 NAMES: Final[tuple[Name, ...]] = ("bleu", "chrf", "ter")
 
 
 class CorpusMetricDescription:
-    """One sacrebleu metric that scores outputs one by one and remembers the sums for the corpus.
+    """One sacrebleu metric that scores outputs one by one and sums their counts for the corpus score.
 
-    Sentence BLEU uses the effective order (a text of two words is judged by its one- and
-    two-word sequences), corpus BLEU does not; chrF is chrF++ (words up to order 2). Several
-    references are supported, also a different number for each output.
+    Sentence BLEU uses the effective order (a text of two words is scored by its one- and two-word sequences),
+    corpus BLEU does not; chrF is chrF++ (word n-grams up to order 2). Outputs may have several references,
+    and different numbers of them.
     """
 
     def __init__(self, name: Name) -> None:
@@ -46,18 +46,17 @@ class CorpusMetricDescription:
         self._signatures: dict[int, str] = {}
 
     def score(self, output: str, references: Sequence[str]) -> Measure:
-        """Score one output; ``n`` counts references. Undefined without any, and TER of more than
+        """Score one output; ``n`` counts references. Undefined without a reference, and TER above
         MOST_TER_WORDS.
 
-        An empty output or reference scores 0 (TER: 100, and 0 when both are empty).
+        An empty output or reference scores 0 (TER: 100, and 0 if both are empty).
         """
         if not references:
             return Measure.undefined(NO_REFERENCE, signature=self._signature(self._sentence, 0, "sentence"))
         if self.name == "ter" and _most_words(output, references) > MOST_TER_WORDS:
             label = self._cached_signature(len(references))
             return Measure.undefined(f"more than {MOST_TER_WORDS:,} words", signature=label)
-        # These two steps are the body of sacrebleu's own sentence_score; taken apart, the counts
-        # serve the corpus score too instead of being computed twice.
+        # The body of sacrebleu's sentence_score in two steps, so that the corpus score reuses the counts.
         accepted = [[well_formed(reference)] for reference in references]
         statistics = self._sentence._extract_corpus_statistics([well_formed(output)], accepted)[0]
         self._add(statistics, len(references))
@@ -75,7 +74,7 @@ class CorpusMetricDescription:
             self._sums = list(statistics)
 
     def corpus(self) -> Measure:
-        """Corpus score of everything scored so far; ``n`` counts outputs with a reference."""
+        """Corpus score of all outputs scored so far; ``n`` counts outputs with a reference."""
         counts = self._reference_counts
         number = next(iter(counts)) if len(counts) == 1 else -1
         if not self._outputs:
@@ -117,9 +116,9 @@ def sentence_score(name: Name, output: str, references: Sequence[str]) -> Measur
 def edit_rate(output: str, correction: str) -> Measure:
     """How much of an output its accepted correction changed: TER against the correction.
 
-    Word insertions, deletions, substitutions and shifts per 100 words of the correction: 0 is
-    untouched. Undefined for an empty correction, which asks for no rate but for a rejection, and where either
-    has more than MOST_TER_WORDS.
+    Word insertions, deletions, substitutions and shifts per 100 words of the correction; 0 means unchanged.
+    Undefined for an empty correction, which is a rejection rather than an edit, and if either text has more
+    than MOST_TER_WORDS.
     """
     measure = sentence_score("ter", output, [correction])
     label = _edit_rate_signature(measure)
@@ -154,7 +153,7 @@ class _CorpusPass:
 
 
 class CorpusMetrics(Engine):
-    """Metrics of sacrebleu, whose score of a whole set comes from summed counts."""
+    """The sacrebleu metrics; the score of a whole set is computed from summed counts."""
 
     has_whole_set = True
 
@@ -172,7 +171,7 @@ METRICS = [
         name="chrf", label="chrF++", better="higher", largest=100, needs="references", anchor="chrf",
         engine=_ENGINE, order=21, is_of_corrections=True,
     ),
-    # A third of a second for a pair of texts that have little in common, so no scoring run computes it.
+    # No scoring run computes TER: two texts with little in common take a third of a second.
     Metric(
         name="ter", label="TER", better="lower", largest=None, needs="references", anchor="ter",
         engine=_ENGINE, order=22, is_scored=False, is_compared=False,
