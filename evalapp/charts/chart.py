@@ -1,4 +1,4 @@
-"""A chart: a specification, a summary sentence, and the same numbers as a table."""
+"""A chart: its specification, a summary sentence, and the same numbers as a table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,13 +8,15 @@ from evalapp.charts.theme import Spec
 if TYPE_CHECKING:
     import altair as alt
 
-# More is told by the table.
+# Most clauses in a summary; the table has the rest.
 MOST_SAID = 4
 
 
 class Chart(NamedTuple):
-    """``spec`` is a Vega-Lite specification without a configuration, which is the theme's; ``says`` is the
-    text alternative; ``columns`` and ``rows`` are for readers without the drawing.
+    """A chart for a page.
+
+    ``spec``: a Vega-Lite specification without configuration, which the theme adds.
+    ``says``: the text alternative. ``columns`` and ``rows``: the same numbers as a table.
     """
 
     spec: Spec
@@ -24,7 +26,7 @@ class Chart(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One of several charts side by side; ``of`` says what its axis is: "1–5", "shares"."""
+    """One of several charts side by side; ``of`` names its axis, such as "1–5" or "shares"."""
 
     of: str
     chart: Chart
@@ -37,15 +39,15 @@ def finished(
     columns: list[str],
     rows: list[list[Any]],
 ) -> Chart:
-    """Altair's drawing as a Chart, the sentence on it for screen readers."""
-    # The tests draw each kind; checking it against the schema here takes as long as building it.
+    """A Chart from Altair's drawing, with the summary as its description for screen readers."""
+    # Not validated here, which takes as long as building it; the tests draw every kind of chart.
     spec: Spec = drawing.to_dict(validate=False)
     spec.pop("config", None)
     return Chart({**spec, "description": says}, columns, rows, says)
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Clauses as one sentence, the many cut short: "a; b; and 3 more"."""
+    """Clauses as one sentence, such as "a; b; and 3 more, in the table.", cut after `MOST_SAID`."""
     shown = list(parts[:MOST_SAID])
     if len(parts) > MOST_SAID:
         shown.append(f"and {len(parts) - MOST_SAID} more, in the table")
@@ -53,7 +55,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def unlike(names: Sequence[str]) -> list[str]:
-    """The names, told apart by their number where two are the same."""
+    """The names, with their position added where several are the same."""
     return [
         name if names.count(name) == 1 else f"{name} ({position})"
         for position, name in enumerate(names, start=1)

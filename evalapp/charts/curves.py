@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 from evalapp.charts.chart import Chart, finished
 
 HEIGHT = 280
-# A browser draws no more than pixels, and eight lines of more are slow on a phone.
+# A browser cannot draw more points than pixels, and eight lines with more are slow on a phone.
 MOST_POINTS = 300
-# Of a table's rows for one line: enough to read the course of it.
+# Table rows per line, enough to read its course.
 MOST_ROWS = 40
 
 
 class Curve(NamedTuple):
-    """``points`` are (x, y), x rising."""
+    """A line; ``points`` are (x, y) with increasing x."""
 
     label: str
     points: list[tuple[float, float]]
 
 
 class SpreadPoint(NamedTuple):
-    """``low`` and ``high`` are the ends of the spread of ``number`` values around ``y``."""
+    """A mean ``y`` of ``number`` values, with the ends of their range, ``low`` and ``high``."""
 
     x: float
     y: float
@@ -35,8 +35,9 @@ class SpreadCurve(NamedTuple):
 
 
 def overlaid_curves(curves: Sequence[Curve], *, x: str, y: str, says: str, marks: bool) -> Chart:
-    """The curves in one frame, colours and shapes in the order given. ``x`` and ``y`` name the axes;
-    ``marks`` draws every point, for curves of few; otherwise the last alone.
+    """Curves in one frame, with colours and shapes in the given order.
+
+    ``x`` and ``y`` name the axes. ``marks`` draws every point, for curves with few; otherwise only the last.
     """
     import altair as alt
 
@@ -70,7 +71,7 @@ def overlaid_curves(curves: Sequence[Curve], *, x: str, y: str, says: str, marks
 
 
 def spread_curves(curves: Sequence[SpreadCurve], *, x: str, y: str, says: str) -> Chart:
-    """Means with the reach of their values, x on a logarithmic axis with a tick at each value."""
+    """Means with the range of their values; the x axis is logarithmic with a tick at each value."""
     import altair as alt
 
     values = [{"line": curve.label, **point._asdict()} for curve in curves for point in curve.points]
@@ -121,7 +122,7 @@ def _colour(alt: Any, domain: list[str]) -> Any:
 
 
 def _shape(alt: Any, domain: list[str]) -> Any:
-    # The same legend: Vega-Lite makes one of both, and complains where they differ.
+    # The same legend as for colour: Vega-Lite merges the two, and warns if they differ.
     return alt.Shape("line:N", scale=alt.Scale(domain=domain), legend=_legend(alt, domain))
 
 
@@ -130,7 +131,7 @@ def _legend(alt: Any, domain: list[str]) -> Any:
 
 
 def _apart(values: Sequence[float]) -> list[float]:
-    """Values far enough from one another on a logarithmic axis that their labels do not meet."""
+    """Values far enough apart on a logarithmic axis that their labels do not overlap."""
     found: list[float] = []
     for value in values:
         if not found or value >= 1.15 * found[-1]:
@@ -139,7 +140,7 @@ def _apart(values: Sequence[float]) -> list[float]:
 
 
 def _thinned(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
-    """At most so many, evenly spaced, the last one kept."""
+    """At most this many points, evenly spaced, including the last."""
     if len(points) <= most:
         return list(points)
     last = len(points) - 1

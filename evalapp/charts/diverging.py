@@ -10,7 +10,7 @@ TONES = 5
 
 
 class Segment(NamedTuple):
-    """A level's part of the bar: shares to the right of the centre, and a tone from 1 (lowest) to 5."""
+    """A level's part of the bar: its ends as shares from the centre, and a tone from 1 (lowest) to 5."""
 
     start: float
     end: float
@@ -18,8 +18,10 @@ class Segment(NamedTuple):
 
 
 class RatingLine(NamedTuple):
-    """A bar: ``counts`` by level, lowest first, each with its name; highest first where ``is_lower_better``,
-    so that what is better stands at the right, and in its colour, on every bar.
+    """A bar: ``counts`` by level, lowest first, each with its name.
+
+    If ``is_lower_better``, highest first, so that better levels are at the right on every bar, in the same
+    colour.
     """
 
     group: str
@@ -33,7 +35,7 @@ class RatingLine(NamedTuple):
 
 
 def segments(counts: Sequence[int]) -> list[Segment]:
-    """One segment a level; none without a rating."""
+    """One segment per level; empty without ratings."""
     total = sum(counts)
     if not total:
         return []
@@ -49,8 +51,8 @@ def segments(counts: Sequence[int]) -> list[Segment]:
 
 
 def diverging_bars(lines: Sequence[RatingLine], *, names_one: bool = False) -> Chart:
-    """A bar a line, those of one group together; the table has every level's count. ``names_one``: a single
-    group is named, too.
+    """One bar per line, with the bars of a group together; the table has every level's count. ``names_one``:
+    a single group also gets its heading.
     """
     import altair as alt
 
@@ -102,7 +104,7 @@ def diverging_bars(lines: Sequence[RatingLine], *, names_one: bool = False) -> C
 
 
 def _parts(key: str, name: str, line: RatingLine) -> list[dict[str, Any]]:
-    """What is drawn of a line: a bar for each level that somebody gave."""
+    """Drawn parts of a line: one bar for each level that was given."""
     counted = zip(segments([count for _, count in line.counts]), line.counts, strict=False)
     return [
         {

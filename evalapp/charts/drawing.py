@@ -1,4 +1,4 @@
-"""Charts drawn on the server, with the library that also gives pages their script."""
+"""Charts drawn on the server, by the library that also provides the pages' script."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Scheme, Spec, resolved
 
-# Of the whole drawing, names and marks: on a page of paper or a screen, and on a phone, where a wide one
-# shrunk to fit could not be read.
+# Widths of the whole drawing with names and marks, in pixels: on paper or a screen, and on a phone, where a
+# wide drawing shrunk to fit would be illegible.
 WIDTH, PHONE_WIDTH = 780, 340
 
-# The parts of a specification that are worked out when it is drawn.
+# Parts of a specification that are evaluated when it is drawn.
 EXPRESSIONS = {"expr", "labelExpr"}
 
 
 def as_svg(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH) -> str:
-    """A picture without links, scripts or addresses; nothing is fetched for it."""
+    """An SVG picture without links, scripts or addresses; nothing is fetched to draw it."""
     import vl_convert
 
     svg: str = vl_convert.vegalite_to_svg(_still(chart.spec, scheme, width), allowed_base_urls=[])
@@ -23,13 +23,13 @@ def as_svg(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH) -> str
 
 
 def _still(spec: Spec, scheme: Scheme, width: int) -> Spec:
-    """The specification for paper: a width of its own, and nothing that answers a pointer."""
+    """The specification for paper: a fixed width, and nothing that reacts to a pointer."""
     fit = {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
     return resolved(_on_paper({**spec, **fit}, width), scheme)
 
 
 def _on_paper(value: Any, width: int) -> Any:
-    """Without links, and with the paper's width where an expression asks for the page's."""
+    """The value without links, and with the paper's width in expressions that ask for the page's."""
     if isinstance(value, Mapping):
         return {
             key: each.replace("containerSize()[0]", str(width))

@@ -9,13 +9,15 @@ from evalapp.charts.lines import grouped_labels
 from evalapp.core.number_format import as_text, digits_for
 from evalapp.measure import Measure
 
-# A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.
+# One decimal even for wide intervals: "4 (3 to 5)" would hide half a point of a five-point scale.
 LEAST_DIGITS = 1
 
 
 class ForestLine(NamedTuple):
-    """An estimate. ``candidate`` is whose colour and shape it has; one that is not ``is_marked`` is hollow.
-    ``untested``: why nothing tells whether it differs from the reference.
+    """One estimate.
+
+    ``candidate``: the candidate whose colour and shape it has. It is hollow unless ``is_marked``.
+    ``untested``: why its difference from the reference was not tested.
     """
 
     group: str
@@ -27,9 +29,11 @@ class ForestLine(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right,
-    the larger first where it runs down; ``reference``: where the dashed line is.
-    ``is_share``: numbers are differences of shares, told in percentage points.
+    """The horizontal axis.
+
+    ``candidates``: all candidates, in the order used everywhere. ``domain``: its ends from left to right, the
+    larger first on a descending axis. ``reference``: position of the dashed line. ``is_share``: values are
+    differences of shares, shown in percentage points.
     """
 
     title: str
@@ -42,9 +46,10 @@ class Axis(NamedTuple):
 def forest(
     lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0, names_one: bool = False
 ) -> Chart:
-    """A line an estimate; one that is undefined has its reason in the table and no mark. ``longest`` as in
-    `Labels.axis`: the chart is one of several, so that a single group is named, too, as it is with
-    ``names_one``.
+    """One line per estimate; an undefined one has no mark, and its reason in the table.
+
+    ``longest`` as in `Labels.axis`, for one of several charts. A single group gets its heading with
+    ``longest`` or ``names_one``.
     """
     import altair as alt
 
@@ -58,7 +63,8 @@ def forest(
     first, last = axis.domain
     scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
-    # A title longer than a phone's axis reaches to the left, under the names, where it is not cut off.
+    # The title ends at the right, so that one longer than a phone's axis extends left, below the names, and
+    # is not cut off.
     right: Literal["start", "end"] = "start" if first > last else "end"
     form = ".0%" if axis.is_share else alt.Undefined
     steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form)
@@ -79,7 +85,8 @@ def forest(
         fill=alt.condition("datum.is_marked", filled, alt.value("var(--surface)")),
         tooltip=tooltip,
     )
-    # The points say it all to a screen reader; a layer without an interval would be a picture without a name.
+    # The points have all the text for a screen reader; a layer without intervals would be an image without a
+    # name.
     reach = base.mark_rule(strokeWidth=2, aria=False).encode(
         x=alt.X("low:Q", title=axis.title, scale=scale, axis=steps),
         x2="high:Q",
@@ -118,8 +125,8 @@ def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
 
 
 def in_words(measure: Measure, *, is_share: bool = False) -> str:
-    """The number with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to
-    45)"; or why there is none.
+    """The number with its interval, such as "4.2 (3.9 to 4.5)", a difference of shares as "42 percentage
+    points (39 to 45)"; or why there is none.
     """
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
@@ -132,7 +139,7 @@ def in_words(measure: Measure, *, is_share: bool = False) -> str:
 
 
 def _digits(measure: Measure) -> int:
-    """So many decimals that both ends are seen; two without an interval."""
+    """Enough decimals to see both ends of the interval; two without an interval."""
     return max(LEAST_DIGITS, digits_for(measure.half_width))
 
 
@@ -154,20 +161,18 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
         )
     elif rest:
         told.append(f"no {'tested ' if untested else ''}difference from {reference} is significant")
-    # Behind all others, whatever is left out of a long list: it must not read as "no difference".
+    # Always after the list, even if the list is cut short: untested must not read as "no difference".
     apart = "".join(
         f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."
         for reason, count in untested.items()
     )
-    # It begins with a word of ours, never with a name.
+    # The first word is part of our own text, never a name, so it may be capitalised.
     said = listed(told) or ("" if apart else "no difference is defined.")
     return f"{said[:1].upper()}{said[1:]}{apart}".strip()
 
 
 def says_of_means(lines: Sequence[ForestLine]) -> str:
-    """Who is highest and who lowest, group by group; where their intervals cannot tell, from
-    where to where.
-    """
+    """The highest and the lowest candidate by group; the range of means if their intervals overlap."""
     told = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [line for line in lines if line.group == group and line.measure.value is not None]
@@ -195,14 +200,14 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
 
 
 def is_apart(lower: Measure, higher: Measure) -> bool:
-    """Whether both have an interval and the two do not meet. Where they do, only a test of the difference can
+    """Whether both have an interval and the two do not overlap. If they do, only a test of the difference can
     tell.
     """
     return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 
 def overlap_of(lower: Measure, higher: Measure) -> str:
-    """The end of a sentence about two measures that are not apart."""
+    """End of a sentence about two measures that are not apart."""
     has_both = lower.high is not None and higher.low is not None
     return ", whose intervals overlap; this does not test their difference" if has_both else ""
 

@@ -10,9 +10,7 @@ from evalapp.measure import Measure
 
 CELL = 34
 TINT = 0.55
-"""How much of a rating's colour lies over the page, so that the number in the cell can be read in either
-theme.
-"""
+"""Opacity of the colours, so that the numbers in the cells are legible in either theme."""
 
 
 class PairAgreement(NamedTuple):
@@ -22,9 +20,9 @@ class PairAgreement(NamedTuple):
 
 
 def agreement_heat_map(names: Sequence[str], pairs: Sequence[PairAgreement], *, of: str) -> Chart:
-    """Everybody against everybody, each pair on both sides of the diagonal; ``of`` names the measure.
+    """Every reviewer against every other, each pair on both sides of the diagonal; ``of`` names the measure.
 
-    A pair without a value is an empty cell, its reason in the table.
+    A pair without a value is an empty cell, with its reason in the table.
     """
     import altair as alt
 

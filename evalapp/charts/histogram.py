@@ -19,12 +19,12 @@ class Bin(NamedTuple):
 class CutoffLine(NamedTuple):
     at: int
     says: str
-    """What it is, beside the line."""
+    """Text beside the line."""
 
 
 def histogram(bins: Sequence[Bin], cut: CutoffLine, *, size: str, counted: str, says: str) -> Chart:
-    """A bar a bin, those that lie wholly beyond the cut in the colour of loss. ``size`` and ``counted`` name
-    the axes: "Tokens", "Rows".
+    """One bar per bin; bins wholly beyond the cutoff have the colour of loss. ``size`` and ``counted`` name
+    the axes, such as "Tokens" and "Rows".
     """
     import altair as alt
 
@@ -59,7 +59,7 @@ def histogram(bins: Sequence[Bin], cut: CutoffLine, *, size: str, counted: str, 
             ],
         )
     )
-    # Above the bars, where it can be read, and to the side that has room.
+    # Above the bars, on the side with more room.
     side: Literal["left", "right"] = "left" if cut.at < bins[-1].last / 2 else "right"
     line = alt.Chart(alt.InlineData(values=[{"at": cut.at, "says": cut.says}]))
     drawing = (

@@ -1,4 +1,4 @@
-"""The vertical axis of charts with a line a candidate, those of one criterion together under its name."""
+"""Vertical axis of charts with one line per candidate, grouped by criterion under its name."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -8,26 +8,26 @@ if TYPE_CHECKING:
     import altair as alt
 
 LINE_HEIGHT = 24
-# Where a label may take two lines.
+# If a label may take two lines.
 TALL_LINE_HEIGHT = 30
-# As wide as a name needs, a quarter of a page at most and not half of a phone, so that the marks are seen,
-# too.
+# Labels get the width that they need, but at most 260 pixels and 46% of the chart, so that marks stay
+# visible.
 LONGEST_LABEL = "min(260, 0.46 * (containerSize()[0] || 780))"
-# Of a label's characters at its size, in pixels; a little more than the mean.
+# Width of a label's character in pixels, a little more than the mean.
 CHARACTER = 6.6
-# A heading is bold.
+# Headings are bold.
 HEADING_CHARACTER = 7.4
-# A longer label does not go beside the marks on a phone: there it is shown in two lines.
+# On a phone, a longer label is shown in two lines, so that it leaves room for the marks.
 MOST_ON_A_LINE = 20
 BREAK = "\n"
-# Of a sheet of paper, headings counted: in the size at which their names are still read.
+# Most lines on a sheet of paper, including headings, at which names are still legible.
 MOST_ON_A_SHEET = 28
 HEADING, OF_HEADING = "h", "datum.value[0] === 'h'"
 _TEXT = "slice(datum.value, indexof(datum.value, ' ') + 1)"
 
 
 class Grouped(Protocol):
-    """A line of a chart."""
+    """A line of a chart, with its group."""
 
     @property
     def group(self) -> str: ...
@@ -37,8 +37,11 @@ Line = TypeVar("Line", bound=Grouped)
 
 
 class Labels(NamedTuple):
-    """``keys`` place the lines; ``order`` has those of the headings, too. A key is a place, a space and what
-    is shown. ``names`` tell each line by itself: "Tone: v1".
+    """Labels of a chart's lines.
+
+    ``keys``: one per line, made of a position, a space and the text shown. ``order``: the keys with those of
+    headings.
+    ``names``: name each line without its heading, such as "Tone: v1".
     """
 
     keys: list[str]
@@ -47,13 +50,13 @@ class Labels(NamedTuple):
 
     @property
     def height(self) -> int:
-        """Of the whole chart, in pixels."""
+        """Height of the whole chart in pixels."""
         has_breaks = any(BREAK in key for key in self.order)
         return len(self.order) * (TALL_LINE_HEIGHT if has_breaks else LINE_HEIGHT)
 
     def axis(self, altair: Any, *, longest: int = 0) -> "alt.Y":
-        """``longest``: as much room as so many characters take, that charts below one another share their
-        edges.
+        """The axis. ``longest`` reserves room for this many characters, so that charts below one another
+        align.
         """
         least = f"min({CHARACTER * longest}, {LONGEST_LABEL})"
         axis: alt.Y = altair.Y(
@@ -78,7 +81,9 @@ class Labels(NamedTuple):
 
 
 def grouped_labels(lines: Sequence[tuple[str, str]], *, names_one: bool = False) -> Labels:
-    """Labels of (group, label) lines, each group's under its name; one group is named where ``names_one``."""
+    """Labels of (group, label) lines, with the groups as headings; a single group has one if
+    ``names_one``.
+    """
     has_headings = names_one or len({group for group, _ in lines}) > 1
     keys: list[str] = []
     order: list[str] = []
@@ -92,9 +97,9 @@ def grouped_labels(lines: Sequence[tuple[str, str]], *, names_one: bool = False)
 
 
 def split_lines(lines: Sequence[Line], most: int | None) -> list[list[Line]]:
-    """The lines in parts of ``most`` with their headings, all of them in one where it is None.
+    """The lines in parts of at most ``most`` with headings included; one part if None.
 
-    A group goes on in the next part only where it alone is longer than one.
+    A group is only split if it alone is longer than a part.
     """
     if most is None:
         return [list(lines)]
@@ -116,7 +121,7 @@ def split_lines(lines: Sequence[Line], most: int | None) -> list[list[Line]]:
 
 
 def _breakable(label: str) -> str:
-    """The label with a break, where it is long, at the space nearest to its middle."""
+    """The label, if long, with a line break at the space nearest to its middle."""
     spaces = [place for place, character in enumerate(label) if character == " "]
     if len(label) <= MOST_ON_A_LINE or not spaces:
         return label

@@ -1,7 +1,8 @@
-"""How every chart looks: one Vega-Lite configuration in the colours of `static/css/tokens.css`.
+"""Appearance of all charts: one Vega-Lite configuration with the colours of `static/css/tokens.css`.
 
-A specification names a colour as "var(--ink)". In a page `static/js/chart.js` puts in the colour of the
-reader's theme, on the server `resolved` that of either theme; so a chart and its print are one specification.
+A specification names colours as "var(--ink)". In a page, `static/js/chart.js` replaces them by the colours of
+the reader's theme; on the server, `resolved` does so for either theme. A chart and its print thus share one
+specification.
 """
 
 import re
@@ -14,7 +15,7 @@ Scheme = Literal["light", "dark"]
 Spec = dict[str, Any]
 
 TOKENS = Path(__file__).parents[2] / "static" / "css" / "tokens.css"
-# With the widths of Liberation Sans, in which the server measures.
+# Liberation Sans has the character widths that the server measures with.
 SERVER_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 RATINGS = [f"var(--rating-{number})" for number in range(1, 6)]
 CANDIDATES = [f"var(--candidate-{number})" for number in range(1, 9)]
@@ -32,12 +33,12 @@ SHAPES = [
 _SMALL = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400}
 _TOKEN = re.compile(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 _VARIABLE = re.compile(r"var\(--([\w-]+)\)")
-# What people wrote is never taken for a colour.
+# Text by users must not be replaced by a colour.
 _WORDS = frozenset({"data", "datasets", "domain", "sort", "description"})
 
 
 def theme() -> Spec:
-    """The configuration, colours by the names of the tokens."""
+    """The configuration, with colours as names of tokens."""
     return {
         "background": "transparent",
         "font": "var(--font)",
@@ -74,12 +75,12 @@ def theme() -> Spec:
 
 
 def themed(spec: Spec) -> Spec:
-    """The specification with the theme in place of whatever configuration it has."""
+    """The specification with the theme, which replaces any configuration that it has."""
     return {**spec, "config": theme()}
 
 
 def resolved(spec: Spec, scheme: Scheme = "light") -> Spec:
-    """The themed specification with colours, for the server's own drawing."""
+    """The themed specification with actual colours, for drawing on the server."""
 
     def value_of(name: str) -> str:
         return SERVER_FONT if name == "font" else colour(name, scheme)
@@ -89,7 +90,7 @@ def resolved(spec: Spec, scheme: Scheme = "light") -> Spec:
 
 
 def colour(token: str, scheme: Scheme = "light") -> str:
-    """A token's colour as #rrggbb. Raises KeyError for a name that the tokens do not have."""
+    """Colour of a token as #rrggbb. Raises KeyError for an unknown token."""
     return _tokens()[token][scheme == "dark"]
 
 

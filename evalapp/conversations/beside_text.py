@@ -1,4 +1,4 @@
-"""What a page shows of a conversation beside its text, collapsed. Pure."""
+"""The parts of a conversation that pages show collapsed beside its text. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,21 +10,21 @@ _LONGEST = 20_000
 
 
 class Shown(NamedTuple):
-    """``label`` says what it is, ``text`` what it holds; a file's bytes are not shown."""
+    """A collapsed part: its ``label`` and its ``text``; the bytes of files are not shown."""
 
     label: str
     text: str
 
 
 class Beside(NamedTuple):
-    """``summary``: “2 tool calls, 1 image”."""
+    """``summary``: such as “2 tool calls, 1 image”."""
 
     summary: str
     parts: list[Shown]
 
 
 def beside_text(conversation: Conversation) -> Beside:
-    """What the text of its turns does not tell, in the order of the conversation."""
+    """Everything that the text of its turns leaves out, in the order of the conversation."""
     tools = {
         str(part.get("call")): str(part.get("name"))
         for message in conversation["messages"]

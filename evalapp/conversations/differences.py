@@ -8,11 +8,13 @@ ABSENT = "absent"
 ITEM = "item"
 LENGTHS = "lengths"
 OURS = (AS, ABSENT, ITEM, LENGTHS)
-"""Names in an ``extra`` that are no field of the format."""
+"""Names in an ``extra`` that are not fields of the format."""
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal as JSON: 1, 1.0 and true are three values, and the order of an object's fields is none."""
+    """Whether two values are equal as JSON: 1, 1.0 and true differ, and the order of an object's fields is
+    ignored.
+    """
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -23,7 +25,9 @@ def same(left: Any, right: Any) -> bool:
 
 
 def difference(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
-    """What turns ``made`` into ``source`` by ``changed``, unless a field has one of our names."""
+    """The changes with which ``changed`` turns ``made`` into ``source``, unless a field has one of the names
+    in OURS.
+    """
     changes: dict[str, Any] = {}
     for name, value in source.items():
         other = made.get(name)
@@ -40,7 +44,7 @@ def difference(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, 
 
 
 def changed(made: Mapping[str, Any], changes: Any) -> dict[str, Any]:
-    """The object with the changes: fields set, objects changed within, and what was absent taken out."""
+    """The object with the changes: fields set, nested objects changed recursively, absent fields removed."""
     result = dict(made)
     if not isinstance(changes, dict):
         return result

@@ -1,4 +1,4 @@
-"""Files inside messages: their bytes as Base64, or where they were when nobody fetched them. Pure."""
+"""Files in messages: their bytes as Base64, or their address or id if they were not fetched. Pure."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"(?:https?|gs|s3)://", re.IGNORECASE)
 
 
 def blob(media: object, data: object, **more: Any) -> Part | None:
-    """The part of a file whose Base64 is given; None where it is none."""
+    """The part for a file given as Base64; None if it is not Base64."""
     content = bytes_of(data) if isinstance(data, str) else None
     if content is None or not isinstance(media, str):
         return None
@@ -21,7 +21,7 @@ def blob(media: object, data: object, **more: Any) -> Part | None:
 
 
 def gone(was: object, media: str = "", **more: Any) -> Part | None:
-    """The part of a file that is only named, by its address or its id elsewhere."""
+    """The part for a file that is only referred to, by its address or its id elsewhere."""
     if not isinstance(was, str):
         return None
     part = {"type": GONE, "why": NOT_FETCHED, "was": was}
@@ -31,7 +31,7 @@ def gone(was: object, media: str = "", **more: Any) -> Part | None:
 
 
 def of_address(address: object, media: str = "", **more: Any) -> Part | None:
-    """The part of a file given by an address: a blob of a data URI, else a file that is gone."""
+    """The part for a file given by an address: a blob for a data URI, otherwise a file that is gone."""
     if not isinstance(address, str):
         return None
     if found := _DATA_URI.match(address):
@@ -44,7 +44,7 @@ def data_uri(part: Part) -> str:
 
 
 def is_address(part: Part) -> bool:
-    """Whether a file that is gone was named by an address of the web or a store."""
+    """Whether a file that is gone has an address on the web or in a cloud store."""
     return bool(_ADDRESS.match(part.get("was", "")))
 
 

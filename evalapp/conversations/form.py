@@ -1,12 +1,12 @@
-"""The stored form of a conversation, version 1: its names, and what makes a value one. Pure.
+"""The stored form of a conversation, version 1: its names, and the validation of a value. Pure.
 
-A conversation is a JSON object: ``v`` (1), ``messages``, ``tools``, ``sources`` and ``origin``. A message is
-``{role, content}`` where it is nothing but a text, or has ``parts``. Conversations, messages (by their
-``origin``), parts, citations, tools and sources may have ``extra``: what the format that they came from says
-beside this form, under that format's own names, so that it can be written again as it was. Four names in an
-``extra`` are ours: ``as`` tells which of several spellings it was, ``absent`` lists fields that are usual but
-were not there, ``item`` has the fields of the list's item around a part, and ``lengths`` are those of the
-texts of which a source's text was joined.
+A conversation is a JSON object with ``v`` (1), ``messages``, ``tools``, ``sources`` and ``origin``. A message
+is ``{role, content}`` if it is only text; otherwise it has ``parts``. Conversations, messages (through their
+``origin``), parts, citations, tools and sources may have ``extra``: what their original format says beside
+this form, under the names of that format, so that it can be written again exactly. Four names in an ``extra``
+are not fields of the format: ``as`` says which of several spellings it had, ``absent`` lists usual fields
+that were missing, ``item`` has the fields of the list item around a part, and ``lengths`` those of the texts
+that were joined into a source's text.
 """
 
 import base64
@@ -50,12 +50,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def dumps(value: Any) -> str:
-    """JSON whose text does not depend on the order in which fields are stored."""
+    """JSON text that does not depend on the order of fields."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
 
 
 def bytes_of(data: str) -> bytes | None:
-    """The bytes in a Base64 text, line breaks allowed; None for what is none."""
+    """The bytes of a Base64 text, line breaks allowed; None if it is not Base64."""
     try:
         return base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -63,7 +63,7 @@ def bytes_of(data: str) -> bytes | None:
 
 
 def deepest(value: Any, most: int) -> int:
-    """How many levels of lists and objects there are, counted up to one more than ``most``."""
+    """Number of levels of nested lists and objects, counted up to ``most`` + 1."""
     level, here = 0, [value]
     while here and level <= most:
         here = [
@@ -77,8 +77,9 @@ def deepest(value: Any, most: int) -> int:
 
 
 def conversation_problems(value: Any) -> Iterator[FieldProblem]:
-    """Why a value is no conversation of version 1, each with its place (lists counted from 1) and how to fix
-    it; nothing for a good one. Takes any JSON value.
+    """Why a JSON value is not a conversation of version 1.
+
+    Each problem has its place (lists counted from 1) and how to fix it; nothing for a valid conversation.
     """
     if deepest(value, DEEPEST_NESTING) > DEEPEST_NESTING:
         yield FieldProblem(_ROOT, f"It is nested deeper than {DEEPEST_NESTING} levels.", "Flatten it.")
@@ -149,7 +150,7 @@ def _not_objects(place: str, value: Any) -> Iterator[FieldProblem]:
 
 
 def _bad_texts(place: str, value: Any) -> Iterator[FieldProblem]:
-    """Every text in the value, and every field's name, that cannot be stored; and numbers that are none."""
+    """Problems of texts and field names that cannot be stored, and of numbers that are not finite."""
     if isinstance(value, str):
         yield from text_problems(place, value, LONGEST_TEXT)
     elif isinstance(value, list):

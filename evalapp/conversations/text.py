@@ -1,6 +1,4 @@
-"""The text of a conversation: what people read and score, what metrics compare and what a model is trained
-on. Pure.
-"""
+"""The text of a conversation: what people read and score, metrics compare and models are trained on. Pure."""
 
 import json
 from collections import Counter
@@ -12,12 +10,12 @@ Conversation = Mapping[str, Any]
 Message = Mapping[str, Any]
 
 _INSTRUCTIONS = ("system", "developer")
-# Its own words, and bytes.
+# Keys whose values are the form's own words, or bytes.
 _OF_THE_FORM = frozenset(
     ["v", "origin", "role", "finish", "time", "type", "id", "call", "by", "of", "sha256", "media", "data",
      "sealed"]
 )  # fmt: skip
-# Below these, words are those of whoever wrote them.
+# Below these keys all text is other people's.
 _OF_OTHERS = frozenset(["arguments", "value", "extra", "schema"])
 _BETWEEN = "\n\n"
 _NOUNS = {"call": "tool call", "reasoning": "reasoning step", "note": "note", "json": "data part"}
@@ -25,8 +23,11 @@ _MEDIA = {"image": "image", "audio": "recording", "video": "video"}
 
 
 class TextForm(NamedTuple):
-    """``messages``: as those of a row, [{"role": "system"|"user"|"assistant", "content": str}], ending with
-    the user's turn. ``answer``: the text of what follows it; None where nothing does.
+    """A conversation as text.
+
+    ``messages``: as in a row, [{"role": "system"|"user"|"assistant", "content": str}], ending with the user's
+    turn.
+    ``answer``: the text of the turn that follows; None without one.
     """
 
     messages: list[dict[str, str]]
@@ -34,8 +35,8 @@ class TextForm(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Neighbouring messages of one side: "system" (the instructions at the beginning), "user", or "assistant"
-    (with the results of its tools). ``start`` is the place of the first in the conversation.
+    """Consecutive messages of one side: "system" (the initial instructions), "user", or "assistant" (with the
+    results of its tools). ``start``: index of the first in the conversation.
     """
 
     role: str
@@ -44,7 +45,7 @@ class Turn(NamedTuple):
 
 
 def turns_of(conversation: Conversation) -> list[Turn]:
-    """The conversation in turns. Instructions that are given later belong to the turn that they stand in."""
+    """The conversation in turns. Later instructions belong to the turn in which they are given."""
     sides: list[str] = []
     for message in conversation["messages"]:
         role = message["role"]
@@ -61,8 +62,10 @@ def turns_of(conversation: Conversation) -> list[Turn]:
 
 
 def text_form(conversation: Conversation) -> TextForm:
-    """A turn without any words has its tool calls as text, ``name({"argument": 1})``, or what it holds in
-    square brackets: ``[1 image]``, which is no answer.
+    """The conversation as text.
+
+    A turn without words is represented by its tool calls, ``name({"argument": 1})``, or by its contents in
+    square brackets, ``[1 image]``; the latter does not count as an answer.
     """
     turns = turns_of(conversation)
     messages = [{"role": turn.role, "content": _text_of(turn)} for turn in turns]
@@ -77,8 +80,9 @@ def text_form(conversation: Conversation) -> TextForm:
 def with_texts(
     conversation: Conversation, messages: Sequence[Mapping[str, str]], answer: str | None
 ) -> Conversation | None:
-    """The conversation with other texts, given in its text form; None where a text that differs is not
-    written in one piece, or there are other turns.
+    """The conversation with other texts, given in its text form.
+
+    None if a changed text is spread over several parts, or if the number of turns differs.
     """
     turns = turns_of(conversation)
     texts = [message["content"] for message in messages]
@@ -99,7 +103,7 @@ def with_texts(
 
 
 def asked(conversation: Conversation) -> Conversation:
-    """The conversation up to the user's last turn: what an answer is given to."""
+    """The conversation up to the user's last turn: the input of an answer."""
     turns = turns_of(conversation)
     if not turns or turns[-1].role != "assistant":
         return conversation
@@ -113,7 +117,7 @@ def asked(conversation: Conversation) -> Conversation:
 
 
 def _named_sources(value: Any) -> set[str]:
-    """Ids of the sources that a value names: citations, parts, results."""
+    """Ids of the sources that a value refers to: in citations, parts and results."""
     if isinstance(value, Mapping):
         own = {value["source"]} if isinstance(value.get("source"), str) else set()
         return own.union(*map(_named_sources, value.values()))
@@ -123,7 +127,9 @@ def _named_sources(value: Any) -> set[str]:
 
 
 def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
-    """The conversation with this text in place of what follows the user's last turn; None: with nothing."""
+    """The conversation with this text after the user's last turn, in place of what followed; nothing if
+    None.
+    """
     question = asked(conversation)
     if answer is None:
         return question
@@ -131,8 +137,9 @@ def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
 
 
 def with_call_ids(conversation: Conversation) -> Conversation:
-    """The conversation with an id for each call, and for its result, that has none; texts without a character
-    are left out. Formats that name calls need the first, and refuse the second.
+    """The conversation with an id for every call and its result, and without empty texts.
+
+    Formats that identify calls need the former and reject the latter.
     """
     count, waiting, messages = 0, [], []
     for message in conversation["messages"]:
@@ -156,8 +163,8 @@ def with_call_ids(conversation: Conversation) -> Conversation:
 
 
 def left_out(messages: Iterable[Message], conversation: Conversation | None = None) -> str:
-    """What the text of the messages does not tell, in words: “2 tool calls, 1 image”; "" for nothing. With
-    the conversation, its sources and the tools that it offers are counted too.
+    """What the text of the messages leaves out, such as “2 tool calls, 1 image”; "" for nothing. With the
+    conversation, its sources and offered tools are counted too.
     """
     counts: Counter[str] = Counter()
     for message in messages:
@@ -169,8 +176,9 @@ def left_out(messages: Iterable[Message], conversation: Conversation | None = No
 
 
 def other_texts(conversation: Conversation) -> dict[str, str]:
-    """The texts anywhere in the conversation, by JSON Pointer (RFC 6901), but for those that are the whole
-    text of a turn, and for what is no language: bytes of files, and what is sealed.
+    """Texts of the conversation by JSON Pointer (RFC 6901), except those that are the whole text of a turn.
+
+    Bytes of files and sealed content are left out, too.
     """
     whole = set()
     for turn in turns_of(conversation):
@@ -187,7 +195,7 @@ def other_texts(conversation: Conversation) -> dict[str, str]:
 
 
 def _without_exact(value: Any) -> Any:
-    """The value without the spelling of arguments that are there as values too."""
+    """The value without the exact text of arguments that are also there as values."""
     if isinstance(value, Mapping):
         is_call = value.get("type") == "call" and "arguments" in value
         return {
@@ -199,11 +207,11 @@ def _without_exact(value: Any) -> Any:
 
 
 def with_other_text(conversation: Conversation, pointer: str, text: str) -> Conversation | None:
-    """The conversation with another text at a pointer of `other_texts`; None where there is none."""
+    """The conversation with another text at a pointer of `other_texts`; None for another pointer."""
     if pointer not in other_texts(conversation):
         return None
     if "/arguments/" in pointer:
-        # They are no longer spelt as they came.
+        # The exact text of the arguments no longer applies.
         call = [key for key in pointer.partition("/arguments/")[0].split("/") if key]
         conversation = _without_exact_at(conversation, call)
     keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
@@ -212,14 +220,14 @@ def with_other_text(conversation: Conversation, pointer: str, text: str) -> Conv
 
 
 def every_text(value: Any, *, is_form: bool = False) -> Iterator[str]:
-    """The texts anywhere in a value of JSON. ``is_form``: the value is a conversation, whose own words
-    (types, roles, ids) and bytes of files are left out.
+    """All texts in a JSON value. ``is_form``: the value is a conversation, whose own words (types, roles,
+    ids) and bytes of files are left out.
     """
     return (text for _, text in _texts(value, "", is_form=is_form))
 
 
 def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool = False) -> Any:
-    """The value with all of `every_text` changed."""
+    """The value with all texts of `every_text` changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
@@ -230,7 +238,7 @@ def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool =
             for key, inner in value.items()
         }
         if is_form and "arguments" in value and changed["arguments"] != value["arguments"]:
-            # They are no longer spelt as they came.
+            # The exact text of the arguments no longer applies.
             changed.pop("exact", None)
         return changed
     if isinstance(value, list | tuple):
@@ -239,7 +247,7 @@ def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool =
 
 
 def is_in_one_piece(conversation: Conversation, number: int) -> bool:
-    """Whether the text of the turn of this number, from 0, can be changed as one."""
+    """Whether the text of a turn (numbered from 0) is in a single part, so that it can be changed."""
     turns = turns_of(conversation)
     return number < len(turns) and len(list(_text_places(turns[number]))) == 1
 
@@ -323,7 +331,7 @@ def _bracketed(words: str) -> str:
 
 
 def _own_text(turn: Turn, message: Message) -> str:
-    """The text that a message adds to its turn: not what a tool answered, nor instructions in between."""
+    """The text that a message adds to its turn; nothing for tool results and for later instructions."""
     if message["role"] == "tool" or (message["role"] in _INSTRUCTIONS and turn.role != "system"):
         return ""
     if "content" in message:
@@ -333,7 +341,7 @@ def _own_text(turn: Turn, message: Message) -> str:
 
 
 def _text_places(turn: Turn) -> Iterator[tuple[int, int | None]]:
-    """Where the turn's text stands: the place of the message, and that of its part unless it has content."""
+    """Positions of the turn's text: index of the message, and of its part unless it has content."""
     for place, message in enumerate(turn.messages, start=turn.start):
         if not _own_text(turn, message):
             continue
@@ -348,7 +356,7 @@ def _text_places(turn: Turn) -> Iterator[tuple[int, int | None]]:
 def _with_text(message: Message, part: int | None, text: str) -> Message:
     if part is None:
         return {**message, "content": text}
-    # Citations point into the text that was.
+    # Citations refer to positions in the old text.
     parts = [
         {**{name: value for name, value in each.items() if name != "citations"}, "text": text}
         if number == part

@@ -41,7 +41,7 @@ FROM evalapp_example AS row WHERE row.id = example_id AND row.id = ANY(%s)
 
 
 def search(work: Work) -> dict[str, Any]:
-    """Count by place what would be erased; nothing is changed but the erasure."""
+    """Count by place what would be erased. Only the erasure itself changes."""
     erasure = _pending(work)
     person = Person(texts_of(erasure))
     progress = _Progress(work)
@@ -63,9 +63,7 @@ def search(work: Work) -> dict[str, Any]:
 
 
 def erase(work: Work) -> dict[str, Any]:
-    """Replace the person's texts wherever they stand, all at once or not at all. Repeating it changes nothing
-    more.
-    """
+    """Replace the person's texts everywhere, all or none. A repetition changes nothing."""
     with transaction.atomic():
         erasure = _pending(work)
         if erasure.state != ErasureState.DONE:
@@ -76,7 +74,7 @@ def erase(work: Work) -> dict[str, Any]:
 
 
 def _pending(work: Work) -> Erasure:
-    """The erasure of the job, locked where a transaction is open."""
+    """The erasure of the job; locked inside a transaction."""
     erasures = Erasure.objects.all()
     if connection.in_atomic_block:
         erasures = erasures.select_for_update(of=["self"], no_key=True)
@@ -92,11 +90,13 @@ def _pending(work: Work) -> Erasure:
 
 @contextmanager
 def _erasing() -> Iterator[None]:
-    """Inside, the database lets the texts of rows that never change be replaced, and nothing else of them."""
+    """Within this context the database permits replacing texts in otherwise immutable rows, and nothing else
+    of them.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('evalapp.erasing', 'on', true)")
         yield
-        # Until the end of the transaction it would hold otherwise, which may be longer.
+        # The setting would otherwise last until the end of the transaction, which may be later.
         cursor.execute("SELECT set_config('evalapp.erasing', 'off', true)")
 
 
@@ -137,7 +137,7 @@ def _erase_entry(entry: VaultEntry, person: Person) -> bool:
 
 
 def _erase_rows(place: Place, keys: list[Any], person: Person, touched: "Touched") -> None:
-    """Locked and looked at again: what somebody saved meanwhile is not written over."""
+    """Replace the texts of these rows, locked and read again, so that no concurrent change is overwritten."""
     if not keys:
         return
     locked = place.model_class._default_manager.select_for_update().filter(pk__in=keys).order_by("pk")
@@ -170,7 +170,7 @@ def _after_rows(examples: list[Example], touched: "Touched") -> None:
 
 
 def _was_erased(example: Example) -> bool:
-    """Whether an earlier erasure replaced something of the row, which it counted then."""
+    """Whether an earlier erasure replaced something in the row, and so has counted it already."""
     return any(ERASED in str(getattr(example, name)) for name in ROWS.holds)
 
 
@@ -182,7 +182,7 @@ _BEFORE: dict[str, Callable[[Any, Person], None]] = {
 
 @dataclass
 class _Progress:
-    """Rows that were looked at, told as they are; how many there are is not known before."""
+    """Reports how many rows were searched; their total is not known in advance."""
 
     work: Work
     looked_at: int = 0

@@ -17,20 +17,21 @@ class ErasureState(models.TextChoices):
 
 
 class PlaceCount(NamedTuple):
-    """``rows`` of what is called ``place``."""
+    """Number of ``rows`` in a ``place``, under its name for people."""
 
     place: str
     rows: int
 
 
 class Erasure(BaseModel):
-    """A person's data searched for in a project and, once somebody confirmed it, erased; then its receipt.
+    """A search for a person's data in a project, which is erased once somebody has confirmed it; then its
+    receipt.
 
-    ``sealed_texts`` are the texts that identify the person, encrypted, and empty once it is over;
-    ``text_hashes`` tell whether a text was among them (`evalapp.data_protection.services.hash_of`).
-    ``counts`` has rows by place (`evalapp.data_protection.places`): of the search, then of the erasure.
-    ``remaining`` is what a person still has to do (`evalapp.data_protection.remaining`). ``job`` is the
-    latest.
+    ``sealed_texts``: the texts that identify the person, encrypted; emptied when the erasure is over.
+    ``text_hashes``: to check whether a text was among them (`evalapp.data_protection.services.hash_of`).
+    ``counts``: rows by place (`evalapp.data_protection.places`), of the search and then of the erasure.
+    ``remaining``: what people still have to do (`evalapp.data_protection.remaining`).
+    ``job``: the latest one.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="erasures")
@@ -65,12 +66,12 @@ class Erasure(BaseModel):
 
     @property
     def rows(self) -> int:
-        """Rows of all places together."""
+        """Number of rows in all places together."""
         return sum(self.counts.values())
 
     @property
     def counts_by_place(self) -> list[PlaceCount]:
-        """The most rows first."""
+        """Places with their numbers of rows, the largest first."""
         counts = sorted(self.counts.items(), key=lambda each: (-each[1], each[0]))
         return [PlaceCount(ROWS_BY_MODEL.get(model, model), rows) for model, rows in counts]
 
@@ -80,5 +81,5 @@ class Erasure(BaseModel):
 
     @property
     def is_going(self) -> bool:
-        """Whether its job waits or works."""
+        """Whether its job is queued or running."""
         return not self.is_over and self.job is not None and not self.job.is_over

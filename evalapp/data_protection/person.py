@@ -1,4 +1,4 @@
-"""A person's texts found in what is stored, however they are written, and replaced. Pure."""
+"""Finds a person's texts in stored data, in any notation, and replaces them. Pure."""
 
 import json
 import re
@@ -10,19 +10,21 @@ from urllib.parse import parse_qsl, urlencode
 from evalapp.conversations.text import with_every_text
 
 ERASED = "⟨ERASED⟩"
-"""What stands where a person's text stood."""
+"""Replacement for a person's text."""
 
 _PLACEHOLDERS = rf"⟨[A-Z][A-Z ]* \d{{1,6}}⟩|{ERASED}"
 
-# An escaped end of a line reads like a letter.
+# The letter of an escaped line break looks like part of the word after it.
 _BEGINNING = r"(?:(?<!\w)|(?<=\\[nrt]))"
 _BLANK = r"(?:\s|\\[nrt]|\\u00a0)"
 
 
 class Person:
-    """Somebody by the ``texts`` that identify them. Capitals do not count; a text stands alone, not inside a
-    longer word; between its words is any white space, and of one with digits there may be white space
-    anywhere. Letters and white space may be written as JSON escapes them, in which tools often answer.
+    """A person, identified by ``texts``.
+
+    Case is ignored. A text is only found as whole words; any white space may separate its words, and if it
+    has digits, white space may be anywhere in it. Letters and white space may be escaped as in JSON, in which
+    tools often answer.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -35,12 +37,12 @@ class Person:
         return any(match[1] for match in self._pattern.finditer(text))
 
     def erased(self, text: str) -> str:
-        """The text with `ERASED` for the person's; placeholders of masked data stay."""
+        """The text with `ERASED` in place of the person's texts; placeholders of masked data stay."""
         return self._pattern.sub(lambda match: ERASED if match[1] else match[0], text)
 
     def erased_value(self, value: Any, *, names: bool = False) -> Any:
-        """The same in all texts of a value of JSON; with ``names`` also in the names of its fields, and for
-        whole numbers that are a text of the person.
+        """As `erased`, for all texts in a JSON value. With ``names``, also for field names, and for whole
+        numbers that equal a text of the person.
         """
         if not names:
             return with_every_text(value, self.erased)
@@ -58,22 +60,22 @@ class Person:
         return changed
 
     def erased_form(self, conversation: Any) -> Any:
-        """The same in the texts of a conversation (`evalapp.conversations`), not in its own words."""
+        """As `erased`, for the texts of a conversation (`evalapp.conversations`), but not its own words."""
         return with_every_text(conversation, self.erased, is_form=True)
 
     def erased_messages(self, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-        """The same in what the messages say, not in who said it."""
+        """As `erased`, for the contents of messages, but not their roles."""
         return [{**message, "content": self.erased(message["content"])} for message in messages]
 
     def erased_query(self, query: str) -> str:
-        """The same in the part of a URL that filters; one that does not hold the person stays as written."""
+        """As `erased`, for the query of a URL; unchanged if it does not contain the person."""
         pairs = parse_qsl(query, keep_blank_values=True)
         changed = [(self.erased(name), self.erased(value)) for name, value in pairs]
         return query if changed == pairs else urlencode(changed)
 
     def moved(self, text: str, start: int, end: int) -> tuple[int, int]:
-        """Where a stretch of the text stands in the erased one. What began or ended inside the person's text
-        begins or ends with `ERASED`.
+        """Where a span of the text is in the erased text. An end inside the person's text moves to the end of
+        `ERASED`.
         """
         places = [match.span() for match in self._pattern.finditer(text) if match[1]]
         return _moved(places, start, is_end=False), _moved(places, end, is_end=True)
@@ -101,7 +103,7 @@ def _pattern(text: str) -> str:
 
 
 def _letter(character: str) -> str:
-    """The character as it is, or as JSON escapes it."""
+    """Pattern of a character as it is, or escaped as in JSON."""
     if character.isascii() and character.isalnum():
         return character
     escaped = (json.dumps(each)[1:-1] for each in (character.lower(), character.upper()))

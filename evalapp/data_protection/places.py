@@ -1,7 +1,7 @@
-"""Every place where a project's rows can hold what people wrote: the one table that an erasure goes through.
+"""Every place where a project's rows may contain text by people: the one table that an erasure processes.
 
-A column of text or JSON that is not here is in the exceptions of `tests/data_protection/test_places.py`, with
-the reason. Models are named, not imported: some are of packages beside or above this one.
+Columns of text or JSON that are not listed are in the exceptions of `tests/data_protection/test_places.py`,
+with the reason. Models are named, not imported: some belong to packages beside or above this one.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,24 @@ from django.db import models
 
 
 class Holds(StrEnum):
-    """How a column holds text."""
+    """How a column contains text."""
 
     TEXT = "text"
-    VALUES = "values"  # JSON whose field names are the product's
-    NAMED_VALUES = "named values"  # JSON whose field names are somebody else's too
+    VALUES = "values"  # JSON with field names of the product
+    NAMED_VALUES = "named values"  # JSON that also has field names of others
     MESSAGES = "messages"
     CONVERSATION = "conversation"
-    QUERY = "query"  # the part of a URL that filters
-    UNIQUE = "unique"  # text by which a row is told from others
+    QUERY = "query"  # query of a URL
+    UNIQUE = "unique"  # text that identifies a row and is unique
 
 
 @dataclass(frozen=True)
 class Place:
-    """``model``'s columns ``holds``, and the ``path`` of lookups from it to its project. ``rows`` is what its
-    rows are called, for people. ``without`` are rows that hold nothing.
+    """A model whose columns may contain a person's texts.
+
+    ``holds``: the columns. ``path``: lookups from the model to its project. ``rows``: name of its rows, for
+    people.
+    ``without``: condition for rows that contain nothing.
     """
 
     model: str
@@ -71,7 +74,7 @@ DECISIONS = Place("Decision", "project", "decisions", {"note": T, "evidence": V}
 
 VAULT = "VaultEntry"
 VAULT_ROWS = "originals of masked data"
-"""The vault of a project that masks is no row of the table: its entries are opened and sealed again."""
+"""Vault entries are not in the table below, because they are encrypted: they are opened and sealed again."""
 
 REPLACED: tuple[Place, ...] = (
     ROWS,
@@ -146,10 +149,10 @@ REPLACED: tuple[Place, ...] = (
           {"answer": T, "problem": T}),
     Place("Erasure", "project", "reasons of erasures", {"reason": T}),
 )  # fmt: skip
-"""Here the person's texts are replaced."""
+"""Places in which the person's texts are replaced."""
 
 ROWS_BY_MODEL: Mapping[str, str] = {VAULT: VAULT_ROWS, **{place.model: place.rows for place in REPLACED}}
-"""What the counts of an erasure are of, for people."""
+"""Names for people of the places in an erasure's counts."""
 
 NAMED: tuple[Place, ...] = (
     Place("Project", "pk", "project", {"name": T, "masking_rules": V}),
@@ -177,6 +180,6 @@ NAMED: tuple[Place, ...] = (
     Place("AuditEvent", "project_id", "audit event",
           {"actor_label": T, "project_label": T, "object_label": T, "data": V}),
 )  # fmt: skip
-"""Names and settings by which other things go, and the audit, which nobody changes: searched, and told in the
-receipt for a person to look at.
+"""Names and settings that identify other things, and the audit log, which is immutable: these are only
+searched, and the receipt lists them for a person to check.
 """

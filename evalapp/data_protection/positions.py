@@ -1,4 +1,4 @@
-"""Positions in texts that an erasure makes longer or shorter: they go on pointing at the same words."""
+"""Moves positions in texts whose length an erasure changes, so that they still refer to the same words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,10 @@ from evalapp.scoring.models import MetricResult
 
 
 def move_span_labels(output: Output, person: Person) -> None:
-    """Of an output whose text still is as it was: span labels of its reviews, of their drafts and earlier
-    revisions, and what rule checks found in it.
+    """Move the span labels of an output's reviews, drafts and earlier revisions, and the spans found by rule
+    checks.
+
+    The output must still have its old text.
     """
     text = output.text
     seen: dict[tuple[int, int, int, int, int], SpanAnswer] = {}
@@ -23,7 +25,7 @@ def move_span_labels(output: Output, person: Person) -> None:
         start, end = person.moved(text, span.start, span.end)
         key = (span.review_id, span.criterion_id, span.label, start, end)
         if key in seen:
-            # Two parts of the person's text were marked alike; both are the same place now.
+            # Two parts of the person's text had the same label; both are now the same span.
             _join(seen[key], span)
             continue
         seen[key] = span
@@ -41,7 +43,7 @@ def move_span_labels(output: Output, person: Person) -> None:
 
 
 def move_finding_spans(example: Example, person: Person) -> None:
-    """Of a row whose texts still are as they were: where its findings stand."""
+    """Move the spans of a row's findings. The row must still have its old texts."""
     row = example_row(example)
     for finding in example.findings.exclude(spans=[]):
         spans = []

@@ -11,20 +11,20 @@ from evalapp.registry.models import ModelVersion
 
 
 def erasures_of(project: Project) -> QuerySet[Erasure]:
-    """The latest first, with their jobs and people."""
+    """Erasures of the project, latest first, with their jobs and users."""
     erasures = Erasure.objects.filter(project=project).order_by("-pk")
     return erasures.select_related("project", "job__created_by", "created_by", "confirmed_by")
 
 
 class Named(NamedTuple):
-    """What a receipt names by its ``id``, as it is called now; "" where it was deleted."""
+    """Something that a receipt refers to by ``id``, with its current name; "" if it was deleted."""
 
     id: int
     name: str
 
 
 def named_versions(erasure: Erasure) -> list[Named]:
-    """The dataset versions that held the person."""
+    """The dataset versions that contained the person."""
     ids = erasure.remaining.get("versions", [])
     return _named(
         ids, DatasetVersion.objects.filter(pk__in=ids, state=VersionState.READY).select_related("dataset")
@@ -32,7 +32,7 @@ def named_versions(erasure: Erasure) -> list[Named]:
 
 
 def named_models(erasure: Erasure) -> list[Named]:
-    """The models that were trained on them."""
+    """The models that were trained on those versions."""
     ids = erasure.remaining.get("models", [])
     return _named(ids, ModelVersion.objects.filter(pk__in=ids))
 

@@ -1,4 +1,4 @@
-"""What an erasure does not reach and a person still has to look at, for its receipt."""
+"""What an erasure cannot reach and a person still has to check, for its receipt."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -30,8 +30,10 @@ _MOST_NAMED = 500
 
 @dataclass
 class Touched:
-    """What an erasure changed: ``counts`` by place, the ids of ``versions`` whose rows it were and of
-    ``runs`` whose outputs, and by model those rows that are ``sealed`` by a hash.
+    """What an erasure changed.
+
+    ``counts``: rows by place. ``versions`` and ``runs``: ids of those whose rows or outputs changed.
+    ``sealed``: by model, ids of changed rows that are sealed by a hash.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -41,7 +43,9 @@ class Touched:
 
 
 def what_remains(project: Project, person: Person, touched: Touched) -> dict[str, Any]:
-    """As the receipt holds it; paths are relative to the data directory, and nothing names the person."""
+    """What remains to do, as stored in the receipt. Paths are relative to the data directory; the person's
+    texts are erased from it.
+    """
     runs = Run.objects.filter(project=project).select_related("dataset_version__dataset").order_by("pk")
     held = [run for run in runs if run.pk in touched.runs or run.dataset_version_id in touched.versions]
     trained = ModelVersion.objects.filter(trained_by__in=[run.pk for run in held]).order_by("pk")
@@ -57,7 +61,7 @@ def what_remains(project: Project, person: Person, touched: Touched) -> dict[str
             for export in project.exports.filter(state=ExportState.DONE).order_by("pk")
         ],
         "reports": [
-            # Where `evalapp.reports.writing` keeps them; that package is above this one.
+            # The folder that `evalapp.reports.writing` uses; that package is above this one.
             {"report": pk, "paths": list(_files_in(Path(settings.ARTIFACTS_FOLDER) / "reports" / str(pk)))}
             for pk in _reports_of(project)
         ],
@@ -82,7 +86,9 @@ def _run_files(run: Run) -> Iterator[str]:
 
 
 def _files_in(folder: Path) -> Iterator[str]:
-    """Files that may hold texts of rows. Of very many, and on another machine, the folder alone."""
+    """Files that may contain texts of rows; only the folder if there are too many, or if it is on another
+    machine.
+    """
     try:
         found = sorted(path for path in folder.rglob("*") if path.suffix in _WITH_ROWS and path.is_file())
     except OSError:
@@ -91,7 +97,7 @@ def _files_in(folder: Path) -> Iterator[str]:
 
 
 def _pushes(project: Project, touched: Touched) -> Iterator[dict[str, str]]:
-    """Copies on a hub; also of pushes that began and did not end well, which may have sent some of it."""
+    """Copies on a hub, including those of failed pushes, which may have sent a part."""
     for push in project.dataset_pushes.exclude(commit="", job__attempt=0).order_by("pk"):
         if push.version_id in touched.versions:
             url = push.url or f"{push.hub}/datasets/{push.repository}"
@@ -99,7 +105,7 @@ def _pushes(project: Project, touched: Touched) -> Iterator[dict[str, str]]:
 
 
 def _uploads(project: Project) -> Iterator[str]:
-    """Files that were uploaded and not imported yet."""
+    """Uploaded files that have not been imported yet."""
     waiting = [
         *DatasetImport.objects.filter(dataset__project=project, version=None),
         *RatingsImport.objects.filter(project=project, campaign=None),
@@ -116,7 +122,7 @@ def _relative(path: Path) -> str:
 
 
 def _named(project: Project, person: Person) -> list[dict[str, Any]]:
-    """Names, settings and entries of the audit that hold the person, by what they are of."""
+    """Names, settings and audit entries that contain the person, with their kind."""
     named = []
     for place in NAMED:
         for _, found in found_in(place, project, person):

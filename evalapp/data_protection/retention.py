@@ -1,5 +1,6 @@
-"""Retention: what a project keeps for so many days only is removed every night. What a review, a weekly
-sample, a version or a decision rests on stays.
+"""Retention: every night, data that a project keeps only for a number of days are removed.
+
+What a review, a weekly sample, a version or a decision is based on stays.
 """
 
 import datetime as dt
@@ -28,27 +29,25 @@ from evalapp.reviews.models import Draft
 
 AT_ONCE = 1_000
 PENDING_ERASURES_KEPT = dt.timedelta(days=30)
-"""A search that nobody confirmed keeps the person's texts, encrypted, for so long."""
+"""How long an unconfirmed search keeps the person's texts, encrypted."""
 
 logger = logging.getLogger(__name__)
 Rows = models.QuerySet[Any]
 
 
 def apply_retention_everywhere() -> None:
-    """Of every project remove what it keeps no longer. What fails in one is logged, and done the next
-    night.
-    """
+    """Remove expired data of every project. A failure in one is logged, and retried the next night."""
     _drop_old_months()
     for project in Project.objects.exclude(retention={}).order_by("pk"):
         try:
             apply_retention(project)
-        except Exception:  # whatever it is: the other projects go on, and the log has it
+        except Exception:  # any error is logged, and the other projects continue
             logger.exception("Retention of project %s failed and is tried again the next night", project.pk)
     _discard_old_searches()
 
 
 def apply_retention(project: Project) -> dict[str, int]:
-    """Remove in batches what the project keeps no longer, and tell the audit how much of each kind it was."""
+    """Remove a project's expired data in batches, and record the numbers by kind in the audit log."""
     now = timezone.now()
     removed: Counter[str] = Counter()
     try:
@@ -57,7 +56,7 @@ def apply_retention(project: Project) -> dict[str, int]:
                 for rows in _OLD[kind](project, now, now - dt.timedelta(days=days)):
                     removed[kind] += _removed(rows)
     finally:
-        # Also of what was removed before something failed.
+        # Also records what was removed before an error.
         if +removed:
             data = {"removed": dict(removed), "days": project.retention}
             record("project.retention_applied", by=None, obj=project, project=project, data=data)
@@ -65,8 +64,10 @@ def apply_retention(project: Project) -> dict[str, int]:
 
 
 def _drop_old_months() -> None:
-    """Whole months of events that no project keeps any longer go at once; their keys, and what is left of
-    other months, in batches after that. A month that is in use goes another night.
+    """Drop whole months of events that no project keeps any longer.
+
+    Their keys, and the rest of other months, are removed in batches afterwards. A month in use is retried
+    another night.
     """
     now = timezone.now()
     # Late events of a week may still be sampled (see `_old_events`).
@@ -81,7 +82,7 @@ def _drop_old_months() -> None:
 
 
 def _kept_since(stream: Stream, now: dt.datetime) -> dt.datetime:
-    """Events that happened before are not kept."""
+    """Time before which events are not kept."""
     days = stream.project.retention.get(Kept.PRODUCTION_EVENTS)
     if not days:
         return dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -92,7 +93,7 @@ def _removed(rows: Rows) -> int:
     count = 0
     while True:
         with transaction.atomic():
-            # Locked and asked again: what became part of a sample, or was touched, meanwhile stays.
+            # Locked and queried again, to keep rows that were sampled or changed meanwhile.
             keys = list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
             locked = rows.model._default_manager.select_for_update().filter(pk__in=keys)
             list(locked.order_by("pk").values_list("pk", flat=True))
@@ -117,7 +118,7 @@ def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iter
 
 
 def _next_week_begins(stream: Stream, now: dt.datetime) -> dt.datetime:
-    """Events since then may still be sampled."""
+    """Start of the period whose events may still be sampled."""
     if stream.ended_at is not None:
         return now
     begins = stream.next_sample_at - WEEK
@@ -127,7 +128,7 @@ def _next_week_begins(stream: Stream, now: dt.datetime) -> dt.datetime:
 
 def _old_drafts(project: Project, now: dt.datetime, before: dt.datetime) -> Iterator[Rows]:
     yield Draft.objects.filter(campaign__project=project, saved_at__lt=before)
-    # Of a package beside this one. A published draft tells where its version comes from.
+    # The models belong to a package beside this one. A published draft records where its version comes from.
     drafts = apps.get_model("evalapp", "DatasetDraft")._default_manager
     edits = apps.get_model("evalapp", "RowEdit")._default_manager
     touched = edits.filter(draft=OuterRef("pk"), edited_at__gte=before)
@@ -158,4 +159,4 @@ def _discard_old_searches() -> None:
         try:
             discard(erasure=erasure, by=None)
         except ConflictError:
-            continue  # its job is going
+            continue  # its job is queued or running

@@ -1,4 +1,4 @@
-"""A project's rows gone through for a person: which hold their texts, and what they hold without."""
+"""Searches a project's rows for a person, and computes their columns without the person."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,18 +16,18 @@ AT_ONCE = 2_000
 
 
 class Found(NamedTuple):
-    """A row that holds the person: its key, and the columns without them."""
+    """A row that contains the person: its key, and the changed columns without the person."""
 
     pk: Any
     changes: Mapping[str, Any]
 
 
 Batch = tuple[int, list[Found]]
-"""How many rows were looked at, and those of them that hold the person."""
+"""Number of rows searched, and those of them that contain the person."""
 
 
 def found_in(place: Place, project: Project, person: Person) -> Iterator[Batch]:
-    """The project's rows in batches, in the order of their keys."""
+    """Search the project's rows in batches, in order of their keys."""
     rows = _rows_of(place, project)
     last: Any = None
     while True:
@@ -42,7 +42,7 @@ def found_in(place: Place, project: Project, person: Person) -> Iterator[Batch]:
 
 
 def changes_of(place: Place, person: Person, values: Mapping[str, Any], pk: Any) -> dict[str, Any]:
-    """The columns of a row that hold the person, without them."""
+    """The columns of a row that contain the person, with the person erased."""
     changes = {}
     for name, holds in place.holds.items():
         value = values[name]
@@ -58,7 +58,9 @@ def changes_of(place: Place, person: Person, values: Mapping[str, Any], pk: Any)
 def entries_with(
     project: Project, person: Person
 ) -> Iterator[tuple[int, list[tuple[VaultEntry, Originals]]]]:
-    """The vault's entries in batches as in `found_in`; of those that hold the person, what is left of them.
+    """Search the vault's entries in batches as in `found_in`, with what remains of those that contain the
+    person.
+
     Raises InvalidError as `opened_originals` does.
     """
     entries = VaultEntry.objects.filter(project=project).order_by("pk")
@@ -75,7 +77,7 @@ def entries_with(
 
 
 def without_person(originals: Originals, person: Person) -> Originals:
-    """Those whose placeholder stands for nothing of the person."""
+    """The originals that do not contain the person, by placeholder."""
     return {name: forms for name, forms in originals.items() if not any(map(person.is_in, forms))}
 
 

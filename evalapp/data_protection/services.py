@@ -24,10 +24,10 @@ _PURPOSE = "evalapp.data_protection.erasure"
 
 @transaction.atomic
 def start_search(*, project: Project, texts: Sequence[str], reason: str, by: User) -> Erasure:
-    """Queue the job that looks where the texts that identify a person stand; nothing is erased yet.
+    """Queue the job that searches for the texts that identify a person; nothing is erased yet.
 
-    Raises InvalidError with ``fields`` for texts that are too few, too many, too short or too long, and
-    without a reason.
+    Raises InvalidError with ``fields`` for too few or too many texts, too short or too long ones, and without
+    a reason.
     """
     texts = _checked(texts, reason)
     erasure = Erasure(
@@ -46,9 +46,9 @@ def start_search(*, project: Project, texts: Sequence[str], reason: str, by: Use
 
 @transaction.atomic
 def start_erasing(*, erasure: Erasure, by: User) -> Erasure:
-    """Queue the job that erases what the search found, and what came in since.
+    """Queue the job that erases what the search found, and what was added since.
 
-    Raises ConflictError before the search has ended, while the job is going, and once it is over.
+    Raises ConflictError before the search has ended, while the job is queued or running, and once it is over.
     """
     erasure = _locked(erasure)
     if erasure.is_over:
@@ -66,8 +66,8 @@ def start_erasing(*, erasure: Erasure, by: User) -> Erasure:
 
 @transaction.atomic
 def discard(*, erasure: Erasure, by: User | None) -> None:
-    """Forget the texts without erasing them. Raises ConflictError while its job is going, and once it is
-    over.
+    """Forget the texts without erasing them. Raises ConflictError while the job is queued or running, and
+    once the erasure is over.
     """
     erasure = _locked(erasure)
     if erasure.is_over:
@@ -80,8 +80,8 @@ def discard(*, erasure: Erasure, by: User | None) -> None:
 
 
 def texts_of(erasure: Erasure) -> list[str]:
-    """What identifies the person, while the erasure is not over. Raises InvalidError where the installation's
-    secret key is another one.
+    """The texts that identify the person, until the erasure is over. Raises InvalidError if they were
+    encrypted under another secret key of the installation.
     """
     try:
         text = opened(_PURPOSE, erasure.project_id, erasure.sealed_texts, name="erasure")
@@ -94,8 +94,8 @@ def texts_of(erasure: Erasure) -> list[str]:
 
 
 def hash_of(project: Project, text: str) -> str:
-    """What a receipt holds of a text, the same however its words are spaced and capitalised: whoever has the
-    text and runs this installation can tell that it was erased.
+    """Hash of a text for the receipt, independent of spaces and case: with the text and this installation's
+    secret key, one can verify that it was erased.
     """
     words = " ".join(text.casefold().split())
     return salted_hmac(f"{_PURPOSE}.{project.pk}", words, algorithm="sha256").hexdigest()
@@ -124,5 +124,5 @@ def _job(erasure: Erasure, task: str, title: str, by: User) -> Job:
 
 
 def _locked(erasure: Erasure) -> Erasure:
-    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    # Without its job: a joined job would be the one from before the wait for the lock.
     return Erasure.objects.select_for_update(no_key=True).get(pk=erasure.pk)

@@ -18,5 +18,5 @@ def erase_person(job_id: int) -> None:
 
 @shared_task(name="evalapp.data_protection.tasks.apply_retention", ignore_result=True)
 def apply_retention() -> None:
-    """Every night: what it removed is in each project's audit."""
+    """Runs every night; each project's audit log has what was removed."""
     apply_retention_everywhere()

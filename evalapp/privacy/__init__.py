@@ -1,1 +1,1 @@
-"""What is a person's data in a text: where they stand and of which type. Pure."""
+"""Detects personal data in texts: its position and type. Pure."""

@@ -1,4 +1,4 @@
-"""Bank accounts and cards, by their checksums; with a card, its expiry date and security code. Pure."""
+"""Bank accounts and cards, by their checksums, and a card's expiry date and security code. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from stdnum import iban, luhn
 from evalapp.privacy.spans import PersonalSpan
 
 _IBAN = re.compile(r"[A-Z](?<!\w.)[A-Z]\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
-# The first digits and the length of each issuer.
+# First digits and length by issuer.
 _CARD = re.compile(
     r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}"
     r"|(?:6011|65\d\d|64[4-9]\d|35\d\d)\d{12,15}|3(?:0[0-5]|[689]\d)\d{11,16}"
@@ -42,7 +42,7 @@ def accounts(text: str) -> Iterator[PersonalSpan]:
 
 
 def _iban_end(candidate: str) -> int:
-    """Length of the longest beginning that is an IBAN; 0 without one. Groups after it may be words."""
+    """Length of the longest prefix that is an IBAN; 0 without one. Groups after it may be words."""
     parts = candidate.split(" ")
     for count in range(len(parts), 0, -1):
         beginning = " ".join(parts[:count])
@@ -52,8 +52,8 @@ def _iban_end(candidate: str) -> int:
 
 
 def card_end(written: str) -> int:
-    """Length of the beginning of some digits that is a card's number; 0 without one. What follows a number in
-    groups may be its security code.
+    """Length of the prefix that is a card number; 0 without one. Digits after a grouped number may be its
+    security code.
     """
     if written.startswith("+"):
         return 0
@@ -69,7 +69,7 @@ def _is_card(written: str) -> bool:
 
 
 def beside_card(text: str, start: int, end: int) -> Iterator[PersonalSpan]:
-    """Expiry date and security code within a line or so of a card's number."""
+    """Expiry date and security code within about a line of a card number."""
     direct = _NEXT.match(text, end)
     around = _BESIDE.finditer(text, max(0, start - _BEFORE), end + _AFTER)
     for match in around if direct is None else (direct, *around):

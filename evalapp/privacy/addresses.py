@@ -1,6 +1,4 @@
-"""Postal addresses, with the postcode and town that follow a street; e-mail addresses, also those written for
-people alone; IP addresses. Pure.
-"""
+"""Postal addresses, e-mail addresses (also spelled out) and IP addresses. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +43,7 @@ _TOWN = (
     rf"(?:(?:Bad|Sankt|St\.|Saint|Le|La|Les|Los|San|Den)[ -])?{NAME}"
     rf"(?:\s(?:am|an\sder|im|in\sder|ob\sder|vor\sder|bei|sur|de|del|upon|on)\s{NAME})?"
 )
-# Whatever the street is called: a house number, a postcode and a town.
+# A house number, a postcode and a town, whatever the name of the street.
 _HOUSE_AND_TOWN = re.compile(
     rf"\b{NAME}(?: {NAME}){{0,3}} \d{{1,4}}[a-z]?,?\s{{1,4}}(?:[A-Z]{{1,2}}-)?\d{{5}}\s{_TOWN}"
 )
@@ -62,8 +60,8 @@ _SOUTHERN = re.compile(
     rf"{NAME}(?:\s{NAME}){{0,2}},?\s\d{{1,4}}\b"
 )
 PARTS = (*_SPELLED_PARTS, *_GERMAN_PARTS, *_FRENCH_PARTS, *_SOUTHERN_PARTS)
-"""In small letters: without one of them in a text, it has no address that is spelled out, and no street of
-these languages.
+"""Lower-case substrings. A text without any of them has no spelled-out e-mail address, and no street in these
+languages.
 """
 _POSTCODE_FORM = r"\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b"
 _POSTCODE = re.compile(rf"[A-Z](?<!\w.)[A-Z]?{_POSTCODE_FORM}")
@@ -75,8 +73,8 @@ _AFTER_STREET = re.compile(
 
 
 def email_addresses(text: str, lowered: str) -> Iterator[PersonalSpan]:
-    """Those with their sign, and those with “at” and “dot” for it. ``lowered`` is the text in small letters,
-    or empty where it has none of `PARTS`.
+    """E-mail addresses with “@”, or spelled out with “at” and “dot”. ``lowered`` is the text in lower case,
+    or empty if it has none of `PARTS`.
     """
     if "@" in text:
         for match in _EMAIL.finditer(text):
@@ -88,7 +86,9 @@ def email_addresses(text: str, lowered: str) -> Iterator[PersonalSpan]:
 
 
 def _is_spelled(match: re.Match[str]) -> bool:
-    """The bare word “at” joins an address only before a “dot”, and after no word that it follows anyway."""
+    """Whether an “at” without brackets is part of an address: only before a “dot”, and not after a word that
+    it commonly follows.
+    """
     return match["dot"] != "." and match["local"].split()[-1].casefold() not in _NO_LOCAL_PARTS
 
 
@@ -102,10 +102,11 @@ def ip_addresses(text: str) -> Iterator[PersonalSpan]:
 def postal_addresses(
     text: str, lowered: str, capitalised: AbstractSet[str], digits: int, *, is_mixed: bool
 ) -> Iterator[PersonalSpan]:
-    """Streets with their house number, with postcode and town behind them, and British postcodes alone.
+    """Streets with their house number and any postcode and town that follow, and British postcodes alone.
 
-    ``lowered`` is the text in small letters, or empty where it has none of `PARTS`; ``capitalised`` are its
-    words with a capital, ``digits`` says how many it has, ``is_mixed`` whether a capital stands beside one.
+    ``lowered``: the text in lower case, or empty if it has none of `PARTS`. ``capitalised``: its capitalised
+    words.
+    ``digits``: its number of digits. ``is_mixed``: whether a capital is next to a digit.
     """
     patterns = (
         (_ENGLISH, not capitalised.isdisjoint(_ENGLISH_WAYS)),

@@ -9,7 +9,7 @@ PARTS = (
     "born", "birth", "dob", "d.o.b", "d o b", "gebor", "geb.", "geburt", "né", "naissance",
     "nacid", "nacimiento",
 )  # fmt: skip
-"""In small letters: without one of them in a text, it has no date of birth."""
+"""Lower-case substrings; a text without any of them has no date of birth."""
 _DATE = (
     r"(?P<date>\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}\.?\s\d{1,2}\.?\s\d{4}"
     r"|\d{1,2}(?:st|nd|rd|th|er|\.)?\s+(?:of\s+|de\s+)?[^\W\d_]{3,10}\.?,?\s+(?:del?\s+)?\d{4}"
@@ -29,7 +29,7 @@ _BEFORE_BORN = re.compile(
 
 
 def birth_dates(text: str, lowered: str) -> Iterator[PersonalSpan]:
-    """Each date that a word calls one of birth. ``lowered`` is the text in small letters."""
+    """Dates that a word marks as a date of birth. ``lowered`` is the text in lower case."""
     if not holds_any(lowered, PARTS):
         return
     patterns = (_BORN, _BEFORE_BORN) if "geboren" in lowered else (_BORN,)

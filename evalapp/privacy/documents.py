@@ -1,7 +1,7 @@
 """Numbers of passports, identity cards, driving licences and vehicles. Pure.
 
-They have no checksum that could tell them from other numbers, so a word must stand before them; a vehicle's
-identification number may have one.
+They have no checksum that distinguishes them from other numbers, so a word must precede them; only a vehicle
+identification number may have a check digit.
 """
 
 import re
@@ -25,7 +25,7 @@ _DOCUMENT = re.compile(
     r"|driv(?:ing|er)(?:['’]?s)?\s+licen[cs]e|f(?:ü|ue)hrerschein|permis\s+de\s+conduire"
     r"|(?:permiso|carnet)\s+de\s+conducir|patente\s+di\s+guida|rijbewijs)"
     rf"{_LINK}{{1,8}}"
-    # The letters of a number are capitals, whatever the word before it is.
+    # A number has capital letters only, even if the word before it is matched in any case.
     r"(?-i:(?P<number>(?=[A-Z0-9 -]{6})[A-Z0-9]{1,16}(?:[ -](?=[A-Z]*\d)[A-Z0-9]{1,9}){0,4}))(?![\w])",
     re.IGNORECASE,
 )
@@ -53,7 +53,9 @@ _PLATE = re.compile(
     re.IGNORECASE,
 )
 PARTS = (*_DOCUMENT_PARTS, *_PLATE_PARTS)
-"""In small letters: without one of them in a text, nothing here finds anything in it."""
+"""Lower-case substrings; a text without any of them has no document number and no number plate after a
+word.
+"""
 _VEHICLE = re.compile(r"(?=[A-Z0-9]*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{13}\d{4}")
 _VEHICLE_WORD = re.compile(
     r"(?<!\w)(?:VIN|FIN|chassis|Fahrgestell\w*|Fahrzeug-?Ident\w*|vehicle identification)(?!\w)",
@@ -68,7 +70,7 @@ _CHECK_AT = 8
 
 
 def document_numbers(text: str, lowered: str) -> Iterator[PersonalSpan]:
-    """Those after the word of a document. ``lowered`` is the text in small letters."""
+    """Document numbers that follow the word for a document. ``lowered`` is the text in lower case."""
     if holds_any(lowered, _DOCUMENT_PARTS):
         for match in _DOCUMENT.finditer(text):
             if _is_document_number(match["number"]):
@@ -76,15 +78,15 @@ def document_numbers(text: str, lowered: str) -> Iterator[PersonalSpan]:
 
 
 def number_plates(text: str, lowered: str) -> Iterator[PersonalSpan]:
-    """Those after a word for one. ``lowered`` is the text in small letters."""
+    """Number plates that follow a word for one. ``lowered`` is the text in lower case."""
     if holds_any(lowered, _PLATE_PARTS):
         for match in _PLATE.finditer(text):
             yield PersonalSpan(*match.span("number"), "VEHICLE")
 
 
 def is_vehicle_number(token: str, before: str) -> bool:
-    """Whether a word of capitals and digits is the identification number of a vehicle: by its check digit, or
-    by a word before it.
+    """Whether a word of capitals and digits is a vehicle identification number, by its check digit or by a
+    word before it.
     """
     if not _VEHICLE.fullmatch(token):
         return False

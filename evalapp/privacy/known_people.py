@@ -1,7 +1,8 @@
-"""People whose names are known, found again in a text by the parts of their names. Pure.
+"""Finds people with known names again in a text, by the parts of their names. Pure.
 
-A last name is found as it is written, with the first names before it; a first name alone is found where it
-does not begin a sentence as an ordinary word would: "Rose, your bill is paid", not "Rose prices went up".
+A last name is found as written, together with first names before it. A first name alone is found unless it
+may be an ordinary word at the beginning of a sentence: "Rose, your bill is paid", but not "Rose prices went
+up".
 """
 
 import re
@@ -18,7 +19,7 @@ _WORDS_BEFORE = re.compile(rf"(?<![\w’'-])(?:{NAME}[ \t]{{1,4}}(?:[A-Z]\.[ \t]
 _WORD = re.compile(NAME)
 _BEGINS_SENTENCE = re.compile(r"(?:^|[.!?:;…\n])[\s\"“„‚«»'’()*–-]*$")
 _ADDRESSED = re.compile(r"[ \t]{0,4}(?:[,!:\n]|$)")
-# What stands before a last name with a capital and is no first name: in the middle of a sentence, ...
+# Capitalised words before a last name that are not first names: in the middle of a sentence, ...
 _ROLES = word_set(
     "Mr Mrs Ms Miss Mx Dr Prof Sir Dame Lord Lady Herr Herrn Frau Fräulein Madame Monsieur Señor Señora"
     " Signor Signora Dear Hi Hello Hey Hallo Liebe Lieber Bonjour Hola Familie Family Ehepaar Eheleute"
@@ -54,7 +55,7 @@ _FIRST_WORDS = word_set(
     " al como con cuando de del desde el ella en es está la las le lo los mi no nos para pero por que se"
     " si sin sobre su un una ya come con da dal della di il la non per se sono un una"
 )
-# First names that are ordinary words as well.
+# First names that are also ordinary words.
 _ORDINARY = word_set(
     "Amber April Art August Bill Bob Buck Charity Chase Chip Clay Cliff Crystal Daisy Dawn Dean Dick"
     " Drew Duke Earl Ernst Faith Forest Gene Ginger Grace Grant Guy Harmony Hazel Heide Holly Honor Hope"
@@ -65,8 +66,10 @@ _ORDINARY = word_set(
 
 
 class KnownPeople:
-    """``names``: as they were met, whole or in part, and ``texts`` in which first names stand before them.
-    ``surnames``: first names in small letters, each with the last name of the only person who has it.
+    """Finder of known people.
+
+    ``names``: names found earlier, complete or in part. ``texts``: where first names may precede them.
+    ``surnames``: first names in lower case, each with the last name of the only person who has it.
     """
 
     def __init__(self, names: Iterable[str], texts: Iterable[str] = ()) -> None:
@@ -76,7 +79,7 @@ class KnownPeople:
             tuple(text[span.start : span.end].split()) for text in texts for span in self._of_last_names(text)
         }
         given = {(word, words[-1].casefold()) for words in people for word in words[:-1] if _is_given(word)}
-        # A first name alone may be the whole of what was met.
+        # A name found earlier may be a first name alone.
         alone = {words[-1] for words in people} & {word for word, _ in given}
         alone -= {words[-1] for words in people if len(words) > 1}
         last = {words[-1] for words in people if len(words[-1]) >= _fewest_letters(words[-1])}
@@ -86,7 +89,7 @@ class KnownPeople:
         self._given = _any_of({word for word, _ in given})
 
     def spans(self, text: str) -> Iterator[PersonalSpan]:
-        """Where the text names them; some may overlap."""
+        """Spans of their names in the text; some may overlap."""
         yield from self._of_last_names(text)
         for match in self._given.finditer(text) if self._given is not None else ():
             if _is_named(text, match):
@@ -98,7 +101,7 @@ class KnownPeople:
 
 
 def _fewest_letters(word: str) -> int:
-    """A word of fewer is too short to be a name wherever it stands; in scripts without capitals most are."""
+    """Fewest letters of a word that is found anywhere; in scripts without capitals most names are short."""
     return 3 if word.lower() != word.upper() else 2
 
 
@@ -117,12 +120,12 @@ def _is_role(word: str) -> bool:
 
 
 def _with_first_names(text: str, start: int) -> int:
-    """Where the name begins whose last word begins at ``start``."""
+    """Start of the name whose last word begins at ``start``."""
     before = _WORDS_BEFORE.search(text, max(0, start - _LONGEST_BEFORE), start)
     if before is None:
         return start
     for word in reversed(list(_WORD.finditer(text, before.start(), start))):
-        # The letter of a middle name goes with the name before it.
+        # The initial of a middle name belongs to the name before it.
         if text[word.end() : word.end() + 1] == ".":
             continue
         is_first = _begins_sentence(text, word.start())

@@ -1,6 +1,6 @@
-"""Common first names of several languages: before a second capitalised word, they make a person's name.
+"""Common first names of several languages; followed by a capitalised word, they indicate a person's name.
 
-Names that are ordinary words or places as well (Grace, May, Paris, Will) are left out.
+Names that are also ordinary words or places (Grace, May, Paris, Will) are left out.
 """
 
 import re
@@ -54,4 +54,4 @@ _NAMES = frozenset(
 FIRST_NAMES = _NAMES | {
     _without_accents(spelled) for name in _NAMES for spelled in (name, name.translate(_SPELLED_OUT))
 }
-"""Also as they are written without accents and umlauts: Jose, Juergen."""
+"""Including spellings without accents and umlauts: Jose, Juergen."""

@@ -1,7 +1,7 @@
-"""National numbers of persons, by their form and checksum.
+"""National identification numbers, by their form and checksum.
 
-A number whose checksum one in ten random numbers passes counts only after a word that names it, or with a
-date of birth inside in its usual punctuation.
+If one in ten random numbers passes the checksum, a number only counts after a word that names it, or if it
+contains a date of birth with the usual punctuation.
 """
 
 import re
@@ -35,7 +35,7 @@ NINO = re.compile(
 
 
 class _Form(NamedTuple):
-    """How a number is written, its check, and the word that must stand before it."""
+    """Pattern of a number, its check, and the word that must precede it."""
 
     written: re.Pattern[str]
     is_valid: Callable[[str], bool]
@@ -47,7 +47,7 @@ def _words(*words: str) -> re.Pattern[str]:
 
 
 def _is_pesel(number: str) -> bool:
-    """Nobody was born tomorrow, and hardly anybody before 1900."""
+    """Rejects dates of birth in the future and before 1900."""
     if not pesel.is_valid(number):
         return False
     return date(1900, 1, 1) <= pesel.get_birth_date(number) <= datetime.now(tz=UTC).date()
@@ -108,9 +108,7 @@ _LETTERED_CHECKS: dict[str, Callable[[str], bool]] = {
 
 
 def is_national_number(written: str, before: str) -> bool:
-    """Whether digits with what may stand between them are one's national number. ``before`` is the text that
-    leads to them.
-    """
+    """Whether digits with separators are a national number. ``before`` is the text in front of them."""
     return any(
         form.written.fullmatch(written)
         and (form.word is None or form.word.search(before))
@@ -120,7 +118,7 @@ def is_national_number(written: str, before: str) -> bool:
 
 
 def lettered_number(token: str) -> tuple[int, int] | None:
-    """Where a national number with letters or hyphens stands in a word of capitals and digits."""
+    """Span of a national number with letters or hyphens within a word of capitals and digits."""
     match = _LETTERED.search(token)
     if match is None or not _LETTERED_CHECKS[str(match.lastgroup)](match[0]):
         return None

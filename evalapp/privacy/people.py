@@ -1,8 +1,8 @@
-"""Names of people, by what stands around them and by common first names. Pure.
+"""Names of people, by the words around them and by common first names. Pure.
 
-Titles, salutations, signatures and "my name is" lead to a name; so does a common first name before a second
-capitalised word. A name without any of these is not found. Institutions, streets and brands that bear a
-person's name are no people.
+Titles, salutations, signatures and "my name is" indicate a name, and so does a common first name before
+another capitalised word. A name without any of these is not found. Institutions, streets and brands named
+after a person are excluded.
 """
 
 import re
@@ -15,14 +15,14 @@ from evalapp.privacy.spans import PersonalSpan, holds_any, word_set
 _LETTER = r"[^\W\d_]"
 _CAPITALS = "".join(chr(code) for code in range(0xC0, 0x530) if chr(code).isupper())
 _CAPITAL = f"[A-Z{_CAPITALS}]"
-# Of scripts without capitals: Hebrew, Arabic, Devanagari, kana, Chinese characters, Hangul.
+# Scripts without capitals: Hebrew, Arabic, Devanagari, kana, Chinese characters, Hangul.
 _CASELESS = "[\u05d0-\u05ea\u0620-\u064a\u0904-\u0939\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 NAME = rf"{_CAPITAL}{_LETTER}*(?:['’-](?!s\b){_LETTER}+){{0,4}}"
-"""A capitalised word, for other patterns."""
+"""A capitalised word, for use in patterns."""
 
 _CAPITALISED = re.compile(rf"{_CAPITAL}{_LETTER}*")
 _PARTICLES = r"(?:van|von|vom|zu|de|del|der|den|di|da|la|le|al|bin)"
-# Names do not go on in the next line.
+# Names do not continue on the next line.
 _PEOPLE = (
     rf"(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}(?:[dl]['’])?{NAME}"
     rf"(?:[ \t]{{1,4}}(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}(?:[dl]['’])?{NAME}){{0,2}}"
@@ -32,8 +32,8 @@ _TITLED = re.compile(
     r"\b(?P<title>Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Madame|Monsieur|Señora?|Signora?)\.?\s+"
     rf"(?:(?:Dr|Prof)\.?\s+)*(?P<name>(?!(?:Dr|Prof)\b){_PEOPLE}|{_CASELESS}+(?:[ \t]{_CASELESS}+){{0,2}})"
 )
-# A text in capitals may go on in capitals, so that the name is one word, or two after a common first name.
-# MR and MS without a dot are magnetic resonance and an illness as well.
+# A text in capitals may continue in capitals, so the name is one word, or two after a common first name. MR
+# and MS without a dot also mean magnetic resonance and multiple sclerosis.
 _CAPITAL_TITLES = word_set("MR MRS MS MISS DR PROF HERR HERRN FRAU MADAME MONSIEUR")
 _CAPITAL_NAME = rf"{_CAPITAL}{{2,}}(?:['’-]{_CAPITAL}{{2,}}){{0,2}}(?!{_LETTER})"
 _TITLED_IN_CAPITALS = re.compile(
@@ -98,7 +98,7 @@ _INSTITUTION = (
     r"|Corporation|Fondation|Fundación)"
 )
 _IS_INSTITUTION = re.compile(_INSTITUTION)
-# These are surnames as well. One more word of the name may stand between: the Martin Luther King Bridge.
+# These are also surnames. Another word of the name may come before them: the Martin Luther King Bridge.
 _OF_INSTITUTION = re.compile(
     rf"(?:[ -]{NAME})?[ -](?:{_INSTITUTION}|Bridge|Church|Prize|Award|Medal|Station|Park|Square|Lane|Drive"
     r"|Court|Str\.|Weg|Ring|Ufer|Platz|Allee|Museum|Preis|Kirche|Company|Group)(?!\w)"
@@ -111,7 +111,7 @@ _LONGEST_INSTITUTION = 15
 
 
 def people(text: str, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
-    """Names in a text whose words with a capital are ``capitalised``."""
+    """Names in a text; ``capitalised`` are its words from `capitalised_words`."""
     for pattern in _patterns(text, capitalised):
         for match in pattern.finditer(text):
             if not is_no_name(match["name"]) and not _is_brand(match):
@@ -123,12 +123,14 @@ def people(text: str, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
 
 
 def capitalised_words(text: str) -> AbstractSet[str]:
-    """The words with a capital, and the rest of words from their capital on."""
+    """Capitalised words, and the parts of words from a capital on."""
     return set(_CAPITALISED.findall(text))
 
 
 def _patterns(text: str, capitalised: AbstractSet[str]) -> Iterator[re.Pattern[str]]:
-    """Every pattern costs a walk through the text, so what it cannot do without is looked for first."""
+    """Patterns that may match. Each costs a pass over the text, so substrings that it needs are searched
+    first.
+    """
     if holds_any(text, _CALLED_PARTS):
         yield _CALLED
     if ":" in text and holds_any(text, _LABEL_PARTS):
@@ -148,7 +150,7 @@ def is_capitalised(word: str) -> bool:
 
 
 def is_of_institution(text: str, start: int, end: int) -> bool:
-    """Whether what stands there is a part of the name of an institution or a street."""
+    """Whether the span is part of the name of an institution or a street."""
     return (
         _OF_INSTITUTION.match(text, end) is not None
         or _AFTER_INSTITUTION.search(text, max(0, start - _LONGEST_INSTITUTION), start) is not None
@@ -156,7 +158,7 @@ def is_of_institution(text: str, start: int, end: int) -> bool:
 
 
 def is_no_name(name: str) -> bool:
-    """Whether words with a capital in the place of a name are none."""
+    """Whether capitalised words in the position of a name are not a name."""
     words = [word.capitalize() if word.isupper() else word for word in name.split()]
     return (
         words[0] in _NO_NAMES or words[-1] in _NO_NAMES or words[-1].casefold().endswith(_ENDINGS_OF_GROUPS)

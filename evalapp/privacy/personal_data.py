@@ -1,9 +1,8 @@
-"""Personal data in a text, by patterns and checksums. Pure.
+"""Detects personal data in a text, by patterns and checksums. Pure.
 
-What has a checksum is checked by it: cards (Luhn, and the issuer's first digits and length), IBAN, national
-numbers (`python-stdnum`). Phone numbers must be valid numbers of their country (`phonenumbers`). What has
-neither needs a word before it: passports, number plates, dates of birth. Names are found by what stands
-around them.
+Data with a checksum are verified: cards (Luhn, and the issuer's first digits and length), IBAN, national
+numbers (`python-stdnum`). Phone numbers must be valid in their country (`phonenumbers`). Passports, number
+plates and dates of birth have neither and need a word before them. Names are found by the words around them.
 """
 
 import re
@@ -23,10 +22,10 @@ from evalapp.privacy.spans import TYPES, PersonalSpan
 
 __all__ = ["TYPES", "PersonalSpan", "personal_spans"]
 
-# These begin with what a walk through the text can skip to; what must not stand before it comes second.
+# Each pattern begins with a character class that the search can skip to; the look-behind comes second.
 _DIGIT = re.compile(r"\d")
 _CAPITAL_BESIDE_DIGIT = re.compile(r"[A-Z\d](?:(?<=[A-Z]) ?\d|(?<=\d)-?[A-Z])")
-# What a text cannot do without to have data that words lead to: one walk, where a search of each takes ten.
+# Substrings that data after a word need: one pass, where separate searches would take ten.
 _LEADS = re2.compile("|".join(map(re2.escape, (*addresses.PARTS, *birth_dates.PARTS, *documents.PARTS))))
 _DIGITS = re.compile(
     r"[+(\d](?<![\w.,/-].)(?:(?<=\+)\(?\d|(?<=\()\d|(?<=\d))(?:[ .()/-]{0,2}\d){6,18}(?![\w]|[.,/-]\d)"
@@ -41,16 +40,16 @@ _NOT_A_PERSON = re.compile(
     r"-?\s*(?:number|nummer|nr|no|id|code|numéro|n°)?(?:\s+(?:is|was|ist|war|lautet))?\s*[.:#№-]*\s*$",
     re.IGNORECASE,
 )
-# A passport has three digits, a date of birth and an IP address have four, and a vehicle's number five.
+# Fewest digits: a passport has three, a date of birth and an IP address four, other numbers five.
 _FEWEST_OF_A_DOCUMENT, _FEWEST_OF_A_DATE, _FEWEST_OF_A_NUMBER = 3, 4, 5
 _BEFORE = 40
 
 
 def personal_spans(text: str, rules: MaskingRules | None = None) -> list[PersonalSpan]:
-    """The spans of personal data in a text, in order; none overlaps another.
+    """Spans of personal data in a text, in order and without overlaps.
 
-    With ``rules`` their patterns come before all others, and what they allow is not among the spans, nor is
-    anything that overlaps it.
+    With ``rules``, their patterns take precedence over all others. Texts that they allow are left out, and so
+    is everything that overlaps them.
     """
     candidates = _candidates(text) if rules is None else chain(rules.spans(text), _candidates(text))
     taken: list[PersonalSpan] = []
@@ -63,7 +62,7 @@ def personal_spans(text: str, rules: MaskingRules | None = None) -> list[Persona
 
 
 def _candidates(text: str) -> Iterator[PersonalSpan]:
-    """Those that are surest come first."""
+    """Spans in order of precedence, the most certain kinds first."""
     capitalised = capitalised_words(text)
     lowered = text.lower()
     if not _has_leads(lowered):
@@ -78,13 +77,13 @@ def _has_leads(lowered: str) -> bool:
     try:
         return _LEADS.search(lowered) is not None
     except UnicodeEncodeError:
-        # Half surrogates, which this library does not read.
+        # RE2 cannot read lone surrogates.
         return True
 
 
 def _numbered(text: str, lowered: str, digits: int, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
-    """Every pattern costs a walk through the text, so what it cannot do without is looked for first;
-    ``lowered`` is empty where no word leads to anything.
+    """Data with digits. Each pattern costs a pass over the text, so what it needs is checked first;
+    ``lowered`` is empty if the text has no word that such data follow.
     """
     is_mixed = _CAPITAL_BESIDE_DIGIT.search(text) is not None
     if lowered:
@@ -117,7 +116,7 @@ def _before(text: str, start: int) -> str:
 
 
 def _of_token(token: str, start: int, before: str) -> Iterator[PersonalSpan]:
-    """What a word of capitals, digits and hyphens is."""
+    """Data in a word of capitals, digits and hyphens."""
     if token.isdigit():
         return
     if documents.is_vehicle_number(token, before) and not _NOT_A_PERSON.search(before):
@@ -127,7 +126,7 @@ def _of_token(token: str, start: int, before: str) -> Iterator[PersonalSpan]:
 
 
 def _of_digits(text: str, start: int, end: int) -> Iterator[PersonalSpan]:
-    """What some digits are, with the signs between them."""
+    """Data in a run of digits and separators."""
     written, before = text[start:end], _before(text, start)
     if _NOT_A_PERSON.search(before):
         return

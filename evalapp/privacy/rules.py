@@ -15,7 +15,9 @@ MOST_ALLOWED = 1_000
 LONGEST_PATTERN = 2_000
 LONGEST_ALLOWED = 500
 MOST_INSTRUCTIONS = 2_000
-"""Of one expression: a text of 500,000 characters then costs some seconds at most."""
+"""Limit of the compiled size of one expression; a text of 500,000 characters then takes a few seconds at
+most.
+"""
 
 _PATTERN_MEMORY = 8 * 1024 * 1024
 _TYPE = re.compile(r"(?=.{1,20}\Z)[A-Z]+(?: [A-Z]+)*")
@@ -25,18 +27,19 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class MaskingRules:
-    r"""``patterns`` are pairs of a type in capitals ("CLAIM NUMBER") and an expression of RE2, whose \w and
-    \b know ASCII. ``allowed`` are e-mail addresses, domains ("@example.org", with those below them) and
-    exact texts, whatever their case; they are never flagged, also where one of ``patterns`` finds them.
+    r"""A project's rules of masking; only rules without `rules_problems` can be used.
 
-    Only rules without `rules_problems` can be used.
+    ``patterns``: pairs of a type in capitals ("CLAIM NUMBER") and an RE2 expression, in which \w and \b are
+    ASCII only.
+    ``allowed``: e-mail addresses, domains ("@example.org", including subdomains) and exact texts, in any
+    case. They are never flagged, even if one of ``patterns`` matches them.
     """
 
     patterns: tuple[tuple[str, str], ...] = ()
     allowed: tuple[str, ...] = ()
 
     def spans(self, text: str) -> Iterator[PersonalSpan]:
-        """What the own patterns find, whether it is allowed or not."""
+        """Matches of the project's own patterns, allowed or not."""
         readable = _encodable(text) if self.patterns else text
         for kind, pattern in self._compiled:
             for match in pattern.finditer(readable):
@@ -61,7 +64,7 @@ class MaskingRules:
 
 
 def rules_problems(patterns: Sequence[tuple[str, str]], allowed: Sequence[str]) -> list[str]:
-    """Why these cannot be the rules: a sentence each that says where and how to mend it, or nothing."""
+    """Why these cannot be the rules: one sentence per problem with its place and fix; empty if they can."""
     problems = []
     if len(patterns) > MOST_PATTERNS:
         problems.append(f"{len(patterns):,} patterns are more than {MOST_PATTERNS}; join some with |.")
@@ -125,7 +128,7 @@ def _allowed_problem(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
-    """In linear time whatever it is."""
+    """RE2 matches any expression in linear time."""
     options = re2.Options()
     options.max_mem = _PATTERN_MEMORY
     options.log_errors = False
@@ -133,7 +136,7 @@ def _compiled(pattern: str) -> Any:
 
 
 def _encodable(text: str) -> str:
-    """The text, as long as before, without half characters, which RE2 cannot read."""
+    """The text with lone surrogates replaced, which RE2 cannot read; its length does not change."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -142,7 +145,7 @@ def _encodable(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    """What two texts that are the same but for case and spaces share."""
+    """Key shared by texts that differ only in case and spaces."""
     return " ".join(text.casefold().split())
 
 

@@ -1,11 +1,11 @@
-"""What a person's data in a text is called, and where it stands."""
+"""Types and positions of personal data in a text."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class PersonalSpan(NamedTuple):
-    """Where in a text a person's data stand, and what they are: ``EMAIL``, ``NAME`` and so on."""
+    """Position of personal data in a text, and their type: ``EMAIL``, ``NAME`` and so on."""
 
     start: int
     end: int
@@ -21,13 +21,13 @@ TYPES = {
 
 
 def type_label(kind: str) -> str:
-    """What people read for a type; a type of somebody's own patterns is its own label in small letters."""
+    """Label of a type for people; a project's own type is its own label, in lower case."""
     return TYPES.get(kind, kind.lower())
 
 
 def holds_any(text: str, parts: Iterable[str]) -> bool:
-    """Whether one of ``parts``, none of them empty, stands in the text: far cheaper than to try a pattern
-    that needs one.
+    """Whether the text contains one of ``parts``, none of them empty; much cheaper than a pattern that needs
+    one.
     """
     if not text:
         return False
@@ -38,5 +38,5 @@ def holds_any(text: str, parts: Iterable[str]) -> bool:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a list that is written as a text."""
+    """The words of a text, as a set."""
     return frozenset(text.split())

@@ -1,4 +1,4 @@
-"""The formats of conversations: a module each, entered here. Nothing else lists them."""
+"""The formats of conversations, one module each. This is the only list of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,15 +23,15 @@ FORMATS: Mapping[str, ConversationFormat] = {
         (otel, "OpenTelemetry GenAI"),
     )
 }
-"""By the name that a conversation's origin has, in the order in which they are offered."""
+"""Formats by the name in a conversation's origin, in the order in which they are offered."""
 
 _MORE_FIELDS = {name for each in FORMATS.values() for name in each.fields} - {"messages"}
-# A row that has signs of one of the others suits OpenAI's chat as well.
+# OpenAI's chat is last, because rows of the other formats match it as well.
 _ASKED = (otel.KEY, openai_responses.KEY, anthropic.KEY, hugging_face.KEY, openai_chat.KEY)
 
 
 def format_of(fields: Mapping[str, Any]) -> ConversationFormat | None:
-    """The format of a row that holds more than plain text; None for other rows."""
+    """The format of a row that has more than plain text; None for other rows."""
     if fields.keys().isdisjoint(_MORE_FIELDS) and are_plain(fields.get("messages")):
         return None
     return next((FORMATS[key] for key in _ASKED if FORMATS[key].recognises(fields)), None)

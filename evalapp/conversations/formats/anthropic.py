@@ -1,4 +1,4 @@
-"""Anthropic's Messages: content in blocks, and results of calls inside the user's messages. Pure."""
+"""Anthropic Messages: content in blocks, and results of calls inside the user's messages. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,7 +33,7 @@ _IN_MESSAGES = "messages"
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
-    """Whether the row has blocks that only this format has, tools with an ``input_schema``, or a list as its
+    """Whether the row has blocks of this format only, tools with an ``input_schema``, or a list as its
     ``system``.
     """
     messages = fields.get("messages")
@@ -63,7 +63,7 @@ def _is_block(part: Any) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
-    """The row's conversation. Raises RowProblemError where it is none of this format."""
+    """The row's conversation. Raises RowProblemError if it is not in this format."""
     check_depth(fields, FIELDS)
     sources = SourceList()
     blocks = Blocks(Writing(is_own=True, sources=sources.by_id), sources)
@@ -85,7 +85,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
 
 
 def _read_message(place: str, message: dict[str, Any], number: int, blocks: Blocks) -> list[Message]:
-    """A message, and those of the results in it."""
+    """A message, split into one for each result that it contains and its other parts."""
     role = role_of(place, message, _ROLES)
     content = message.get("content")
     if isinstance(content, str):
@@ -110,7 +110,7 @@ def _read_message(place: str, message: dict[str, Any], number: int, blocks: Bloc
 
 
 def _split(message: Message, number: int) -> list[Message]:
-    """Results become messages of tools; all parts tell by ``from`` that they stood in one message."""
+    """Make each result a message of role tool; ``from`` marks all parts that were in one message."""
     parts = message["parts"]
     if not any(each["type"] == RESULT for each in parts):
         return [message]
@@ -129,7 +129,7 @@ def _split(message: Message, number: int) -> list[Message]:
 
 
 def write(conversation: Conversation) -> Written:
-    """The row's fields, and what they do not hold."""
+    """The row's fields, and what of the conversation they cannot express."""
     writing, extra = writing_of(conversation, KEY)
     blocks = Blocks(writing, None)
     messages = list(_write_messages(conversation["messages"], blocks))
@@ -207,7 +207,7 @@ def _role(role: str, writing: Writing) -> str:
 
 
 def _groups(messages: list[Message], writing: Writing) -> Iterator[list[Message]]:
-    """The messages that are one: those from the same message, or results that follow each other."""
+    """Groups of messages that become one: those from the same message, or results that follow each other."""
     group: list[Message] = []
     for message in messages:
         if group and not _belongs(group[-1], message, writing):

@@ -1,4 +1,4 @@
-"""The blocks of Anthropic's Messages. Pure."""
+"""The blocks of Anthropic Messages. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ BLOCKS = (
     *("tool_result", "mcp_tool_result", "thinking", "redacted_thinking"),
     *("search_result", "container_upload", "compaction"),
 )
-"""The types of blocks that no other format has."""
+"""Types of blocks that no other format has."""
 _BETWEEN = "\n\n"
 _DOCUMENT = "document"
 _CONTENT = "content"
@@ -46,7 +46,7 @@ _WEB = "web_search_result_location"
 
 
 class Blocks:
-    """Blocks of a conversation, read in their order or written."""
+    """Reads the blocks of a conversation in order, or writes them."""
 
     def __init__(self, writing: Writing, sources: SourceList | None) -> None:
         self.writing = writing
@@ -54,7 +54,7 @@ class Blocks:
         self._documents: list[str] = []
 
     def read(self, block: dict[str, Any]) -> Part:
-        """The part of a block, with all that it holds."""
+        """The part for a block, without loss."""
         return kept(self._part(block), block, lambda part: self.write(part) or {})
 
     def _part(self, block: dict[str, Any]) -> Part | None:
@@ -184,7 +184,7 @@ class Blocks:
         return part | ({"extra": {AS: " ".join(spelling)}} if spelling else {})
 
     def write(self, part: Part) -> dict[str, Any] | None:
-        """The block of a part; None where the format has none."""
+        """The block for a part; None if the format has none."""
         kind, spelling = part["type"], self.writing.spelling(part)
         made = self._made(part, kind, spelling)
         if made is None:
@@ -242,7 +242,7 @@ class Blocks:
 
     def _write_reasoning(self, part: Part) -> dict[str, Any] | None:
         if not self.writing.is_own:
-            # Reasoning without its signature is refused by the service.
+            # The service rejects reasoning without its signature.
             return None
         if "text" not in part:
             return {"type": "redacted_thinking", "data": part.get("sealed", "")}
@@ -340,7 +340,7 @@ def _note(block: Mapping[str, Any]) -> Part | None:
 
 
 def _texts(content: Any) -> list[str] | None:
-    """The texts of blocks of text; None where one is another."""
+    """The texts of a list of text blocks; None if a block is not text."""
     if not isinstance(content, list):
         return None
     texts = [each.get("text") for each in content if isinstance(each, dict) and each.get("type") == "text"]
@@ -353,7 +353,7 @@ def _lengths(texts: list[str]) -> dict[str, list[int]]:
 
 
 def _blocks_of(text: str, part: Part) -> list[dict[str, Any]]:
-    """The blocks whose texts were joined, unless it is another text by now."""
+    """The blocks whose texts were joined into ``text``; one block if the text has changed since."""
     texts, rest = [], text
     lengths = part.get("extra", {}).get(LENGTHS)
     for length in lengths if isinstance(lengths, list) else ():
@@ -366,7 +366,7 @@ def _blocks_of(text: str, part: Part) -> list[dict[str, Any]]:
 
 
 def _text_of_document(source: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The text of a document, and the extra that tells how it was given; None where it is no text."""
+    """The text of a document, and an ``extra`` that says how it was given; None if it is not text."""
     kind, content = source.get("type"), source.get("content")
     if kind == "text" and isinstance(source.get("data"), str):
         return source["data"], {AS: _DOCUMENT}

@@ -1,4 +1,4 @@
-"""What every format is made of: reading that leaves nothing, writing that names what is lost. Pure."""
+"""Shared by all formats: reading without loss, and writing that lists what is lost. Pure."""
 
 import json
 import math
@@ -32,7 +32,9 @@ PLAIN_ROLES = ("system", "user", "assistant")
 
 
 class Written(NamedTuple):
-    """The fields of a row, and what they do not hold of the conversation: plural nouns, each once."""
+    """The fields of a row, and what of the conversation they cannot express, as plural nouns without
+    repetition.
+    """
 
     fields: dict[str, Any]
     losses: list[str]
@@ -40,9 +42,11 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConversationFormat:
-    """A format of other systems. ``fields`` are those of a row that it takes; ``recognises`` tells whether a
-    row is in it and holds more than plain text; ``read`` raises RowProblemError; ``write`` raises nothing
-    for a conversation without problems.
+    """A conversation format of other systems.
+
+    ``fields``: the fields of a row that it uses. ``recognises``: whether a row is in this format and has more
+    than plain text. ``read`` raises RowProblemError; ``write`` raises nothing for a conversation without
+    problems.
     """
 
     key: str
@@ -55,7 +59,7 @@ class ConversationFormat:
 
 @dataclass
 class Writing:
-    """A conversation on its way into a format; ``is_own`` where it came from the same."""
+    """State of writing a conversation in a format; ``is_own`` if it was read from the same format."""
 
     is_own: bool
     sources: Mapping[str, Source]
@@ -66,48 +70,48 @@ class Writing:
         self.losses[what] = None
 
     def hold(self, source: str, *names: str) -> None:
-        """Marks a source as written if these are all the fields that it has."""
+        """Mark a source as written if it has no other fields than these."""
         if set(self.sources.get(source, ())) <= {"id", "extra", *names}:
             self.held.add(source)
 
     def lose_sources(self) -> None:
-        """Names the sources of another format that were not written."""
+        """Record the loss of sources from another format that were not written."""
         if not self.is_own and set(self.sources) - self.held:
             self.lose("sources")
 
     def finished(self, made: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-        """What was made of a part, with the part's ``extra`` where that is of this format."""
+        """What was made from a part, with the part's ``extra`` applied if it belongs to this format."""
         extra = part.get("extra", {})
         if self.is_own:
             return changed(made, extra)
         item = extra.get(ITEM)
-        # That an item of this or another format says its type tells nobody anything.
+        # The item's type carries no information.
         around = set(item) - {"type"} if isinstance(item, dict) else set()
         if (extra.keys() | around) - set(OURS):
             self.lose(FIELDS_OF_ORIGINAL)
         return made
 
     def spelling(self, part: Mapping[str, Any]) -> str | None:
-        """Which of several spellings of this format the part had; None where it came from another."""
+        """Which of several spellings of this format the part had; None if it came from another format."""
         told = part.get("extra", {}).get(AS) if self.is_own else None
         return told if isinstance(told, str) else None
 
 
 class SourceList:
-    """The sources of a conversation that is being read: the same source twice is one."""
+    """Sources of a conversation while it is read; equal sources are merged by `add`."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Source] = {}
         self._ids: dict[str, str] = {}
 
     def append(self, source: Source) -> str:
-        """The id of a source that is one of its own, whatever others there are."""
+        """Add a source, even if an equal one exists, and return its id."""
         identity = f"source-{len(self.by_id) + 1}"
         self.by_id[identity] = {"id": identity, **source}
         return identity
 
     def add(self, **told: Any) -> str:
-        """The id of the source with exactly these fields; those that are None are left out."""
+        """Id of the source with exactly these fields, added if new; fields that are None are left out."""
         source = {name: value for name, value in told.items() if value is not None}
         key = dumps(source)
         if key not in self._ids:
@@ -116,7 +120,7 @@ class SourceList:
 
 
 def with_all(part: Part, original: Mapping[str, Any], write: Callable[[Part], dict[str, Any]]) -> Part | None:
-    """The part with an ``extra`` of which ``write`` makes the original again; None where there is none."""
+    """The part with the ``extra`` from which ``write`` restores the original; None if that is impossible."""
     extra = {**part.get("extra", {}), **difference(original, write(part))}
     whole = {**part, "extra": extra} if extra else part
     return whole if same(write(whole), dict(original)) else None
@@ -127,14 +131,14 @@ def other(of: object, value: Any) -> Part:
 
 
 def kept(part: Part | None, original: dict[str, Any], write: Callable[[Part], dict[str, Any]]) -> Part:
-    """The part with all of the original, or the original as a part of another kind."""
+    """The part without loss, or else the original as a part of another kind."""
     whole = with_all(part, original, write) if part is not None else None
     return whole or other(original.get("type"), original)
 
 
 def arguments_of(text: str) -> dict[str, Any]:
-    """The fields of a call whose arguments came as text: read where they can be, exact where that is not the
-    text itself.
+    """Fields of a call whose arguments are text: parsed if possible, with the exact text if it differs from
+    ours.
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
@@ -153,7 +157,7 @@ def _refuse(name: str) -> None:
 
 
 def is_storable(value: Any) -> bool:
-    """Whether all texts in a JSON value are ones that the database keeps."""
+    """Whether the database can store all texts in a JSON value."""
     if isinstance(value, str):
         return not bad_character(value)
     if isinstance(value, dict):
@@ -162,7 +166,7 @@ def is_storable(value: Any) -> bool:
 
 
 def _has_unsettled_number(value: Any) -> bool:
-    # A database may give 1e16 back as 10000000000000000, and -0.0 as 0.0.
+    # The database may return 1e16 as 10000000000000000, and -0.0 as 0.0.
     if isinstance(value, dict):
         return any(map(_has_unsettled_number, value.values()))
     if isinstance(value, list):
@@ -171,7 +175,7 @@ def _has_unsettled_number(value: Any) -> bool:
 
 
 def arguments_text(part: Part) -> str:
-    """The arguments of a call as text: as they came, unless they are other ones by now."""
+    """Arguments of a call as text: the original text, unless the arguments have changed since."""
     exact = part.get("exact")
     if isinstance(exact, str) and ("arguments" not in part or _is_of(exact, part["arguments"])):
         return exact
@@ -186,14 +190,14 @@ def _is_of(text: str, value: Any) -> bool:
 
 
 def check_depth(fields: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Raises RowProblemError for a field that is nested too deeply to be gone through."""
+    """Raises RowProblemError for a field that is nested too deeply to be processed."""
     for name in names:
         if deepest(fields.get(name), DEEPEST_ROW) > DEEPEST_ROW:
             raise bad_field(name, f"This is nested deeper than {DEEPEST_ROW} levels.", "Flatten it.")
 
 
 def objects(name: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects in a list with their places, counted from 1. Raises RowProblemError."""
+    """The objects in a list with their places, counted from 1. Raises RowProblemError for anything else."""
     if not isinstance(value, list):
         raise bad_field(name, "This must be a list of objects.", f'Write "{name}": [{{…}}].')
     for number, each in enumerate(value, start=1):
@@ -203,7 +207,7 @@ def objects(name: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def texts_of(message: Mapping[str, Any], **names: str) -> dict[str, str]:
-    """The fields that are texts, by our names for them."""
+    """The message's fields that are texts, under our names."""
     return {own: message[name] for own, name in names.items() if isinstance(message.get(name), str)}
 
 
@@ -222,8 +226,8 @@ def bad_content(place: str) -> RowProblemError:
 
 
 def is_plain(message: Any) -> bool:
-    """Whether a message is a role and a text, and nothing else that says something: columns of a table have
-    empty fields wherever another row fills them.
+    """Whether a message has a role, a text and nothing else but empty fields, which tables have in rows that
+    leave a column empty.
     """
     if message.get("role") not in PLAIN_ROLES or type(message.get("content")) is not str:
         return False
@@ -231,7 +235,7 @@ def is_plain(message: Any) -> bool:
 
 
 def are_plain(messages: Any) -> bool:
-    """Whether a row's messages are nothing but roles and texts; also where they are no messages at all."""
+    """Whether a row's messages are only roles and texts; also True if they are not messages at all."""
     if not isinstance(messages, list):
         return True
     return all(not isinstance(each, dict) or is_plain(each) for each in messages)
@@ -254,7 +258,7 @@ def with_row(
     names: tuple[str, ...],
     write: Callable[[Conversation], Written],
 ) -> Conversation:
-    """The conversation with what the row says beside it: empty lists, and how its fields were spelt."""
+    """The conversation with the row's remaining information: empty lists, and how its fields were spelt."""
     row = {name: fields[name] for name in names if name in fields}
     origin = conversation["origin"]
     extra = {**origin.get("extra", {}), **difference(row, write(conversation).fields)}
@@ -262,7 +266,7 @@ def with_row(
 
 
 def writing_of(conversation: Conversation, key: str) -> tuple[Writing, dict[str, Any]]:
-    """The writing of a conversation into the format, and what its row said beside it."""
+    """State for writing the conversation in a format, and the row's ``extra`` if it came from that format."""
     origin = conversation["origin"]
     is_own = origin["format"] == key
     sources = {source["id"]: source for source in conversation.get("sources", ())}
@@ -272,7 +276,7 @@ def writing_of(conversation: Conversation, key: str) -> tuple[Writing, dict[str,
 
 
 def unheld(part: Part, writing: Writing) -> None:
-    """Names what is lost with a part that the format has no place for."""
+    """Record the loss of a part that the format cannot express."""
     kind = part["type"]
     if kind == "reasoning":
         writing.lose("signatures of reasoning" if set(part) & {"sealed"} else "reasoning")

@@ -1,4 +1,4 @@
-"""Messages of OpenAI's chat completions and of Hugging Face's chat templates: what both share. Pure."""
+"""Messages shared by OpenAI chat completions and Hugging Face chat templates. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,9 +50,11 @@ _SOUND_FORMATS = {media: name for name, media in _SOUND.items()}
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Which of the two it is. ``reasoning``: the fields of a message that hold reasoning; a conversation from
-    elsewhere is written into the first where ``keeps_reasoning``.
-    ``keeps_citations``: whether those of one from elsewhere become annotations.
+    """Which of the two formats it is.
+
+    ``reasoning``: fields of a message that contain reasoning. Reasoning from another format is written to the
+    first of them if ``keeps_reasoning``. ``keeps_citations``: whether citations from another format become
+    annotations.
     """
 
     arguments_are_text: bool
@@ -61,7 +63,7 @@ class Chat:
     reasoning: tuple[str, ...] = ("reasoning_content", "thinking", "reasoning")
 
     def read(self, place: str, message: dict[str, Any], sources: SourceList) -> Message:
-        """A message, whole: what the form has no place for is in its extras. Raises RowProblemError."""
+        """A message without loss: what the form has no field for is in its extras. Raises RowProblemError."""
         role = role_of(place, message, CHAT_ROLES)
         content = message.get("content")
         if message.keys() == {"role", "content"} and isinstance(content, str) and role in ROLES:
@@ -160,7 +162,9 @@ class Chat:
         return {"type": CALL, "name": name, **told, "by": CLIENT}
 
     def write(self, message: Message, writing: Writing) -> Iterator[dict[str, Any]]:
-        """The messages of a message: one, or none where nothing of it can be held, or one for each result."""
+        """The messages for one message: one per result of a tool, otherwise one, or none if nothing can be
+        expressed.
+        """
         if "content" in message:
             yield dict(message)
             return
@@ -279,7 +283,7 @@ class Chat:
         return [self.write_part(part, writing) for part in parts]
 
     def write_part(self, part: Part, writing: Writing) -> dict[str, Any]:
-        """A part of a list of content."""
+        """One part of a content list."""
         kind = part["type"]
         if kind == OTHER:
             return dict(part["value"]) if isinstance(part["value"], dict) else {"value": part["value"]}
@@ -295,7 +299,7 @@ def _joined(before: str | None, text: str) -> str:
 
 
 def _of_content(parts: list[Part]) -> list[Part]:
-    """The parts that stand in a message's content: not calls, nor reasoning, nor a refusal beside it."""
+    """Parts that belong to a message's content: not calls, reasoning, or a refusal beside the content."""
     return [
         part
         for part in parts
@@ -389,7 +393,7 @@ def _write_file(part: Part, spelling: str | None) -> dict[str, Any]:
 
 
 def citation_of(annotation: Any, text: str, sources: SourceList) -> dict[str, Any] | None:
-    """A citation of an address in a text; None for an annotation of another kind."""
+    """A citation of an address in a text; None for another kind of annotation."""
     inner = annotation.get("url_citation") if isinstance(annotation, dict) else None
     if not isinstance(inner, dict) or not isinstance(inner.get("url"), str):
         return None
@@ -404,7 +408,7 @@ def citation_of(annotation: Any, text: str, sources: SourceList) -> dict[str, An
 
 
 def write_citation(citation: Mapping[str, Any], writing: Writing) -> dict[str, Any] | None:
-    """The annotation of a citation; None where its source has no address."""
+    """The annotation for a citation; None if its source has no address."""
     source = writing.sources.get(citation["source"], {})
     if "uri" not in source:
         writing.lose("citations")

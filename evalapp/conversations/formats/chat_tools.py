@@ -1,4 +1,4 @@
-"""Tools as OpenAI's chat completions and Hugging Face's chat templates have them. Pure."""
+"""Tools of OpenAI chat completions and Hugging Face chat templates. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from evalapp.imports.problems import bad_field
 
 
 def tool_of(tool: dict[str, Any], spelling: str = "") -> Tool:
-    """A tool, whole."""
+    """A tool without loss."""
     inner = tool if spelling or "function" not in tool else tool["function"]
     if "function" not in tool and isinstance(tool.get("custom"), dict):
         inner, spelling = tool["custom"], "custom"
@@ -29,7 +29,7 @@ def tool_of(tool: dict[str, Any], spelling: str = "") -> Tool:
 
 
 def write_tool(tool: dict[str, Any], writing: Writing) -> dict[str, Any]:
-    """A tool as a function, or as what it was."""
+    """A tool as a function, or in its original spelling."""
     spelling = writing.spelling(tool)
     made = {"name": tool["name"]}
     if "description" in tool:
@@ -44,7 +44,7 @@ def write_tool(tool: dict[str, Any], writing: Writing) -> dict[str, Any]:
 
 
 def tools_in(value: Any) -> Any:
-    """The tools of a row, which may be the JSON text of their list. Raises RowProblemError."""
+    """The tools of a row, which may be JSON text of a list. Raises RowProblemError for other text."""
     if not isinstance(value, str):
         return value or []
     if not value.strip():
@@ -59,7 +59,7 @@ def tools_in(value: Any) -> Any:
 
 
 def objects_in(text: str) -> list[dict[str, Any]] | None:
-    """The objects in the JSON text of a list; None for another text."""
+    """The objects in the JSON text of a list; None for any other text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ def objects_in(text: str) -> list[dict[str, Any]] | None:
 
 
 def with_spelling(made: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with what it said beside the conversation. Tools that came as text are text again."""
+    """The row with its ``extra`` applied; tools that were text are text again."""
     row = changed(made, extra)
     text = extra.get("tools")
     if isinstance(text, str) and "tools" in made and not same(objects_in(text), made["tools"]):

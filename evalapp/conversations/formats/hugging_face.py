@@ -1,6 +1,4 @@
-"""What chat templates of Hugging Face take: messages whose calls have objects as arguments, tools, documents.
-Pure.
-"""
+"""Hugging Face chat templates: messages whose calls have objects as arguments, tools, documents. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, TypeGuard
@@ -31,8 +29,8 @@ _DOCUMENT = "document"
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
-    """Whether the row has documents, tools as a text, or messages with reasoning, files or calls as templates
-    take them.
+    """Whether the row has documents, tools as text, or messages with reasoning, files or calls as in
+    templates.
     """
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -73,7 +71,7 @@ def _kind_of_call(call: Any) -> Any:
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
-    """The row's conversation. Raises RowProblemError where it is none of this format."""
+    """The row's conversation. Raises RowProblemError if it is not in this format."""
     check_depth(fields, FIELDS)
     sources = SourceList()
     documents = fields.get("documents")
@@ -94,7 +92,7 @@ def _source_of(document: Mapping[str, Any]) -> Source:
 
 
 def write(conversation: Conversation) -> Written:
-    """The row's fields, and what they do not hold."""
+    """The row's fields, and what of the conversation they cannot express."""
     writing, extra = writing_of(conversation, KEY)
     made: dict[str, Any] = {
         "messages": [

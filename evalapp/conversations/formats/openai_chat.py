@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: messages with calls whose arguments are text, and content in parts. Pure."""
+"""OpenAI chat completions: messages with calls whose arguments are text, and content in parts. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ _CHAT = Chat(arguments_are_text=True, keeps_reasoning=False, keeps_citations=Tru
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
-    """Whether the row has messages of known roles, and more than a text in one of them, or tools."""
+    """Whether the row has messages of known roles, one of them with more than text, or tools."""
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         return False
@@ -36,7 +36,7 @@ def recognises(fields: Mapping[str, Any]) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
-    """The row's conversation. Raises RowProblemError where it is none of this format."""
+    """The row's conversation. Raises RowProblemError if it is not in this format."""
     check_depth(fields, FIELDS)
     sources = SourceList()
     messages = [
@@ -48,7 +48,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
 
 
 def write(conversation: Conversation) -> Written:
-    """The row's fields, and what they do not hold."""
+    """The row's fields, and what of the conversation they cannot express."""
     writing, extra = writing_of(conversation, KEY)
     made: dict[str, Any] = {
         "messages": [

@@ -1,4 +1,4 @@
-"""OpenAI's Responses: a list of items, each a message, a call, an output, or reasoning. Pure."""
+"""OpenAI Responses: a list of items, each a message, a call, an output, or reasoning. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -56,7 +56,7 @@ _KINDS = (
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
-    """Whether the row has a list of input or output with items that name their type."""
+    """Whether the row has a list of input or output with typed items."""
     for name in ("output", _INPUT):
         items = fields.get(name)
         if isinstance(items, list) and any(_is_typed(each) for each in items):
@@ -73,7 +73,7 @@ def _is_typed(item: Any) -> bool:
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
-    """The row's conversation. Raises RowProblemError where it is none of this format."""
+    """The row's conversation. Raises RowProblemError if it is not in this format."""
     check_depth(fields, FIELDS)
     sources = SourceList()
     messages: list[Message] = []
@@ -91,7 +91,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
     tools = [tool_of(each) for _, each in objects("tools", fields.get("tools") or [])]
     conversation = conversation_of(KEY, messages, tools=tools, sources=sources)
     if outputs:
-        # The number of the first item that was output.
+        # Number of the first output item.
         conversation["origin"]["extra"] = {AS: len(inputs)}
     return with_row(conversation, fields, FIELDS, write)
 
@@ -101,7 +101,7 @@ def _spelt(text: str, spelling: str) -> Part:
 
 
 class _Reading:
-    """Items on their way into messages: those of the assistant in a row are one message."""
+    """Turns items into messages; consecutive items of the assistant become one message."""
 
     def __init__(self, messages: list[Message], sources: SourceList) -> None:
         self.messages = messages
@@ -153,7 +153,7 @@ class _Reading:
         if isinstance(content, str):
             around = {AS: TEXT, **around}
         if around or parts[0]["type"] == OTHER:
-            # Where a part is of another kind, this tells a message of it from an item of another kind.
+            # Distinguishes a message whose first part is of another kind from an item of another kind.
             parts[0]["extra"] = {**parts[0].get("extra", {}), ITEM: around}
         fits = all(each["type"] != OTHER or isinstance(each["value"], dict) for each in parts)
         if fits and same(_write_message(item["role"], parts, self.writing), item):
@@ -170,7 +170,7 @@ class _Reading:
 
 
 def write(conversation: Conversation) -> Written:
-    """The row's fields, and what they do not hold."""
+    """The row's fields, and what of the conversation they cannot express."""
     writing, extra = writing_of(conversation, KEY)
     made: dict[str, Any] = {}
     items: list[tuple[int | None, dict[str, Any]]] = []
@@ -205,7 +205,7 @@ def write(conversation: Conversation) -> Written:
 def _inputs_and_outputs(
     items: list[tuple[int | None, dict[str, Any]]], first: Any
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The items, apart by the number of the first that was output."""
+    """Separate the items by the number of the first output item."""
     inputs: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
     for number, item in items:
@@ -222,7 +222,7 @@ def _plain(message: Message, writing: Writing) -> dict[str, Any]:
 
 
 def _groups(message: Message, writing: Writing) -> Iterator[list[Part]]:
-    """The parts that become one item: by the item that they came from, or texts and files in a row."""
+    """Groups of parts that become one item: from the same item, or consecutive texts and files."""
     group: list[Part] = []
     for part in message["parts"]:
         if group and not _belongs(group[-1], part, writing):

@@ -1,4 +1,4 @@
-"""OpenTelemetry's conventions for generative AI: what a span says of the messages of a model call. Pure."""
+"""OpenTelemetry's conventions for generative AI: the messages in the span of a model call. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ def _has_messages(value: Any) -> bool:
 
 
 def value_of(value: Any) -> Any:
-    """What a span's attribute holds: of a list or an object it is often the JSON text."""
+    """Value of a span's attribute; lists and objects are often given as JSON text."""
     if not isinstance(value, str):
         return value
     try:
@@ -64,7 +64,7 @@ def value_of(value: Any) -> Any:
 
 
 def read(fields: Mapping[str, Any]) -> Conversation:
-    """The row's conversation. Raises RowProblemError where it is none of this format."""
+    """The row's conversation. Raises RowProblemError if it is not in this format."""
     found = {name: value_of(fields[name]) for name in FIELDS if name in fields}
     check_depth(found, FIELDS)
     sources = SourceList()
@@ -72,7 +72,7 @@ def read(fields: Mapping[str, Any]) -> Conversation:
     messages: list[Message] = []
     if instructions := found.get(INSTRUCTIONS):
         if isinstance(instructions, str):
-            # Some write the text itself, which is not in the conventions.
+            # Some systems write plain text, against the conventions.
             messages.append({"role": "system", "content": instructions})
         else:
             messages.append(reading.system(instructions))
@@ -151,7 +151,9 @@ def _document_of(source: Source) -> dict[str, Any]:
 
 
 def write(conversation: Conversation) -> Written:
-    """The row's fields, and what they do not hold. A last message of the assistant is the output."""
+    """The row's fields, and what of the conversation they cannot express. A final message of the assistant is
+    the output.
+    """
     writing, extra = writing_of(conversation, KEY)
     messages = list(conversation["messages"])
     made: dict[str, Any] = {}
@@ -182,7 +184,7 @@ def write(conversation: Conversation) -> Written:
 
 
 def _with_spelling(made: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with what it said beside the conversation. What came as text is text again."""
+    """The row with its ``extra`` applied; fields that were text are text again."""
     row = changed(made, extra)
     for name, value in made.items():
         if isinstance(text := extra.get(name), str) and not same(_as_written(name, text), value):

@@ -1,4 +1,4 @@
-"""The parts of messages as OpenTelemetry's conventions for generative AI have them. Pure."""
+"""Parts of messages in OpenTelemetry's conventions for generative AI. Pure."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ _MODALITIES = ("image", "audio", "video")
 
 
 def part_of(part: dict[str, Any]) -> Part | None:
-    """The part in our form; None for one of a kind that is not known."""
+    """The part in our form; None for an unknown kind."""
     kind, content = part.get("type"), part.get("content")
     if not isinstance(kind, str):
         return None
@@ -70,7 +70,7 @@ def _call_of(part: dict[str, Any], *, is_server: bool) -> Part | None:
     read: Part = {"type": CALL, **texts_of(part, call="id", name="name")}
     given = part.get(_SERVER_CALL if is_server else "arguments")
     if isinstance(given, str):
-        # Many write the arguments as the model gave them: as text.
+        # Many systems write the arguments as text, as the model generated them.
         read |= arguments_of(given) | {"extra": {AS: _AS_TEXT}}
     elif is_storable(given):
         read["arguments"] = given
@@ -88,7 +88,7 @@ def _result_of(part: dict[str, Any], name: str, spelling: str) -> Part:
 
 
 def write_part(part: Part, role: str, writing: Writing) -> dict[str, Any] | None:
-    """A part of a message of this role; None where there is no place for it."""
+    """A part in a message of this role; None if the format cannot express it."""
     kind = part["type"]
     if kind == OTHER and writing.is_own:
         return dict(part["value"]) if isinstance(part["value"], dict) else None
@@ -148,7 +148,7 @@ def _result(part: Part, role: str, writing: Writing) -> dict[str, Any]:
 
 
 def _content(parts: list[Part], role: str, writing: Writing) -> Any:
-    """What a tool gave: a text or a value by itself, or else a list of parts."""
+    """Content of a tool result: a single text or value, or else a list of parts."""
     if len(parts) == 1 and parts[0]["type"] == TEXT:
         if parts[0].get("citations"):
             writing.lose("citations")

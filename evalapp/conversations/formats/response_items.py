@@ -1,4 +1,4 @@
-"""The items of OpenAI's Responses and the parts of their messages. Pure."""
+"""Items of OpenAI Responses and the parts of their messages. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +44,7 @@ _BETWEEN = "\n\n"
 
 
 def content_part(each: Mapping[str, Any], role: str, sources: SourceList) -> Part | None:
-    """A part of a message's content, or of a call's output."""
+    """A part of a message's content or of a call's output; None if its type is unknown."""
     match each.get("type"):
         case "input_text" | "output_text" | "text" as kind if isinstance(each.get("text"), str):
             part: Part = {"type": TEXT, "text": each["text"]}
@@ -98,7 +98,7 @@ def _citation(annotation: Any, text: str, sources: SourceList) -> dict[str, Any]
     source = sources.add(title=title if isinstance(title, str) else None, **named)
     start, end = annotation.get("start_index"), annotation.get("end_index")
     if type(start) is not int or type(end) is not int or not 0 <= start <= end <= len(text):
-        # Some annotations have one index, or none: they are of the text up to there, or of all of it.
+        # Without both indices, an annotation applies to the whole text.
         start, end = 0, len(text)
     citation = {"source": source, "start": start, "end": end}
     writing = Writing(is_own=True, sources=sources.by_id)
@@ -123,7 +123,7 @@ def _annotation(citation: Mapping[str, Any], writing: Writing) -> dict[str, Any]
 
 
 def write_content_part(part: Part, role: str, writing: Writing) -> dict[str, Any]:
-    """A part of a message's content as the format has it."""
+    """A part of a message's content in this format."""
     kind, spelling = part["type"], writing.spelling(part)
     if kind == OTHER:
         return dict(part["value"])
@@ -144,13 +144,13 @@ def write_content_part(part: Part, role: str, writing: Writing) -> dict[str, Any
 
 
 def is_held(part: Part, role: str, writing: Writing) -> bool:
-    """Whether a message's content has a place for the part; names what is lost where it has none."""
+    """Whether a message's content can express the part; records the loss if not."""
     kind = part["type"]
     if kind in (TEXT, JSON) or (writing.is_own and kind in (BLOB, GONE)):
         return True
     if kind == OTHER and writing.is_own and isinstance(part["value"], dict):
         return True
-    # An id of a file elsewhere means nothing here.
+    # An id of a file in another system is meaningless here.
     is_here = kind == BLOB or (kind == GONE and is_address(part))
     is_sound = part.get("media", "").startswith(("audio/", "video/"))
     if is_here and role in ("user", "tool") and not is_sound:
@@ -160,7 +160,7 @@ def is_held(part: Part, role: str, writing: Writing) -> bool:
 
 
 def text_of(part: Part) -> str:
-    """The text of a part that is text or data."""
+    """The text of a part of text or data."""
     if part["type"] == JSON:
         exact = part.get("exact")
         return exact if isinstance(exact, str) else dumps(part["value"])
@@ -184,7 +184,9 @@ def _write_file(part: Part, spelling: str | None) -> dict[str, Any]:
 
 
 def item_parts(item: dict[str, Any], sources: SourceList) -> tuple[str, list[Part]]:
-    """The parts of an item that is no message, and the role of their message; no parts for an unknown one."""
+    """The parts of an item other than a message, and the role of their message; no parts for an unknown
+    item.
+    """
     kind = item.get("type")
     named = {"id": item["id"]} if isinstance(item.get("id"), str) else {}
     if kind == "reasoning":
@@ -300,7 +302,9 @@ def _write_found(part: Part, writing: Writing) -> dict[str, Any]:
 
 
 def item_of(parts: list[Part], writing: Writing) -> dict[str, Any]:
-    """The item of parts that came from one, or of a part of another format; empty where it has no place."""
+    """The item for parts that came from one item, or for a part of another format; empty if it cannot be
+    expressed.
+    """
     part = parts[0]
     spelling = writing.spelling(part)
     made: dict[str, Any] = {"id": part["id"]} if writing.is_own and "id" in part else {}

@@ -1,4 +1,4 @@
-"""The tools of OpenAI's Responses: functions, custom tools and those that are built in. Pure."""
+"""Tools of OpenAI Responses: functions, custom tools and built-in ones. Pure."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from evalapp.conversations.formats.tools import Tool, kept_tool
 
 
 def tool_of(tool: dict[str, Any]) -> Tool:
-    """A tool, whole."""
+    """A tool without loss."""
     if tool.get("type") not in ("function", "custom") or not isinstance(tool.get("name"), str):
         return kept_tool(None, tool, write_tool)
     read: Tool = texts_of(tool, name="name", description="description")
@@ -20,7 +20,7 @@ def tool_of(tool: dict[str, Any]) -> Tool:
 
 
 def write_tool(tool: Tool, writing: Writing) -> dict[str, Any]:
-    """A tool as a function, or as a custom tool where it was one."""
+    """A tool as a function, or as a custom tool if it was one."""
     made = {"type": "custom" if writing.spelling(tool) == "custom" else "function", "name": tool["name"]}
     if "description" in tool:
         made["description"] = tool["description"]

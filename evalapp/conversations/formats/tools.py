@@ -1,4 +1,4 @@
-"""What the tools of every format share. Pure."""
+"""Reading and writing of tools, shared by all formats. Pure."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _WHOLE = "whole"
 
 
 def kept_tool(read: Tool | None, original: dict[str, Any], write: WriteTool) -> Tool:
-    """The tool with all of the original; one that is built in, or unknown, is kept as it came."""
+    """The tool without loss; a built-in or unknown tool is kept unchanged in its ``extra``."""
     writing = Writing(is_own=True, sources={})
     whole = with_all(read, original, lambda each: write(each, writing)) if read is not None else None
     if whole is not None:
@@ -22,7 +22,7 @@ def kept_tool(read: Tool | None, original: dict[str, Any], write: WriteTool) -> 
 
 
 def write_tools(tools: list[Tool], writing: Writing, write: WriteTool) -> Iterator[dict[str, Any]]:
-    """The tools that the format can hold."""
+    """The tools that the format can express; records the loss of others."""
     for tool in tools:
         extra = tool.get("extra", {})
         if extra.get(AS) != _WHOLE:
