@@ -32,9 +32,10 @@ class AgreementRow(NamedTuple):
 
 
 class CorrelationRow(NamedTuple):
-    """A criterion against a metric: Spearman over all outputs, within items and between the candidates'
-    means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs that both order alike.
-    ``left_out``: the candidates that are excluded, as in `ComparedOutputs`.
+    """A criterion against a metric: Spearman over all outputs, within items, and between the candidates'
+    means; Kendall's tau-b and Pearson over all outputs; the share of pairs of an item's outputs that both
+    order alike.
+    ``left_out``: the excluded candidates, as in `ComparedOutputs`.
     """
 
     criterion: Criterion

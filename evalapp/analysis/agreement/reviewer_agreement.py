@@ -20,7 +20,8 @@ from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Ratings
 from evalapp.stats.reliability import IccForm, icc
 
 REPLICATES = 500
-# With more reviewers the table is left out: nobody reads it, and each pair is computed while a reader waits.
+# With more reviewers the table is left out: it would be unreadable, and each pair is computed while a reader
+# waits.
 MOST_REVIEWERS = 12
 MOST_ITEMS_NAMED = 5
 NO_ORDER = "the answers have no order"

@@ -14,13 +14,15 @@ from evalapp.analysis.scores.finder import Finder, FinderResult
 from evalapp.metrics.metric import MetricDescription
 
 READ_AT_ONCE = 100
-"""The outputs of a list that are read with their number: the first page, of programs, too."""
+"""Outputs read together with the length of the list: its first page, also of the API."""
 
 
 class CaseList(Sequence[CaseRow]):
-    """The outputs of a view that a URL selects, in order. Each part of the list is read with its own scores;
-    ``scores`` contain no answers, only the available choices. ``reviewer_type`` as in `load_scores`. Raises
-    MissingError for a part that names nothing.
+    """The outputs of a view that a URL selects, in order.
+
+    Each part of the list is read with its own scores; ``scores`` contain no answers, only the available
+    choices. ``reviewer_type`` as in `load_scores`. Raises MissingError for a part of the URL that matches
+    nothing.
     """
 
     def __init__(

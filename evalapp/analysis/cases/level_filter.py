@@ -39,7 +39,7 @@ def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
 
 
 def gave_words(gave: Sequence[Gave], criterion: Criterion | None) -> str:
-    """The same in words."""
+    """The filter in words."""
     if criterion is None:
         return ""
     return ", ".join(f"{each.name} gave {criterion.level_words(each.level)}" for each in gave)

@@ -1,4 +1,4 @@
-"""The columns of the table of metrics; metrics without any value are named in a sentence instead."""
+"""Columns of the table of metrics; metrics without any value are named in a sentence instead."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +30,10 @@ class MetricColumns(NamedTuple):
 
 
 def metric_columns(comparison: Comparison, usage: Sequence[Usage]) -> MetricColumns:
-    """A cost that lacks only a price keeps its column, which links to where prices are set."""
+    """The columns with a value for some candidate, and the others by reason.
+
+    A cost that lacks only a price keeps its column, which links to the page where prices are set.
+    """
     columns = MetricColumns([], [], [], {})
     for metric in comparison.metrics:
         _place(

@@ -133,7 +133,7 @@ class MetricPreference(NamedTuple):
 
 
 def metric_preference(summary: CandidateSummary, metric: MetricDescription | None) -> MetricPreference | None:
-    """None if the metric has no direction or no values, or ranks the two equal."""
+    """The metric's preference; None if the metric has no direction or no values, or ranks the two equal."""
     if metric is None or metric.better not in ("higher", "lower"):
         return None
     values = [row.metrics.get(metric.name) for row in (summary.challenger, summary.reference)]

@@ -8,7 +8,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.core.errors import MissingError
 
 LABEL_PARTS = ("true", "predicted", "unparsed")
-"""What `label_cell_from` reads of a URL, beside the candidate."""
+"""The parameters of a URL that `label_cell_from` reads, besides the candidate."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from evalapp.scoring.labels import LABEL
 from evalapp.scoring.models import CorpusMetric, LabelParser, MetricResult, RuleCheck
 from evalapp.stats.classification import Classification, classify
 
-#: Of more outputs so many are drawn, while the reader waits.
+#: Larger runs are sampled down to this number, because a reader waits.
 MOST_OUTPUTS = 20_000
 CHUNK = 5_000
 
@@ -92,7 +92,9 @@ class RunMetrics:
 
     @property
     def changes_found(self) -> list[MetricChange]:
-        """The counterfactual changes that are tested, or equal in every pair."""
+        """The counterfactual changes that are tested or, without a test, not 0: these are equal in every
+        pair.
+        """
         return [
             each
             for each in self.counterfactuals

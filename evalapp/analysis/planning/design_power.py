@@ -21,13 +21,13 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.planning import Design, Spread, smallest_difference
 
-#: On a scale from 1 to 5; of other scales in proportion. As in the simulations of small teams; a fourth of
-#: the variance between items is taken to lie between their groups.
+#: On a scale from 1 to 5, and in proportion on others. As in the simulations of small teams; a fourth of the
+#: variance between items is assumed to be between their groups.
 ASSUMED_SCORES = Spread(item=0.52, reviewer=0.4, rest=0.6, group=0.3)
 ASSUMED_DIFFERENCES = Spread(item=0.46, reviewer=0.3, rest=0.85, group=0.2)
-#: A design that finds no difference of this share of the scale (0.6 points of 1 to 5) decides little.
+#: A design that cannot find a difference of this share of the scale (0.6 points of 1 to 5) decides little.
 WEAK = 0.15
-#: Shares of the scale that are closer than this are told as one.
+#: Shares of the scale that are closer than this are reported as one.
 SAME = 0.02
 
 

@@ -188,7 +188,7 @@ def _pooled(ratings: Iterable[Ratings], *, nothing: str = "no scores") -> Varian
 
 
 def _spread_of(ratings: Ratings) -> Spread | None:
-    """None if nothing varies, or the data are too few to separate the parts of the variance."""
+    """The variance components of scores; None if nothing varies, or the data are too few to separate them."""
     if ratings.group is not None:
         model = fit_mixed_model(ratings)
         return None if isinstance(model, str) else Spread.of_model(model)

@@ -202,4 +202,4 @@ HINTS_OF_COMPARISONS: list[HintFunction] = [
     at_odds,
     keeps_to_a_side,
 ]
-"""What is looked for where answers are compared, in the order of the page."""
+"""The hints of campaigns that compare answers, in the order of the page."""

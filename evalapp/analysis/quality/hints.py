@@ -436,7 +436,7 @@ HINTS: list[HintFunction] = [
     at_odds,
     keeps_to_a_side,
 ]
-"""What is looked for in ratings, in the order of the page."""
+"""The hints about ratings, in the order of the page."""
 
 
 def hints_of(quality: Quality, looks: Sequence[HintFunction] | None = None) -> list[Hint]:

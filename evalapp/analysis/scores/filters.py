@@ -4,10 +4,10 @@
     &field.segment=retail       items whose example has this value (several of one field: any of them)
     &split=test                 items of this split
     &reviewers=2&reviewers=4    reviews by these reviewers, named by their pseudonyms' numbers
-    &since=2026-05-01           reviews submitted on this day or later (``until``: on this day or earlier),
-    UTC &rubric=2                   the rubric version; a campaign has one, so another says where to look
+    &since=2026-05-01           reviews submitted on this day or later, in UTC (``until``: or earlier)
+    &rubric=2                   the rubric version; a campaign has one, so another says where to look
 
-Whatever names nothing of the campaign is a problem in words, never ignored and never everything.
+A value that matches nothing in the campaign is reported as a problem, never ignored.
 """
 
 import datetime as dt

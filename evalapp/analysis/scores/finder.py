@@ -14,7 +14,7 @@ from evalapp.rubrics.models import Criterion
 DECILE = 0.1
 LEAST_AGREEING = 2
 FINDER_PARTS = ("find", "find_is", "find_value", "score_is", "score")
-"""What `finder_from` reads of a URL, beside the criterion, the candidate and the reviewer."""
+"""The parameters of a URL that `finder_from` reads, besides the criterion, the candidate and the reviewer."""
 
 
 class MetricSide(StrEnum):

@@ -12,9 +12,9 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutp
 from evalapp.metrics.metric import MetricDescription
 
 EQUALS_REFERENCE, WORDS = "exact_match", "words"
-#: A candidate whose outputs equal the reference for so many of its items is the reference.
+#: A candidate whose outputs equal the reference for at least this share of its items is the reference.
 SHARE = 0.5
-#: A label or a number equals the reference where it is right; a text of more words does not by chance.
+#: A correct label or number equals the reference; a text of more words does not by chance.
 FEWEST_WORDS = 5
 
 

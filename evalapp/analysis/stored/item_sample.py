@@ -9,7 +9,7 @@ from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Assignment, Campaign, ItemOutput, Purpose
 from evalapp.reviews.counts import scores_given
 
-# Fewer items tell too little of how items differ, however many reviewers each has.
+# With fewer items, the variation between items is poorly known, however many reviewers each has.
 LEAST_ITEMS = 30
 
 

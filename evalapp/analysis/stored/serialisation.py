@@ -132,7 +132,9 @@ _NAMES = {each.__name__: _fields(each) for each in CLASSES}
 
 
 def format_number(more: Iterable[type[Any]] = ()) -> int:
-    """Changes whenever a class gets another field, so that numbers of an earlier release are not misread."""
+    """Number that changes whenever a class gets another field, so that results of an earlier release are not
+    misread.
+    """
     shape = [(each.__name__, *_fields(each)) for each in (*CLASSES, *more)]
     return zlib.crc32(repr(shape).encode()) & 0x7FFF
 

@@ -13,11 +13,11 @@ from evalapp.runs.training.axes import SEED, SHARE
 from evalapp.stats.learning_curve import CurvePoint, Gain, Observation, curve_points, gains
 
 LITTLE = 0.01
-"""A gain below this part of the measure is small whatever chance says."""
+"""A gain below this share of the measure is small, even if it is significant."""
 
 
 class SettingsCurve(NamedTuple):
-    """The curve of one combination of the other settings; ``words`` is empty where there is one alone."""
+    """The curve of one combination of the other settings; ``words`` is empty if there is only one."""
 
     words: str
     points: list[CurvePoint]
@@ -25,8 +25,8 @@ class SettingsCurve(NamedTuple):
 
 
 class LearningCurve(NamedTuple):
-    """``answer``: sentences on whether more examples would help, one for each curve; ``chart``: None below
-    two points.
+    """``answer``: sentences on whether more examples would help, one per curve; ``chart``: None with fewer
+    than two points.
     """
 
     measure: MeasureChoice

@@ -22,7 +22,7 @@ from evalapp.scoring.models import MetricResult
 
 LEAST_CANDIDATES = 2
 MOST_RUNS = 5
-"""Generations and campaigns, the latest first, whose numbers are offered."""
+"""Latest generations and campaigns whose numbers are offered."""
 LOSSES = {"validation_loss": "Validation loss", "training_loss": "Training loss"}
 
 

@@ -15,9 +15,9 @@ from evalapp.runs.training.axes import SEED, VERSION
 from evalapp.stats.learning_curve import CurvePoint, Gain, Observation, curve_points, pooled_deviation
 
 GROWN = 1.2
-"""So many times as many training rows are more rows."""
+"""Smallest ratio of training rows that counts as more rows."""
 REWORKED = 0.1
-"""Of the earlier version's training rows: so many changed or removed are other rows."""
+"""Share of the earlier version's training rows that must be changed or removed to count as other rows."""
 
 
 class VersionPoint(NamedTuple):
@@ -45,7 +45,7 @@ class VersionStep(NamedTuple):
 
 
 class SettingsVersions(NamedTuple):
-    """Of one combination of the other settings; ``words`` is empty where there is one alone."""
+    """The steps of one combination of the other settings; ``words`` is empty if there is only one."""
 
     words: str
     points: list[VersionPoint]

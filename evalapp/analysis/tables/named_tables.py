@@ -260,7 +260,7 @@ def counterfactuals_table(shown: TableSource) -> Table | None:
 
 
 def _tested(shown: TableSource, pair: CriterionDifference) -> list[Cell]:
-    """Who differs in what, by how much, and whether that is shown."""
+    """Cells of one difference: candidate, criterion, difference, adjusted p and verdict."""
     return [shown.label(pair.challenger), pair.name, pair.adjusted, pair.adjusted_p, pair.verdict]
 
 

@@ -35,7 +35,7 @@ from evalapp.reviews.models import Review
 from evalapp.stats.rank_intervals import Rank
 
 TableQuery = Mapping[str, str]
-"""An URL: what a table is chosen by beyond the reference and the metric."""
+"""The parameters of a URL that choose a table, besides the reference and the metric."""
 
 
 class TableSource(ABC):

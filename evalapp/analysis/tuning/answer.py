@@ -13,10 +13,12 @@ from evalapp.core.number_format import as_text
 from evalapp.stats.differences import holm
 
 MOST_TIMES = 20
-"""A sample that has to grow by more than this is not asked for: the two are as good as each other."""
+"""If a sample would have to grow by more than this factor, the two count as equally good and no number is
+given.
+"""
 
 Held = tuple[CandidateRow, Sequence[ComparedPair]]
-"""A baseline, and what the tuned candidate is less it."""
+"""A baseline with the differences of the tuned candidate from it."""
 
 
 class Verdict(StrEnum):

@@ -30,8 +30,8 @@ class TuningCost(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """``contest`` and ``spent``: None without reviews, or before a job has computed them, as ``freshness``
-    then tells.
+    """``contest`` and ``spent``: None without reviews, and until a job has computed them (see
+    ``freshness``).
     """
 
     comparison: Comparison
@@ -45,7 +45,9 @@ class Evidence(NamedTuple):
 def evidence_of(
     wanted: ComparisonFilter, tuned: ModelVersion, *, reviewer_type: str, reader_id: int
 ) -> Evidence:
-    """``wanted`` comes from `contest_filter`. For a large campaign, what a job has stored for this view."""
+    """Evidence for a filter from `contest_filter`; for a large campaign, the results that a job stored for
+    this view.
+    """
     found = comparison_result(wanted, reviewer_type=reviewer_type, reader_id=reader_id)
     comparison, usage = found.comparison, found.figures.usage
     contest = None

@@ -1,6 +1,4 @@
-"""Progress over a dataset's versions: what people and metrics say of the models trained on them, on the items
-that all of them answered.
-"""
+"""Progress over a dataset's versions: scores and metrics of the models trained on them, on shared items."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -29,12 +27,12 @@ from evalapp.stats.scores import mean_over_items
 
 MOST_VERSIONS = 8
 FEWEST_SHARED = 5
-"""Items that all versions answered; with fewer the oldest version is left out."""
+"""Fewest items that all versions answered; with fewer, the oldest version is left out."""
 
 _VERSION_OF_OUTPUT = "candidate__trained_by__dataset_version__number"
 _PROMPT_OF_OUTPUT = "example__prompt_hash"
 
-# The mean of each item, by prompt, of each version by number.
+# Mean of each item (by prompt), for each version (by number).
 Values = Mapping[int, Mapping[str, float]]
 
 
@@ -46,8 +44,9 @@ class Trained(NamedTuple):
 
 
 class ProgressStep(NamedTuple):
-    """``mean`` over the shared items, and ``change`` from the version before, paired by item; None for the
-    first. ``others``: items that this version's models answered beside the shared ones.
+    """``mean``: over the shared items. ``change``: from the version before, paired by item; None for the
+    first.
+    ``others``: number of further items that this version's models answered.
     """
 
     version: DatasetVersion
@@ -57,16 +56,16 @@ class ProgressStep(NamedTuple):
 
     @property
     def is_better(self) -> bool | None:
-        """None where the change's interval holds 0, or there is none. In the direction of the number."""
+        """Whether the number rose significantly; None if the change's interval contains 0, or there is no
+        interval.
+        """
         change = self.change
         if change is None or change.low is None or change.high is None or change.low <= 0 <= change.high:
             return None
         return change.low > 0
 
     def words(self, *, is_share: bool) -> str:
-        """The change with the ends of its interval and their signs, of a share in percentage points; empty
-        where there is none.
-        """
+        """The change with its interval, signed; for a share in percentage points. Empty without a change."""
         change = self.change
         if change is None or change.value is None:
             return ""
@@ -83,8 +82,8 @@ class ProgressStep(NamedTuple):
 
 
 class ProgressRow(NamedTuple):
-    """One measure over versions, oldest first. ``shared`` items carry every mean and change. ``left_out``:
-    versions that answered too few of the items of the others.
+    """One measure over versions, oldest first. All means and changes are over the ``shared`` items.
+    ``left_out``: versions that answered too few of the others' items.
     """
 
     key: str
@@ -100,15 +99,17 @@ class ProgressRow(NamedTuple):
         return next((step for step in self.steps if step.version == version), None)
 
     def improved(self, step: ProgressStep) -> bool | None:
-        """Whether the change is for the better; None where it is not shown, or the measure has no better."""
+        """Whether the change is an improvement; None if it is not significant, or the measure has no
+        direction.
+        """
         if step.is_better is None or self.lower_is_better is None:
             return None
         return step.is_better is not self.lower_is_better
 
 
 class DatasetProgress(NamedTuple):
-    """``seen``: ids of the campaigns that the rows rest on; ``hidden``: those whose scores the reader does
-    not see yet, because they review there blind.
+    """``seen``: ids of the campaigns that the rows are based on; ``hidden``: campaigns whose scores the
+    reader must not see yet, because they review there blind.
     """
 
     dataset: Dataset
@@ -133,10 +134,10 @@ def trained_versions(dataset: Dataset) -> list[Trained]:
 
 
 def progress_of(dataset: Dataset, reader: User) -> DatasetProgress:
-    """Every measure that at least two versions have on shared items, people's first.
+    """Every measure that at least two versions have on shared items, human scores first.
 
-    Items are prompts; those that any of these versions trains on are left out of all. Of an item the mean of
-    its outputs, and of its reviews, is taken. Intervals are Student's over items, or over groups.
+    Items are prompts; those in the training data of any of these versions are left out for all. An item's
+    value is the mean of its outputs and reviews. Intervals are Student's over items, or over groups.
     """
     trained = trained_versions(dataset)
     numbers = [each.version.number for each in trained]
@@ -176,7 +177,7 @@ class _About(NamedTuple):
 
 
 def _campaigns(dataset: Dataset) -> list[Campaign]:
-    """Those that rate models trained on the dataset."""
+    """Campaigns that rate models trained on the dataset."""
     campaigns = (
         Campaign.objects.filter(
             project=dataset.project_id,
@@ -194,7 +195,7 @@ def _campaigns(dataset: Dataset) -> list[Campaign]:
 def _human(
     dataset: Dataset, campaigns: Sequence[int], numbers: Sequence[int]
 ) -> Iterator[tuple[_About, Values]]:
-    """Each criterion by its key and scale: the mean, or the share of its counted answers."""
+    """Each criterion by key and scale, with means, or shares of counted answers."""
     reviews = Review.objects.filter(
         of_reviewer_type(dataset.project),
         campaign__in=campaigns,
@@ -280,7 +281,7 @@ def _metrics(dataset: Dataset, numbers: Sequence[int]) -> Iterator[tuple[_About,
 
 
 def trained_on(versions: Sequence[DatasetVersion], prompts: Iterable[str]) -> set[str]:
-    """Those of the prompts, by hash, that a training row of one of the versions has."""
+    """Hashes of those prompts that are in a training row of one of the versions."""
     rows = Example.objects.filter(version__in=versions, split=Split.TRAIN, prompt_hash__in=list(prompts))
     return set(rows.values_list("prompt_hash", flat=True))
 
@@ -297,7 +298,7 @@ def _row(
     versions: Mapping[int, DatasetVersion],
     groups: Mapping[str, str],
 ) -> ProgressRow | None:
-    """None where fewer than two versions answered the same items."""
+    """The row of one measure; None if fewer than two versions answered the same items."""
     numbers = [number for number in values if values[number]]
     shared = _shared(values, numbers)
     while len(numbers) > 2 and len(shared) < FEWEST_SHARED:

@@ -1,4 +1,4 @@
-"""Which reasons reviewers gave less often after which training rows came: beside each other, no cause."""
+"""Reasons that reviewers give, before and after training rows were added; an association, not a cause."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -21,9 +21,9 @@ _PROMPT = "item_output__output__example__prompt_hash"
 
 
 class ReasonStep(NamedTuple):
-    """A reason in the reviews of models of two versions, on ``items`` that both answered: the share of items'
-    reviews that give it, before and after, and how many training rows of the later version were made from
-    reviews that give it.
+    """A reason in the reviews of models of two versions, on ``items`` that both answered: the mean share of
+    an item's reviews that give it, before and after, and the number of training rows of the later version
+    that were made from reviews that give it.
     """
 
     label: str
@@ -34,7 +34,7 @@ class ReasonStep(NamedTuple):
 
 
 class ReasonChange(NamedTuple):
-    """``steps``: the reasons whose share moved most first."""
+    """``steps``: reasons, largest change of their share first."""
 
     before: DatasetVersion
     after: DatasetVersion
@@ -45,7 +45,7 @@ class ReasonChange(NamedTuple):
 def reason_changes(
     dataset: Dataset, versions: Sequence[DatasetVersion], campaigns: Sequence[int]
 ) -> list[ReasonChange]:
-    """From each version to the next, where reviews of both speak of the same items and give reasons."""
+    """Changes from each version to the next, if reviews of both are about the same items and give reasons."""
     reviews = Review.objects.filter(
         of_reviewer_type(dataset.project),
         campaign__in=campaigns,
@@ -70,12 +70,12 @@ def reason_changes(
     return found
 
 
-# A reason and its criterion, by name: rubrics change, their words stay.
+# Names of a reason and its criterion: rubrics change, their words stay.
 Label = tuple[str, str]
 
 
 class _Given(NamedTuple):
-    """Reviews by prompt, and reviews that give a reason by reason and prompt."""
+    """Numbers of reviews by prompt, and of reviews that give a reason, by reason and prompt."""
 
     reviews: Mapping[str, int]
     tags: Mapping[tuple[Label, str], int]
@@ -97,7 +97,7 @@ def _given(reviews: QuerySet[Review], version: DatasetVersion) -> _Given:
 
 
 def _rows_by_reason(before: DatasetVersion, after: DatasetVersion) -> Counter[Label]:
-    """Training rows that ``before`` does not have, by the reasons of the review that they were made from."""
+    """Training rows added since ``before``, by the reasons of the review that they were made from."""
     known = before.examples.filter(split=Split.TRAIN).values("content_hash")
     added = after.examples.filter(split=Split.TRAIN, provenance__has_key="review").exclude(
         content_hash__in=known

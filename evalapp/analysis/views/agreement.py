@@ -41,7 +41,7 @@ from evalapp.stats.against_others import AgainstOthers
 
 
 class ConfusionCell(NamedTuple):
-    """``gave`` is what the list of its cases is filtered by."""
+    """``gave``: the filter for the list of its cases."""
 
     outputs: int
     is_equal: bool
@@ -57,7 +57,9 @@ class ConfusionRow(NamedTuple):
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Each criterion; then, for a chosen one, reviewers, pairs, two of them beside each other, and levels."""
+    """Agreement by criterion; for a chosen criterion also reviewers, pairs, one pair in detail, and
+    levels.
+    """
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
@@ -127,12 +129,12 @@ def _of_criterion(request: MemberRequest, panel: Panel, criterion: Criterion, me
 
 
 def _one(reasons: Sequence[str]) -> str:
-    """What all rows of a table say, so that it is said once."""
+    """The reason shared by all rows of a table, to be stated once; empty if they differ."""
     return reasons[0] if len(set(reasons)) == 1 else ""
 
 
 def _measures(found: AgainstOthers) -> list[tuple[str, str, Measure]]:
-    """In their columns' order: key, label, measure."""
+    """Key, label and measure, in the order of the columns."""
     return [(key, label, getattr(found, key)) for key, label in MEASURES.items()]
 
 

@@ -81,16 +81,14 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
 
 
 def list_query(request: MemberRequest) -> str:
-    """The part of a URL that says which list of cases is walked, and of which view:
-    "?low=1&split=test".
-    """
+    """The part of a URL that selects the list of cases and its view, such as "?low=1&split=test"."""
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "reviewer_type") if request.GET.get(name)}
     parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
     return f"?{'&'.join(parts)}" if parts else ""
 
 
 def _listed_items(request: MemberRequest, campaign: Campaign, item_id: int) -> dict[int, int]:
-    """The item and its neighbours in the list that is walked, each with the candidate to begin with."""
+    """The item and its neighbours in the list, each with the candidate shown first."""
     view = read_filter(campaign, request.GET)
     if view.problems:
         raise MissingError(" ".join(problem.message for problem in view.problems))

@@ -85,7 +85,9 @@ def _render(
 
 
 def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | None) -> dict[str, Any]:
-    """What the form shows: what is in the URL, else the usual question of a metric that flatters."""
+    """The choices that the form shows: those of the URL, or the usual question about a metric that is too
+    favourable.
+    """
     first = scores.scales[0] if scores.scales else None
     criterion = wanted.criterion if wanted else first
     side, score = _poor(criterion)
@@ -103,7 +105,7 @@ def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | N
 
 
 def _poor(criterion: Criterion | None) -> tuple[ScoreSide, float]:
-    """Which scores are usually asked for: those that people give to what is poor."""
+    """The scores that are usually searched for: those at the worse end of the scale."""
     if criterion is None:
         return ScoreSide.AT_MOST, 2
     side = ScoreSide.AT_LEAST if criterion.lower_is_better else ScoreSide.AT_MOST
@@ -113,7 +115,7 @@ def _poor(criterion: Criterion | None) -> tuple[ScoreSide, float]:
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A draft over what the finder of the URL finds in the view of the URL."""
+    """Create a draft campaign over the results of the URL's finder in the URL's view."""
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
         return filter_refused(request, view)

@@ -29,8 +29,8 @@ from evalapp.stats.prediction_powered import ASSUMPTION
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Words on every metric and criterion, then each mean beside its prediction-powered mean by the chosen
-    metric.
+    """The verdict on every metric and criterion, and each mean beside its prediction-powered mean by the
+    chosen metric.
     """
     campaign = campaign_or_missing(request, campaign_id)
     reviewer_type = chosen_reviewer_type(request)

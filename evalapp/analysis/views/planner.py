@@ -1,4 +1,4 @@
-"""The planner's page: items, reviewers and reviewers per item for what is expected."""
+"""The planner's page: items, reviewers and reviewers per item for an expected result."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from evalapp.rubrics.models import RubricVersion
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def planner(request: MemberRequest) -> HttpResponse:
-    """Nothing is kept: a plan is its URL, which can be shared."""
+    """The planner; nothing is stored, because a plan is its URL, which can be shared."""
     context = _context(request)
     is_refused = "form" in context and context["form"].errors
     return render(request, "analysis/planner.html", context, status=400 if is_refused else 200)
@@ -44,7 +44,7 @@ def planner_table_markdown(request: MemberRequest, name: str) -> HttpResponse:
 
 
 def _table(request: MemberRequest, name: str) -> Table:
-    """The page's table of that name, of the plan that the URL holds."""
+    """The page's table of that name, for the plan in the URL."""
     return table_of(PLAN_TABLES, _context(request), name, whose="plan")
 
 
@@ -55,7 +55,7 @@ def _context(request: MemberRequest) -> dict[str, Any]:
         .select_related("project", "rubric_version__rubric")
         .annotate(
             is_reviewed=Exists(Review.objects.filter(campaign=OuterRef("pk"), purpose=Purpose.REVIEW)),
-            # A week of a watched stream has one candidate, and nothing to subtract from it.
+            # A campaign of a weekly sample has one candidate, so no differences.
             is_comparison=Exists(CampaignCandidate.objects.filter(campaign=OuterRef("pk"), position=1)),
         )
         .order_by("-is_reviewed", "-is_comparison", "-pk")
@@ -80,8 +80,8 @@ def _context(request: MemberRequest) -> dict[str, Any]:
 def _source(
     request: MemberRequest, campaigns: list[Campaign], versions: list[RubricVersion]
 ) -> tuple[Campaign | None, RubricVersion | None]:
-    """Where criteria and variances come from: as asked for, else the first campaign (the newest with reviews
-    of two candidates, which alone has all variances), else the newest rubric.
+    """Source of criteria and variances: the requested one, else the first campaign (the newest with reviews
+    of two candidates, because only such a campaign has all variances), else the newest rubric.
     """
     source = request.GET.get("source", "")
     if asked := request.GET.get("campaign", ""):

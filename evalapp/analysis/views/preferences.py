@@ -1,4 +1,4 @@
-"""The pages of campaigns whose answers are compared: results, the preferences behind a number, a file."""
+"""Pages of campaigns that compare answers: results, the preferences behind a number, and a file."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -65,7 +65,7 @@ def _context(request: MemberRequest, preferences: Preferences) -> dict[str, Any]
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def pair_results_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Who wins against whom, how strong each candidate is, what the side does; below it what metrics say."""
+    """Win rates, strengths and the position effect, with the metrics below."""
     preferences = _loaded(request, campaign_id)
     scores = load_scores(preferences.campaign)
     is_adjudicated = request.GET.get("score_source") == ScoreSource.ADJUDICATED
@@ -88,7 +88,7 @@ def preference_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """The preferences behind a number of the results."""
     preferences = _loaded(request, campaign_id)
     wanted = pair_filter(preferences, request.GET.dict())
-    # The rows are in memory already, so pages by number cost nothing here.
+    # The rows are in memory already, so numbered pages cost nothing.
     page = Paginator(find_preferences(preferences, wanted), PREFERENCES_PER_PAGE).get_page(
         request.GET.get("page")
     )
@@ -106,7 +106,7 @@ def preference_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def differing_preferences_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Where preferences on the same answers differ, the most different first."""
+    """Differing preferences on the same answers, the most different first."""
     preferences = _loaded(request, campaign_id)
     page = Paginator(differing_preferences(preferences.rows), PREFERENCES_PER_PAGE).get_page(
         request.GET.get("page")
@@ -124,6 +124,6 @@ def differing_preferences_page(request: MemberRequest, campaign_id: int) -> Http
 def preference_file(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Every review as CSV, reviewers by pseudonym."""
     preferences = _loaded(request, campaign_id)
-    # All its rows are in memory, as those of the comparison's table are.
+    # All rows are in memory, as for the comparison's table.
     response = HttpResponse("".join(preference_csv(preferences)), content_type="text/csv; charset=utf-8")
     return attached(response, f"preferences-{preferences.campaign.pk}.csv")

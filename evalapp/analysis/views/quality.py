@@ -14,7 +14,7 @@ from evalapp.core.http import get_or_missing
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_quality(request: MemberRequest, pk: int) -> HttpResponse:
-    """Agreement so far, where reviewers differ, and hints with their evidence."""
+    """Agreement so far, outputs on which reviewers differ, and hints with their evidence."""
     opened = request.project.campaigns.exclude(state=CampaignState.DRAFT)
     campaign = get_or_missing(opened.select_related("project", "rubric_version"), pk=pk)
     context = {

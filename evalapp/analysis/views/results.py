@@ -43,14 +43,14 @@ from evalapp.core.http import attached
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.metric import MetricDescription
 
-# What the templates show of a comparison, by the names that it has there.
+# Attributes of a comparison that the templates use, by their names.
 FIGURES = (
     *("simpson", "counterfactuals", "usage", "agreement", "unblinding", "marks", "worst", "ranks", "labels"),
     "ratings_chart",
 )
-# What a URL chooses among all that is there.
+# Parameters of a URL that choose among everything on the page.
 CHOICES = {"candidate", "against", "criterion", "metric"}
-# Kept by every submission.
+# Counts that every submission updates.
 _REVIEWS_DONE = (
     CampaignReviewer.objects.filter(campaign=OuterRef("pk"))
     .order_by()
@@ -63,7 +63,7 @@ _REVIEWS_DONE = (
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def result_list(request: MemberRequest) -> HttpResponse:
-    # Those of weekly samples are on the page of their stream.
+    # Campaigns of weekly samples are on the page of their stream.
     campaigns = (
         request.project.campaigns.filter(weekly_sample=None)
         .exclude(state=CampaignState.DRAFT)
@@ -81,7 +81,7 @@ def result_list(request: MemberRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The first screen: what the campaign found."""
+    """The first screen: the campaign's findings."""
     return _results_page(request, campaign_id, "analysis/summary.html")
 
 
@@ -104,8 +104,10 @@ def what_to_fix(request: MemberRequest, campaign_id: int) -> HttpResponse:
 
 
 def _results_page(request: MemberRequest, campaign_id: int, template: str) -> HttpResponse:
-    """One of the pages of a campaign's results. They share what they can show (a context whose functions a
-    template calls where it needs them), so a number is the same on each.
+    """One of the pages of a campaign's results.
+
+    They share a context whose functions a template calls when it needs a figure, so a number is the same on
+    each.
     """
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
@@ -121,7 +123,7 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
         "next_step": next_step_after(campaign),
         "reviewer_type": reviewer_type,
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
-        # What is shown is not all there is, so the page says so first.
+        # The page states first that it is filtered.
         "is_narrowed": bool(request.GET.keys() - CHOICES),
         **_context(request, reviewer_type, wanted),
     }
@@ -131,7 +133,7 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
 
 
 def _context(request: MemberRequest, reviewer_type: str, wanted: ComparisonFilter) -> dict[str, Any]:
-    """What the pages can show; the functions in it compute a figure where a template asks for it."""
+    """The context of the results pages; its functions compute a figure when a template asks for it."""
     result = comparison_result(
         wanted,
         reviewer_type=reviewer_type,
@@ -173,7 +175,7 @@ def _score_source(request: MemberRequest) -> ScoreSource:
 def _against_metric(
     against: ComputedAgainstMetric | CriterionAgainstMetric | None, metric: MetricDescription | None
 ) -> dict[str, Any]:
-    """What the pages say of people against one metric."""
+    """The figures about people against one metric."""
     if against is None:
         return {"metric": None}
     return {
@@ -189,13 +191,13 @@ def _asked(source: object, name: str) -> Callable[[], Any]:
 
 
 def _called(value: Any) -> Any:
-    """What a context's entry comes to, as in a template."""
+    """The value of a context's entry, as a template would get it."""
     return value() if callable(value) else value
 
 
 def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[str, Any]) -> dict[str, Any]:
-    """What the first screen says of every candidate, and in full of the one in focus: as asked, else the one
-    with the highest total.
+    """Summaries of all candidates, and details of the one in focus: the requested one, else that with the
+    highest total.
     """
     comparison: Comparison = context["comparison"]
     if context["reference"] is None:

@@ -1,4 +1,4 @@
-"""Two versions of a rubric beside each other."""
+"""Comparison of two versions of a rubric."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -13,8 +13,8 @@ from evalapp.core.http import get_or_missing
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
-    """Two versions of a rubric on the outputs that the same people scored under both; the
-    latest two first.
+    """Compare two versions of a rubric on outputs that the same people scored under both; the latest two by
+    default.
     """
     rubric = get_or_missing(request.project.rubrics.all(), pk=rubric_id)
     versions = list(rubric.versions.filter(frozen_at__isnull=False).order_by("number"))

@@ -1,4 +1,4 @@
-"""Asking for an analysis of a large campaign to be computed."""
+"""Requests to compute the analysis of a large campaign."""
 
 from urllib.parse import urlencode
 
@@ -35,7 +35,7 @@ class ComputeForm(forms.Form):
 @require_POST
 @project_view(Permission.VIEW_ANALYSIS)
 def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Queue what the page shows, and go back to it; its progress stands there."""
+    """Queue the analysis of the page and return to the page, which shows the progress."""
     campaign = campaign_or_missing(request, campaign_id)
     form = ComputeForm(request.POST)
     if not form.is_valid():

@@ -1,4 +1,4 @@
-"""The page of a sweep: its trainings side by side, its learning curve, and what comes next."""
+"""The page of a sweep: its trainings side by side, its learning curve, and the next steps."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ from evalapp.runs.training.run_comparison import FEWEST, MOST
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
-    """``by`` in the URL names the measure of the curve."""
+    """A sweep; ``by`` in the URL is the measure of the curve."""
     sweep = _sweep(request, sweep_id)
     table = sweep_table(sweep)
     choices = measure_choices(sweep, request.user)
@@ -50,9 +50,7 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def sweep_progress(request: MemberRequest, sweep_id: int) -> HttpResponse:
-    """The partial with the table, which asks for itself while trainings go on; when one ends, the page is
-    read anew.
-    """
+    """The table as a partial that polls while trainings are running; when one ends, the page is reloaded."""
     sweep = _sweep(request, sweep_id)
     table = sweep_table(sweep)
     response = render(request, "analysis/sweep_runs.html", {"sweep": sweep, "table": table})
@@ -66,11 +64,11 @@ def _sweep(request: MemberRequest, sweep_id: int) -> Sweep:
 
 
 def _next(request: MemberRequest, sweep: Sweep, table: SweepTable) -> dict[str, Any]:
-    """Addresses of what comes next, empty where there is nothing to go on with."""
+    """URLs of the next steps; empty if there are none."""
     slug = request.project.slug
     done = [row.run for row in table.rows if row.run.produced is not None]
     made = [run.produced for run in done if run.produced is not None]
-    # Full models stand on themselves, so no two answer in one run.
+    # Full fine-tunes have no common base, so they cannot answer in one run.
     together = [version for version in made if version.kind == ModelKind.LORA]
     best = table.best
     begun = [row for row in table.rows if row.run.job.started_at]

@@ -37,13 +37,13 @@ def table_markdown(request: MemberRequest, campaign_id: int, name: str) -> HttpR
 
 
 def as_csv(table: Table, file_name: str) -> HttpResponse:
-    """A file to keep, of that name."""
+    """The table as a CSV file with this name."""
     response = HttpResponse("".join(csv_lines(table)), content_type="text/csv; charset=utf-8")
     return attached(response, f"{file_name}.csv")
 
 
 def as_markdown(table: Table) -> HttpResponse:
-    """Text in the browser."""
+    """The table as Markdown, shown as text."""
     return HttpResponse(markdown(table), content_type="text/plain; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The page that answers one question of the comparison: is tuning better than a good prompt?"""
+"""The page “is tuning better than a good prompt?”"""
 
 from typing import Any
 
@@ -34,10 +34,10 @@ MOST_OFFERED = 200
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def tuning(request: MemberRequest) -> HttpResponse:
-    """``candidate`` names a tuned model version, ``campaign`` where it is compared, ``with`` others of it to
-    hold against it; what is left out is proposed. ``prompt`` names an imported candidate that
-    is said to be a prompt; ``candidate`` is then one that is said to be tuned. Parts that filter a comparison
-    filter it here as well.
+    """``candidate`` is a tuned model version, ``campaign`` the campaign that compares it, ``with`` its other
+    candidates to compare with; missing values are proposed. With ``prompt``, an imported candidate that is
+    stated to be a prompt, ``candidate`` is one that is stated to be tuned. The filters of a comparison apply
+    here, too.
     """
     asked, prompt = request.GET.get("candidate", ""), None
     imported = list(imported_candidates(request.project)[:MOST_OFFERED])

@@ -20,7 +20,7 @@ VERSIONS_OF_SWEEP = 3
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def dataset_progress(request: MemberRequest, dataset_id: int) -> HttpResponse:
-    """What each version of a dataset did to the models trained on it, on shared items."""
+    """Effect of each version of a dataset on the models trained on it, over shared items."""
     dataset = get_or_missing(request.project.datasets.select_related("project"), pk=dataset_id)
     progress = progress_of(dataset, request.user)
     versions = [each.version for each in progress.trained]
@@ -48,7 +48,7 @@ def dataset_progress(request: MemberRequest, dataset_id: int) -> HttpResponse:
 
 
 def _sweep_address(request: MemberRequest, dataset: Dataset) -> str:
-    """The form of a sweep over the latest versions with training rows; empty below two."""
+    """URL of the form for a sweep over the latest versions with training rows; empty with fewer than two."""
     latest = versions_of(dataset).filter(counts__train__gt=0).order_by("-number")[:VERSIONS_OF_SWEEP]
     if len(latest) < 2:
         return ""
