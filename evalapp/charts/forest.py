@@ -46,10 +46,8 @@ class Axis(NamedTuple):
 def forest(
     lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0, names_one: bool = False
 ) -> Chart:
-    """One line per estimate; an undefined one has no mark, and its reason in the table.
-
-    ``longest`` as in `Labels.axis`, for one of several charts. A single group gets its heading with
-    ``longest`` or ``names_one``.
+    """One line per estimate; an undefined one has no mark, but its reason is in the table. ``longest`` as in
+    `Labels.axis`, for one of several charts; with it, or with ``names_one``, a single group has a heading.
     """
     import altair as alt
 
@@ -63,8 +61,7 @@ def forest(
     first, last = axis.domain
     scale = alt.Scale(domain=sorted(axis.domain), reverse=first > last, nice=False)
     base = alt.Chart(alt.InlineData(values=marks))
-    # The title ends at the right, so that one longer than a phone's axis extends left, below the names, and
-    # is not cut off.
+    # The title ends at the right: one longer than a phone's axis extends below the names, and is not cut off.
     right: Literal["start", "end"] = "start" if first > last else "end"
     form = ".0%" if axis.is_share else alt.Undefined
     steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form)

@@ -23,8 +23,8 @@ class CutoffLine(NamedTuple):
 
 
 def histogram(bins: Sequence[Bin], cut: CutoffLine, *, size: str, counted: str, says: str) -> Chart:
-    """One bar per bin; bins wholly beyond the cutoff have the colour of loss. ``size`` and ``counted`` name
-    the axes, such as "Tokens" and "Rows".
+    """One bar per bin; bins wholly beyond the cutoff have the colour of the lowest rating. ``size`` and
+    ``counted`` name the axes, such as "Tokens" and "Rows".
     """
     import altair as alt
 

@@ -74,8 +74,8 @@ class Person:
         return query if changed == pairs else urlencode(changed)
 
     def moved(self, text: str, start: int, end: int) -> tuple[int, int]:
-        """Where a span of the text is in the erased text. An end inside the person's text moves to the end of
-        `ERASED`.
+        """Where a span of the text is in the erased text. A start or end inside the person's text moves to
+        the start or end of `ERASED`.
         """
         places = [match.span() for match in self._pattern.finditer(text) if match[1]]
         return _moved(places, start, is_end=False), _moved(places, end, is_end=True)

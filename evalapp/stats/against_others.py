@@ -64,11 +64,11 @@ class ReviewerAgainstPanel(NamedTuple):
 
 
 class _LevelPairs(NamedTuple):
-    """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
+    """Pairs of the reviewer's level and another's, each distinct pair once (``own``, ``other``: indices of
     levels).
 
-    ``item``, ``pair`` and ``share`` have one entry for each score of another reviewer: the share of its
-    item's weight of 1 that the pair gets. ``group``: the item's, if items come in groups.
+    ``item``, ``pair`` and ``share`` have one entry for each score of another reviewer; ``share`` is the
+    pair's part of its item's weight of 1. ``group``: the item's group, if items come in groups.
     """
 
     own: npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class _LevelPairs(NamedTuple):
     group: Codes | None = None
 
     def counts(self, weights: Array) -> Array:
-        """Replicates × pairs, when item j occurs ``weights[b, j]`` times."""
+        """Weighted counts, replicates × pairs, if item j occurs ``weights[b, j]`` times."""
         return column_sums(weights, self.item, self.pair, self.share, self.own.size)
 
 
@@ -100,9 +100,9 @@ def against_others(
 ) -> AgainstOthers:
     """Every measure of agreement between ``reviewer`` and the others on the items they share.
 
-    ``levels``: all levels of the scale. ``is_ordered`` False: a category, whose alpha is nominal, whose AC2
-    is AC1, and which has neither kappa with squares, correlation nor neighbours. Raises ValueError for a
-    score that is no level.
+    ``levels``: all levels of the scale. ``is_ordered`` False: a category, with nominal alpha and AC1 in place
+    of AC2, and without kappa, correlation and agreement within one level. Raises ValueError for a score that
+    is not a level.
     """
     require_level(level)
     beside = _beside(ratings, reviewer, np.array(sorted(set(levels)), dtype=np.float64))
@@ -475,7 +475,7 @@ def mean_kappa(
 
 
 def _of_shared_items(together: Coincidences) -> tuple[Coincidences, Codes]:
-    """The items that two reviewers scored, renumbered, and which these are."""
+    """The items that two reviewers scored, renumbered, and their original codes."""
     items, item = np.unique(together.item, return_inverse=True)
     return replace(together, item=item), items
 

@@ -1,9 +1,9 @@
 """Agreement between reviewers on one criterion, with missing scores allowed.
 
-Every measure here takes the items with at least two scores (``n`` counts them), is undefined
-with a reason where it cannot be told, and carries a percentile bootstrap interval over items,
-or over their groups: it speaks of new items scored by this panel. Give the base overlap only,
-not scores added because people disagreed. Negative values are shown as they are.
+Every measure uses the items with at least two scores (``n`` counts them), is undefined with a reason if it
+cannot be computed, and has a percentile bootstrap interval over items or their groups, for new items scored
+by this panel. Pass the base overlap only, without scores added because reviewers differed. Negative values
+are not cut.
 """
 
 from collections.abc import Hashable, Sequence
@@ -40,9 +40,10 @@ NO_VARIATION = "no variation"
 class Patterns(NamedTuple):
     """Items grouped by their set of scores.
 
-    ``counts`` (patterns × values): how many reviewers gave the value. ``items``: how many items
-    have the pattern. ``values``: the distinct scores, ascending. ``kind`` and ``group``, where items come in
-    groups: the pattern and the group of each item, as codes.
+    ``counts`` (patterns × values): number of reviewers who gave the value. ``items``: number of items with
+    the pattern.
+    ``values``: the distinct scores, ascending. ``kind`` and ``group``: if items come in groups, the codes of
+    each item's pattern and group.
     """
 
     counts: Array
@@ -59,7 +60,7 @@ class Patterns(NamedTuple):
 
 
 def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
-    """Divide the items with ``at_least`` scores by which scores they got."""
+    """Group the items with ``at_least`` scores by their set of scores."""
     enough = ratings.per_item[ratings.item] >= at_least
     values, code = np.unique(ratings.score[enough], return_inverse=True)
     present, item = np.unique(ratings.item[enough], return_inverse=True)
@@ -93,7 +94,7 @@ def _finish(
 
 
 def cannot_agree(ratings: Ratings) -> str:
-    """Why agreement is undefined altogether; empty if it is not."""
+    """Why agreement is undefined for all measures; empty if it is not."""
     if not len(ratings):
         return why_no_scores(ratings.not_applicable)
     if len(ratings.reviewers) < 2:
@@ -119,11 +120,11 @@ def krippendorff_alpha(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Krippendorff's alpha, 1 - observed / expected disagreement, any number of missing scores.
+    """Krippendorff's alpha, 1 - observed / expected disagreement, with any number of missing scores.
 
-    ``scale`` fixes the distance of two scores. "ratio" takes scores ≥ 0 only (ValueError).
-    Undefined for one reviewer, no overlap and when all scores are equal ("no variation").
-    Source: Krippendorff, Computing Krippendorff's Alpha-Reliability (2011).
+    ``scale`` determines the distance of two scores; "ratio" accepts scores ≥ 0 only (ValueError). Undefined
+    for one reviewer, without overlap, and if all scores are equal ("no variation"). Source: Krippendorff,
+    Computing Krippendorff's Alpha-Reliability (2011).
     """
     require_level(level)
     if scale not in SCALES:
@@ -163,7 +164,7 @@ def _unequal_pairs(patterns: Patterns) -> _Pairs:
 
 
 def _fixed_alpha(patterns: Patterns, scale: Scale) -> WeightedStatistic:
-    """Alpha for distances that do not depend on how often each score is given."""
+    """Alpha for distances that do not depend on the frequencies of scores."""
     pairs = _unequal_pairs(patterns)
     values = patterns.values
     gaps = _distance(values[pairs.first], values[pairs.second], scale) * pairs.weight
@@ -207,7 +208,7 @@ def _ordinal_alpha(patterns: Patterns) -> WeightedStatistic:
             gaps = (rank[part][:, pairs.first] - rank[part][:, pairs.second]) ** 2
             observed[part] = np.einsum("bp,bp,p->b", weights[part][:, pairs.pattern], gaps, pairs.weight)
         expected = 2 * (total * (given * rank**2).sum(axis=1) - (given * rank).sum(axis=1) ** 2)
-        # Mid-ranks are halves of integers, so a true zero can only be blurred by rounding.
+        # Mid-ranks are halves of integers, so a smaller value is 0 up to rounding.
         expected[expected < 1e-9 * total**4] = np.nan
         result: Array = 1 - (total - 1) * observed / expected
         return result
@@ -225,7 +226,7 @@ def percent_agreement(
 ) -> Measure:
     """Share of an item's pairs of scores at most ``within`` apart, averaged over items.
 
-    ``within=0`` is exact agreement, 1 is adjacent levels. Not corrected for chance.
+    ``within=0`` is exact agreement, 1 includes neighbouring levels. Not corrected for chance.
     """
     require_level(level)
     if within < 0:
@@ -268,11 +269,11 @@ def gwet_ac2(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Gwet's AC2 (AC1 with identity weights): agreement that survives skewed scores.
+    """Gwet's AC2 (AC1 with identity weights), which stays meaningful for skewed scores.
 
-    ``levels`` are all levels of the scale, given or not; a score that is none of them raises
-    ValueError. Items with one score count towards chance agreement, as in the source.
-    Source: Gwet, Handbook of Inter-Rater Reliability, 4th ed. (2014), ch. 4 and 5.
+    ``levels``: all levels of the scale, given or not; raises ValueError for any other score. Items with one
+    score count towards chance agreement, as in the source: Gwet, Handbook of Inter-Rater Reliability, 4th ed.
+    (2014), ch. 4 and 5.
     """
     require_level(level)
     scale = np.array(sorted(set(levels)), dtype=np.float64)
@@ -339,8 +340,8 @@ def quadratic_kappa(
 ) -> Measure:
     """Cohen's kappa of two reviewers with weights by the squared gap of their scores.
 
-    Taken over the items both scored. Undefined when a reviewer is absent, they share no item, or
-    all their scores are one and the same. Source: Cohen (1968); Fleiss and Cohen (1973).
+    Computed over the items that both scored. Undefined if a reviewer is absent, if they share no item, and if
+    all their scores are equal. Source: Cohen (1968); Fleiss and Cohen (1973).
     """
     require_level(level)
     _refuse_repeats(ratings)
@@ -368,7 +369,9 @@ def quadratic_kappa(
 
 
 def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> tuple[Array, Codes]:
-    """Scores of two reviewers on the items both scored, one row an item, and which items these are."""
+    """Scores of two reviewers on the items that both scored, one row per item, and the codes of these
+    items.
+    """
     codes = {label: code for code, label in enumerate(ratings.reviewers)}
     columns = []
     for reviewer in (first, second):

@@ -22,7 +22,7 @@ class Guess(NamedTuple):
 
     @property
     def credit(self) -> int:
-        """1 right, -1 wrong, 0 cannot tell."""
+        """1 if right, -1 if wrong, 0 if unsure."""
         if self.said is None:
             return 0
         return 1 if self.said == self.is_tuned else -1
@@ -37,14 +37,14 @@ class BlindingIndex(NamedTuple):
 
 
 def blinding_index(guesses: Sequence[Guess], *, level: float = 0.95) -> BlindingIndex:
-    """(right - wrong) / all answers in each arm: 0 guessing, 1 all known, below 0 the opposite believed.
+    """(right - wrong) / all answers, by arm: 0 for guessing, 1 if all are right, below 0 if mostly wrong.
 
-    "Cannot tell" counts as neither. The overall index is the mean of the arms, so that believing every
-    output to be tuned gives 0, whatever number of them is. ``n`` counts answers. The interval is the wider of
-    two: Student's t over reviewers, by what each adds to the index (so that answers about one kind only, or
-    about more of one, count as they are), and Wilson's over answers (for the mean of the arms combined by
-    MOVER), because few reviewers who all answer alike are no proof. Undefined for an arm without an answer.
-    Sources: Bang, Ni and Davis (2004); Zou and Donner (2008).
+    "Cannot tell" counts as neither. The overall index is the mean of the arms, so that believing every output
+    to be tuned gives 0, whatever number of them is. ``n`` counts answers. The interval is the wider of two:
+    Student's t over reviewers, by their contributions to the index (which accounts for reviewers who answered
+    about one arm only, or more often about one), and Wilson's over answers (combined by MOVER for the mean of
+    the arms), because a few reviewers who all answer alike prove little. Undefined for an arm without an
+    answer. Sources: Bang, Ni and Davis (2004); Zou and Donner (2008).
     """
     require_level(level)
     tuned = _arm([guess for guess in guesses if guess.is_tuned], "tuned", level)
@@ -96,7 +96,7 @@ def _shares_by_reviewer(guesses: Sequence[Guess]) -> dict[Hashable, float]:
 
 
 def _over_answers(value: float, n: int, level: float) -> tuple[float, float]:
-    """Wilson's interval of the share that the index stands for: 0.5 guessing, 1 all known."""
+    """Wilson's interval of the share of right answers, (1 + index) / 2, as an interval of the index."""
     low, high = wilson_interval((1 + value) / 2 * n, n, level=level)
     return 2 * low - 1, 2 * high - 1
 

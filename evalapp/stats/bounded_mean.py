@@ -2,9 +2,9 @@
 
 The bound of Gaffke (2005), also of Learned-Miller and Thomas (2019): with weights D that are uniform on the
 simplex (Dirichlet of ones), the lower bound at the level α is the α-quantile of Σ D_i x_i over the n values
-and one more at the scale's lower end. For zeros and ones it equals Clopper and Pearson's; its validity for
-every other distribution is a conjecture (arXiv 1905.06208). Values of unequal weight v_i count as 1 / Σ v_i²
-equal ones (Kish 1965), each with its share of these in the Dirichlet's parameters.
+and an additional one at the scale's lower end. For zeros and ones it equals Clopper and Pearson's; its
+validity for every other distribution is a conjecture (arXiv 1905.06208). Values of unequal weight v_i count
+as 1 / Σ v_i² equal ones (Kish 1965), distributed over the Dirichlet's parameters by their weights.
 """
 
 import math
@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from evalapp.stats.resampling import Array
 
-#: Nodes of the integral: of each panel so many, on so many panels to infinity, or to `_FAR`.
+#: Nodes per panel of the integral, and numbers of panels: to infinity, and to `_FAR`.
 _NODES, _PANELS, _NEAR_PANELS = 12, 60, 6
 _FAR = 12.0
-#: The logarithm of 1 over what is left of an integrand that has come to nothing.
+#: Negative logarithm of an integrand that counts as 0.
 _NOTHING = 24.0
-#: The bound is right to this share of the scale.
+#: Accuracy of the bound, as a share of the scale.
 _EXACT = 1e-8
 
 
@@ -57,8 +57,8 @@ def mean_lower_bound(
 
 
 def _quantile(places: Array, times: Array, alpha: float) -> float:
-    """The α-quantile of Σ D_i x_i, searched from that of a normal distribution of the same mean and variance
-    outwards.
+    """The α-quantile of Σ D_i x_i, searched outwards from that of a normal distribution with the same mean
+    and variance.
     """
     from scipy.optimize import brentq
     from scipy.special import ndtri
@@ -97,8 +97,8 @@ def mean_upper_bound(
 def _chance_below(place: float, places: Array, times: Array) -> float:
     """P(Σ D_i x_i ≤ place), by inversion of the characteristic function.
 
-    D_i are gamma variables over their sum, exponentials where ``times`` is 1, so it is
-    P(Σ E_i (x_i − place) ≤ 0) (Imhof 1961 for such sums).
+    D_i are gamma variables (exponential for ``times`` 1) divided by their sum, so it equals P(Σ E_i (x_i −
+    place) ≤ 0); for such sums see Imhof (1961).
     """
     apart = places - place
     apart = apart / float(np.sqrt((times * apart**2).sum()))
@@ -122,12 +122,12 @@ def _gauss(low: float, high: float, panels: int) -> tuple[Array, Array]:
 
 @cache
 def _near_nodes() -> tuple[Array, Array]:
-    """Nodes for an integrand that has vanished at `_FAR`: with many values."""
+    """Nodes for an integrand that has vanished at `_FAR`, which is so with many values."""
     return _gauss(0, _FAR, _NEAR_PANELS)
 
 
 @cache
 def _all_nodes() -> tuple[Array, Array]:
-    """From 0 to infinity, on panels of u = s / (1 − s)."""
+    """Nodes from 0 to infinity, on panels of u = s / (1 − s)."""
     share, weights = _gauss(0, 1, _PANELS)
     return share / (1 - share), weights / (1 - share) ** 2

@@ -1,8 +1,8 @@
 """One-sided bounds for decisions: each end holds at the level ``alpha`` by itself.
 
-The bounds are about new items by a `Population`: these reviewers, or reviewers like these. With
-``times`` each is what it would be on so many times as many items by the same reviewers, if they vary as these
-do: from that a gate tells how many more reviews it takes.
+The bounds are about new items by a `Population`: these reviewers, or reviewers like these. With ``times``,
+each is the bound for that multiple of the items by the same reviewers, if they vary as these do; a gate uses
+it to tell how many more reviews are needed.
 """
 
 import math
@@ -39,13 +39,12 @@ def mean_bounds(
 ) -> Measure:
     """A candidate's mean with a lower and an upper bound, each one-sided at ``alpha``.
 
-    Of these reviewers both are those of `evalapp.stats.panel_mean.panel_bounds`. Of reviewers like these:
-    Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the
-    scale is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no
-    spread: then at most a share p of new items (of new groups, where items come in groups) differs, p by
-    Clopper and Pearson for none among these, and the bound takes those to lie at the end of the scale. No
-    bound is nearer to an end than that of as many items or groups which all lie there. ``n`` counts items.
-    Undefined without scores.
+    For these reviewers both are those of `evalapp.stats.panel_mean.panel_bounds`. For reviewers like these:
+    Student's t on the crossed spread with careful degrees of freedom, moved further near an end of the scale
+    (`scale_ends.reach_below`) and cut at the ends. If all scores are equal there is no spread: then at most a
+    share p of new items (or groups) differs, with p by Clopper and Pearson for none among these, and the
+    bound assumes that those are at the end of the scale. No bound is nearer to an end than that of as many
+    items or groups with all scores there. ``n`` counts items. Undefined without scores.
     """
     require_alpha(alpha)
     label = signature(
@@ -113,12 +112,12 @@ def difference_bounds(
     step: float = 0.0,
     times: float = 1.0,
 ) -> Measure:
-    """The mean of the paired differences, challenger minus champion, blocked by reviewer, with both bounds.
+    """Mean of the paired differences, challenger minus champion, blocked by reviewer, with both bounds.
 
-    Of these reviewers those of `evalapp.stats.differences.paired_difference`, which says what ``step`` is. Of
-    reviewers like these as `mean_bounds`; ``smallest`` and ``largest`` are the ends of the scale that both
-    were rated on; how their nearness moves a bound of a difference says
-    `scale_ends.difference_reach_below`. Undefined where nobody scored both.
+    For these reviewers the bounds are those of `evalapp.stats.differences.paired_difference`, which explains
+    ``step``. For reviewers like these they are as in `mean_bounds`; ``smallest`` and ``largest`` are the ends
+    of the common scale, and `scale_ends.difference_reach_below` explains their effect on the bounds of a
+    difference. Undefined if nobody scored both.
     """
     require_alpha(alpha)
     pairs = paired_scores(challenger, champion)
@@ -159,8 +158,10 @@ def _bounds(
     label: str,
     times: float,
 ) -> Measure:
-    """``below``: how far under an estimate its lower bound lies, from it and Student's reach. The upper bound
-    is that of the scale turned round.
+    """The mean with both bounds. ``below`` returns how far a lower bound is below an estimate, given
+    Student's reach.
+
+    The upper bound is the lower bound on the reversed scale.
     """
     smallest, largest = ends
     value, items = float(ratings.item_means().mean()), len(ratings.items)
@@ -186,14 +187,14 @@ def _bounds(
 def share_bounds(
     marks: Ratings, *, population: Population = Population.REVIEWERS, alpha: float, times: float = 1.0
 ) -> Measure:
-    """The share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
+    """Share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
 
-    Of these reviewers `mean_bounds` between 0 and 1; without bounds where reviewers whom that leaves out gave
-    marks, because a mark is what a ceiling guards against. Of reviewers like these, the mean over items:
-    Clopper and Pearson's at the effective number of independent marks: what a simple sample of that size
-    would give for the crossed standard error (Korn and Graubard 1998). Where all marks are the same the
-    effective number is that of items, or of their groups: 0 of 60 allows up to 4.9% at 5%. ``n`` counts
-    items. Without two items (or groups) and two reviewers there are no bounds, and the note says so.
+    For these reviewers `mean_bounds` between 0 and 1; there are no bounds if reviewers who are left out gave
+    marks, because marks are what a ceiling guards against. For reviewers like these, the mean over items with
+    Clopper and Pearson's bounds at the effective number of independent marks: the size of a simple sample
+    with the same crossed standard error (Korn and Graubard 1998). If all marks are equal that is the number
+    of items, or of their groups: 0 of 60 allows up to 4.9% at 5%. ``n`` counts items. Without two items (or
+    groups) and two reviewers there are no bounds, and the note says so.
     """
     require_alpha(alpha)
     label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
@@ -226,7 +227,7 @@ def _effective_marks(marks: Ratings, share: float, alpha: float, times: float) -
 
 
 def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float, float]:
-    """Both exact bounds of a share, each one-sided at ``alpha``; fractional counts are allowed."""
+    """Both exact bounds of a share, each one-sided at ``alpha``; counts may be fractional."""
     from scipy.special import betaincinv
 
     failures = n - successes
@@ -258,6 +259,6 @@ def items_for_none(*, ceiling: float, alpha: float) -> int:
 
 
 def share_without_any(*, items: int, alpha: float) -> float:
-    """The upper bound of a share of which ``items`` items show none."""
+    """Upper bound of a share that ``items`` items show none of."""
     require_alpha(alpha)
     return float(1 - alpha ** (1 / items))

@@ -14,15 +14,15 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, Interval, percentile_interval, require_level, too_few_items
 
 REPLICATES = 200
-#: The rank correlations' ceilings are means over so many simulated outputs in all.
+#: Total number of simulated outputs over which the ceilings of rank correlations are averaged.
 SIMULATED = 10_000
 MOST_DRAWS = 100
 MOST_OUTPUTS = 4_000
 
 
 class Ceiling(NamedTuple):
-    """``correlation``: the highest to be expected of a metric that knows the true quality of every output.
-    ``reliability``: the share of the variance of the outputs' means that is the outputs' own; both count
+    """``correlation``: the highest expected for a metric that knows the true quality of every output.
+    ``reliability``: the share of the variance of the outputs' means that is due to the outputs. Both count
     outputs.
     """
 
@@ -38,14 +38,14 @@ def expected_ceiling(
     replicates: int = REPLICATES,
     level: float = 0.95,
 ) -> Ceiling:
-    """The ceiling for correlations with the outputs' mean scores; ``ratings`` has outputs as items.
+    """The ceiling for correlations with the outputs' mean scores; the items of ``ratings`` are outputs.
 
-    For Pearson the square root of the reliability. For rank correlations the mean correlation in simulated
-    panels: true qualities drawn around the observed means, scores of the observed reliability drawn around
-    those, rounded as means of so few scores are. The interval is a percentile bootstrap over whole items, or
-    their groups, as ``ratings.group`` says; over outputs where it says nothing.
-    Undefined with one reviewer, without an output that two scored, without variation, and where reliability
-    comes out at 0 or less: then people disagree about an output as much as about different ones.
+    For Pearson, the square root of the reliability. For rank correlations, the mean correlation in simulated
+    panels: true qualities are drawn around the observed means, and scores of the observed reliability around
+    those, rounded like means of as few scores. The interval is a percentile bootstrap over groups
+    (``ratings.group``), or over outputs without groups. Undefined with one reviewer, without an output with
+    two scores, without variation, and if the reliability is 0 or less: then people disagree about one output
+    as much as about different ones.
     """
     require_level(level)
     if method not in METHODS:
@@ -70,7 +70,7 @@ def expected_ceiling(
         return Ceiling(
             Measure(value=value, n=n, note="; ".join(filter(None, notes)), signature=name), reliability
         )
-    # Rank ceilings are simulated, so that an end may come to lie a hair inside.
+    # Rank ceilings are simulated, so an end may be slightly inside.
     measure = Measure(
         value=value,
         n=n,
@@ -110,8 +110,7 @@ def _cannot_tell(ratings: Ratings) -> str:
 
 
 def _share(ratings: Ratings) -> float:
-    """The share of the variance of the outputs' means that is the outputs' own; NaN if it cannot be
-    estimated.
+    """Share of the variance of the outputs' means that is due to the outputs; NaN if it cannot be estimated.
 
     A reviewer's severity counts as noise only if outputs were scored by different people: if everybody scored
     everything, it shifts all means alike and does not lower a correlation.

@@ -1,6 +1,4 @@
-"""Precision, recall and F1 of predicted against true labels, equal to scikit-learn's, with bootstrap
-intervals.
-"""
+"""Precision, recall and F1 of predicted labels, equal to scikit-learn's, with bootstrap intervals."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from evalapp.stats.resampling import (
 )
 
 UNPARSED = None
-"""What stands for an output without a predicted label: always wrong, and no label of its own."""
+"""Prediction of an unparsed output: always wrong, and not a label of its own."""
 KINDS = ("macro", "weighted", "micro")
 NO_OUTPUTS = "no output of an example with a label"
 ONE_ITEM = Interval(None, None, "no interval: one item")
@@ -30,7 +28,9 @@ _Codes = npt.NDArray[np.int64]
 
 
 class ClassScore(NamedTuple):
-    """One label. ``support``: outputs whose true label it is; ``predicted``: outputs predicted to have it."""
+    """Scores of one label. ``support``: outputs with this true label; ``predicted``: outputs with this
+    prediction.
+    """
 
     label: str | None
     precision: float
@@ -42,8 +42,8 @@ class ClassScore(NamedTuple):
 
 @dataclass(frozen=True)
 class Classification:
-    """``labels``: the declared ones in their order, less those that are neither true nor predicted, then
-    None for unparsed outputs. ``matrix``: counts, true label by row and predicted label by column.
+    """``labels``: the declared ones in their order, without unused ones, then None for unparsed outputs.
+    ``matrix``: counts, true label by row and predicted label by column.
     """
 
     labels: list[str | None]
@@ -55,7 +55,7 @@ class Classification:
 
     @property
     def parsed(self) -> float | None:
-        """Share of the outputs that have a predicted label; None without an output."""
+        """Share of outputs with a predicted label; None without outputs."""
         outputs = self.macro.n
         unparsed = sum(row[-1] for row in self.matrix) if UNPARSED in self.labels else 0
         return 1 - unparsed / outputs if outputs else None
@@ -76,10 +76,11 @@ def classify(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Classification:
-    """One entry per output. F1 as in scikit-learn with zero_division=0: macro is the plain mean over the
-    labels that are some output's true one, weighted the mean by support, micro the share that is right
-    (accuracy). An unparsed output is a miss of its true label. Intervals resample whole items; ``n`` counts
-    outputs.
+    """Scores of the predictions, with one entry per output.
+
+    F1 as in scikit-learn with zero_division=0: macro is the plain mean over the labels that are the true
+    label of some output, weighted the mean by support, micro the share of right predictions (accuracy). An
+    unparsed output is a miss of its true label. Intervals resample whole items; ``n`` counts outputs.
     """
     require_level(level)
     if not len(items) == len(truth) == len(predictions):
@@ -143,7 +144,7 @@ def _counts(item: _Codes, items: int, true: _Codes, predicted: _Codes, size: int
 
 
 def _scores(weights: Array, counts: _Counts) -> dict[str, Array]:
-    """Each mean F1 when item j occurs ``weights[b, j]`` times."""
+    """Each mean F1 if item j occurs ``weights[b, j]`` times."""
     true, predicted, right = (weights @ table for table in counts)
     both = true + predicted
     f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)

@@ -1,7 +1,6 @@
-"""Counts of every two scores of one item, the basis of agreement between pairs of reviewers, for any number
-of items.
+"""Counts of every two scores of one item: the basis of agreement between pairs of reviewers, at any scale.
 
-A table of items by reviewers is mostly empty where many people share the work, so nothing here builds one.
+If many people share the work, a table of items by reviewers is mostly empty, so none is built here.
 """
 
 from collections.abc import Hashable
@@ -16,8 +15,7 @@ from evalapp.stats.resampling import Array, column_sums
 
 @dataclass(frozen=True, eq=False)
 class Coincidences:
-    """Cells by two reviewers (codes, ``first`` below ``second``) and the scores they gave, ``own`` and
-    ``other``.
+    """Cells by two reviewers (codes, ``first`` below ``second``) and their scores, ``own`` and ``other``.
 
     Cells are ordered by their two reviewers. ``item`` and ``cell`` have one entry for every two scores of an
     item.
@@ -33,12 +31,12 @@ class Coincidences:
 
     @cached_property
     def times(self) -> Codes:
-        """How many items are in each cell."""
+        """Number of items in each cell."""
         return np.bincount(self.cell, minlength=self.first.size)
 
     @cached_property
     def starts(self) -> Codes:
-        """The first cell of each pair of reviewers who share an item."""
+        """Index of the first cell of each pair of reviewers who share an item."""
         changes = np.diff(self.first * len(self.reviewers) + self.second) != 0
         return np.flatnonzero(np.concatenate([[self.first.size > 0], changes]))
 
@@ -51,7 +49,7 @@ class Coincidences:
         }
 
     def counts(self, weights: Array) -> Array:
-        """Replicates × cells, when item j occurs ``weights[b, j]`` times."""
+        """Replicates × cells, if item j occurs ``weights[b, j]`` times."""
         return column_sums(weights, self.item, self.cell, 1.0, self.first.size)
 
     def ratings_of(self, one: Hashable, other: Hashable) -> Ratings:

@@ -1,4 +1,4 @@
-"""Variance of scores split into item, reviewer and the rest, for any pattern of missing scores."""
+"""Variance components of scores: item, reviewer and rest, for any pattern of missing scores."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from evalapp.stats.resampling import Array
 class VarianceComponents:
     """Variances of score = mean + item + reviewer + rest, in squared score units.
 
-    A component can come out negative by chance; users who need a variance clip it. When each
-    item has one score the item's share is in ``rest`` (``item_apart`` is False); when each
-    reviewer gave one score, the reviewer's is (``reviewer_apart`` is False).
+    A component may be estimated as negative by chance; code that needs a variance clips it. If each item has
+    one score, the item's part is in ``rest`` (``item_apart`` is False); if each reviewer gave one score, the
+    reviewer's is (``reviewer_apart`` is False).
     """
 
     item: float
@@ -27,8 +27,8 @@ class VarianceComponents:
 def variance_components(ratings: Ratings) -> VarianceComponents:
     """Henderson's method I for the random two-way model without interaction.
 
-    Unbiased for unbalanced data, equal to the analysis of variance for a full table. Needs at
-    least two scores. Source: Searle, Casella, McCulloch, Variance Components (1992), 5.3.
+    Unbiased for unbalanced data, and equal to the analysis of variance for a full table. Needs at least two
+    scores. Source: Searle, Casella, McCulloch, Variance Components (1992), 5.3.
     """
     items, reviewers, total = len(ratings.items), len(ratings.reviewers), len(ratings)
     if total < 2:

@@ -12,8 +12,8 @@ from evalapp.stats.resampling import require_level
 
 
 class Confusion(NamedTuple):
-    """``counts[i][j]``: items that the first gave level i and the second level j, over the
-    items both scored.
+    """``counts[i][j]``: number of items that both scored, the first with level i and the second with level
+    j.
     """
 
     levels: tuple[float, ...]
@@ -47,10 +47,12 @@ def confusion(ratings: Ratings, first: Hashable, second: Hashable, *, levels: Se
 
 
 class ConfusedLevels(NamedTuple):
-    """Two neighbouring levels. Of the ``pairs`` of scores of one item that are both one of the two, ``apart``
-    differ; ``share``: the same as a mean over items. ``by_chance``: the share for independent reviewers who
-    use the two as often; a share near it means that people do not tell the levels apart. ``items``: those
-    with both levels, most evenly split first.
+    """Two neighbouring levels.
+
+    ``apart``: how many of the ``pairs`` of scores of one item that are both one of the two differ; ``share``:
+    the same as a mean over items. ``by_chance``: the share for independent reviewers who use the two levels
+    as often; a share near it means that people do not tell the levels apart. ``items``: those with both
+    levels, most evenly split first.
     """
 
     lower: float

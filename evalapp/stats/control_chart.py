@@ -1,9 +1,9 @@
-"""The control chart of a weekly mean: one-sided exponentially weighted moving average.
+"""The control chart of a weekly mean: a one-sided exponentially weighted moving average.
 
-The chart is Roberts' (1959) with λ = 0.2: each week's distance from the baseline, in standard errors, moves
-the average by a fifth of the way; it alarms at 2.5 of the average's own standard deviations, which are small
-at first, on the bad side. A baseline estimated from few weeks is itself uncertain, so its limit is widened
-until a false alarm within a year is as likely as with a known one.
+The chart is Roberts' (1959) with λ = 0.2: each week moves the average by a fifth towards the week's distance
+from the baseline, in standard errors. It alarms on the bad side at 2.5 of the average's own standard
+deviations, which are small at first. A baseline estimated from few weeks is itself uncertain, so its limit is
+widened until a false alarm within a year is as likely as with a known one.
 """
 
 import math
@@ -38,8 +38,8 @@ class Week(NamedTuple):
 class Baseline(NamedTuple):
     """The usual mean, and the standard deviation of weekly means beyond sampling error.
 
-    ``deviation``: of one review; ``between``: of weeks with unlimited reviews. ``weeks``: the number that it
-    was estimated from, None if it is known.
+    ``deviation``: of one review. ``between``: of weeks with unlimited reviews. ``weeks``: the number that it
+    was estimated from; None if it is known.
     """
 
     mean: float
@@ -88,10 +88,10 @@ def control_chart(
     """Follow a weekly mean; ``bad`` is the side that alarms: "low" for scores, "high" for an error rate.
 
     ``deviation``: standard deviation of one review. Without a known ``baseline`` it is estimated from the
-    first ``baseline_weeks`` weeks with at least 30 reviews, which are then not judged; until there are so
-    many (8 at least) nothing is. A week with fewer than 30 reviews is "not enough data" and moves nothing.
-    The average goes on after an alarm: what is restarted is for people to say. Raises ValueError for a mean
-    or deviation that is not finite.
+    first ``baseline_weeks`` weeks with at least 30 reviews, which are not judged themselves; until there are
+    that many (at least 8), no week is judged. A week with fewer than 30 reviews is "not enough data" and does
+    not move the average. The average continues after an alarm; people decide about restarting it. Raises
+    ValueError for a mean or deviation that is not finite.
     """
     if bad not in ("low", "high"):
         raise ValueError(f'the bad side is "low" or "high", not "{bad}"')
@@ -132,8 +132,8 @@ def estimated_baseline(weeks: Sequence[Week], *, deviation: float) -> Baseline:
 def limit_width(weeks: int | None) -> Measure:
     """The limit in standard deviations of the average: 2.5 with a known baseline, else wider.
 
-    Wide enough for a false alarm within 52 weeks to be as likely as with a known baseline, by seeded
-    simulation of 20,000 charts; ``n`` counts the baseline's weeks, 0 where it is known.
+    So wide that a false alarm within 52 weeks is as likely as with a known baseline, by seeded simulation of
+    20,000 charts; ``n`` counts the baseline's weeks, 0 if it is known.
     """
     if weeks is None:
         return Measure(value=LIMIT, n=0, signature=_name(None))

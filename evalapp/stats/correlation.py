@@ -31,7 +31,7 @@ METHODS: tuple[Method, ...] = ("spearman", "kendall", "pearson")
 
 FEWEST_OUTPUTS = 3
 FEWEST_CANDIDATES = 4
-# With fewer candidates p is counted over all orders: at most 362,880.
+# With fewer candidates p is exact, over all orders: at most 362,880.
 FEWEST_TO_APPROXIMATE = 10
 NO_PAIR = "no output has both scores"
 
@@ -40,7 +40,7 @@ NO_PAIR = "no output has both scores"
 RESAMPLED_KENDALL = 300
 
 
-#: Sums of squares of values with a range of 1 (or of ranks) at or under this are rounding.
+#: Sums of squares at or below this, for values with a range of 1 (or ranks), are rounding errors.
 ROUNDING = 1e-12
 
 
@@ -67,14 +67,13 @@ def segment_correlation(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Correlation of human and metric scores, one entry per output; an entry with None is left out.
+    """Correlation of human and metric scores, with one entry per output; an entry with None is left out.
 
-    Over all outputs, with a percentile bootstrap that resamples whole items (for Kendall over
-    300 outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``
-    the mean over items of the correlation among an item's outputs, Student's t over items; ``n``
-    counts items where it is defined. Items that have a group (document, client, conversation; by the item's
-    label in ``groups``) are resampled, or count, as one with those that share it.
-    Undefined with fewer than 3 outputs and where one side does not vary.
+    Over all outputs, with a percentile bootstrap that resamples whole items (for Kendall with more than 300
+    outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``, the mean over items
+    of the correlation among an item's outputs, with Student's t over items; ``n`` counts items for which it
+    is defined. ``groups`` (document, client, conversation; by item label): items of one group are resampled,
+    or count, together. Undefined with fewer than 3 outputs, and if one side does not vary.
     """
     require_level(level)
     _require_method(method)
@@ -112,10 +111,11 @@ def segment_gain(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """How much better ``after`` follows people than ``before``: the difference of their Spearman correlations
-    over the outputs that have both, from the same resamples of whole items or ``groups``.
+    """How much better ``after`` follows people than ``before``: the difference of their Spearman
+    correlations.
 
-    ``n`` counts outputs; undefined if either correlation is, as for `segment_correlation`.
+    Over the outputs that have both, from the same resamples of whole items or ``groups``. ``n`` counts
+    outputs; undefined if either correlation is, as for `segment_correlation`.
     """
     require_level(level)
     name = signature("spearman-gain", interval="bootstrap", replicates=replicates, seed=seed, level=level)
@@ -148,12 +148,12 @@ def system_correlation(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Correlation of the candidates' mean human and mean metric scores, one entry per output.
+    """Correlation of the candidates' mean human and mean metric scores, with one entry per output.
 
-    Percentile bootstrap over items or their ``groups`` and over candidates, which stand for others like them
-    (BOOT-BOTH of Deutsch, Dror and Roth, 2021). Of fewer than 10 candidates the note has the exact two-sided
-    p over all orders of the metric's means, without Kendall's. ``n`` counts candidates; undefined with fewer
-    than 4.
+    Percentile bootstrap over items (or their ``groups``) and over candidates, which represent others like
+    them (BOOT-BOTH of Deutsch, Dror and Roth, 2021). With fewer than 10 candidates the note has the exact
+    two-sided p over all orders of the metric's means, except for Kendall. ``n`` counts candidates; undefined
+    with fewer than 4.
     """
     require_level(level)
     _require_method(method)
@@ -275,7 +275,7 @@ def _drawn_items(paired: _Paired, replicates: int, seed: int) -> Iterator[Array]
 
 
 def _by_item_weights(paired: _Paired, method: Method) -> WeightedStatistic:
-    """The correlation over all outputs when item j occurs ``weights[b, j]`` times."""
+    """The correlation over all outputs if item j occurs ``weights[b, j]`` times."""
     if method == "pearson":
         return _pearson_by_item(paired)
     if method == "spearman":
@@ -288,7 +288,7 @@ def _by_item_weights(paired: _Paired, method: Method) -> WeightedStatistic:
 
 
 def _spearman_by_item(paired: _Paired) -> WeightedStatistic:
-    """Spearman's rho is Pearson's on mid-ranks, which every replicate has its own of."""
+    """Spearman's rho: Pearson's correlation of mid-ranks, which differ in every replicate."""
     human, metric = Ranking(paired.human), Ranking(paired.metric)
 
     def correlation(item_weights: Array) -> Array:
@@ -302,7 +302,7 @@ def _spearman_by_item(paired: _Paired) -> WeightedStatistic:
 
 
 def _pearson_by_item(paired: _Paired) -> WeightedStatistic:
-    """Pearson needs five sums, which an item contributes as a whole."""
+    """Pearson's correlation from five sums, to which an item contributes as a whole."""
     x, y = _standard(paired.human), _standard(paired.metric)
     columns = np.column_stack(
         [np.bincount(paired.item, weights=values) for values in (np.ones_like(x), x, y, x * x, y * y, x * y)]
@@ -316,7 +316,7 @@ def _pearson_by_item(paired: _Paired) -> WeightedStatistic:
 
 
 def _standard(values: Array) -> Array:
-    """Centred and scaled to a range of 1, so that rounding is judged alike for every metric."""
+    """Centred and scaled to a range of 1, so that the threshold for rounding is the same for every metric."""
     result: Array = (values - values.mean()) / (np.ptp(values) or 1.0)
     return result
 
@@ -333,7 +333,7 @@ def _weighted_pearson(x: Array, y: Array, weights: Array) -> Array:
 def _ratio(cross: Array, x_square: Array, y_square: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         result: Array = cross / np.sqrt(x_square * y_square)
-    # A resample of one value leaves a sum of squares of rounding size.
+    # A resample with a single value has a sum of squares of the size of rounding errors.
     result[(x_square <= ROUNDING) | (y_square <= ROUNDING)] = np.nan
     return result
 
@@ -416,5 +416,5 @@ def _table(paired: _Paired, candidate: npt.NDArray[np.int64], candidates: int, v
 
 
 def _tidy(means: Array) -> Array:
-    """Equal means that differ by rounding alone must tie."""
+    """Means rounded so that equal ones tie."""
     return np.round(means, 12)

@@ -1,4 +1,4 @@
-"""Compares the output for a counterfactual variant with that for the row itself, pair by pair."""
+"""Compares scores of a row's counterfactual variant with those of the row itself, pair by pair."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from evalapp.stats.ratings import Ratings
 
 NO_PAIRS = "no pair has scores of both rows"
 NOT_BY_ONE = "no reviewer scored both rows of a pair"
-#: Of the pairs, as many at least must have both rows by one reviewer for these alone to be compared.
+#: Pairs are compared within reviewers only if at least this share of them has both rows by one reviewer.
 _ENOUGH = 0.5
 
 
@@ -41,11 +41,11 @@ def sides_of_pairs(
     originals: Mapping[Hashable, Hashable],
     population: Population,
 ) -> PairSides:
-    """One candidate's scores by what they are of: ``variants`` and ``originals`` are pairs by the item.
+    """One candidate's scores of variants and of originals. ``variants`` and ``originals``: pair by item.
 
-    Pairs are compared reviewer by reviewer where a reviewer scored both rows of at least half of them, and
-    for reviewers like these always. Else the two rows went to different people: then each row has the mean of
-    its reviewers, and the interval rests on the pairs, which is right where rows were given out at random.
+    Pairs are compared within reviewers if a reviewer scored both rows in at least half of them, and always
+    for reviewers like these. Otherwise the two rows went to different people: then each row has the mean of
+    its reviewers, and the interval is over pairs, which is valid if rows were assigned at random.
     """
     sides = PairSides(_of(ratings, variants), _of(ratings, originals))
     if population is Population.REVIEWERS or _by_one_reviewer(sides) >= _ENOUGH * sides.pairs:
@@ -60,7 +60,7 @@ def _of(ratings: Ratings, pairs: Mapping[Hashable, Hashable]) -> Ratings:
 
 
 def _by_one_reviewer(sides: PairSides) -> int:
-    """Pairs of which one reviewer scored both rows."""
+    """Number of pairs of which one reviewer scored both rows."""
     first, second = (
         {
             (side.items[item], side.reviewers[reviewer])
@@ -76,7 +76,7 @@ def _without_reviewers(ratings: Ratings) -> Ratings:
 
 
 class WorstDifference(NamedTuple):
-    """``name``: of the difference with the lowest lower bound; ``measure``: of the smallest of all true
+    """``name``: of the difference with the lowest lower bound. ``measure``: of the smallest of all true
     differences.
     """
 
@@ -89,11 +89,11 @@ def worst_difference(
 ) -> WorstDifference:
     """The smallest of several differences, with bounds that are each one-sided at ``alpha``.
 
-    ``bounds``: of one difference at a level. The smallest lower bound holds at ``alpha`` by itself: it is
-    above the smallest true difference only if the bound of that very one is, whichever it is (an
-    intersection–union test, Berger 1982). The smallest upper bound may fail for any of them, so each
-    is at ``alpha`` divided by their number (Bonferroni). Undefined as soon as one is; without bounds as soon
-    as one has none.
+    ``bounds`` returns the bounds of one difference at a level. The smallest lower bound holds at ``alpha`` by
+    itself: it exceeds the smallest true difference only if the bound of that difference does (an
+    intersection–union test, Berger 1982). The smallest upper bound may fail through any of them, so each is
+    at ``alpha`` divided by their number (Bonferroni). Undefined if any difference is undefined; without
+    bounds if any has none.
     """
     label = signature("worst-difference", 1, of=len(sides), sided=1, alpha=alpha)
     if not sides:

@@ -88,10 +88,10 @@ def severity_model(
 
     ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, equal by
     default; a criterion with weight 0 is left out. ``progress`` is called with rounds done and the largest
-    number of rounds. Everything is undefined with one reviewer, and if no criterion varies; a single
-    criterion is, if it does not vary. Scores and severities are undefined if no chain of common items links
-    the reviewers, scores alone if none links the candidates. Raises ValueError for a score outside its scale
-    and a criterion without one.
+    number of rounds. Everything is undefined with one reviewer, and if no criterion varies; of several
+    criteria, those that do not vary are undefined. Scores and severities are undefined if no chain of common
+    items links the reviewers, scores alone if none links the candidates. Raises ValueError for a score
+    outside its scale and a criterion without one.
     """
     require_level(level)
     bounds = [_scale(scales, criterion) for criterion in ratings.criteria]

@@ -399,7 +399,7 @@ class CaseQuery:
         )
 
     def _finder(self, finder: Finder) -> str:
-        """A table "told": for each output that the finder examines, the conditions that it meets."""
+        """SQL of a table "told": for each output that the finder examines, the conditions that it meets."""
         compare = "<=" if finder.score_side == ScoreSide.AT_MOST else ">="
         score = self._value(finder.score)
         such = f"{_number(finder.criterion, 's.value')} {compare} {score}"

@@ -179,7 +179,7 @@ class Comparison:
 
     @property
     def trained_on_simulated(self) -> list[CandidateRow]:
-        """Candidates trained on simulated reviews, whoever rated them here."""
+        """Candidates trained on simulated reviews, no matter who rated them here."""
         return [row for row in self.rows if row.candidate.model_version.is_simulated]
 
 

@@ -33,7 +33,7 @@ def comparison_lines(
     the last column of human scores.
     """
     yield csv_line(COLUMNS)
-    # Only human scores can be simulated; metrics are computed whoever rated.
+    # Only human scores can be simulated; metrics do not depend on the reviewers.
     line = partial(_line, is_simulated=comparison.design.is_simulated)
     beside = (adjudicated or comparison).rows
     for row, other in zip(comparison.rows, beside, strict=True):

@@ -26,7 +26,7 @@ from evalapp.stats.scores import weighted_total
 Row = TypeVar("Row")
 
 CHUNK = 5000
-# Stands for any reviewer at a position.
+# Reviewer id of anyone at a position.
 SOMEBODY = 0
 RULE_CHANGED = "the rule changed after scoring; score the run again"
 

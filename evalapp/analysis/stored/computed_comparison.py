@@ -48,7 +48,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.rank_intervals import Rank
 
-# As many points as people can tell apart, and a page can load.
+# With more points a chart is unreadable and slow to load.
 POINTS_DRAWN = 400
 
 
