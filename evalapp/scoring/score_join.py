@@ -268,7 +268,7 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
 
 
 def _require_same(each: GivenScore, facts: OutputFacts | None, index: RunOutputs | None) -> None:
-    """Everything else that a line says about its output must be true."""
+    """Raises ValueError if anything else that a line says about its output is wrong."""
     if facts is None or index is None:
         return
     said: Mapping[str, tuple[Any, Any]] = {

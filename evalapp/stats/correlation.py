@@ -198,7 +198,9 @@ def system_correlation(
 
 def _p_over_orders(x: Array, y: Array, method: Method) -> str:
     """In words, the share of the orders of ``y`` that correlate with ``x`` at least as strongly, in either
-    direction; empty for Kendall's, and with too many orders.
+    direction.
+
+    Empty for Kendall's tau, and with too many orders.
     """
     if x.size >= FEWEST_TO_APPROXIMATE or method == "kendall":
         return ""

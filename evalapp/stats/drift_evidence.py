@@ -267,9 +267,7 @@ def _of_baseline(rows: _Rows, fit: WindowFit) -> float:
 
 
 def _mix(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
-    """With each new output scored as its stratum, the difference between the sides comes from shares
-    alone.
-    """
+    """Change of the mean through the shares of strata: every new output is scored as its stratum's level."""
     kinds, stratum = np.unique(rows.scores.stratum, return_inverse=True)
     levels = np.append(0.0, fit.model.coefficients[fit.people : fit.people + kinds.size - 1])[stratum]
     sides = [levels[rows.is_new & (rows.in_window == side)] for side in (True, False)]

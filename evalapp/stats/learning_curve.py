@@ -71,7 +71,7 @@ class Gain(NamedTuple):
 
     @property
     def is_beyond_chance(self) -> bool | None:
-        """None if unknown."""
+        """Whether the gain exceeds chance; None if unknown."""
         if self.standard_error is None:
             return None
         return abs(self.total) > BEYOND_CHANCE * self.standard_error

@@ -83,7 +83,9 @@ class OrdinalModel:
     """Scores with their design matrices; :meth:`fit` estimates the effects."""
 
     def __init__(self, ratings: FacetRatings, bounds: list[tuple[float, float]]) -> None:
-        """``bounds``: lowest and highest level of each criterion, in the order of ``ratings.criteria``."""
+        """Set up the model. ``bounds``: lowest and highest level of each criterion, in the order of
+        ``ratings.criteria``.
+        """
         self.ratings = ratings
         self.levels, self.level = _levels(ratings, bounds)
         self.terms = _terms(ratings)

@@ -249,7 +249,9 @@ def _information(wins: Array, strengths: Array) -> Array:
 
 
 def _covariances(wins: Array, tabled: Array, strengths: Array) -> tuple[Array, Array]:
-    """``wins`` by item; ``tabled`` is their sum with the prior."""
+    """Clustered and independent covariance of the strengths; ``wins`` is by item, ``tabled`` their sum with
+    the prior.
+    """
     # Its null direction is the mean, which is fixed at 0.
     inverse: Array = np.asarray(np.linalg.pinv(_information(tabled, strengths)), dtype=np.float64)
     slopes = (wins - (wins + wins.transpose(0, 2, 1)) * _chances(strengths)).sum(axis=2)

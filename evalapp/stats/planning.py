@@ -407,7 +407,9 @@ def _shortfalls(
 
 
 def _bound_at_an_end(place: ScalePosition, requirement: Requirement, design: Design) -> float:
-    """At an end of the scale nothing varies; a gate's bound then depends on how many items could differ."""
+    """Bound of a mean at an end of the scale, where nothing varies: it depends on how many items could
+    differ.
+    """
     return place.smallest if place.mean <= place.smallest else _best(place, requirement, design)
 
 

@@ -208,7 +208,7 @@ class ComputedPanel(Panel):
     def reviewers(
         self, criterion: Criterion, step: Callable[[], None] = lambda: None
     ) -> list[ReviewerAgreement]:
-        """``step`` is called before each reviewer."""
+        """Each reviewer with a score on the criterion against the others; ``step`` is called before each."""
         ratings = self.ratings(criterion)
         rows = []
         for person in self.people(criterion):
@@ -269,7 +269,7 @@ class ComputedPanel(Panel):
 def pair_agreement(
     ratings: Ratings, criterion: Criterion, pair: tuple[int, int], names: ReviewerNames
 ) -> PairAgreement:
-    """``ratings``: the two reviewers' scores on the items that both scored."""
+    """Every measure of two reviewers, from their ``ratings`` of the items that both scored."""
     counts = None
     if _has_steps(criterion):
         counts = confusion(ratings, *pair, levels=[float(level) for level in criterion.levels])

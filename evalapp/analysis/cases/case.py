@@ -75,7 +75,7 @@ class CaseOutput(NamedTuple):
 
     @property
     def may_adjudicate(self) -> bool:
-        """False for outputs that the reader reviewed: nobody adjudicates their own reviews."""
+        """Whether the reader may adjudicate: nobody adjudicates their own reviews."""
         return all(review.name != "You" for review in self.reviews)
 
 

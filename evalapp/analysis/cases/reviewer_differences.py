@@ -20,7 +20,7 @@ class Difference(NamedTuple):
 
     @property
     def words(self) -> str:
-        """In words: “2 and 5”, “no and yes”."""
+        """The answers in words: “2 and 5”, “no and yes”."""
         *others, last = (self.criterion.level_words(level) for level in self.levels)
         return f"{', '.join(others)} and {last}"
 

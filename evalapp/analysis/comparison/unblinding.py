@@ -25,7 +25,9 @@ class Unblinding(NamedTuple):
 
     @property
     def could_tell(self) -> bool | None:
-        """True: significantly more often right than by guessing. False: no sign of it, and the interval is
+        """Whether reviewers could identify the candidates.
+
+        True: significantly more often right than by guessing. False: no sign of it, and the interval is
         narrow enough to say so. None: undecided.
         """
         overall = self.indices.overall

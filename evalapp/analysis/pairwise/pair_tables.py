@@ -6,7 +6,7 @@ from evalapp.core.tables import Cell, Column, Table
 
 
 def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
-    """``labels``: the candidates' labels by campaign candidate id."""
+    """Win rates of all pairs; ``labels``: the candidates' labels by campaign candidate id."""
     rows: list[list[Cell]] = [
         [
             labels[row.first.pk],

@@ -99,7 +99,7 @@ class CampaignScores:
         return {**COMPARED_METRICS, **{metric.name: metric for metric in self.external}}
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a name not in `metrics`."""
+        """The metric of that name. Raises InvalidError for a name not in `metrics`."""
         return metric_named(name, self.metrics)
 
     @property
@@ -250,7 +250,7 @@ class CampaignScores:
 
 
 def metric_named(name: str, among: Mapping[str, MetricDescription]) -> MetricDescription:
-    """Raises InvalidError for a name that is not among them."""
+    """The metric of that name. Raises InvalidError for a name that is not in ``among``."""
     if name not in among:
         raise InvalidError(
             f"There is no metric “{name[:40]}” here. Known: {', '.join(among)}.", field="metric"

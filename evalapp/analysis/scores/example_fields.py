@@ -66,7 +66,9 @@ def example_fields(campaign: Campaign) -> list[ExampleField]:
 # slowest read of a page.
 @lru_cache(maxsize=256)
 def _fields_of(campaign_id: int, items: int) -> tuple[ExampleField, ...]:
-    """``items``: the campaign's number of items, so that the cached result changes when items are added."""
+    """Metadata fields of a campaign. ``items``: its number of items, so that the cache is renewed when items
+    are added.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_FIELDS, {"campaign": campaign_id, "most": MOST_VALUES})
         rows = cursor.fetchall()

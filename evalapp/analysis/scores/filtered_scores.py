@@ -89,7 +89,7 @@ class SharedItems(NamedTuple):
 
 
 def shared_items_of(scores: CampaignScores) -> SharedItems | None:
-    """None if every candidate has scores on the same items, and without scores."""
+    """How the rated items differ between candidates; None if they do not, and without scores."""
     rated: dict[int, set[int]] = {candidate.pk: set() for candidate in scores.candidates}
     for answer in scores.answers:
         rated[answer.candidate_id].add(answer.item_id)

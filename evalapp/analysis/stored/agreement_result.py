@@ -32,7 +32,9 @@ class AgreementResult(NamedTuple):
 
 
 def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
-    """``reviewer_type`` as in `load_scores`. With ``reader_id`` None, nobody is named "You"."""
+    """Agreement in a view. ``reviewer_type`` as in `load_scores`; with ``reader_id`` None, nobody is named
+    "You".
+    """
     campaign = view.campaign
     if not is_large(campaign, reviewer_type=reviewer_type):
         scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)

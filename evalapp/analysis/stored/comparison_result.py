@@ -22,7 +22,9 @@ def comparison_result(
     score_source: str = ScoreSource.ORIGINAL,
     reader_id: int = NOBODY,
 ) -> ComparisonResult:
-    """``reviewer_type`` as in `load_scores`; ``reader_id``: the user named "You"."""
+    """The comparison of a view. ``reviewer_type`` as in `load_scores`; ``reader_id``: the user named
+    "You".
+    """
     if is_large(view.campaign, reviewer_type=reviewer_type):
         request = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, view.view)
         return large_comparison(view.campaign, request, reader_id=reader_id)

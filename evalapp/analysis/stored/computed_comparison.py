@@ -173,7 +173,7 @@ class ComputedComparison:
         return ranks_of(self.scores)
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for an unknown metric name."""
+        """The metric of that name. Raises InvalidError for an unknown name."""
         return self.originals.metric_named(name)
 
     def chosen(

@@ -52,7 +52,7 @@ class LargeComparison:
 
     @property
     def is_computed(self) -> bool:
-        """False until a job has computed the numbers; each number then says so."""
+        """Whether a job has computed the numbers; until then each number says that it is not computed."""
         return self.freshness.computed_at is not None
 
     @property
@@ -72,7 +72,7 @@ class LargeComparison:
         return [each for each in self.comparison.criteria if each.rules.has_mean]
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for a metric that is not stored."""
+        """The metric of that name. Raises InvalidError for a metric that is not stored."""
         return metric_named(name, {metric.name: metric for metric in self.comparison.metrics})
 
     def chosen(
@@ -94,7 +94,7 @@ class LargeComparison:
 
 
 def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id: int) -> LargeComparison:
-    """Reads only counts and stored numbers, so its cost does not depend on the number of ratings."""
+    """A large campaign's comparison; reads only counts and stored numbers, however many ratings there are."""
     counts = campaign_counts(campaign, reviewer_type=request.reviewer_type)
     subjects = subjects_of(campaign)
     row = stored_of(campaign, request)

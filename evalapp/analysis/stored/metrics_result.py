@@ -43,7 +43,7 @@ class MetricsResult:
 
     @cached_property
     def freshness(self) -> Freshness | None:
-        """None if everything was computed just now."""
+        """Freshness of the stored numbers; None if everything was computed just now."""
         if not self._is_stored:
             return None
         return freshness_of(self.campaign, self.request, self._stored if self._values else None, self._counts)
@@ -85,14 +85,14 @@ class MetricsResult:
         return next((by_name[each] for each in names if each in by_name), None)
 
     def metric_named(self, name: str) -> MetricDescription:
-        """Raises InvalidError for an unknown metric name."""
+        """The metric of that name. Raises InvalidError for an unknown name."""
         if not self.is_large:
             return self._scores.metric_named(name)
         return metric_named(name, {metric.name: metric for metric in self.metrics})
 
     @cached_property
     def trust(self) -> list[CriterionTrust] | None:
-        """None before a job has computed it."""
+        """Trust in the metrics by criterion; None until a job has computed it."""
         return self._values.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
 
     def means_with(self, metric: MetricDescription) -> list[PredictionPoweredMean] | None:

@@ -38,7 +38,10 @@ class SeverityResult(NamedTuple):
 
 
 def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> SeverityResult:
-    """``reviewer_type`` as in `load_scores`. With more scores than a page can fit, the stored result."""
+    """Severity in a view; the stored result if there are more scores than a page can fit.
+
+    ``reviewer_type`` as in `load_scores`.
+    """
     campaign = view.campaign
     ratings = scale_scores(campaign, reviewer_type=reviewer_type)
     if ratings <= severity.MOST_RATINGS or (

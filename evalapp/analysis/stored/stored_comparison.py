@@ -156,7 +156,7 @@ class _Stages:
 
 
 def stored_comparison(result: dict[str, Any], subjects: Subjects) -> StoredComparison:
-    """Raises `OutdatedError` as `from_json`."""
+    """Restore a stored comparison. Raises `OutdatedError` as `from_json`."""
     comparison = from_json(result["comparison"], subjects)
     known = _with_rows(subjects, comparison)
     names = [name for name in StoredComparison._fields if name != "comparison"]
@@ -188,7 +188,9 @@ class PageParts(NamedTuple):
 def chosen_parts(
     result: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
 ) -> StoredParts:
-    """``result``: the stored parts by name. Raises `OutdatedError` as `from_json`."""
+    """Restore the parts for a page's choices. ``result``: the stored parts by name. Raises `OutdatedError` as
+    `from_json`.
+    """
     known = _with_rows(subjects, comparison)
     stored = {
         field: {name: from_json(value, known) for name, value in result[part].items()}

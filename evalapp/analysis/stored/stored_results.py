@@ -169,7 +169,9 @@ def _stored(campaign: Campaign, request: AnalysisRequest) -> QuerySet[StoredAnal
 def freshness_of(
     campaign: Campaign, request: AnalysisRequest, stored: StoredAnalysis | None, counts: CampaignCounts
 ) -> Freshness:
-    """``stored``: the part for all readers, if any; ``counts``: the current ones."""
+    """How far stored results are behind. ``stored``: the part for all readers, if any; ``counts``: the
+    current ones.
+    """
     changes, reviews = counts.changes, counts.reviews
     job = newest_job(campaign, request)
     if job is not None and job.state == JobState.SUCCEEDED:

@@ -36,7 +36,7 @@ class LearningCurve(NamedTuple):
 
 
 def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]) -> LearningCurve:
-    """``values``: the measure by run."""
+    """The learning curves of a sweep; ``values``: the measure by run."""
     by_words: dict[str, list[Observation]] = defaultdict(list)
     for row in table.rows:
         if row.examples and row.run.pk in values:

@@ -56,7 +56,10 @@ class SettingsVersions(NamedTuple):
 def over_versions(
     table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]
 ) -> list[SettingsVersions]:
-    """``values``: the measure by run. The spread over seeds is pooled over versions."""
+    """The measure over dataset versions, for each combination of the other settings.
+
+    ``values``: the measure by run. The spread over seeds is pooled over versions.
+    """
     versions = {row.run.dataset_version.number: row.run.dataset_version for row in table.rows}
     by_words: dict[str, list[Observation]] = defaultdict(list)
     for row in table.rows:

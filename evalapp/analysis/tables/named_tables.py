@@ -167,7 +167,10 @@ def marks_table(shown: TableSource) -> Table | None:
 
 
 def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
-    """``has_shares``: with win, tie and loss rates and their intervals, for which paper lacks room."""
+    """Each candidate minus the reference; None without a reference or differences.
+
+    ``has_shares``: with win, tie and loss rates and their intervals, for which paper has no room.
+    """
     if shown.reference is None or not shown.pairs:
         return None
     rows: list[list[Cell]] = [

@@ -181,7 +181,7 @@ def _more_reviews(lead: _Lead, baselines: int) -> int | None:
 
 
 def _told(lead: _Lead, *, flipped: bool = False) -> str:
-    """In words: “0.42 points (0.20 to 0.64 with 95%)”."""
+    """The lead in words: “0.42 points (0.20 to 0.64 with 95%)”."""
     sign = -1 if flipped else 1
     words = _points(sign * lead.value, lead.pair)
     if lead.low is None or lead.high is None:
