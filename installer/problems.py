@@ -1,2 +1,2 @@
 class InstallationProblem(Exception):
-    """Setting up cannot go on; the text is a sentence and how to fix it."""
+    """The setup cannot go on; the text is a sentence and how to fix it."""

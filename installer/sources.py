@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# pip's order: its environment, then the command's section, then the global one.
+# In pip's order: environment, section of the command, global section.
 _SECTIONS = (":env:", "install", "global")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Variables for uv, and whether they name a place beside or instead of PyPI."""
+    """Environment variables for uv, and whether they name a source besides or instead of PyPI."""
 
     variables: Mapping[str, str]
     configured: bool
 
 
 def read_sources(python: Path) -> Sources:
-    """Ask the pip of `python` for its settings; variables that speak to uv directly win."""
+    """The settings of `python`'s pip; uv's own variables take precedence."""
     listed = subprocess.run(
         [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
@@ -28,7 +28,7 @@ def read_sources(python: Path) -> Sources:
 
 
 def parse_pip_settings(text: str) -> dict[str, str]:
-    """`pip config list` as name → value, the strongest section's value for each name."""
+    """`pip config list` as name → value, with the value of the section that takes precedence."""
     found: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
     for line in text.splitlines():
         name, separator, value = line.partition("=")
@@ -45,7 +45,7 @@ def parse_pip_settings(text: str) -> dict[str, str]:
 
 
 def sources_from(pip: Mapping[str, str], environment: Mapping[str, str]) -> Sources:
-    """The settings of pip as uv's variables."""
+    """The settings of pip as uv's environment variables."""
     links = ",".join(pip.get("find-links", "").split())
     translated = {
         "UV_FIND_LINKS": links,

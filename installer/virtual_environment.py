@@ -15,8 +15,8 @@ _STAMP = "evalapp-installed.json"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an environment holds. `digest` stands for the requirements it was made from; `absent`
-    says why a better engine is not there.
+    """The content of an environment. `digest`: of its requirements; `absent`: why better engines are
+    missing.
     """
 
     digest: str
@@ -33,7 +33,7 @@ class Stamp:
 
 
 class VirtualEnvironment:
-    """One environment on disk. It is sound when stamped, and rebuilt when a build was cut off."""
+    """One environment on disk. It is complete if stamped, and rebuilt after an interrupted installation."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class VirtualEnvironment:
         self.uv = folder / "bin" / "uv"
 
     def read_stamp(self) -> Stamp | None:
-        """What was completely installed; None where nothing was, or its interpreter is gone."""
+        """The stamp of a complete installation; None without one, or if its interpreter no longer works."""
         try:
             entry = json.loads((self.folder / _STAMP).read_text(encoding="utf-8"))
             stamp = Stamp(**{**entry, "extras": tuple(entry["extras"])})
@@ -50,7 +50,7 @@ class VirtualEnvironment:
         return stamp if self._interpreter_works() else None
 
     def make_ready(self) -> None:
-        """An environment with pip and uv, made anew where the present one is cut off or broken."""
+        """Provide an environment with pip and uv; an incomplete or broken one is rebuilt."""
         if self.folder.exists() and ((self.folder / _BEGUN).exists() or not self._interpreter_works()):
             print(f"{self.folder} is incomplete; creating it again.")
             self._remove()
@@ -63,7 +63,7 @@ class VirtualEnvironment:
             self._install_uv()
 
     def stamp(self, stamp: Stamp) -> None:
-        """Say that everything is there."""
+        """Mark the environment as complete."""
         temporary = self.folder / f"{_STAMP}.new"
         temporary.write_text(json.dumps(asdict(stamp), indent=1), encoding="utf-8")
         temporary.replace(self.folder / _STAMP)
@@ -89,7 +89,7 @@ class VirtualEnvironment:
             )
 
     def _remove(self) -> None:
-        # Never more than an environment: a mistyped folder must survive.
+        # Only an environment may be removed: a mistyped folder must survive.
         if not (self.folder / "pyvenv.cfg").exists() and not (self.folder / _BEGUN).exists():
             raise InstallationProblem(
                 f"{self.folder} is not a virtual environment, so it is not touched: move it away."

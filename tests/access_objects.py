@@ -1,6 +1,6 @@
-"""One row of every kind in a project, so that every address of the access matrix can be asked for.
+"""One row of every kind in a project, so that every URL of the access matrix can be requested.
 
-A package that adds a model adds its row to `make_world`, and the name that its addresses use for the row to
+A package that adds a model adds its row to `make_world`, and the name of the URL argument for it to
 tests/access_urls.py.
 """
 
@@ -76,7 +76,7 @@ DIGEST = "0" * 64
 
 
 def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
-    """A row of every kind, held together as the product would; ``reviewer`` holds the assignment."""
+    """A row of every kind, related as in the product; ``reviewer`` has claimed the assignment."""
     world = SimpleNamespace(project=project, user=reviewer, membership=project.memberships.latest("id"))
     _people(world)
     _data(world)
@@ -93,7 +93,7 @@ def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
 
 
 def world_again(world: SimpleNamespace) -> SimpleNamespace:
-    """A world that is made once for a file, as one of its tests finds it: every row read anew."""
+    """A world that was created once for a file, with every row read anew for a test."""
 
     def read(value: Any) -> Any:
         if isinstance(value, list):
@@ -141,7 +141,7 @@ def _data(world: SimpleNamespace) -> None:
         prompt_hash=DIGEST,
         content_hash=DIGEST,
     )
-    # A ready version takes no more rows.
+    # A ready version accepts no more rows, so it becomes ready afterwards.
     DatasetVersion.objects.filter(pk=world.dataset_version.pk).update(state="ready")
     RowText.objects.create(example=world.example, words="summarise")
     check = HealthCheck.objects.create(version=world.dataset_version, checked_at=timezone.now())
@@ -272,7 +272,7 @@ def _reviews(world: SimpleNamespace) -> None:
 
 
 def _disputes(world: SimpleNamespace) -> None:
-    # Somebody else than any reviewer: nobody decides about their own.
+    # Not one of the reviewers, because nobody decides about their own review.
     decider = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Adjudicator")
     world.change_request = ChangeRequest.objects.create(
         review=world.review, revision=1, reason="Look at the tone again.", requested_by=decider

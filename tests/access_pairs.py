@@ -1,4 +1,4 @@
-"""One row of every kind that compares answers, for the access matrix."""
+"""One row of every kind for comparisons, for the access matrix."""
 
 import datetime as dt
 import uuid
@@ -27,7 +27,7 @@ from evalapp.reviews.preferences.models import GoldPreference, Preference
 
 
 def add_pairs(world: SimpleNamespace) -> None:
-    """A campaign that compares the same two outputs; one comparison is in progress, one is judged."""
+    """A campaign that compares the same two outputs; one comparison is in progress, one is reviewed."""
     world.pairs = Campaign.objects.create(
         project=world.project,
         name="Pairs",
@@ -85,7 +85,7 @@ def add_pairs(world: SimpleNamespace) -> None:
 
 
 def _add_disputes(world: SimpleNamespace) -> None:
-    """Change requests, decisions, discussions and what is known of what was judged."""
+    """Change requests, decisions, discussions and gold for the reviewed comparison."""
     review, judged, outputs = world.pair_review, world.comparison, world.pair_review.preference.outputs
     sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
     world.pair_change_request = ChangeRequest.objects.create(

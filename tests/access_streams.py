@@ -1,4 +1,4 @@
-"""One row of every kind of a stream, for the access matrix."""
+"""One row of every kind for streams, for the access matrix."""
 
 import datetime as dt
 from types import SimpleNamespace

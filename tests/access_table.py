@@ -1,7 +1,7 @@
-"""The one table of who may open what: every address of the product has its row here.
+"""The table of access rights: every URL of the product has its row here.
 
-A row names what reading (GET) and writing (POST, PUT, PATCH, DELETE) need. A new address without a
-row fails tests/test_access.py, and so does a row that says something else than the view.
+A row names what reading (GET) and writing (POST, PUT, PATCH, DELETE) require. A new URL without a row fails
+tests/test_access.py, and so does a row that differs from the view.
 """
 
 from typing import NamedTuple
@@ -10,19 +10,19 @@ from evalapp.accounts.permissions import Permission as P
 
 
 class Access(NamedTuple):
-    """``read`` and ``write``: a permission, or one of the words below; one word holds for both."""
+    """``read`` and ``write``: a permission, or one of the words below; `both` sets the same for both."""
 
     read: P | str
     write: P | str
 
 
 PUBLIC = "public"  # anyone
-SIGNED_IN = "signed in"  # any signed-in person, and only what is theirs
-OWNS_ONE = "owns one"  # a signed-in person who owns a project, whichever, or the site admin
+SIGNED_IN = "signed in"  # any signed-in person, and only their own objects
+OWNS_ONE = "owns one"  # a signed-in person who owns any project, or the site admin
 SITE_ADMIN = "site admin"  # the site admin, a member of a project or not
-LINK = "link"  # whoever holds the secret in the address
+LINK = "link"  # anyone with the secret in the URL
 ALLAUTH = (
-    "allauth"  # the sign-in library's own page, held by its own tests and tests/accounts/test_sign_in.py
+    "allauth"  # the sign-in library's own page, tested by its own tests and tests/accounts/test_sign_in.py
 )
 
 

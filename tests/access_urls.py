@@ -1,7 +1,7 @@
-"""Which row of `tests.access_objects.make_world` every address speaks of.
+"""The row of `tests.access_objects.make_world` for every URL argument.
 
-A package adds the name that its addresses use for a row to `KWARGS`, or to `ROUTE_KWARGS` where two packages
-use one name for different things.
+A package adds the names of its URL arguments to `KWARGS`, or to `ROUTE_KWARGS` if two packages use one name
+for different objects.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 Kwarg = Callable[[SimpleNamespace], object]
 
-# What an address calls a row → the row's key. Names that end in "id" or "pk" are ids of rows.
+# Name of a URL argument → the row's key. Names that end in "id" or "pk" are ids of rows.
 KWARGS: dict[str, Kwarg] = {
     "slug": lambda world: world.project.slug,
     "job_id": lambda world: world.job.pk,
@@ -99,7 +99,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_task": {"key": lambda world: world.assignment.key},
     "review_draft": {"key": lambda world: world.assignment.key},
     "review_skip": {"key": lambda world: world.assignment.key},
-    # At the slot that they have reviewed.
+    # At the slot that the reviewer has reviewed.
     **{
         name: {"key": lambda world: world.assignment.key, "slot": lambda world: 1}
         for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
@@ -162,7 +162,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
 
 
 def kwargs_of(route: str, names: list[str], world: SimpleNamespace) -> dict[str, object]:
-    """The arguments of one address, from the rows of ``world``."""
+    """The arguments of one URL, from the rows of ``world``."""
     own = ROUTE_KWARGS.get(route, {})
     missing = [name for name in names if name not in own and name not in KWARGS]
     if missing:

@@ -1,4 +1,4 @@
-"""Real threads on real connections: what is true one by one must be true all at once."""
+"""Tests concurrency with real threads on real connections."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 def until_somebody_waits() -> None:
-    """Return when another connection waits for a lock that this one holds."""
+    """Return once another connection waits for a lock of this one."""
     with connection.cursor() as database:
         for _ in range(1000):
             database.execute(

@@ -1,5 +1,5 @@
-"""Cached values, limits and counters begin empty in each test, whatever other test processes do on the same
-server.
+"""Makes cached values, limits and counters start empty in each test, whatever other test processes do on the
+same server.
 """
 
 from uuid import uuid4
@@ -17,15 +17,17 @@ def _key(key: object, prefix: str, version: int) -> str:
 
 
 def keep_apart() -> None:
-    """Have the cache read and write where ``forget_cached_values`` says. Call it before the first use."""
+    """Separate the cache's keys by test (``forget_cached_values``). Call it before the first use of the
+    cache.
+    """
     settings.CACHES["default"]["KEY_FUNCTION"] = _key
 
 
 def forget_cached_values() -> None:
-    """Begin with an empty cache, in each thread of this process."""
+    """Start with an empty cache, in every thread of this process."""
     _now[0] = uuid4().hex
 
 
 def share_cached_values() -> None:
-    """Until the next test read and write what the programs do that this one starts."""
+    """Share the cache with programs that this process starts, until the next test."""
     _now[0] = _SHARED

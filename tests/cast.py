@@ -1,6 +1,6 @@
-"""The people that tests speak of, and the projects they belong to.
+"""The people in tests, and their projects.
 
-Import nothing from here but types; pytest finds the fixtures by name (tests/conftest.py).
+Import only helpers from here; pytest finds the fixtures by name (tests/conftest.py).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ BACKEND = "evalapp.accounts.backends.AccountBackend"
 
 
 def make_user(name: str, **fields: object) -> User:
-    """A person of a verified email who cannot sign in by password; `client_for` signs them in."""
+    """A person with verified email and without a password; `client_for` signs them in."""
     fields = {"email_verified_at": timezone.now(), **fields}
     return User.objects.create_user(f"{name.replace(' ', '.')}@cast.example", name=name.title(), **fields)
 
@@ -26,7 +26,7 @@ def make_user(name: str, **fields: object) -> User:
 def make_project(name: str, **members: User) -> Project:
     """A project with members by role: ``make_project("Claims", owner=owner, reviewer=reviewer)``.
 
-    A trailing figure keeps apart two of one role (``reviewer2``).
+    Digits at the end distinguish people with the same role (``reviewer2``).
     """
     slug = name.lower().replace(" ", "-")
     project = Project.objects.create(name=name, slug=slug, created_by=members.get("owner"))
@@ -36,10 +36,10 @@ def make_project(name: str, **members: User) -> Project:
 
 
 def client_of(user: User | None) -> Client:
-    """A browser of this person's; None is nobody signed in."""
+    """A browser with this person signed in; None: nobody."""
     client = Client()
     if user is not None:
-        # What signing in leaves behind; to sign in takes fourteen statements, and this three.
+        # The session that a sign-in would create: three statements instead of fourteen.
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = BACKEND

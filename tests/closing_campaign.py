@@ -24,7 +24,7 @@ OTHER = "secret-prompt-label"
 def make_tuned_campaign(
     project: Project, reviewers: Sequence[User], *, rows: int = 4, name: str = "Blind round", **options: Any
 ) -> Campaign:
-    """An open campaign of an adapter and imported answers; everybody reviews everything."""
+    """An open campaign with an adapter and imported outputs; everybody reviews everything."""
     version = make_version(project, rows=rows, name=f"Clients of {name}")
     adapter = make_adapter(project, TUNED, dataset_version=version)
     (other,) = make_candidates(project, [OTHER])

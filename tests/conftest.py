@@ -15,16 +15,16 @@ from tests.quick_passwords import take_no_time
 
 pytest_plugins = ["tests.cast", "tests.emptying"]
 
-# New objects before a search for garbage, searches before one among older objects, and before one among all.
+# Thresholds: new objects before a collection, and collections before one of each older generation.
 RARELY = (20_000, 20, 20)
 
 
-# A busy machine is slow, and nothing is wrong with that.
+# A slow test on a busy machine is not an error.
 hypothesis_settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("any_speed")
 
 
-# Of a connection to a database that is there, on a machine that is busy with other things.
+# For connections to the test database on a busy machine.
 PATIENCE_SECONDS = 120
 
 
@@ -41,8 +41,8 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What the collection made stays until the end: looking through it again and again takes long. So does
-    looking through what tests import: a tenth of the time where searches are as frequent as usual.
+    """Exclude the collected tests from garbage collection, which would repeatedly scan them, and collect
+    rarely: at the usual frequency, scanning imported objects takes a tenth of the time.
     """
     gc.freeze()
     gc.set_threshold(*RARELY)
@@ -51,7 +51,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_static_files() -> Iterator[None]:
-    """Pages name static files without the hashes that only `collectstatic` writes."""
+    """Pages refer to static files without the hashes that only `collectstatic` writes."""
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
@@ -60,8 +60,8 @@ def _plain_static_files() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_rows_are_checked_once() -> Iterator[None]:
-    """The database checks what a file's fixtures made before the first test; else it would after each one,
-    because what it has checked is forgotten with the test's own changes.
+    """Check constraints of a file's fixtures once, before the first test. Otherwise they are checked after
+    each test, because rolling back a test's changes also forgets the check.
     """
     enter: Any = vars(TestCase)["_enter_atomics"].__func__
 

@@ -1,6 +1,6 @@
-"""How the tables are emptied after a test that commits: only those that hold rows.
+"""Emptying of tables after a test that commits: only those that have rows.
 
-Django truncates every table, which takes PostgreSQL a quarter of a second whatever they hold.
+Django truncates every table, which takes PostgreSQL a quarter of a second even if all are empty.
 """
 
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-# Rows are deleted one by one, with a check of each foreign key; a large test's tables are truncated.
+# Rows are deleted one by one, with checks of foreign keys; a large test's tables are truncated instead.
 MANY_BYTES = 4 * 1024 * 1024
-# Written with the tables, by Django.
+# Written by Django when the tables are created.
 STAY = {"django_content_type", "auth_permission"}
 
 
 def _filled_tables() -> dict[str, int]:
-    """The product's tables that hold rows, with their sizes in bytes."""
+    """The product's tables that have rows, with their sizes in bytes."""
     known = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
     with connection.cursor() as cursor:
         cursor.execute(
-            # Of a table with partitions its own size is nothing.
+            # A partitioned table itself has size 0.
             "SELECT relname, size FROM ("
             " SELECT relname, CASE relkind WHEN 'p' THEN"
             " (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(oid))"
@@ -45,8 +45,8 @@ def empty_tables(_: TransactionTestCase) -> None:
         call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        # Triggers keep entries of the audit log, and rows of a published version, from being deleted; a
-        # replica runs none, and checks no foreign key.
+        # Triggers prevent deletion of audit events, and of rows of published versions. In the replica role,
+        # PostgreSQL runs no triggers and checks no foreign keys.
         cursor.execute("SET LOCAL session_replication_role = replica")
         for table in filled:
             cursor.execute(f'DELETE FROM "{table}"')

@@ -1,4 +1,4 @@
-"""Real rows for tests of the loop, made by the services: versions, outputs, reviewed campaigns."""
+"""Real rows for tests, created by the services: versions, outputs, reviewed campaigns."""
 
 import datetime as dt
 import uuid
@@ -81,9 +81,9 @@ def make_candidates(project: Project, labels: Sequence[str]) -> list[ModelVersio
 def make_outputs(
     version: DatasetVersion, candidates: Mapping[ModelVersion, str], *, split: str = "feedback"
 ) -> Run:
-    """A finished import with one answer by each candidate to each example of the split.
+    """A finished import with one output of each candidate for each example of the split.
 
-    The mapping gives each candidate's text, in which ``{n}`` becomes the row's number.
+    The mapping gives each candidate's text, in which ``{n}`` is replaced by the row number.
     """
     project = version.dataset.project
     job = Job.objects.create(
@@ -133,8 +133,8 @@ def make_campaign(
     rows_have: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Campaign:
-    """An open campaign; every reviewer rates every item. ``texts``: label → answer of each candidate.
-    ``rows_have``: `metadata` and `group` as `make_version` has them.
+    """An open campaign; every reviewer rates every item. ``texts``: label → output of each candidate.
+    ``rows_have``: `metadata` and `group` for `make_version`.
     """
     texts = texts or {"formal": GOOD, "plain": PLAIN}
     version = make_version(project, rows=rows, split=split, name=f"Clients of {name}", **(rows_have or {}))
@@ -158,19 +158,19 @@ def make_campaign(
 
 
 def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
-    """Answers to the rubric of `make_rubric`; a scale not named gets 4."""
+    """Answers to the rubric of `make_rubric`; scales without a value get 4."""
     given = {key: scores.get(key, 4) for key in SCALES}
     return ReviewAnswers(scores={**given, YES_NO: error})
 
 
 def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemOutput]]:
-    """Each assignment and output that the reviewer is offered; submit it before asking for the next."""
+    """Each assignment and output offered to the reviewer; submit it before requesting the next."""
     entries: dict[int, ItemOutput] = {}
     while True:
         campaign_reviewer = CampaignReviewer.objects.select_related("campaign").get(
             campaign=campaign, user=reviewer
         )
-        # What no review changes is read once.
+        # Objects that reviews do not change are read once.
         campaign_reviewer.user = reviewer
         campaign_reviewer.campaign.project = campaign.project
         campaign_reviewer.campaign.rubric_version = campaign.rubric_version
@@ -187,8 +187,8 @@ def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemO
 
 
 def offered(campaign: Campaign, reviewer: User, most: int = 1_000_000) -> Iterator[NextReview]:
-    """What comes to the reviewer in turn, by the reads of the review pages, which are quicker than those of
-    whole rows; submit it before asking for the next.
+    """Each task offered to the reviewer, by the review pages' queries, which are faster than reading whole
+    rows; submit it before requesting the next.
     """
     campaign_reviewer = campaign_reviewer_for(reviewer, campaign.key)
     for _ in range(most):
@@ -206,7 +206,7 @@ Said = Any
 def review_all(
     campaign: Campaign, reviewer: User, said: Mapping[Said, ReviewAnswers], **options: Any
 ) -> list[Review]:
-    """Let a reviewer rate everything they are offered; what ``said`` leaves out gets 4 throughout."""
+    """Let a reviewer rate everything offered; outputs missing in ``said`` get 4 on every scale."""
     reviews = []
     outputs = ItemOutput.objects.filter(item__campaign=campaign)
     named = {
@@ -240,7 +240,7 @@ def submit_review(
 
 
 def run_scoring(campaign: Campaign) -> Run:
-    """Score the run that the campaign's outputs came from, as the worker would."""
+    """Score the run of the campaign's outputs, as the worker would."""
     run = Run.objects.filter(outputs__item_outputs__item__campaign=campaign).distinct().get()
     job = start_scoring(run=run, by=None)
     score_run(job.pk)
@@ -250,7 +250,7 @@ def run_scoring(campaign: Campaign) -> Run:
 
 
 def make_webhook(project: Project) -> WebhookEndpoint:
-    """An endpoint with a delivery that arrived and one that failed once."""
+    """An endpoint with a delivery that succeeded and one that failed once."""
     endpoint = WebhookEndpoint.objects.create(
         project=project,
         url="https://hooks.example/evalapp",
@@ -295,7 +295,7 @@ def make_flag(campaign: Campaign, by: User, note: str = "The facts are of anothe
 def make_adapter(
     project: Project, label: str, *, dataset_version: DatasetVersion, parent: ModelVersion | None = None
 ) -> ModelVersion:
-    """An adapter as a finished training leaves it: registered, and named by its run."""
+    """An adapter as after a finished training: registered, and referred to by its run."""
     base = ModelVersion.objects.filter(project=project, kind=ModelKind.BASE).first()
     base = base or ModelVersion.objects.create(
         project=project, kind=ModelKind.BASE, model=project.models.create(name="Base"), number=1, label="Base"

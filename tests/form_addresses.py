@@ -1,4 +1,4 @@
-"""Where the forms of "Add model" and "New run" are."""
+"""URLs of the forms "Add model" and "New run"."""
 
 from typing import Any
 from urllib.parse import urlencode

@@ -1,6 +1,6 @@
-"""The product as a person runs it: a home of its own, its command line, its processes.
+"""The product as a person runs it: with its own home, command line and processes.
 
-Away from the servers of the test run; everything is told by the outside: exit codes, addresses, rows.
+Separate from the servers of the test run; tests observe only exit codes, URLs and rows.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ Outcome = TypeVar("Outcome")
 
 
 def eventually(look: Callable[[], Outcome | None], seconds: float, what: str) -> Outcome:
-    """Wait for an outcome of another process, and return it once it is true."""
+    """Wait until another process reaches a truthy outcome, and return it."""
     deadline = time.monotonic() + seconds
     while not (outcome := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 class Installation:
-    """A home of its own and the command line on it, away from the servers of the test run."""
+    """An own home and the command line for it, separate from the servers of the test run."""
 
     def __init__(self, home: Path) -> None:
         self.variables = {"EVALAPP_HOME": str(home), "EVALAPP_BIND": f"127.0.0.1:{free_port()}"}
@@ -54,13 +54,13 @@ class Installation:
         return self._start("manage.py", *arguments, errors=subprocess.STDOUT)
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and everything printed."""
+        """Run a command; returns the exit code and everything printed."""
         process = self.popen(*arguments)
         output, _ = process.communicate(timeout=600)
         return process.returncode, output
 
     def run_module(self, name: str, *arguments: str) -> str:
-        """What a module of the tests prints when it runs against this installation."""
+        """The output of a test module that runs against this installation."""
         process = self._start("-m", name, *arguments, errors=subprocess.PIPE)
         output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
@@ -86,13 +86,15 @@ class Installation:
 
 @contextlib.contextmanager
 def temporary_installation(*, fetches_model: bool = False) -> Iterator[Installation]:
-    """An empty home; the small model, which takes long to fetch and convert, only where a test needs it."""
-    # Directly under /tmp: a socket's path must be short.
+    """An empty home; the small model is downloaded and converted, which takes long, only if a test needs
+    it.
+    """
+    # Directly under /tmp, because a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-", dir="/tmp"))
     try:
         installation = Installation(home / "home")
         if not fetches_model:
-            # Where its folder is there, the model is taken to be in it.
+            # An existing folder is taken to contain the model.
             installation.environment.bundled_model_folder.mkdir(parents=True)
         yield installation
     finally:
@@ -100,7 +102,7 @@ def temporary_installation(*, fetches_model: bool = False) -> Iterator[Installat
 
 
 class Running:
-    """An installation that `manage.py up` serves."""
+    """An installation served by `manage.py up`."""
 
     def __init__(self, installation: Installation, *options: str) -> None:
         self.installation = installation

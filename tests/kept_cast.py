@@ -1,8 +1,9 @@
-"""The people and the project of tests/cast.py made once for a file, and whatever the file adds to them.
+"""The people and the project of tests/cast.py created once per file, with everything that the file adds to
+them.
 
-Each test's own changes are taken back, so a file whose tests commit cannot use it. Where these fixtures are
-to stand in place of the cast's, unpack `FIXTURES` into their names; what takes long is then a fixture of the
-module, made with `cast`, and each test gets it `again`, as it was made.
+Each test's changes are rolled back, so files whose tests commit cannot use it. To replace the fixtures of
+tests/cast.py, unpack `FIXTURES` into their names; a slow fixture then has module scope and uses `cast`, and
+each test reads its rows `again`.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ class Cast(NamedTuple):
 
 
 def again(made: Row) -> Row:
-    """The row as a test finds it, without what other tests have set or read of it."""
+    """The row read anew, without attributes that other tests have set or cached."""
     return type(made)._default_manager.get(pk=made.pk)
 
 

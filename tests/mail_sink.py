@@ -1,4 +1,4 @@
-"""A real mail server on loopback that takes every message, for whoever sends by SMTP."""
+"""A real SMTP server on loopback that accepts every message."""
 
 import socketserver
 import threading
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Mail(NamedTuple):
-    """``recipients`` are those of the envelope, who need not stand in the message."""
+    """``recipients``: of the envelope, which the message need not name."""
 
     sender: str
     recipients: list[str]

@@ -1,5 +1,5 @@
-"""Passwords are kept as the product keeps them, with a hash that takes no time: the usual one takes a tenth
-of a second of a core and 100 MB, at each password that is set or tried.
+"""A password hasher like the product's that takes no time: the usual one takes a tenth of a second of a core
+and 100 MB for each password that is set or checked.
 """
 
 from django.conf import settings
@@ -13,7 +13,7 @@ class QuickArgon2PasswordHasher(Argon2PasswordHasher):
 
 
 def take_no_time() -> None:
-    """Call it before the first password."""
+    """Install the quick hasher. Call it before the first password."""
     first, *others = settings.PASSWORD_HASHERS
     assert first.endswith(".Argon2PasswordHasher")
     settings.PASSWORD_HASHERS = [f"{__name__}.{QuickArgon2PasswordHasher.__name__}", *others]

@@ -1,4 +1,4 @@
-"""A real Ray head whose node has a home of its own, in processes of their own."""
+"""A real Ray head whose node has its own home, in separate processes."""
 
 import contextlib
 import os
@@ -28,11 +28,11 @@ class RayHead(NamedTuple):
         return RayCluster(self.address)
 
     def kill(self) -> None:
-        """End the head and all that it started, as a power cut does."""
+        """End the head and everything that it started, like a power cut."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, 9)
         self.process.wait()
-        # Ray's processes leave the group that started them, and some rename themselves; all have the
+        # Ray's processes leave the process group, and some rename themselves; all have this environment
         # variable.
         eventually(lambda: not self._end_the_rest(), 30, "all of Ray's processes are gone")
 
@@ -48,10 +48,10 @@ class RayHead(NamedTuple):
 def running_head(
     home: Path, *, gpus: int = 0, agent_port: int = 0, variables: Mapping[str, str] | None = None
 ) -> Iterator[RayHead]:
-    """A head that answers; with ``agent_port`` 0 its job agent takes a free port, and not the one that every
-    head takes by default.
+    """A running head; with ``agent_port`` 0 its job agent takes a free port instead of Ray's fixed
+    default.
     """
-    # Sockets below it: the path must be short.
+    # It contains sockets, whose paths must be short.
     temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     binaries = Path(sys.executable).parent
     dashboard = free_port()

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as it is told, and remembers what it was asked."""
+"""A real HTTP server on loopback that answers as configured and records its requests."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ class Call(NamedTuple):
 
 
 class Receiver:
-    """``answer`` is a status, or a way to behave badly; by path, so that redirects can be followed."""
+    """``answer``: a status, or the name of a faulty behaviour."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -28,7 +28,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
-                # Kept with the request too, since several may be under way at once.
+                # Also stored with the request, since several may run at once.
                 self.call = Call(self.path, dict(self.headers), self.rfile.read(length))
                 receiver.calls.append(self.call)
                 receiver.behave(self)
@@ -45,7 +45,7 @@ class Receiver:
 
     def behave(self, handler: BaseHTTPRequestHandler) -> None:
         if self.answer == "drip":
-            # Ever one byte more of a header that never ends: no single read waits long.
+            # One byte at a time of a header that never ends, so that no single read waits long.
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             for _ in range(200):
                 handler.wfile.write(b"x")

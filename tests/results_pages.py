@@ -1,4 +1,4 @@
-"""The pages of a campaign's results as one text, for tests of what stands on any of them."""
+"""The pages of a campaign's results as one text, for tests of content on any of them."""
 
 from django.test import Client
 
@@ -6,7 +6,7 @@ TABS = ("", "who-is-better/", "can-i-trust-it/", "what-to-fix/")
 
 
 def results_of(client: Client, address: str, query: str = "") -> str:
-    """Summary, who is better, can I trust it, what to fix; ``address`` is that of the summary."""
+    """The text of Summary, Who is better, Can I trust it and What to fix; ``address``: URL of the summary."""
     pages = [client.get(f"{address}{tab}{query}") for tab in TABS]
     assert [page.status_code for page in pages] == [200] * len(TABS)
     return "\n".join(page.content.decode() for page in pages)

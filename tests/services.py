@@ -1,8 +1,8 @@
-"""A PostgreSQL and a Valkey of the test run's own, in a temporary folder of its own.
+"""The test run's own PostgreSQL and Valkey, in a temporary folder.
 
-Loaded by pytest before any plugin reads Django's settings (see `addopts` in pyproject.toml), so
-the addresses are in the environment by then. The process that starts the run owns the servers;
-processes that pytest-xdist adds inherit the addresses. Whatever ends the run, the servers end too.
+Loaded by pytest before any plugin reads Django's settings (see `addopts` in pyproject.toml), so the addresses
+are in the environment by then. The process that starts the run owns the servers; processes of pytest-xdist
+inherit the addresses. The servers end with the run, whatever ends it.
 """
 
 import os
@@ -18,28 +18,28 @@ from evalapp.embedded.valkey import ValkeyServer
 from evalapp.env import Environment, read_environment
 
 _MARK = "EVALAPP_TEST_SERVICES"
-# Where data lies that tests use and the product knows nothing of.
+# Settings of tests that the product does not know.
 _OF_TESTS = {"EVALAPP_SQUALITY_FILE"}
 
-# As the product's web processes have it; read when a library is imported. Threads of numerical libraries spin
-# while they wait for each other, on cores that other test processes need: a fit of 13 ms took 90 ms of them.
+# As in the product's web processes; read when a library is imported. Threads of numerical libraries spin
+# while they wait for each other, on cores that other test processes need: a fit of 13 ms took 90 ms.
 os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"})
 
 
 def _choose_folder() -> Environment | None:
-    """Point this process and its children at a fresh home; None where an outer run did so."""
+    """Set a new home for this process and its children; None if an outer process did."""
     if _MARK in os.environ:
-        # A database of the broker for each process: clearing the cache in one empties no other's.
+        # A Valkey database for each process, so that clearing the cache affects no other process.
         worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={int(worker) + 1}")
-        # And a home for each: a run of one process must not wait for the device that another's holds.
+        # And a home for each: a run of one process must not wait for a device that another one uses.
         home = Path(os.environ[_MARK], f"gw{worker}")
         home.mkdir(exist_ok=True)
         os.environ["EVALAPP_HOME"] = str(home)
         return None
-    # Directly under /tmp: a socket's path must be short.
+    # Directly under /tmp, because a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-tests-", dir="/tmp"))
-    # Nothing of the developer's own installation may reach a test, or be reached by one.
+    # Tests must not use the developer's own installation, nor affect it.
     for name in [name for name in os.environ if name.startswith("EVALAPP_") and name not in _OF_TESTS]:
         del os.environ[name]
     environment = read_environment({"EVALAPP_HOME": str(home)})

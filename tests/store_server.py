@@ -1,4 +1,4 @@
-"""A real S3-compatible server (moto's) in a process of its own, with an empty bucket."""
+"""A real S3-compatible server (moto) in its own process."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ class StoreServer(NamedTuple):
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a process that uses the store has in its environment."""
+        """The environment variables of a process that uses the store."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "key-of-the-store",

@@ -1,4 +1,4 @@
-"""All that the database holds, as text."""
+"""Searches all text in the database."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from django.db import connection
 
 
 def tables_with(marks: Iterable[str]) -> list[tuple[str, str]]:
-    """Table and mark, of every row of every table that holds one of the marks."""
+    """Pairs of table and mark, for each mark found in a row of a table."""
     marks = list(marks)
     found = []
     with connection.cursor() as cursor:

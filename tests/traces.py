@@ -1,11 +1,11 @@
-"""Where in the whole database a text stands."""
+"""Searches the whole database for a text."""
 
 from django.apps import apps
 from django.contrib.sessions.models import Session
 
 
 def traces_of(text: str) -> list[str]:
-    """The tables that hold the text in any row, sessions as they read when decoded."""
+    """The tables that contain the text in any row, and decoded sessions."""
     tables = [
         model._meta.label
         for model in apps.get_models(include_auto_created=True)

@@ -97,7 +97,7 @@ class ProjectSettingsForm(ProjectForm):
             )
 
     def clean(self) -> dict[str, Any]:
-        """With ``retention`` in place of its fields."""
+        """Clean the form; ``retention`` replaces its single fields."""
         cleaned = super().clean() or {}
         cleaned["retention"] = {str(kind): cleaned.pop(f"keep_{kind}", None) for kind in Kept}
         return cleaned
@@ -165,7 +165,7 @@ class RoleForm(forms.Form):
 
 
 class NewPersonForm(forms.Form):
-    """What someone who was invited tells of themselves."""
+    """The name and password of an invited person."""
 
     name = forms.CharField(
         max_length=120,
@@ -276,7 +276,7 @@ class DeletePersonForm(forms.Form):
 
 
 class AuditFilterForm(forms.Form):
-    """The audit's filters as they stand in the address; anything unreadable is left out."""
+    """The audit's filters in the URL; invalid ones are ignored."""
 
     project = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     actor = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)

@@ -39,8 +39,8 @@ class MessageForm(forms.Form):
 
 
 class AppealForm(forms.Form):
-    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a comparison.
-    ``revision``: of the decision that was read.
+    """``against``: "request"; "decision:" and the criterion's key; or "decision" for a comparison.
+    ``revision``: the revision of the decision that the reviewer read.
     """
 
     against = forms.CharField(max_length=60, widget=forms.HiddenInput)
@@ -52,7 +52,7 @@ AS_DECIDED = ("", "as it was decided")
 
 
 class AnswerForm(forms.Form):
-    """The answer to an appeal; against a decision it can give another value, or another preference."""
+    """The answer to an appeal; for a decision, it can change the value or the preference."""
 
     outcome = forms.ChoiceField(label="Outcome", choices=Outcome.choices, widget=forms.RadioSelect)
     answer = _words("Your answer", help_text="The reviewer reads this.")
@@ -89,7 +89,7 @@ class AnswerForm(forms.Form):
         return read_level(self.cleaned_data.get("value", ""))
 
     def _preference(self, adjudication: ComparisonAdjudication) -> PreferenceAnswers:
-        """What is left "as it was decided" stays so."""
+        """The preference; fields left at "as it was decided" keep the decision."""
         given = preference_from_form(self._sent, outputs=len(adjudication.outputs))
         if adjudication.ranks is None:
             return PreferenceAnswers(given.choice or adjudication.choice)
@@ -105,12 +105,12 @@ def _levels(criterion: Criterion) -> list[tuple[str, str]]:
 
 
 def read_level(text: str) -> Answer | None:
-    """A number, "na", or None where nothing was chosen; what is neither stays as it is, to be refused."""
+    """A number, "na", or None without a choice; other text unchanged, for later validation to refuse."""
     return number_in(text) if text else None
 
 
 def adjudicated_scores_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, AdjudicatedScore]:
-    """What was decided on the desk, by criterion; one with neither value nor reason is left for later."""
+    """The decisions from the desk, by criterion; criteria with neither value nor reason are skipped."""
     scores = {}
     for criterion in criteria:
         value = read_level(form.get(f"criterion-{criterion.key}", ""))

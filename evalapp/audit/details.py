@@ -1,4 +1,4 @@
-"""The details of audit events for people, with names instead of ids."""
+"""The details of audit events for display, with names instead of ids."""
 
 import re
 from collections import defaultdict
@@ -26,7 +26,7 @@ _SHOWN_OF_A_HASH = 12
 
 
 def ids_in(events: Iterable[AuditEvent]) -> Ids:
-    """The ids that the events' data names, by object type."""
+    """The ids in the events' data, by object type."""
     found: Ids = defaultdict(set)
     for event in events:
         for name, value in event.data.items():
@@ -37,7 +37,7 @@ def ids_in(events: Iterable[AuditEvent]) -> Ids:
 
 
 def latest_labels(ids: Ids) -> dict[tuple[str, int], str]:
-    """What the audit last called these objects, also those that are deleted; one query."""
+    """The latest labels of these objects in the audit log, also of deleted objects; one query."""
     wanted = Q()
     for kind, numbers in ids.items():
         wanted |= Q(object_type=kind, object_id__in=numbers)
@@ -53,7 +53,9 @@ def latest_labels(ids: Ids) -> dict[tuple[str, int], str]:
 
 
 def details_of(event: AuditEvent, labels: Labels) -> list[tuple[str, Any]]:
-    """The event's data by name: labels for ids that have one, short hashes, a task's own words."""
+    """The event's data as name and value: labels instead of known ids, shortened hashes, readable task
+    names.
+    """
     return [(name, _told(name, value, labels)) for name, value in event.data.items()]
 
 

@@ -2,9 +2,10 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One write, told in ids and labels. No foreign keys: it outlives what it speaks of.
+    """One write, described by ids and labels. Without foreign keys, so that it outlives the objects that it
+    names.
 
-    Rows are append-only; a database trigger refuses UPDATE and DELETE.
+    Append-only: a database trigger refuses UPDATE and DELETE.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -11,8 +11,8 @@ def events_of(
     object_id: int | None = None,
     action: str = "",
 ) -> QuerySet[AuditEvent]:
-    """A project's events, or the whole installation's (None), filtered by actor, object and action
-    ("member." takes all of its kind).
+    """The events of a project, or of the whole installation (None), filtered by actor, object and action;
+    "member." matches all actions with that prefix.
     """
     events = AuditEvent.objects.all()
     if project_id is not None:
@@ -31,6 +31,6 @@ def events_of(
 
 
 def kinds_of_action(project_id: int | None = None) -> list[str]:
-    """The subjects that the actions of a project, or of all, speak of ("member", "run", …), in order."""
+    """The sorted prefixes of actions in a project or the installation ("member", "run", …)."""
     actions = events_of(project_id).values_list("action", flat=True).distinct()
     return sorted({action.partition(".")[0] for action in actions})

@@ -23,9 +23,9 @@ def record(
     project: Any = None,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Append one event; call it inside the transaction of the write it tells of.
+    """Append one event; must be called inside the transaction of the write that it describes.
 
-    ``by`` is the acting user, or None for the system. ``action`` reads "review.submitted".
+    ``by``: the acting user, or None for the system. ``action``: for example "review.submitted".
     """
     parameters: dict[str, Any] = {
         "at": timezone.now(),
@@ -44,10 +44,10 @@ def record(
 
 
 def relabel_person(*, user_id: int, label: str, objects: dict[str, list[int]]) -> None:
-    """Replace a deleted person's name in the audit by ``label``; ids and everything else stay.
+    """Replace a deleted person's name in the audit log by ``label``; ids and everything else stay.
 
-    ``objects`` maps an object type to the ids whose own labels hold the name. The database lets
-    nothing else of an event be changed, and only to a label that reads "Former member …".
+    ``objects`` maps object types to ids of objects whose labels contain the name. The database allows no
+    other change of an event, and only labels of the form "Former member …".
     """
     AuditEvent.objects.filter(actor_id=user_id).update(actor_label=label)
     for object_type, ids in objects.items():

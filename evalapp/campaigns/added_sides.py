@@ -1,8 +1,8 @@
-"""The sides of answers in assignments that are added to a running campaign that compares.
+"""Positions of outputs in assignments that are added to a running campaign with comparisons.
 
-Assignments that are in progress or submitted keep their sides. An added one takes those that its item has had
-least, and of these the ones that its answers have had least over the campaign. So every answer stands at each
-position equally often in every item (a difference of 1 at most), as at the launch.
+Assignments in progress or submitted keep their arrangement. An added one takes the arrangement that its item
+has had least, and among equals the one whose outputs have had their positions least in the campaign. So every
+output has each position equally often in every item (a difference of 1 at most), as at the launch.
 """
 
 import random
@@ -22,7 +22,8 @@ from evalapp.campaigns.comparisons import (
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.campaigns.opening import insert_assignments
 
-# How often each candidate stands where, in each of an item's comparisons, over the whole campaign.
+# How often each candidate has each position, by number of the comparison in its item, over the whole
+# campaign.
 _STANDING = """
 SELECT c.number, entry.candidate_id,
     (shown.nth - 1 - p.arrangement %% %(width)s + %(width)s) %% %(width)s AS position, count(*)
@@ -35,7 +36,7 @@ GROUP BY 1, 2, 3
 
 
 class ComparedCandidates(NamedTuple):
-    """Candidates that meet in the item's comparison of that ``number``, in the order from which they turn."""
+    """Candidates in the item's comparison with that ``number``, in the order that arrangements rotate."""
 
     number: int
     candidates: Sequence[int]
@@ -44,7 +45,9 @@ class ComparedCandidates(NamedTuple):
 def insert_added_assignments(
     *, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False
 ) -> int:
-    """`insert_assignments` for a campaign that runs, which may compare. Hold its row."""
+    """`insert_assignments` for a running campaign, with arrangements if it compares outputs. Lock its row
+    first.
+    """
     last = campaign.assignments.aggregate(last=Max("pk"))["last"] or 0
     added = insert_assignments(campaign=campaign, items=items, is_added=is_added)
     if campaign.compares:
@@ -53,7 +56,7 @@ def insert_added_assignments(
 
 
 def _arrange(campaign: Campaign, last: int) -> None:
-    """Give the assignments behind the ``last`` that stood their comparisons and sides."""
+    """Give assignments with ids above ``last`` their comparisons and arrangements."""
     insert_comparisons(campaign=campaign)
     reviews = campaign.assignments.filter(purpose=Purpose.REVIEW)
     assignments = list(reviews.filter(pk__gt=last).order_by("rank").values_list("pk", "item_id"))
@@ -97,10 +100,10 @@ def balanced_arrangements(
     width: int,
     seed: str,
 ) -> list[int]:
-    """An arrangement for an assignment of each of ``items``, in turn.
+    """An arrangement for one assignment of each of ``items``, in order.
 
-    ``had``: how often an item had an arrangement; ``standing``: how often, in comparisons of a number, a
-    candidate stands at a position. Between equals the seed draws.
+    ``had``: how often an item had an arrangement; ``standing``: how often a candidate has a position, by
+    number of the comparison. The seed decides between equals.
     """
     had, standing = Counter(had), Counter(standing)
     draw = random.Random(f"{seed}:added")

@@ -1,12 +1,11 @@
-"""Who gets which assignment, when, and in what order.
+"""Which reviewer gets which assignment, when, and in what order.
 
-Assignments are rows that exist from the launch, so the quota is exact by construction: one is claimed by
-one statement with ``FOR UPDATE SKIP LOCKED``, and every change of its state is one conditional UPDATE.
-
-A reviewer claims a few assignments at once, so that the outputs of one item come interleaved with
-others. Locks are taken in one order: an assignment before the reviewer's own row (``CampaignReviewer``);
-whoever holds that row first takes assignments with SKIP LOCKED only, or has held off submissions before
-(`hold_submissions`). So two tabs cannot deadlock.
+Assignments are rows from the launch on, so the quota is exact by construction: one is claimed by one
+statement with ``FOR UPDATE SKIP LOCKED``, and every change of state is one conditional UPDATE. A reviewer
+claims a few assignments at once, so that the outputs of different items are interleaved. Locks are taken in
+one order: an assignment before the reviewer's own row (``CampaignReviewer``); code that locks that row first
+takes assignments only with SKIP LOCKED, or has stopped submissions before (`hold_submissions`). So two tabs
+cannot deadlock.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -50,7 +49,7 @@ from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
 SPACING = 2
-# A cursor behind which no ordinary assignment lies.
+# A cursor beyond all ordinary assignments.
 _BEHIND_ALL = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
@@ -61,7 +60,7 @@ ORDER BY claimed_at NULLS FIRST, id
 """
 
 _FOR_ONE = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
-# What checks this person comes when it is due; before they are admitted there is calibration only.
+# Checks are offered when they are due; before admission, only calibration.
 _CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= %(due)s
     AND (%(admitted)s OR p.purpose = 'calibration')"""
 
@@ -74,9 +73,9 @@ _FIRST_FREE = """
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """
 
-# The transaction does not wait for the disk. Where the power fails within the next second, the assignment is
-# available again and no review is lost: what is submitted of it is written behind the claim, and waits for
-# both. Three walks, each along an index of its own: assignments of other people are never stepped over.
+# The commit does not wait for the disk. If the power fails within the next second, the assignment is
+# available again but no review is lost: a review of it is written after the claim in the log, and waits for
+# both. Three scans, each along its own index, never step over assignments of other people.
 CLAIM = f"""
 WITH claim_limit AS MATERIALIZED ({CLAIM_LIMIT}
 ), due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=ELIGIBLE)}
@@ -132,7 +131,7 @@ class ClaimedAssignment(NamedTuple):
 
 
 class NextReview(NamedTuple):
-    """What to review next: one output, addressed by the assignment's key and a slot."""
+    """The next output or comparison to review, addressed by the assignment's key and a slot."""
 
     assignment: ClaimedAssignment
     slot: int
@@ -164,14 +163,16 @@ _STOPPED: dict[str, NoWorkReason] = {
 
 
 class NoWork(NamedTuple):
-    """Why there is nothing, and when a claimed assignment may become available at the earliest."""
+    """The reason why there is no work, and the earliest time at which a claimed assignment may become
+    available.
+    """
 
     reason: NoWorkReason
     come_back_at: datetime | None = None
 
     @property
     def is_over(self) -> bool:
-        """Nothing comes any more: the reviewer's part is done."""
+        """Whether nothing more comes: the reviewer's part is done."""
         return self.reason in (
             NoWorkReason.ALL_DONE,
             NoWorkReason.NOTHING_LEFT_FOR_YOU,
@@ -184,12 +185,12 @@ class NoWork(NamedTuple):
 def next_review(
     *, campaign_reviewer: CampaignReviewer, showing: tuple[UUID, int] | None = None
 ) -> NextReview | NoWork:
-    """The next output for this reviewer, or why there is none. Claims an assignment while fewer than the most
-    are claimed.
+    """The next subject for this reviewer, or the reason for none. Claims an assignment unless the maximum is
+    claimed.
 
-    ``campaign_reviewer`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a
-    prefetch: it is not offered again, and counts as the latest. The answer is the same until something is
-    submitted, so reloading a page does not shuffle the work.
+    Select the campaign of ``campaign_reviewer``. ``showing``: the assignment and slot on the screen, for a
+    prefetch; it is not offered again, and counts as the latest. The result stays the same until something is
+    submitted, so that reloading a page does not shuffle the work.
     """
     campaign = campaign_reviewer.campaign
     if campaign.state in _STOPPED:
@@ -218,14 +219,14 @@ def claimed_assignments(campaign_reviewer: CampaignReviewer) -> list[ClaimedAssi
 
 
 def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
-    """Claim one more assignment, or none where nothing is available to this reviewer, they have their fair
-    share or the quota leaves no room for another. Who has none takes over what somebody else has not begun.
+    """Claim one more assignment; empty if nothing is available to this reviewer, they have their fair share
+    or have reached the quota. A reviewer without any takes over one that another reviewer has not started.
 
-    Available assignments behind the reviewer's cursor (returned ones) come when those before it are used up.
+    Available assignments before the reviewer's cursor (returned ones) follow when those after it are used up.
     """
     campaign = campaign_reviewer.campaign
     with transaction.atomic():
-        # Alone in this statement, so that the next one sees what the other tab has just claimed.
+        # A separate statement, so that the next one sees what another tab has just claimed.
         locked = _locked(campaign_reviewer)
         if locked is None:
             return []
@@ -241,7 +242,7 @@ def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssi
         limit = claim_limit_of(parameters)
         if limit.is_full:
             return []
-        # The ordinary work has ended, so what repeats some of it comes now at the latest.
+        # The ordinary work has ended, so repeats of it come now at the latest.
         if campaign.repeat_share and make_repeats_due(campaign=campaign, campaign_reviewer=locked):
             return _claim_after(_BEHIND_ALL, locked)
         if is_room and not limit.claimed:
@@ -255,7 +256,7 @@ def _campaign_reviewer_rows() -> JoinedRows:
 
 
 def _locked(campaign_reviewer: CampaignReviewer) -> CampaignReviewer | None:
-    """The campaign reviewer as it is now, held until the transaction ends; None once they have left."""
+    """The current row of the campaign reviewer, locked until the transaction ends; None if they have left."""
     unless_left = "WHERE id = %(campaign_reviewer)s AND left_at IS NULL"
     found = _campaign_reviewer_rows().first(
         f"FROM evalapp_campaignreviewer campaign_reviewer {unless_left} FOR UPDATE",
@@ -283,7 +284,7 @@ def claim_parameters(*, campaign_reviewer: CampaignReviewer, cursor: int) -> dic
         "due": campaign_reviewer.reviews_done // campaign.reviews_per_assignment,
         "lease": lease_of(campaign),
         "started": started_lease_of(campaign),
-        # A transaction around this one may hold what must not be lost.
+        # An outer transaction may contain writes that must not be lost.
         "is_outermost": not connection.savepoint_ids,
     }
 
@@ -295,7 +296,7 @@ def _claim_after(cursor: int, campaign_reviewer: CampaignReviewer) -> list[Claim
 
 
 def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
-    """Activity keeps what is claimed: leases that are more than half used begin anew."""
+    """Extend leases that are more than half used, because the reviewer is active."""
     lease = lease_of(campaign)
     soon = timezone.now() + lease / 2
     ageing = [assignment.id for assignment in claimed if assignment.lease_expires_at < soon]
@@ -312,7 +313,7 @@ def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
 def _choose(
     claimed: Sequence[ClaimedAssignment], recent_items: Sequence[int], showing: tuple[UUID, int] | None
 ) -> NextReview | None:
-    """One output of what is claimed; not of an item among the last two where that can be avoided."""
+    """One slot of the claimed assignments, if possible not of one of the last two items."""
     candidates = []
     latest = list(recent_items)
     for assignment in claimed:
@@ -324,8 +325,8 @@ def _choose(
     if not candidates:
         return None
     last = latest[:SPACING]
-    # The longer ago, the better; never reviewed is best. Of equals the one that was claimed first: so a
-    # reload shows the same, and what checks the reviewer comes like everything else.
+    # Items reviewed longer ago come first, items never reviewed before all. Among equals, the one claimed
+    # first: so a reload shows the same task, and checks come like all others.
     return min(
         candidates,
         key=lambda each: (
@@ -334,7 +335,7 @@ def _choose(
     )
 
 
-# Each part has its index: what is available to anybody, available to this person, and in progress.
+# Each part has its index: available to anybody, available to this person, and in progress.
 _WHY_NOTHING = f"""
 SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'available'
                AND {FOR_ANYBODY} AND {ELIGIBLE})
@@ -352,7 +353,7 @@ SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campai
 
 def _why_nothing(campaign_reviewer: CampaignReviewer) -> NoWork:
     campaign = campaign_reviewer.campaign
-    # As it is now: the row that was passed is as old as the page.
+    # Read again: the given row is as old as the page.
     campaign_reviewer = CampaignReviewer.objects.select_related("campaign").get(pk=campaign_reviewer.pk)
     if not is_admitted(campaign_reviewer):
         return NoWork(NoWorkReason.NOT_ADMITTED)
@@ -369,32 +370,33 @@ def _why_nothing(campaign_reviewer: CampaignReviewer) -> NoWork:
         )
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
-        # Somebody else's claim of it was under way, or its reviewer was just submitting.
+        # Another claim of it was in progress, or its reviewer was just submitting.
         return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
     if earliest is not None:
-        # After the deadline nothing is handed out, so a lease that ends later brings nothing.
+        # After the deadline nothing is assigned, so a lease that ends later makes nothing available.
         is_late = campaign.deadline is not None and earliest >= campaign.deadline
         return NoWork(NoWorkReason.ALL_TAKEN, None if is_late else earliest)
     return NoWork(NoWorkReason.ASSIGNED_TO_OTHERS if is_with_others else NoWorkReason.NOTHING_LEFT_FOR_YOU)
 
 
 def lock_open_campaign(campaign_id: int) -> None:
-    """Hold off the closing of the campaign until this transaction ends. Take it before reading the
-    state: a review is then either part of what was closed, or refused.
+    """Keep the campaign from closing until this transaction ends. Call it before reading the state: a review
+    is then either included in the closed campaign, or refused.
     """
     with prepared_cursor() as database:
         database.execute(_HOLD_OFF_CLOSING, [_CAMPAIGN_LOCK, campaign_id])
 
 
 def hold_submissions(campaign_id: int) -> None:
-    """Wait for the submissions under way; none begins until this transaction ends."""
+    """Wait for submissions in progress, and keep new ones from starting until this transaction ends."""
     with connection.cursor() as database:
         database.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
 
 
 def fill_slot(*, assignment: Assignment, slot: int, reviewer: User, seconds_active: float) -> bool:
-    """Count a review of the slot: True when the assignment is claimed by the reviewer and the slot was open,
-    and the campaign takes reviews. Call it in the transaction that stores the review.
+    """Count a review of the slot, in the transaction that stores the review.
+
+    True if the reviewer has claimed the assignment, the slot was open and the campaign takes reviews.
     """
     parameters: dict[str, Any] = {
         "assignment": assignment.pk,
@@ -410,9 +412,9 @@ def fill_slot(*, assignment: Assignment, slot: int, reviewer: User, seconds_acti
 
 
 def take_again(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
-    """Claim an assignment once more after its lease ran out: True if nobody took it meanwhile.
+    """Claim an assignment again after its lease expired; True if nobody took it meanwhile.
 
-    Only for an assignment that was theirs until then; an item they skipped stays skipped.
+    Only for the assignment's last reviewer; an item that they skipped stays skipped.
     """
     locked = _locked(campaign_reviewer)
     if locked is None:
@@ -448,7 +450,7 @@ def take_again(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -
 
 
 def release_assignment(*, assignment: Assignment, reviewer: User) -> bool:
-    """Give a claimed assignment back; False if it is not claimed by this reviewer."""
+    """Return a claimed assignment; False if this reviewer has not claimed it."""
     claimed = Assignment.objects.filter(
         pk=assignment.pk, state=AssignmentState.IN_PROGRESS, reviewer=reviewer
     )

@@ -1,4 +1,6 @@
-"""The people of a campaign with manual assignment, at its launch and when assignments are added."""
+"""Reviewers for the assignments of a campaign with manual assignment, at its launch and when assignments are
+added.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -29,7 +31,7 @@ _NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lac
 
 
 class PlannedAssignment(NamedTuple):
-    """An assignment that is to be made, and whose it is."""
+    """An assignment to create, with its reviewer."""
 
     item_id: int
     number: int
@@ -37,8 +39,8 @@ class PlannedAssignment(NamedTuple):
 
 
 def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[PlannedAssignment]:
-    """For the assignments that items (None: all) lack, who gets them: level loads within everybody's quota,
-    nobody twice at an item. An assignment that nobody can take is not among them.
+    """Reviewers for the missing assignments of these items (None: all): even loads within everybody's quota,
+    nobody twice for an item. Assignments that nobody can take are left out.
     """
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {
@@ -77,7 +79,7 @@ def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = Non
 
 
 def _loads(campaign: Campaign) -> dict[int, int]:
-    """How many assignments each person has: assigned, in progress or submitted."""
+    """The number of each person's assignments: assigned, in progress or submitted."""
     counted = (
         campaign.assignments.filter(purpose=Purpose.REVIEW)
         .annotate(whose=Coalesce("reviewer", "assigned_to"))
@@ -90,7 +92,7 @@ def _loads(campaign: Campaign) -> dict[int, int]:
 
 
 def _taken(campaign: Campaign, items: Sequence[int], numbers: dict[int, int]) -> list[set[int]]:
-    """For each item the people who have an assignment of it, or skipped it."""
+    """For each item, the people who have an assignment of it, or skipped it."""
     taken: dict[int, set[int]] = {item: set() for item in items}
     assignments = Assignment.objects.filter(campaign=campaign, item__in=items).values_list(
         "item", "reviewer", "assigned_to"

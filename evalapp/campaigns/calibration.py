@@ -1,4 +1,4 @@
-"""Writes of the calibration round: everybody rates the same items, talks, and is admitted."""
+"""Writes of the calibration round: everybody rates the same items, discusses them, and is admitted."""
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -18,9 +18,10 @@ LONGEST_NOTE = 5_000
 
 @transaction.atomic
 def admit(*, campaign_reviewer: CampaignReviewer, by: User | None, called: str = "") -> None:
-    """Let a reviewer go on to the campaign's items. ConflictError where they have been admitted, or left.
+    """Admit a reviewer to the campaign's items. Raises ConflictError if they are admitted already, or have
+    left.
 
-    ``called``: what an error calls them; their name unless given.
+    ``called``: how an error names them; by default their name.
     """
     lock_running(campaign_reviewer.campaign, "reviewers can be admitted")
     waiting = CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, admitted_at=None, left_at=None)
@@ -37,9 +38,11 @@ def admit(*, campaign_reviewer: CampaignReviewer, by: User | None, called: str =
 
 @transaction.atomic
 def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
-    """Another round: further items for everybody who is not admitted; how many people it asks.
+    """Start another round, with further items for everybody who is not admitted; returns the number of these
+    people.
 
-    Raises InvalidError where nobody waits, or there are not so many examples left.
+    Raises InvalidError if everybody is admitted or too few examples are left, ConflictError without
+    calibration in the design.
     """
     locked = lock_running(campaign, "a round of calibration can be started")
     if not locked.calibration_items:
@@ -69,7 +72,9 @@ def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
 
 @transaction.atomic
 def add_note(*, item: Item, author: User, text: str) -> CalibrationNote:
-    """Say something about a calibration item. Raises InvalidError for an empty or overlong text."""
+    """Add a note to the discussion of a calibration item. Raises InvalidError for an empty or too long
+    text.
+    """
     text = text.strip()
     if not text or len(text) > LONGEST_NOTE or "\0" in text:
         raise InvalidError(f"Write a note of at most {LONGEST_NOTE:,} characters.", field="text")

@@ -1,8 +1,8 @@
 """Assignments that check a reviewer: gold, hidden repeats and calibration. Their results count nowhere else.
 
-Such an assignment belongs to one person, and its rank says when it is due: after so many of their items. So
-checks come at each one's own pace, between ordinary work. When that ends, gold that is not due never comes;
-repeats do, as long as they are far enough from the first time.
+Such an assignment belongs to one person, and its rank is the number of their completed items after which it
+is due. So checks come at each person's own pace, between ordinary work. When that ends, gold that is not due
+never comes; repeats do, if they are far enough from the first time.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -29,9 +29,9 @@ from evalapp.campaigns.models import (
 from evalapp.campaigns.repeats import NEAREST, checks_expected, is_repeated, repeat_distance
 from evalapp.core.errors import InvalidError
 
-# A count of more would be slow, and two more or less of so many change no share.
+# Counting more would be slow, and a difference of two no longer matters.
 _COUNTED = 200
-# Above every number that an ordinary assignment of an item can have.
+# Above the number of any ordinary assignment of an item.
 _REPEAT_NUMBERS = 1_000
 
 _ANSWERED = """
@@ -87,8 +87,8 @@ ON CONFLICT DO NOTHING
 
 
 class CheckAssignment(NamedTuple):
-    """An assignment that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``:
-    as of a `Assignment`, where answers are compared.
+    """An assignment to create. ``due``: after this many ordinary items of the person. ``arrangement``: as in
+    `Assignment`, for comparisons.
     """
 
     item_id: int
@@ -100,9 +100,9 @@ class CheckAssignment(NamedTuple):
 
 
 def insert_check_items(*, campaign: Campaign) -> None:
-    """Set the gold and the calibration items apart, before the others are drawn.
+    """Create the gold and calibration items, before the others are drawn.
 
-    Raises InvalidError where an answer to them is missing, or there are too few examples.
+    Raises InvalidError if one lacks an output, or there are too few examples.
     """
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
@@ -126,12 +126,12 @@ def insert_check_items(*, campaign: Campaign) -> None:
 
 
 def known_answers(campaign: Campaign) -> QuerySet[Any]:
-    """What is known of its gold: answers to criteria, or preferences where answers are compared."""
+    """The campaign's known answers: to criteria, or preferences in campaigns that compare outputs."""
     return campaign.gold_preferences.all() if campaign.compares else campaign.gold_answers.all()
 
 
 def gold_examples(campaign: Campaign) -> int:
-    """How many examples its gold sets apart; 0 where it checks nobody with them."""
+    """The number of examples used as gold; 0 if the campaign has no gold share."""
     return known_answers(campaign).values("example").distinct().count() if campaign.gold_share else 0
 
 
@@ -150,7 +150,7 @@ def _require_gold(campaign: Campaign) -> None:
 
 
 def _require_compared(campaign: Campaign) -> None:
-    """The design may be another than the one that the preferences were entered for."""
+    """Raise InvalidError for gold preferences that the current design does not compare."""
     compared = set_side_by_side(campaign)
     is_ranking = campaign.method == Method.RANKING
     for candidate, against in campaign.gold_preferences.values_list("candidate", "against"):
@@ -165,7 +165,7 @@ def _require_compared(campaign: Campaign) -> None:
 
 
 def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
-    """Draw items for a round of calibration; their ids. InvalidError where there are too few examples."""
+    """Draw items for a calibration round; returns their ids. Raises InvalidError with too few examples."""
     before = set(campaign.items.filter(purpose=Purpose.CALIBRATION).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -189,8 +189,8 @@ def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
 
 
 def insert_checks(*, campaign: Campaign) -> int:
-    """Make the gold and calibration assignments that the campaign reviewers lack; how many. Again for who
-    comes later.
+    """Create the missing gold and calibration assignments of campaign reviewers, also of later ones; returns
+    their number.
     """
     items = list(
         campaign.items.exclude(purpose=Purpose.REVIEW)
@@ -220,7 +220,7 @@ def _assignments_for(
 ) -> Iterable[CheckAssignment]:
     draw = random.Random(f"{campaign.seed}:gold:{number}")
     order = draw.sample(list(gold), len(gold))
-    # One in every stretch of 1/share items, at a place in it that is drawn.
+    # One in every 100/share items, at a random place among them.
     stretch = 100 / campaign.gold_share if campaign.gold_share else 0
     for position, item in enumerate(order):
         due = max(1, round((position + draw.random()) * stretch))
@@ -233,8 +233,8 @@ def _assignments_for(
 
 
 def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
-    """The assignments with compared answers turned: by a draw of the item's, and by one from reviewer to
-    reviewer, so that no answer keeps to a position.
+    """The assignments with arrangements: starting at random for each item and rotated from reviewer to
+    reviewer, so that no output keeps a position.
     """
     width = arrangements_of(campaign)
     items = campaign.items.exclude(purpose=Purpose.REVIEW)
@@ -268,11 +268,11 @@ def _insert(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
 
 
 def plan_repeat(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
-    """Have the reviewer meet an assignment's item once more, where the draw says so; call it when a review
-    of the assignment is stored, in its transaction. Only of an assignment that is complete, and all theirs.
+    """Let the reviewer see an assignment's item once more, if the draw says so. Call it in the transaction
+    that stores a review of the assignment; only for complete assignments reviewed by this person alone.
 
-    Compared answers stand in another arrangement then, two of them the other way round: so a preference that
-    keeps to a side is told from one that keeps to an answer.
+    Comparisons are shown in another arrangement, pairs the other way round, to distinguish a preference for a
+    side from one for an output.
     """
     campaign = assignment.campaign
     if not campaign.repeat_share or assignment.purpose != Purpose.REVIEW:
@@ -307,7 +307,9 @@ def _assignments_complete(campaign: Campaign, campaign_reviewer: CampaignReviewe
 
 
 def _items_left(campaign: Campaign, campaign_reviewer: CampaignReviewer, done: int) -> int:
-    """About how many more items this person gets: an even share of what is left, within their quota."""
+    """The estimated number of further items for this person: an even share of the rest, within their
+    quota.
+    """
     campaign_reviewers = campaign.reviewers.aggregate(
         given=Coalesce(Sum("reviews_done"), 0), people=Count("pk", filter=Q(left_at=None))
     )
@@ -318,8 +320,8 @@ def _items_left(campaign: Campaign, campaign_reviewer: CampaignReviewer, done: i
 
 
 def make_repeats_due(*, campaign: Campaign, campaign_reviewer: CampaignReviewer) -> int:
-    """Let a person whose other work has ended have their waiting repeats now; how many. One that is too near
-    to its first time still waits.
+    """Make waiting repeats of a person due now, because their other work has ended; returns their number.
+    Repeats that are too close to their first time still wait.
     """
     waiting = campaign.assignments.filter(
         assigned_to=campaign_reviewer.user_id, state=AssignmentState.AVAILABLE, purpose=Purpose.REPEAT
@@ -340,8 +342,8 @@ def make_repeats_due(*, campaign: Campaign, campaign_reviewer: CampaignReviewer)
 
 
 def checks_wanted(campaign: Campaign) -> int:
-    """About how many reviews the checks ask for in all, so that a reviewer's view of the whole counts them
-    from the start and never moves by one of theirs.
+    """The estimated total number of check reviews. A reviewer's total includes it from the start, so that it
+    never changes by a check of theirs.
     """
     assignments = campaign.assignments.filter(purpose=Purpose.REVIEW).count()
     people = campaign.reviewers.filter(left_at=None).count()

@@ -1,9 +1,9 @@
-"""Comparisons of outputs: which outputs of an item are compared, and on which side each is shown.
+"""Comparisons of outputs: which outputs of an item are compared, and in which arrangement each is shown.
 
-`opening.make_assignments` lays out items and assignments as for any campaign; then `arrange_comparisons`
-gives each assignment the item's comparisons. Sides are random and balanced at once: who begins is drawn from
-the campaign's seed, and from assignment to assignment the order turns by one, so that every output stands at
-each position equally often (a difference of 1 at most) in every item, and over the whole campaign.
+`opening.make_assignments` creates items and assignments as for any campaign; then `arrange_comparisons` gives
+each assignment the item's comparisons. Positions are random and balanced: the first order is drawn from the
+campaign's seed, and it rotates by one from assignment to assignment, so that every output has each position
+equally often (a difference of 1 at most) in every item, and over the whole campaign.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from evalapp.campaigns.models import Assignment, Campaign, Comparison, Method
 Shown = TypeVar("Shown")
 
 RANKED = range(3, 6)
-"""How many candidates can be put in order at once."""
+"""The number of candidates that can be ranked at once."""
 
 _PAIRS = """
 INSERT INTO evalapp_comparison (item_id, number, outputs, created_at)
@@ -89,14 +89,14 @@ FROM turn WHERE p.id = turn.id
 
 
 class Work(NamedTuple):
-    """What one assignment asks for: so many (``times``) of a ``unit`` (a noun in the singular)."""
+    """The work of one assignment: ``times`` reviews of a ``unit`` (a noun in the singular)."""
 
     times: int
     unit: str
 
 
 def work_of(method: str, candidates: int, *, has_baseline: bool = False) -> Work:
-    """What one reviewer does with one item, by the campaign's method."""
+    """The work of one reviewer with one item, by the campaign's method."""
     if method == Method.PAIRWISE:
         pairs = candidates - 1 if has_baseline else candidates * (candidates - 1) // 2
         return Work(max(pairs, 0), "pair")
@@ -106,20 +106,18 @@ def work_of(method: str, candidates: int, *, has_baseline: bool = False) -> Work
 
 
 def work_of_campaign(campaign: Campaign) -> Work:
-    """`work_of` a campaign's own design."""
+    """`work_of` a campaign's design."""
     has_baseline = campaign.baseline_id is not None
     return work_of(campaign.method, campaign.candidates.count(), has_baseline=has_baseline)
 
 
 def arrangements_of(campaign: Campaign) -> int:
-    """In how many ways the outputs of its comparisons can stand on a screen."""
+    """The number of arrangements of the outputs in its comparisons."""
     return campaign.candidates.count() if campaign.method == Method.RANKING else 2
 
 
 def set_side_by_side(campaign: Campaign) -> set[frozenset[int]]:
-    """The model versions whose answers a comparison of the campaign sets side by side: each pair, or all that
-    are ranked.
-    """
+    """Sets of model versions whose outputs are compared in the campaign: each pair, or all in a ranking."""
     versions = list(campaign.candidates.values_list("model_version", flat=True))
     if campaign.method == Method.RANKING:
         return {frozenset(versions)}
@@ -129,7 +127,9 @@ def set_side_by_side(campaign: Campaign) -> set[frozenset[int]]:
 
 
 def method_problem(method: str, candidates: Sequence[int], baseline: int | None) -> tuple[str, str] | None:
-    """The field and the sentence of what cannot stay, or None; candidates are ids of model versions."""
+    """The field and message of a problem, or None; ``candidates`` and ``baseline`` are ids of model
+    versions.
+    """
     count = len(candidates)
     if method == Method.PAIRWISE and count < 2:
         return "candidates", "To compare answers in pairs, choose at least two candidates."
@@ -157,10 +157,10 @@ def method_problem(method: str, candidates: Sequence[int], baseline: int | None)
 
 
 def oriented_pairs(count: int, *, baseline: int | None = None) -> list[tuple[int, int]]:
-    """Pairs of ``count`` candidates, numbered from 0, with who stands left before any turning.
+    """Pairs of ``count`` candidates, numbered from 0, as (left, right) before rotation.
 
-    Each stands left as often as right where its pairs are even in number, else once more or less.
-    With a ``baseline``, its pairs alone.
+    Each candidate is left as often as right if it has an even number of pairs, else once more or less. With a
+    ``baseline``, only its pairs.
     """
     if baseline is not None:
         others = [each for each in range(count) if each != baseline]
@@ -174,18 +174,18 @@ def oriented_pairs(count: int, *, baseline: int | None = None) -> list[tuple[int
 
 
 def _is_left(first: int, second: int, count: int) -> bool:
-    """As at a round table: each stands left of the half that follows it."""
+    """As at a round table: each is left of the half that follows it."""
     return 2 * (second - first) <= count
 
 
 def arranged(outputs: Sequence[Shown], arrangement: int) -> list[Shown]:
-    """The outputs as they stand on the screen: A first."""
+    """The outputs in the order on the screen, A first."""
     by = arrangement % len(outputs)
     return [*outputs[by:], *outputs[:by]]
 
 
 def insert_comparisons(*, campaign: Campaign) -> None:
-    """Give the campaign's items that have none their comparisons. Call it once they have their outputs."""
+    """Create comparisons for the campaign's items without any. Call it once the items have their outputs."""
     drawn = _candidates_as_drawn(campaign)
     parameters: dict[str, Any] = {"campaign": campaign.pk, "seed": str(campaign.seed), "width": len(drawn)}
     if campaign.method == Method.RANKING:
@@ -203,16 +203,18 @@ def insert_comparisons(*, campaign: Campaign) -> None:
 
 
 def arrange_comparisons(*, campaign: Campaign) -> int:
-    """Make the comparisons of a launched campaign's items and give each of its assignments its own; how many
-    reviews that asks for. Call it in the launch's transaction, after items, outputs and assignments, and
-    before the assignments that check reviewers, which bring their own arrangement (`checks`).
+    """Create the comparisons of a launched campaign's items and give them to its assignments; returns the
+    number of reviews.
+
+    Call it in the launch's transaction, after items, outputs and assignments, and before check assignments,
+    which have their own arrangement (`checks`).
     """
     insert_comparisons(campaign=campaign)
     width = arrangements_of(campaign)
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "width": width,
-        # Assignments turn on through this many items: all of them, or those that share a drawn order.
+        # Rotation continues over this many items: all, or those that share a drawn order.
         "together": width if campaign.method == Method.RANKING else 2**31 - 1,
     }
     _give(campaign, _IN_TURN, parameters)
@@ -221,7 +223,7 @@ def arrange_comparisons(*, campaign: Campaign) -> int:
 
 
 def arrange_assignments(*, campaign: Campaign, arrangements: Mapping[int, int]) -> None:
-    """Give the assignments of these ids their items' comparisons, each in its arrangement."""
+    """Give the assignments with these ids their items' comparisons in the given arrangements."""
     assignments: dict[str, Any] = {
         "assignments": list(arrangements),
         "arrangements": list(arrangements.values()),
@@ -237,7 +239,7 @@ def _give(campaign: Campaign, turns: str, parameters: Mapping[str, Any]) -> None
 
 
 def _candidates_as_drawn(campaign: Campaign) -> list[tuple[int, int]]:
-    """(candidate's id, model version's id) in an order drawn from the seed."""
+    """Pairs of campaign candidate id and model version id, in an order drawn from the seed."""
     candidates = campaign.candidates.values_list("position", "pk", "model_version")
 
     def draw(position: int) -> str:

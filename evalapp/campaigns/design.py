@@ -22,7 +22,7 @@ from evalapp.runs.services import MOST_SAMPLES
 
 MOST_CANDIDATES = 8
 MOST_IMPORTED_CANDIDATES = 50
-"""Of ratings that come from a file: nobody has to read so many answers side by side."""
+"""Limit for imported ratings, for which nobody reads so many outputs side by side."""
 MOST_OVERLAP = 50
 MOST_CHECK_SHARE = 50
 MOST_CALIBRATION_ITEMS = 50
@@ -32,7 +32,7 @@ LEASE_MINUTES = range(5, 7 * 24 * 60 + 1)
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignDesign:
-    """What a campaign is while it is a draft. ``candidates`` keep the order given.
+    """The design of a campaign while it is a draft. ``candidates`` keep their order.
 
     ``samples``: the outputs of a candidate to each example that are reviewed, each in an item of its own.
     ``examples_wanted`` are chosen by ``item_choice`` (all: None); ``overlap_share`` percent of the items are
@@ -70,7 +70,7 @@ class CampaignDesign:
     calibration_items: int = 0
 
     def columns(self) -> dict[str, Any]:
-        """The fields that are the campaign's own; a seed only where one is given."""
+        """The values for the campaign's own fields; with a seed only if one is given."""
         own = {name: value for name, value in vars(self).items() if name not in ("candidates", "reviewers")}
         own |= {"name": checked_name(self.name, of="the campaign"), "instructions": self.instructions.strip()}
         return own if self.seed is not None else {n: v for n, v in own.items() if n != "seed"}
@@ -97,7 +97,7 @@ class CampaignDesign:
 
 
 class _Problems(dict[str, list[str]]):
-    """What cannot stay, by field; what the fields ``unread`` hold is not known."""
+    """Problems by field; values of ``unread`` fields are unknown."""
 
     def __init__(self, unread: Collection[str]) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class _Problems(dict[str, list[str]]):
 
 
 def require_sound(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
-    """Raise InvalidError naming every field of the design that cannot stay in this project."""
+    """Raise InvalidError with all invalid fields of the design in this project."""
     if problems := problems_of(design, project, draft=draft):
         raise InvalidError("The campaign was not created; see the messages of the fields.", fields=problems)
 
@@ -123,9 +123,9 @@ def problems_of(
     draft: Campaign | None = None,
     unread: Collection[str] = (),
 ) -> dict[str, list[str]]:
-    """What of the design cannot stay in this project, by field; ``draft``: whose design it replaces.
+    """Problems of the design in this project, by field; ``draft``: the campaign whose design it replaces.
 
-    Fields that are ``unread`` may hold anything: nothing is said of them, nor of what hangs on them.
+    Fields in ``unread`` have no valid value: they and everything that depends on them are not checked.
     """
     problems = _Problems(unread)
     for fields, check in _CHECKS:
@@ -139,7 +139,7 @@ def problems_of(
 
 
 def _check_picked(problems: _Problems, design: CampaignDesign, draft: Campaign) -> None:
-    """A design must not take a campaign's picked items from it: their data, or some of them."""
+    """Refuse changes that would remove picked items from the campaign."""
     kept = "The picked items of this campaign cannot change. Create another campaign for other items."
     version = design.dataset_version
     changes = {
@@ -246,7 +246,7 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
 
 
 def _check_choice(problems: _Problems, design: CampaignDesign, project: Project) -> None:
-    """How many items are chosen, and how; `_check_size` holds it against the data."""
+    """Check the number of items and how they are chosen; `_check_size` compares it with the data."""
     if design.item_choice not in ItemChoice.values:
         problems.refuse("item_choice", f"Choose one of {', '.join(ItemChoice.values)}.")
     elif design.item_choice == ItemChoice.ALL:
@@ -302,7 +302,7 @@ def _check_calibration(problems: _Problems, design: CampaignDesign, project: Pro
 
 
 def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> None:
-    """Whether there are as many items as are wanted, and people for all of them within their quota."""
+    """Check that there are enough items, and enough people for them within their quota."""
     complete -= design.calibration_items
     if complete < 1:
         problems.refuse(
@@ -433,11 +433,11 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Proje
     (("repeat_share",), _check_repeats),
     (("calibration_items",), _check_calibration),
 )
-"""Each check, and the fields that it reads."""
+"""Each check with the fields that it reads."""
 
 
 def without_review_permission(project: Project, people: Iterable[User]) -> list[User]:
-    """Those of the people whose role in the project does not let them review."""
+    """The people whose role in the project does not permit reviewing."""
     roles = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
     members = set(project.memberships.filter(role__in=roles).values_list("user_id", flat=True))
     return [person for person in people if person.pk not in members]

@@ -1,7 +1,7 @@
 """The manual assignment of items to reviewers: pure arithmetic, seeded.
 
-People are numbered in the order of their rows as campaign reviewers, so that a seed gives the same in any
-database.
+People are numbered in the order of their rows as campaign reviewers, so that a seed gives the same result in
+every database.
 """
 
 import heapq
@@ -12,10 +12,11 @@ Assigned = list[list[int | None]]
 
 
 def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, seed: str) -> list[int]:
-    """How many assignments each person gets on top of their load, so that loads end as level as they can.
+    """The number of assignments that each person gets besides their load, so that the loads become as even as
+    possible.
 
-    ``rooms`` is the most that each can be given. The sum is ``wanted``, or all rooms where they are less.
-    Without limits in the way the loads then differ by at most one; who has the one more is drawn.
+    ``rooms``: the most that each person can get. The sum is ``wanted``, or that of all rooms if smaller. If
+    no limit prevents it, the loads differ by at most one; the extra ones are drawn.
     """
     wanted = min(wanted, sum(rooms))
     people = list(zip(loads, rooms, strict=True))
@@ -51,10 +52,9 @@ def distribute(
 ) -> Assigned:
     """For each item the people who get its assignments: as many as it needs, nobody twice.
 
-    ``targets`` is how many assignments each person gets in all; ``taken`` are those who cannot get an item.
-    Whoever is furthest from their target comes first, which reaches all targets wherever that is possible
-    (Gale 1957); ties are drawn, so that everybody meets everybody. None stands for an assignment that nobody
-    can take.
+    ``targets``: the number of each person's assignments; ``taken``: people who cannot get an item. The person
+    furthest from their target comes first, which reaches all targets if that is possible (Gale 1957); ties
+    are drawn, so that all combinations of people occur. None: an assignment that nobody can take.
     """
     draw = random.Random(f"{seed}:assign").random
     waiting = [(-target, draw(), person) for person, target in enumerate(targets) if target > 0]

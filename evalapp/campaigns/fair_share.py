@@ -1,7 +1,7 @@
-"""The fair share: how many assignments one reviewer may claim while others wait.
+"""The fair share: the number of assignments that one reviewer may claim while others wait.
 
-A reviewer claims at most a fair share of what is left, so that near the end nobody keeps work that somebody
-else could do. Of what was claimed when more was left, what is not started goes to whoever has nothing.
+A reviewer claims at most a fair share of the remaining work, so that near the end nobody holds work that
+others could do. Assignments claimed when more was left, and not yet started, go to reviewers who have none.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -15,11 +15,11 @@ from evalapp.campaigns.models import Campaign, Distribution
 from evalapp.core.prepared import first_row
 
 MOST_CLAIMED = 5
-# With one output an item there is nothing to interleave; one assignment is on screen, one is prefetched.
+# With one output per item there is nothing to interleave: one assignment is on screen, one is prefetched.
 MOST_CLAIMED_OF_SINGLE_OUTPUTS = 2
 
-# Of the campaign reviewers, which are few: no assignment is counted while there is plenty. Assigned work is
-# somebody's already, so nobody keeps it from others.
+# Counts campaign reviewers, which are few; assignments only when little is left. Manual assignments are
+# exempt: they are reserved, so claiming them keeps no work from others.
 CLAIM_LIMIT = """
     SELECT (SELECT count(*) FROM evalapp_assignment h
             WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s
@@ -37,8 +37,8 @@ CLAIM_LIMIT = """
 
 # Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
 # finished work before it offers one assignment; these are two index look-ups for each assignment on offer.
-# And "<> 1", not IS NULL, which the planner takes to be rare: it would then sort all free assignments instead
-# of walking them in order to the first that fits.
+# And "<> 1", not IS NULL, which the planner expects to be rare: it would then sort all free assignments
+# instead of scanning them in order up to the first that fits.
 ELIGIBLE = """
     coalesce((SELECT 1 FROM evalapp_assignment mine
               WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s
@@ -47,13 +47,13 @@ ELIGIBLE = """
                   WHERE s.item_id = p.item_id AND s.reviewer_id = %(user)s LIMIT 1), 0) <> 1
 """
 
-# Not where another assignment of the item waits for this person.
+# Not if another assignment of the item waits for this person.
 FOR_ANYBODY = """p.assigned_to_id IS NULL AND %(admitted)s
     AND coalesce((SELECT 1 FROM evalapp_assignment waiting
                   WHERE waiting.item_id = p.item_id AND waiting.assigned_to_id = %(user)s LIMIT 1), 0) <> 1"""
 
-# Neither reviewed nor drafted in part, and not the first such one of its reviewer: that one is on
-# their screen, or is the next to be.
+# Neither reviewed nor drafted in part, and not the first such one of its reviewer, which is or will next be
+# on their screen.
 TO_BE_TAKEN_OVER = f"""
     p.campaign_id = %(campaign)s AND p.state = 'in_progress' AND p.purpose = 'review' AND p.reviews_done = 0
     AND p.reviewer_id <> %(user)s AND {FOR_ANYBODY} AND {ELIGIBLE}
@@ -78,7 +78,7 @@ ORDER BY (SELECT count(*) FROM evalapp_assignment h
 LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 """
 
-# The last of those that the reviewer has claimed, which they would come to last.
+# The reviewer's last claimed assignment, which they would reach last.
 _TAKE_OVER = f"""
 WITH last AS (
     SELECT p.id FROM evalapp_assignment p WHERE p.reviewer_id = %(from_reviewer)s AND {TO_BE_TAKEN_OVER}
@@ -92,12 +92,12 @@ RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires
 
 
 def most_claimed(campaign: Campaign) -> int:
-    """The most assignments that a reviewer has in progress at once."""
+    """The most assignments that a reviewer may have in progress at once."""
     return MOST_CLAIMED if campaign.reviews_per_assignment > 1 else MOST_CLAIMED_OF_SINGLE_OUTPUTS
 
 
 def claim_limit_parameters(campaign: Campaign) -> dict[str, Any]:
-    """What `CLAIM_LIMIT` takes beside the campaign and the user."""
+    """The parameters of `CLAIM_LIMIT` besides campaign and user."""
     return {
         "most_claimed": most_claimed(campaign),
         "is_manual": campaign.distribution == Distribution.MANUAL,
@@ -107,7 +107,7 @@ def claim_limit_parameters(campaign: Campaign) -> dict[str, Any]:
 
 
 class ClaimLimit(NamedTuple):
-    """How many assignments a reviewer has, and the most that they may have now."""
+    """The number of a reviewer's assignments in progress, and the most that they may have now."""
 
     claimed: int
     most: int
@@ -118,22 +118,21 @@ class ClaimLimit(NamedTuple):
 
 
 def claim_limit_of(parameters: Mapping[str, Any]) -> ClaimLimit:
-    """What the reviewer of a claim's parameters has and may have; their row as campaign reviewer is locked.
+    """The claim limit of the reviewer in a claim's parameters. Lock their row as campaign reviewer first.
 
-    Its most is `most_claimed`, or what is left of the campaign's work divided by those who are at work on it,
-    at least 1. Who has claimed something is at work, and so is who asks.
+    The most is `most_claimed`, or the remaining assignments divided by the people at work, at least 1. People
+    with a claimed assignment are at work, and so is this reviewer.
     """
     claimed, most = first_row(CLAIM_LIMIT, parameters) or (0, 1)
     return ClaimLimit(claimed, most)
 
 
 def take_over(parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Give a reviewer who has nothing an assignment that another has claimed and not started; its row, or
-    none.
+    """Give a reviewer without assignments one that another has claimed but not started; its row, or none.
 
-    ``parameters`` as for a claim; the reviewer's own row is locked. The other reviewer's row is locked as
-    well, so that they submit nothing meanwhile: which assignment is their first is then read anew. Neither
-    lock is waited for.
+    ``parameters`` as for a claim; lock the reviewer's own row first. The other reviewer's row is locked too,
+    so that they submit nothing meanwhile; their first assignment is then determined again. Neither lock is
+    waited for.
     """
     with connection.cursor() as database:
         database.execute(_REVIEWER_WITH_MOST, parameters)

@@ -47,7 +47,7 @@ def _name_of_candidate(version: ModelVersion) -> str:
 
 class _Method(forms.ChoiceField):
     def clean(self, value: Any) -> Any:
-        """A form that says nothing of it means the usual."""
+        """Without a value the method is pointwise."""
         return super().clean(value or Method.POINTWISE)
 
 
@@ -64,7 +64,7 @@ _MORE = {
 
 
 class CampaignForm(forms.Form):
-    """The design of a campaign; the services check what spans several fields."""
+    """The design of a campaign; the services check conditions across fields."""
 
     name = forms.CharField(max_length=LONGEST_NAME)
     rubric_version = forms.ModelChoiceField(
@@ -260,8 +260,8 @@ class CampaignForm(forms.Form):
 
     @property
     def more(self) -> list[dict[str, Any]]:
-        """What most designs leave as it is, in groups; a group ``is_open`` where it says something else, or
-        something that cannot stay.
+        """Groups of fields that most designs leave unchanged; ``is_open`` if a value differs from the default
+        or has an error.
         """
         return [
             {
@@ -278,15 +278,15 @@ class CampaignForm(forms.Form):
 
     @property
     def rating_rubric(self) -> RubricVersion | None:
-        """The version that answers would be rated by as the form stands; of a comparison none, since its
-        rubric is only a guide.
+        """The rubric version that the form's design rates by; None for comparisons, whose rubric is only a
+        guide.
         """
         if self["method"].value() not in (None, "", Method.POINTWISE):
             return None
         field: Any = self.fields["rubric_version"]
         chosen = self["rubric_version"].value()
         if chosen in (None, ""):
-            # What a browser shows as chosen where nothing is.
+            # A browser shows the first choice if none is selected.
             first: RubricVersion | None = field.queryset.first()
             return first
         try:
@@ -296,9 +296,7 @@ class CampaignForm(forms.Form):
         return version
 
     def design(self) -> CampaignDesign:
-        """The form's design, candidates in the order of their making; None for a field that
-        cannot be read.
-        """
+        """The form's design, candidates in order of creation; None for fields that are invalid."""
         given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in self.fields}
         given["candidates"] = sorted(given["candidates"] or (), key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL
@@ -309,7 +307,7 @@ class CampaignForm(forms.Form):
         return CampaignDesign(**given)
 
     def cost(self) -> Cost | None:
-        """What the design costs as far as it is filled in; None while data or candidates are open."""
+        """The reviewer effort as far as the form is filled in; None without data or candidates."""
         self.is_valid()
         given = getattr(self, "cleaned_data", {})
         version, candidates = given.get("dataset_version"), given.get("candidates")
@@ -362,7 +360,7 @@ class QuotaForm(forms.Form):
 
 
 class ReassignForm(forms.Form):
-    """Whose assignments go to whom; the empty choice is the shared queue."""
+    """From whom to whom assignments move; the empty choice is the shared queue."""
 
     source = RowField(User.objects.none(), required=False, label="From", empty_label="Shared queue")
     target = RowField(User.objects.none(), required=False, label="To", empty_label="Shared queue: anybody")

@@ -1,4 +1,4 @@
-"""Gold: examples whose right answers a manager knows, to see how reviewers do on them."""
+"""Gold: examples whose right answers a manager knows, to measure reviewers' accuracy."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ _SHOWN_PROBLEMS = 20
 
 
 class GoldRow(NamedTuple):
-    """A known answer as it was written; ``line`` names where. Empty ``candidate``: of every answer."""
+    """A known answer as entered; ``line``: its place. An empty ``candidate``: for all outputs."""
 
     line: str
     row: str
@@ -33,17 +33,17 @@ class GoldRow(NamedTuple):
 
 
 def read_gold_file(data: bytes) -> list[GoldRow]:
-    """The rows of a CSV with the columns row, criterion, value and, if wanted, tolerance and candidate.
+    """The rows of a CSV file with the columns row, criterion, value and optionally tolerance and candidate.
 
-    Raises InvalidError for a file that is none.
+    Raises InvalidError for other files.
     """
     return [GoldRow(*row) for row in read_rows(data, columns=COLUMNS, needed=COLUMNS[:3])]
 
 
 def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> list[tuple[str, ...]]:
-    """Where each row of a CSV stands, and its columns; empty where the file has none of that name.
+    """For each row of a CSV file its place and the values of ``columns``; "" if the file lacks the column.
 
-    Raises InvalidError for a file that is no such CSV.
+    Raises InvalidError for an unreadable file, or one without the columns ``needed``.
     """
     stream = io.BytesIO(data)
     try:
@@ -74,7 +74,7 @@ def _refused(message: str) -> InvalidError:
 
 
 def locked_for_gold(campaign: Campaign) -> Campaign:
-    """The campaign's row, held until the transaction ends. ConflictError where it is closed."""
+    """The campaign's row, locked until the transaction ends. Raises ConflictError if it is closed."""
     locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if locked.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed, so its gold cannot change.")
@@ -83,11 +83,10 @@ def locked_for_gold(campaign: Campaign) -> Campaign:
 
 @transaction.atomic
 def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) -> int:
-    """Store known answers; those that are known already are replaced. How many.
+    """Store known answers, replacing existing ones; returns their number.
 
-    New examples are taken while the campaign is a draft; of one that is open, the answers of its gold
-    items can be fixed. Raises InvalidError with every row that cannot stay, ConflictError where it is closed
-    or compares answers.
+    A draft campaign takes new examples; an open one only corrects answers of its gold items. Raises
+    InvalidError with all invalid rows, ConflictError if the campaign is closed or compares outputs.
     """
     locked = locked_for_gold(campaign)
     if locked.compares:
@@ -110,7 +109,7 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
 
 
 def require_no_problems(problems: Sequence[str], *, of: int) -> None:
-    """Raise InvalidError with the first problems of rows, where there are any."""
+    """Raise InvalidError with the first problems, if there are any."""
     if problems:
         shown = list(problems[:_SHOWN_PROBLEMS])
         if len(problems) > len(shown):
@@ -121,8 +120,8 @@ def require_no_problems(problems: Sequence[str], *, of: int) -> None:
 
 
 def gold_rows_of_data(campaign: Campaign, numbers: Iterable[str]) -> dict[int, int]:
-    """By row number: the examples, among those numbered, of which something may be known. Of a campaign that
-    is open these are its gold items.
+    """Example ids by row number, for the given numbers that may be gold: in an open campaign only its gold
+    items.
     """
     rows = {int(number) for number in numbers if is_number(number)}
     examples = campaign.dataset_version.examples.filter(split=campaign.split, row_number__in=rows)
@@ -132,14 +131,14 @@ def gold_rows_of_data(campaign: Campaign, numbers: Iterable[str]) -> dict[int, i
 
 
 def gold_rows_in_words(campaign: Campaign) -> str:
-    """In words, for the problem of a row that is none of `gold_rows_of_data`."""
+    """The rows that may be gold, in words, for the message about another row."""
     if campaign.state == CampaignState.DRAFT:
         return f"in {campaign.dataset_version}, {campaign.split}"
     return "among the gold items, and an open campaign takes no new ones"
 
 
 def possible_gold_rows(campaign: Campaign) -> str:
-    """In words: between which numbers the rows lie of which something may be known."""
+    """The range of row numbers that may be gold, in words."""
     if campaign.state != CampaignState.DRAFT:
         return f"Its number in {campaign.dataset_version}; one of the gold items."
     rows = campaign.dataset_version.examples.filter(split=campaign.split)
@@ -151,7 +150,7 @@ def possible_gold_rows(campaign: Campaign) -> str:
 
 
 class GoldRecord(Protocol):
-    """A row of what is known; ``facts`` tell the audit what it said."""
+    """A stored known answer; ``facts``: its content for the audit log."""
 
     campaign: Any
     example_id: Any
@@ -163,8 +162,9 @@ class GoldRecord(Protocol):
 
 @transaction.atomic
 def remove_known(*, known: GoldRecord, by: User | None) -> None:
-    """Take a known answer, or preference, off the list. Of an open campaign the example stays a gold item.
-    Raises MissingError where it is gone already.
+    """Remove a known answer or preference. In an open campaign the example stays a gold item.
+
+    Raises MissingError if it has been removed already.
     """
     campaign = known.campaign
     locked_for_gold(campaign)
@@ -176,7 +176,7 @@ def remove_known(*, known: GoldRecord, by: User | None) -> None:
 
 
 class _Reader:
-    """Turns rows into answers of one campaign, and collects what cannot stay."""
+    """Converts rows to gold answers of one campaign, and collects problems."""
 
     def __init__(self, campaign: Campaign, rows: Iterable[GoldRow]) -> None:
         self.campaign = campaign
@@ -194,7 +194,7 @@ class _Reader:
         self.seen: dict[tuple[int, int | None, int], str] = {}
 
     def answer(self, row: GoldRow) -> GoldAnswer | None:
-        """The row's answer; None, and a problem more, where it cannot stay."""
+        """The row's answer, or None with a new entry in ``problems``."""
         example = self.examples.get(int(row.row)) if is_number(row.row) else None
         criterion = self._criterion(row.criterion)
         value = criterion.rules.level_said(row.value) if criterion else None

@@ -6,29 +6,27 @@ from evalapp.campaigns.models import Campaign
 
 
 class ImportedRecords(NamedTuple):
-    """How many records the file of an imported campaign had, and how many of them were left
-    out as refused.
-    """
+    """The number of records in an imported campaign's file, and of refused records that were left out."""
 
     read: int
     left_out: int
 
     @property
     def words(self) -> str:
-        """A sentence without its full stop; empty where nothing was left out."""
+        """A sentence without its full stop; "" if nothing was left out."""
         if not self.left_out:
             return ""
         return f"{self.left_out:,} of {self.read:,} records of the file were left out at import"
 
 
 def words_of_left_out(campaign: Campaign) -> str:
-    """How many records of an imported campaign's file are in no number; empty where all are in."""
+    """The number of an imported file's records that no result includes, in words; "" if there are none."""
     records = imported_records(campaign)
     return records.words if records else ""
 
 
 def imported_records(campaign: Campaign) -> ImportedRecords | None:
-    """Of the file that the campaign's reviews came in; None where they were given here."""
+    """The records of the campaign's imported file; None if it was not imported."""
     if not campaign.is_imported:
         return None
     imported = Campaign.objects.filter(pk=campaign.pk, ratings_import__isnull=False)

@@ -1,4 +1,4 @@
-"""How many groups of rows (documents, clients, conversations) the items of a campaign come from.
+"""The number of groups of rows (documents, clients, conversations) that the items of a campaign come from.
 
 A row without a group is one by itself. Several outputs of one row are one group.
 """
@@ -37,7 +37,7 @@ def _apart(groups: int, items: int) -> int | None:
 
 
 def _groups_by_size(examples: QuerySet[Example]) -> Counter[int]:
-    """How many groups have so many rows; nothing where no row has a group."""
+    """The number of groups by size in rows; empty if no row has a group."""
     grouped = examples.exclude(group_key="").order_by().values("group_key").annotate(rows=Count("pk"))
     found = Counter(grouped.values_list("rows", flat=True).iterator())
     if found:
@@ -50,7 +50,7 @@ def _rows(sizes: Counter[int]) -> int:
 
 
 def _chance_of_none(rows: int, size: int, drawn: int) -> float:
-    """That none of ``size`` rows is among so many drawn of all."""
+    """The probability that none of ``size`` rows is among ``drawn`` rows of all ``rows``."""
     if drawn > rows - size:
         return 0.0
 

@@ -1,4 +1,4 @@
-"""How long a reviewer keeps an assignment, and what happens when the lease runs out."""
+"""How long a reviewer keeps an assignment, and what happens when the lease expires."""
 
 from datetime import timedelta
 
@@ -9,8 +9,8 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 
-# An assignment with a submitted review keeps its reviewer for a working day, because the rest of it is
-# worth most from the same person.
+# A reviewer with a submitted review keeps the assignment for a day, because its other outputs are best
+# reviewed by the same person.
 STARTED_LEASE = timedelta(hours=24)
 
 _RETURN_LAPSED = """
@@ -37,13 +37,13 @@ def lease_of(campaign: Campaign) -> timedelta:
 
 
 def started_lease_of(campaign: Campaign) -> timedelta:
-    """How long an assignment is kept once a review of it is submitted."""
+    """The minimum lease of an assignment once one of its reviews is submitted."""
     return max(lease_of(campaign), STARTED_LEASE)
 
 
 def return_lapsed_assignments(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
-    """Give back assignments whose lease has run out; how many. Reviews submitted from them stay, and
-    whoever takes the assignment reviews the rest of its outputs.
+    """Return assignments whose lease has expired; returns their number. Submitted reviews stay, and the next
+    reviewer reviews the rest of the outputs.
     """
     where, parameters = "", {}
     if campaign is not None:
@@ -58,7 +58,9 @@ def return_lapsed_assignments(*, campaign: Campaign | None = None, except_of: in
 
 
 def renew_assignment(*, assignment: Assignment, reviewer: User) -> bool:
-    """Renew one assignment's lease because its reviewer is at work on it; whether it is still theirs."""
+    """Extend the lease of an assignment that its reviewer is working on; returns whether it is still
+    theirs.
+    """
     lease = lease_of(assignment.campaign)
     if assignment.state != AssignmentState.IN_PROGRESS or assignment.reviewer_id != reviewer.pk:
         return False

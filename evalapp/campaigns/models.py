@@ -117,9 +117,9 @@ class Campaign(BaseModel):
     invites_visitors = models.BooleanField(default=False)
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
-    # Its reviews were given elsewhere and came in a file of ratings.
+    # The reviews were given elsewhere and imported from a file of ratings.
     is_imported = models.BooleanField(default=False)
-    # Ids of examples that were picked for what was said of them, and why; null: all, or drawn at random.
+    # Ids of examples picked for earlier results, and the reason; null: all, or drawn at random.
     picked_examples = ArrayField(models.BigIntegerField(), null=True, blank=True)
     picked_because = models.CharField(max_length=300, blank=True, default="", db_default="")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -173,13 +173,13 @@ class Campaign(BaseModel):
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it is running past its deadline, so that nothing more is given out."""
+        """Whether it is running after its deadline, so that no more assignments are given out."""
         is_running = self.state in (CampaignState.OPEN, CampaignState.PAUSED)
         return is_running and self.deadline is not None and self.deadline <= timezone.now()
 
     @property
     def reviews_per_assignment(self) -> int:
-        """How many reviews each assignment asks for; 1 before the launch."""
+        """The number of reviews in each assignment; 1 before the launch."""
         return self.reviews_total // self.assignments_total if self.assignments_total else 1
 
     @property
@@ -205,14 +205,14 @@ class CampaignCandidate(BaseModel):
 
 
 class CampaignReviewer(BaseModel):
-    """A reviewer in a campaign. ``cursor`` is their position in the seeded order of items.
+    """A reviewer in a campaign. ``cursor``: their position in the seeded order of items.
 
     ``reviews_done`` and ``seconds_active`` are updated in the submitting transaction, so that progress is a
-    sum over people, not a count over reviews; ``recent_items`` are the items of the latest two, latest first.
-    Reviewers who left keep their row and their reviews. ``quota``: the most items they are given here; None:
-    the campaign's. ``closing_at``: when they answered or declined the closing question. ``checks_done``:
-    their reviews of gold, repeats and calibration, not in ``reviews_done``. With calibration, ordinary work
-    starts at ``admitted_at``.
+    sum over people, not a count of reviews; ``recent_items``: the latest two items, latest first. Reviewers
+    who left keep their row and their reviews. ``quota``: the most items for them here; None: the campaign's.
+    ``closing_at``: when they answered or declined the closing question. ``checks_done``: their reviews of
+    gold, repeats and calibration, not in ``reviews_done``. With calibration, ordinary work starts at
+    ``admitted_at``.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviewers")
@@ -286,7 +286,7 @@ MANY_LAPSES = 3
 
 
 class Comparison(BaseModel):
-    """Outputs of an item that are judged against each other: two, or three to five to be ranked.
+    """Outputs of an item that are compared with each other: two, or three to five to rank.
 
     ``outputs`` holds ItemOutput ids in base order, which an assignment's ``arrangement`` rotates; ``number``
     is the comparison's position in its item, the same in every database.
@@ -322,19 +322,18 @@ _IS_SUBMITTED = models.Q(state=AssignmentState.SUBMITTED)
 class Assignment(BaseModel):
     """One item given to one reviewer: a row that exists from the launch, so the quota is exact.
 
-    ``key`` stands in a reviewer's URL. ``rank`` is the seeded random order in which assignments are given
-    out. ``outputs_order``: the item's ItemOutput ids in this assignment's seeded order; a URL names a
-    position in it (a *slot*, from 0), so it tells nothing about the candidate. ``open_slots`` are the slots
-    without a review; ``reviews_done`` counts the others. While available, it goes to ``assigned_to`` only, or
-    to anybody where that is empty. ``is_added``: made later because the ratings of its item differed, so
-    agreement, which is about the items as designed, leaves it out. ``lapses`` counts the leases that ran out.
-    ``last_reviewer`` had it until it became available again; ``claimed_at`` is when it was last claimed.
+    ``key`` is part of a reviewer's URL. ``rank``: the seeded random order in which assignments are given out.
+    ``outputs_order``: the item's ItemOutput ids in this assignment's seeded order; a URL names a position in
+    it (a *slot*, from 0), which reveals nothing about the candidate. ``open_slots``: slots without a review;
+    ``reviews_done`` counts the others. While available, it goes only to ``assigned_to``, or to anybody if
+    that is empty. ``is_added``: created later because reviews of its item differed; not used for agreement,
+    which is about the items as designed. ``lapses``: number of expired leases. ``last_reviewer`` had it until
+    it became available again; ``claimed_at``: the last claim.
 
-    Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
-    ``arrangement`` says how far each one's outputs are turned on the screen (`comparisons.arranged`).
-
-    A repeat is a second assignment of one item to one person; nothing that a reviewer gets tells it, or gold,
-    from other work. Of an assignment that checks, ``rank`` is the number of the person's items it follows.
+    If the campaign ``compares``, ``outputs_order`` contains ids of the item's Comparisons instead, and
+    ``arrangement`` says how far their outputs are rotated on the screen (`comparisons.arranged`). A repeat is
+    a second assignment of one item to one person; nothing that a reviewer receives distinguishes it, or gold,
+    from other work. In a check, ``rank`` is the number of the person's items after which it is due.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="assignments")
@@ -357,7 +356,7 @@ class Assignment(BaseModel):
     outputs_total = models.PositiveSmallIntegerField()
     arrangement = models.PositiveSmallIntegerField(default=0, db_default=0)
     reviews_done = models.PositiveSmallIntegerField(default=0)
-    # A database default, because assignments are made and copied by SQL of several modules.
+    # A database default, because SQL of several modules creates and copies assignments.
     lapses = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -434,10 +433,10 @@ class Assignment(BaseModel):
 
 
 class Skip(BaseModel):
-    """A reviewer will not, or did not, judge this item; it is not offered to them again.
+    """A reviewer will not, or did not, review this item; it is not offered to them again.
 
-    ``is_lapse``: not their wish; their lease ran out after they had reviewed some of its outputs, and
-    the rest was given to someone else.
+    ``is_lapse``: not their choice; their lease expired after they had reviewed some of its outputs, and
+    others review the rest.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="skips")
@@ -455,7 +454,7 @@ class Skip(BaseModel):
 
 class GoldAnswer(BaseModel):
     """The known answer for an example: the right ``value`` of a criterion, and the accepted deviation.
-    Without a ``candidate`` it holds for every candidate's output.
+    Without a ``candidate`` it applies to every candidate's output.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_answers")
@@ -481,7 +480,7 @@ class GoldAnswer(BaseModel):
 
     @property
     def words(self) -> str:
-        """The right answer as people read it."""
+        """The right answer in words."""
         return self.criterion.level_words(self.value)
 
     @property

@@ -1,8 +1,8 @@
-"""The launch of a campaign: its items, their outputs and the assignments, made by three statements.
+"""The launch of a campaign: three statements create its items, their outputs and the assignments.
 
-Every order is drawn by hashing the campaign's seed with what is the same in every database (row
-numbers, assignment numbers, candidates' positions), so that a seed gives the same campaign anywhere. The same
-statements make what is added later: items that are not there yet, and the assignments that items lack.
+Every order is drawn by hashing the campaign's seed with values that are the same in every database (row
+numbers, assignment numbers, candidates' positions), so that a seed gives the same campaign everywhere. The
+same statements create later additions: items that do not exist yet, and missing assignments of items.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output
 
-# Reviewers go through a campaign block by block, each in an order of their own inside a block: items
-# get complete one after another, so that agreement can be read early, and nobody shares an order.
+# Reviewers go through a campaign block by block, and inside a block in random order: items are completed one
+# after another, so that agreement is known early, and no two reviewers share an order.
 ITEMS_IN_A_BLOCK = 25
 _EVERY_ONE = 2**31 - 1
 
-# One stratum, named by the empty text, where there is no field to part the examples by.
+# Without a field to stratify by, there is one stratum, named by the empty text.
 _ITEMS = """
 WITH candidate AS (
     SELECT e.id, e.row_number, coalesce(e.metadata ->> %(field)s::text, '') AS stratum
@@ -94,8 +94,8 @@ ORDER BY block, draw
 
 
 class Coverage(NamedTuple):
-    """How far the candidates' outputs reach: ``complete`` of ``examples`` have one from each;
-    ``outputs`` counts by model version's id.
+    """The coverage by candidates' outputs: ``complete`` of ``examples`` have one from each candidate;
+    ``outputs``: counts by model version id.
     """
 
     examples: int
@@ -111,7 +111,7 @@ def coverage_of(
     samples: int = 1,
     picked: Sequence[int] | None = None,
 ) -> Coverage:
-    """Which examples of the split (of those ``picked``, where some are) have an output of every candidate."""
+    """Coverage of the split's examples, or of those ``picked``, by outputs of the candidates."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     if picked is not None:
         examples = examples.filter(pk__in=picked)
@@ -130,7 +130,7 @@ def answered_examples(
     samples: int = 1,
     picked: Sequence[int] | None = None,
 ) -> QuerySet[Example]:
-    """Those of the split (of those ``picked``, where some are) that have an output of every candidate."""
+    """The split's examples, or those ``picked``, that have an output of every candidate."""
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     if picked is not None:
         examples = examples.filter(pk__in=picked)
@@ -160,9 +160,9 @@ def strata_of(
     campaign_id: int = 0,
     picked: Sequence[int] | None = None,
 ) -> dict[str, int]:
-    """How many examples with an answer of every candidate have each value of a metadata field, by name;
-    without the field the value is empty. At most one more than `MOST_STRATA`. Items that the campaign has
-    are left out.
+    """The number of examples with outputs of all candidates by value of a metadata field, sorted; the value
+    is "" without the field. At most one more than `MOST_STRATA` values. The campaign's present items are
+    excluded.
     """
     examples = answered_examples(
         dataset_version_id=dataset_version_id,
@@ -188,7 +188,7 @@ def strata_of(
 
 
 def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
-    """`strata_of` what the campaign could still take in."""
+    """`strata_of` the examples that the campaign could still add."""
     return strata_of(
         dataset_version_id=campaign.dataset_version_id,
         split=campaign.split,
@@ -201,13 +201,13 @@ def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
 
 
 def fields_of(dataset_version_id: int, split: str) -> list[str]:
-    """The metadata fields of the split's first rows, by which it could be parted."""
+    """The metadata fields of the split's first 200 rows, which it could be stratified by."""
     first = Example.objects.filter(version=dataset_version_id, split=split).order_by("row_number")[:200]
     return sorted({name for metadata in first.values_list("metadata", flat=True) for name in metadata})
 
 
 def make_assignments(*, campaign: Campaign) -> tuple[int, int]:
-    """Make items, item outputs and assignments; (items, reviews that they need). Call it in a transaction."""
+    """Create items, item outputs and assignments; returns (items, reviews). Call it in a transaction."""
     insert_check_items(campaign=campaign)
     insert_items(campaign=campaign, wanted=campaign.examples_wanted)
     insert_assignments(campaign=campaign)
@@ -218,8 +218,10 @@ def make_assignments(*, campaign: Campaign) -> tuple[int, int]:
 
 
 def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
-    """Draw ``wanted`` items (None: all) of the examples that are not items yet, with their outputs; how
-    many. ``wanted`` is at most the number that there is, and at least one for each stratum.
+    """Draw ``wanted`` items (None: all) of the examples that are not items yet, with their outputs; returns
+    their number.
+
+    Raises InvalidError unless ``wanted`` is at most the number available, and at least one for each stratum.
     """
     field = campaign.stratify_by if wanted is not None else ""
     shares = {"": _EVERY_ONE}
@@ -257,7 +259,7 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
 
 
 def insert_outputs(*, campaign: Campaign, after: int = 0) -> None:
-    """Give the items behind ``after`` that have none their outputs: the latest of each candidate."""
+    """Give items with ids above ``after`` that have no outputs theirs: the latest of each candidate."""
     with connection.cursor() as cursor:
         cursor.execute(_OUTPUTS, {"campaign": campaign.pk, "after": after})
         _analyze(cursor, ItemOutput)
@@ -266,9 +268,10 @@ def insert_outputs(*, campaign: Campaign, after: int = 0) -> None:
 def insert_assignments(
     *, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False
 ) -> int:
-    """Make the assignments that items (None: all) lack to their overlap, behind those that exist; how many.
+    """Create the assignments that items (None: all) lack to their overlap, after existing ones; returns their
+    number.
 
-    With manual assignment they are assigned; what nobody can take stays in the shared queue.
+    With manual assignment they are assigned; those that nobody can take stay in the shared queue.
     """
     assigned = people_for_assignments(campaign, items) if campaign.distribution == Distribution.MANUAL else []
     last_rank = campaign.assignments.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
@@ -291,14 +294,14 @@ def insert_assignments(
 
 
 def _analyze(cursor: Any, model: type[Model]) -> None:
-    """The next statement is planned from the statistics of what this one wrote, and the claims from
-    those of the assignments; without them a large launch is walked in full.
+    """Update statistics, from which the next statement and later claims are planned; without them, a large
+    launch is read with full scans.
     """
     cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 
 def set_totals(campaign: Campaign) -> tuple[int, int]:
-    """Count what there is into the campaign's row; (items, reviews)."""
+    """Update the totals in the campaign's row; returns (items, reviews)."""
     items = campaign.items.filter(purpose=Purpose.REVIEW).count()
     counted = campaign.assignments.filter(purpose=Purpose.REVIEW).aggregate(
         assignments=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0)

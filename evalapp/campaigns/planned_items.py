@@ -1,4 +1,4 @@
-"""What a campaign will have reviewed when it is done."""
+"""The items that a campaign will have reviewed when it is done."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from evalapp.campaigns.queries import cost_of_draft
 
 
 class PlannedItems(NamedTuple):
-    """``groups``: of rows that the items come from; None where each item is by itself."""
+    """``groups``: groups of rows that the items come from; None if each item is its own group."""
 
     items: int
     groups: int | None
 
     @property
     def independent(self) -> int:
-        """Groups, or items."""
+        """The number of groups, or of items without groups."""
         return self.groups or self.items
 
     @property
@@ -28,7 +28,7 @@ class PlannedItems(NamedTuple):
 
 
 def planned_items(campaign: Campaign) -> PlannedItems:
-    """A draft has no items yet, but a design."""
+    """The items of an open campaign, or those of a draft's design."""
     if campaign.state == CampaignState.DRAFT:
         cost = cost_of_draft(campaign)
         return PlannedItems(cost.items, cost.groups)

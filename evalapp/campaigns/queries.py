@@ -167,8 +167,7 @@ def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
 
 def reviewers_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]:
     """Campaign reviewers with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not
-    started) assignments, most reviews first; by name where the project keeps names apart from what people
-    did.
+    started) assignments, most reviews first; by name in projects that hide reviewers' names.
     """
     assignments = Assignment.objects.filter(
         campaign=OuterRef("campaign"), reviewer=OuterRef("user"), purpose=Purpose.REVIEW
@@ -205,7 +204,7 @@ def waiting_for_anybody(campaign: Campaign) -> int:
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
     """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and ``skips_given`` by people who chose
-    not to judge them; page them by ``id``.
+    to skip them; page them by ``id``.
     """
     counted = Q(assignments__purpose=Purpose.REVIEW)
     return (
@@ -267,7 +266,7 @@ def usable_datasets(project: Project) -> QuerySet[DatasetVersion]:
 
 def answered_data(project: Project) -> tuple[int, str] | None:
     """The newest usable dataset version for which candidates have outputs, and the split to use for a
-    campaign: test, else feedback, else validation; None without one. Test is also returned where only
+    campaign: test, else feedback, else validation; None without one. Test is also returned if only
     training rows have outputs.
     """
     runs = Run.objects.filter(
@@ -297,11 +296,11 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 
 class Cost(NamedTuple):
-    """What a design asks of people; hours by `ASSUMED_SECONDS` a review. ``strata``: for each value of
-    the field that the choice is stratified by, how many items it gives, of how many. ``groups``: of rows that
-    the items come from; None where each is by itself.
+    """The reviewer effort of a design, with `ASSUMED_SECONDS` for each review.
 
-    ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
+    ``strata``: (value of the field to stratify by, items chosen, items available). ``groups``: groups of rows
+    that the items come from; None if each item is its own group. ``candidates``: the number of reviews of an
+    item by one reviewer, each of a ``unit``: "candidate", "pair" or "ranking".
     """
 
     items: int

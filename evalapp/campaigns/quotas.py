@@ -6,16 +6,16 @@ from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReview
 
 
 def quota_of(campaign_reviewer: CampaignReviewer) -> int | None:
-    """The most items that this reviewer is handed; None without a limit."""
+    """The most items for this reviewer; None without a limit."""
     return (
         campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign_reviewer.campaign.quota
     )
 
 
 def has_room(campaign_reviewer: CampaignReviewer) -> bool:
-    """Whether another assignment fits the reviewer's quota, with all that is in progress. Of a locked row, so
-    that two tabs cannot both find room. An assignment left half-way counts by its reviews; checks do not
-    count.
+    """Whether another assignment fits the reviewer's quota, including assignments in progress. Needs a locked
+    row, so that two tabs cannot both find room. Partly reviewed assignments count by their reviews; checks do
+    not count.
     """
     quota, each = quota_of(campaign_reviewer), campaign_reviewer.campaign.reviews_per_assignment
     if quota is None:

@@ -1,22 +1,22 @@
-"""When a reviewer meets an item once more: pure arithmetic, seeded.
+"""When a reviewer sees an item again: pure arithmetic, seeded.
 
-Far enough from the first time that it is not known again at a glance, near enough that it comes before the
-person's work ends. A long campaign repeats 15 to 25 items later; a short one as late as its length allows.
+Far enough from the first time not to be recognised at a glance, near enough to come before the person's work
+ends. In a long campaign, repeats follow 15 to 25 items later; in a short one as late as its length allows.
 """
 
 import math
 import random
 
-# A repeat comes so many of the person's items later, and up to as many more, where their work is long enough.
+# A repeat comes REPEAT_AFTER items later, plus up to REPEAT_SPREAD, if the person's work is long enough.
 REPEAT_AFTER, REPEAT_SPREAD = 15, 10
-# Never nearer than this many items.
+# The minimum distance in items.
 NEAREST = 4
 
 
 def repeat_position(share: int, nth: int, *, seed: str) -> int:
-    """Which of a person's items, counted from 1, is the ``nth`` to be repeated (from 0): one in every stretch
-    of 100/share, and not among its last ones where it is long, so that the repeat still comes in a short
-    work.
+    """The number, from 1, of a person's item that is the ``nth`` to be repeated (from 0): one in every
+    100/share items. It is not among the last of a long stretch, so that the repeat still comes in a short
+    campaign.
     """
     stretch = 100 / share
     drawn = stretch - NEAREST if stretch > 2 * NEAREST else stretch
@@ -25,20 +25,22 @@ def repeat_position(share: int, nth: int, *, seed: str) -> int:
 
 
 def is_repeated(position: int, share: int, *, seed: str) -> bool:
-    """Whether the person's item of that number, from 1, comes again."""
+    """Whether the person's item of that number, from 1, is repeated."""
     near = int(position * share / 100)
     return any(repeat_position(share, nth, seed=seed) == position for nth in (near - 1, near) if nth >= 0)
 
 
 def repeat_distance(left: int, *, draw: random.Random) -> int:
-    """How many of the person's items later it comes, where about ``left`` more are expected of them."""
+    """The distance of the repeat in the person's items, if about ``left`` more are expected."""
     farthest = max(NEAREST, min(REPEAT_AFTER + REPEAT_SPREAD - 1, left))
     nearest = max(NEAREST, min(REPEAT_AFTER, farthest - REPEAT_SPREAD + 1))
     return draw.randint(nearest, farthest)
 
 
 def repeats_expected(items: int, share: int) -> int:
-    """About how many repeats a person with so many items meets: those with enough items behind them."""
+    """The approximate number of repeats for a person with that many items: only of those with enough items
+    after them.
+    """
     if not share:
         return 0
     stretch = 100 / share
@@ -55,11 +57,11 @@ def checks_expected(
     calibration_items: int,
     gold_items: int | None = None,
 ) -> int:
-    """About how many items check reviewers who share so many assignments, all together: gold, repeats and
+    """The approximate number of check items for all reviewers who share these assignments: gold, repeats and
     calibration.
 
-    The one number of a design, of what an opened campaign expects and of every reviewer's progress.
-    ``gold_items``: how many gold items there are for everybody; None before they are chosen.
+    Used for a design, an opened campaign and every reviewer's progress alike. ``gold_items``: gold items for
+    each person; None before they are chosen.
     """
     gold = round(assignments * gold_share / 100)
     if gold_items is not None:

@@ -1,6 +1,6 @@
-"""Writes to a campaign that runs: its deadline, quotas, who is assigned what, and later additions.
+"""Writes to a running campaign: deadline, quotas, reassignment and additions.
 
-None of them disturbs an assignment that is in progress or submitted.
+None of them affects an assignment in progress or submitted, except `release_claimed`.
 """
 
 from collections.abc import Callable, Collection
@@ -30,7 +30,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
-# From the end of their order, which they would reach last. An assignment in progress, or begun, stays.
+# From the end of their order, which they would reach last. Assignments in progress or partly reviewed stay.
 _REASSIGN = """
 WITH movable AS (
     SELECT p.id FROM evalapp_assignment p
@@ -56,7 +56,7 @@ WHERE p.id IN (SELECT id FROM evalapp_assignment JOIN chosen USING (id) ORDER BY
 
 
 def lock_running(campaign: Campaign, doing: str) -> Campaign:
-    """The campaign's row, held until the transaction ends; ConflictError where it does not run."""
+    """The campaign's row, locked until the transaction ends. Raises ConflictError unless it runs."""
     locked = (
         Campaign.objects.select_for_update(no_key=True, of=("self",))
         .select_related("project")
@@ -73,7 +73,7 @@ def lock_running(campaign: Campaign, doing: str) -> Campaign:
 
 @transaction.atomic
 def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | None) -> Campaign:
-    """Give a campaign that runs another deadline, or none. InvalidError for one in the past."""
+    """Change or remove the deadline of a running campaign. Raises InvalidError for one in the past."""
     if deadline is not None and deadline <= timezone.now():
         raise InvalidError("The deadline is in the past. Choose a later one, or none.", field="deadline")
     locked = lock_running(campaign, "its deadline can be moved")
@@ -95,7 +95,7 @@ def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | No
 
 @transaction.atomic
 def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: User | None) -> CampaignReviewer:
-    """The most items that this person is handed; None: as the campaign says. What they have stays."""
+    """Set the most items for this person; None: the campaign's quota. Existing assignments stay."""
     if quota is not None and not 1 <= quota <= 10_000_000:
         raise InvalidError(
             "A quota is at least 1 item; leave it empty for the campaign's own.", field="quota"
@@ -116,11 +116,11 @@ def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: Use
 
 @transaction.atomic
 def release_claimed(*, campaign_reviewer: CampaignReviewer, by: User | None) -> int:
-    """Give what a reviewer has in progress back to everybody; how many items. What they submitted of it
-    stays, and what they still submit counts while nobody has the item; else its text is kept.
+    """Return a reviewer's assignments in progress to everybody; returns their number. Submitted reviews stay.
+    Later submissions count while nobody else has the item; otherwise the text is saved.
 
-    An item of which they reviewed a part is not offered to them again. One that they are submitting at this
-    very moment stays. Raises ConflictError unless the campaign runs.
+    A partly reviewed item is not offered to them again. An assignment that is just being submitted stays.
+    Raises ConflictError unless the campaign runs.
     """
     campaign = campaign_reviewer.campaign
     if not Campaign.objects.filter(pk=campaign.pk, state__in=RUNNING).exists():
@@ -157,11 +157,11 @@ def release_claimed(*, campaign_reviewer: CampaignReviewer, by: User | None) -> 
 def reassign(
     *, campaign: Campaign, source: User | None, target: User | None, most: int | None, by: User | None
 ) -> int:
-    """Give assignments that nobody has begun to somebody else; how many moved.
+    """Move assignments that nobody has started to another person; returns their number.
 
-    ``source`` and ``target`` None stand for the shared queue. At most ``most`` move (None: all that can),
-    those that the source would reach last; an item that the target has, or skipped, stays, and so does what
-    is in progress. Raises InvalidError for people who do not review here, or a full quota.
+    ``source`` and ``target`` None: the shared queue. At most ``most`` move (None: all that can), those that
+    the source would reach last. Items that the target already has or skipped, and assignments in progress,
+    stay. Raises InvalidError for people who do not review here, or a full quota.
     """
     locked = lock_running(campaign, "work can be reassigned")
     if source == target:
@@ -190,10 +190,10 @@ def reassign(
 
 
 def _room_of(campaign: Campaign, target: User) -> int | None:
-    """How many assignments the target's quota still takes. Raises InvalidError where none, or they do not
-    review here.
+    """The number of assignments left in the target's quota; None without one. Raises InvalidError if it is
+    full, or they do not review here.
     """
-    # Locked, so that no claim of theirs at the same moment takes another assignment of an item they get.
+    # Locked, so that a concurrent claim of theirs takes no other assignment of an item that they get.
     campaign_reviewer = (
         campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
     )
@@ -212,9 +212,9 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
 
 @transaction.atomic
 def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int:
-    """Take in further examples that were not chosen, by the campaign's own draw; how many.
+    """Add further examples as items, by the campaign's own draw; returns their number.
 
-    ``wanted`` None: all that are left. Raises InvalidError where there are not so many.
+    ``wanted`` None: all that are left. Raises InvalidError if there are not enough.
     """
     locked = lock_running(campaign, "items can be added")
     strata = strata_of_campaign(locked)
@@ -247,7 +247,7 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
 
 
 class AddedAssignments(NamedTuple):
-    """``differing``: how many items were found; ``items``: how many of them got further people."""
+    """``differing``: number of items found; ``items``: those that got more reviewers."""
 
     differing: int
     items: int
@@ -257,11 +257,11 @@ class AddedAssignments(NamedTuple):
 def add_assignments(
     *, campaign: Campaign, differing: Callable[[], Collection[int]], more: int, by: User | None
 ) -> AddedAssignments:
-    """Have each item that ``differing`` finds rated, or compared, by ``more`` further people.
+    """Add ``more`` reviewers to each item that ``differing`` returns.
 
-    It is asked while the campaign is held, so that of several who press at once the later ones see the
-    assignments of the first. Items that would then need more people than review here are left out. Raises
-    InvalidError where that is so for all.
+    ``differing`` is called while the campaign is locked, so that concurrent requests see the assignments of
+    the first. Items that would then need more people than there are are left out. Raises InvalidError if that
+    applies to all.
     """
     locked = lock_running(campaign, "reviewers can be added to items")
     if not 1 <= more <= MOST_OVERLAP:
@@ -270,7 +270,7 @@ def add_assignments(
     if not items:
         return AddedAssignments(0, 0)
     people = locked.reviewers.filter(left_at=None).count()
-    # Someone who left, or skipped the item, has no assignment to give; so people are counted per item.
+    # People who left, or skipped the item, take no assignment, so people are counted per item.
     fitting = (
         Item.objects.filter(campaign=locked, pk__in=items, purpose=Purpose.REVIEW)
         .annotate(skipped=Count("skips"))

@@ -27,7 +27,7 @@ def _campaign_reviewer(campaign: Campaign, pk: int) -> CampaignReviewer:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
-    """Who has what before them, and moving of what nobody has begun."""
+    """Each person's waiting assignments, and a form that moves those that nobody has started."""
     campaign = _campaign(request, pk)
     form = ReassignForm(request.POST or None, campaign=campaign)
     if request.method == "POST" and form.is_valid():
@@ -49,7 +49,7 @@ def _moved_words(moved: int, *, shows_count: bool) -> str:
     if not moved:
         return "Nothing was moved: the remaining items are started, or the person has them already."
     if not shows_count:
-        # How much somebody had left tells which number of the progress page they are.
+        # The number could reveal which number this person has on the progress page.
         return "Items that nobody had started were moved, up to the number you gave."
     return f"{moved:,} item{'s' if moved > 1 else ''} moved."
 
@@ -72,7 +72,7 @@ def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_quota(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
-    """One person's quota; empty for the campaign's own."""
+    """Set one person's quota; empty for the campaign's."""
     person = _campaign_reviewer(_campaign(request, pk), campaign_reviewer)
     form = QuotaForm(request.POST)
     if not form.is_valid():
@@ -86,11 +86,11 @@ def campaign_quota(request: MemberRequest, pk: int, campaign_reviewer: int) -> H
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_release(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
-    """Give back what one person holds."""
+    """Release one person's assignments in progress."""
     person = _campaign_reviewer(_campaign(request, pk), campaign_reviewer)
     released = release_claimed(campaign_reviewer=person, by=request.user)
     if not request.project.shows_reviewer_names:
-        # How many somebody had tells which number of the progress page they are.
+        # The number could reveal which number this person has on the progress page.
         words = f"The items of {person.user} are available to others."
     elif released:
         words = (

@@ -70,7 +70,7 @@ def create_campaign(
 def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None) -> Campaign:
     """Replace a draft's design; without a new seed it keeps its own.
 
-    Raises InvalidError and ConflictError as `create_campaign`, and ConflictError where it is no draft.
+    Raises InvalidError and ConflictError as `create_campaign`, and ConflictError if it is not a draft.
     """
     lock_members([campaign.project_id])
     require_sound(design, campaign.project, draft=campaign)
@@ -130,7 +130,10 @@ def _add_reviewers(campaign: Campaign, people: Iterable[User]) -> int:
 @transaction.atomic
 def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Launch a draft: freeze the rubric, and create items, their outputs (the latest of each candidate) and
-    the assignments. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
+    assignments.
+
+    Raises InvalidError if outputs are missing or reviewers cannot take all assignments, ConflictError if it
+    is not a draft.
     """
     allow_long_statements()
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
@@ -306,7 +309,7 @@ def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> 
 
 
 def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
-    """End a person's part in a campaign; False where a concurrent request already did."""
+    """End a person's part in a campaign; False if a concurrent request already did."""
     hold_submissions(campaign_reviewer.campaign_id)
     if not CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, left_at=None).update(left_at=Now()):
         return False
@@ -337,9 +340,9 @@ def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
 
 
 def give_back(*, assignment: Assignment, reviewer: User, reason: str, is_lapse: bool = False) -> bool:
-    """Return a claimed assignment to the others and do not offer the item to this reviewer again.
-
-    False if the reviewer has not claimed it. Call inside a transaction.
+    """Return a claimed assignment to the others, and do not offer the item to this reviewer again; with
+    ``is_lapse`` only if they have reviewed a part of it. False if they have not claimed it. Call it in a
+    transaction.
     """
     if not release_assignment(assignment=assignment, reviewer=reviewer):
         return False

@@ -5,5 +5,5 @@ from evalapp.campaigns.leases import return_lapsed_assignments
 
 @shared_task(name="evalapp.campaigns.tasks.return_lapsed_assignments")
 def return_lapsed() -> None:
-    """Give back the assignments of reviewers who went away, so that progress shows them as free."""
+    """Return assignments with expired leases, so that progress shows them as available."""
     return_lapsed_assignments()

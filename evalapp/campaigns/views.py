@@ -35,7 +35,7 @@ from evalapp.core.paging import keyset_page
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_list(request: MemberRequest) -> HttpResponse:
-    # Those of weekly samples are on the page of their stream.
+    # Campaigns of weekly samples are on their stream's page.
     campaigns = campaigns_of(request.project).filter(weekly_sample=None)
     page = keyset_page(in_state_order(campaigns), request, order=("state_order", "-id"))
     return render(request, "campaigns/list.html", {"page": page})
@@ -44,7 +44,7 @@ def campaign_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_new(request: MemberRequest) -> HttpResponse:
-    """The design form; its reviewer effort is shown beside it before anything starts."""
+    """The design form with its reviewer effort, before anything starts."""
     given = request.POST if request.method == "POST" else None
     form = CampaignForm(given, project=request.project, initial=_proposal(request))
     save = partial(services.create_campaign, project=request.project)
@@ -54,7 +54,7 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
-    """The same form for a draft; of a campaign that has been opened, the design stays."""
+    """The design form for a draft; the design of an opened campaign cannot be changed."""
     campaign = _campaign(request, pk)
     if campaign.state != CampaignState.DRAFT and request.method != "POST":
         return redirect("campaign_detail", slug=request.project.slug, pk=pk)
@@ -69,7 +69,7 @@ def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
 def _designed(
     request: MemberRequest, form: CampaignForm, save: Callable[..., Campaign], context: dict[str, Any]
 ) -> HttpResponse:
-    """The form, or once it is saved the campaign's page."""
+    """The form, or after saving a redirect to the campaign's page."""
     if form.is_bound:
         context["cost"] = form.cost()
     saves = request.method == "POST" and "preview" not in request.POST
@@ -103,7 +103,7 @@ def campaign_discard(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _proposal(request: MemberRequest) -> dict[str, Any]:
-    """A link may propose the data, the candidates, the reviewers and the calibration round
+    """Initial values from the URL: data, candidates, reviewers and calibration round
     (``?dataset_version=3&split=test&candidates=4``).
     """
     proposed: dict[str, Any] = {
@@ -117,7 +117,7 @@ def _proposal(request: MemberRequest) -> dict[str, Any]:
 
 
 def _lacking(request: MemberRequest) -> list[str]:
-    """What a project needs before its first campaign."""
+    """The missing requirements for a project's first campaign."""
     steps = (
         (usable_rubrics(request.project), "a rubric with criteria"),
         (usable_datasets(request.project), "a dataset version"),
@@ -129,7 +129,7 @@ def _lacking(request: MemberRequest) -> list[str]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_cost(request: MemberRequest) -> HttpResponse:
-    """What the design in the form costs: reviews, hours, each person's share."""
+    """The reviewer effort of the design in the form: reviews, hours, each person's share."""
     form = CampaignForm(request.POST or request.GET, project=request.project)
     context = {"cost": form.cost(), "rubric_version": form.rating_rubric}
     return render(request, "campaigns/cost.html", context)
@@ -188,7 +188,7 @@ def campaign_design(request: MemberRequest, pk: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
-    """How far each item is, and why somebody would not judge it."""
+    """The progress of each item, and reasons why reviewers skipped it."""
     campaign = _campaign(request, pk)
     chosen = request.GET.get("list", "")
     if chosen and chosen not in ITEM_LISTS:

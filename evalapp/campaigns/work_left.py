@@ -28,10 +28,9 @@ WHERE r.id = ANY(%(campaign_reviewers)s) AND (
 
 
 def campaign_reviewers_with_work(campaign_reviewers: Sequence[CampaignReviewer]) -> set[int]:
-    """The campaigns of one person (as campaign reviewers) where something is in progress or can be claimed
-    now; one read for all.
+    """Ids of a person's rows as campaign reviewer with work in progress or to claim now; one query.
 
-    Quotas are not asked, and what checks a reviewer comes between other work.
+    Ignores quotas, and checks except calibration, which come between other work.
     """
     running = [
         campaign_reviewer

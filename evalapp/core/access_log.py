@@ -1,4 +1,4 @@
-"""The log of requests: one line for each, by whom, from where, and how it was answered."""
+"""The request log: one line per request with user, client address and response."""
 
 import logging
 import re
@@ -21,9 +21,7 @@ _GIVEN_ID = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
 class AccessLogMiddleware(Middleware):
-    """Writes the line, and gives every answer the id of its request. Outermost: nothing is answered without
-    it.
-    """
+    """Logs every request and adds its id to the response. Outermost, so that no response bypasses it."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.monotonic()
@@ -31,7 +29,7 @@ class AccessLogMiddleware(Middleware):
         response = self.get_response(request)
         response[_HEADER] = request_id
         if BODY_WANTED in request.META:
-            # The server's question before a large body; the request itself comes after it.
+            # The server only asks whether it may read a large body; the request itself follows.
             return response
         size = "-" if response.streaming else len(response.content)
         logger.info(
@@ -40,7 +38,7 @@ class AccessLogMiddleware(Middleware):
             _user_id(request),
             request_id,
             quote(request.method or "-"),
-            # As it is written in a URL, so that no request can write lines of its own.
+            # URL-encoded, so that a request cannot forge log lines.
             quote(request.path, errors="surrogatepass"),
             response.status_code,
             size,
@@ -50,7 +48,7 @@ class AccessLogMiddleware(Middleware):
 
 
 def _id_of(request: HttpRequest) -> str:
-    """The proxy's own id, so that its log and this one can be read side by side, or a new one."""
+    """The trusted proxy's request id, so that both logs can be matched, else a new one."""
     given = request.headers.get(_HEADER, "")
     if _GIVEN_ID.fullmatch(given) and is_from_trusted_proxy(request):
         return str(given)
@@ -58,7 +56,7 @@ def _id_of(request: HttpRequest) -> str:
 
 
 def _user_id(request: HttpRequest) -> Any:
-    """Who asked, where anything has found out; to find out here would cost every request a query."""
+    """The user's id if already known; looking it up here would cost every request a query."""
     user = request.__dict__.get("user")
     if isinstance(user, LazyObject):
         user = getattr(request, "_cached_user", None)

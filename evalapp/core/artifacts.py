@@ -1,7 +1,7 @@
 """Artifacts: folders below ARTIFACTS_FOLDER on this machine and in the store.
 
-With one machine the folder is all there is, and nothing is copied. With several (EVALAPP_ARTIFACTS) the store
-has every artifact, and the folder those that this machine has made or needed.
+With one machine only the folder is used, and nothing is copied. With several (EVALAPP_ARTIFACTS) the store
+has every artifact, and the folder those that this machine has made or fetched.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class StoreUnavailableError(ProblemError):
 
 
 def artifact_store() -> Store | None:
-    """The store between machines, or None where there is one machine alone. Raises StoreAwayError."""
+    """The store between machines; None with a single machine. Raises StoreUnavailableError."""
     if not settings.ARTIFACT_STORE:
         return None
     with store_errors_explained():
@@ -33,7 +33,7 @@ def artifact_store() -> Store | None:
 
 
 def keep(path: str) -> None:
-    """Let other machines have an artifact that is whole in this one's folder. Raises StoreAwayError."""
+    """Copy a complete artifact from this machine's folder to the store. Raises StoreUnavailableError."""
     store = artifact_store()
     if store is not None:
         with store_errors_explained():
@@ -43,7 +43,7 @@ def keep(path: str) -> None:
 def fetched(path: str) -> Path:
     """The artifact's folder on this machine, fetched from the store when it is missing.
 
-    The folder may not be there where no store has it either. Raises StoreAwayError.
+    The folder does not exist if the store does not have it either. Raises StoreUnavailableError.
     """
     folder = _folder(path)
     if not folder.is_dir() and (store := artifact_store()) is not None:
@@ -53,9 +53,9 @@ def fetched(path: str) -> Path:
 
 
 def remove_from_store(name: str) -> None:
-    """Remove what has been stored of ``artifacts/…`` or ``runs/…``, so that no machine fetches it again.
+    """Remove ``artifacts/…`` or ``runs/…`` from the store, so that no machine fetches it again.
 
-    Raises StoreAwayError.
+    Raises StoreUnavailableError.
     """
     store = artifact_store()
     if store is not None:
@@ -65,7 +65,7 @@ def remove_from_store(name: str) -> None:
 
 @contextmanager
 def store_errors_explained() -> Iterator[None]:
-    """Turn the store's errors in the block into StoreAwayError."""
+    """Turn StoreErrors in the block into StoreUnavailableError."""
     try:
         yield
     except StoreError as error:

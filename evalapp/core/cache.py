@@ -6,7 +6,7 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 
 class _Client(RedisCacheClient):
-    """Keeps its client: Django makes one for each command, which takes twice as long as the command."""
+    """Reuses its client: Django creates one per command, which takes twice as long as the command."""
 
     _kept: Any = None
 
@@ -17,7 +17,7 @@ class _Client(RedisCacheClient):
 
 
 class ValkeyCache(RedisCache):
-    """For one server: several would each need a client of their own."""
+    """For a single server only: several would each need their own client."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)

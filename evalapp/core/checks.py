@@ -1,4 +1,4 @@
-"""System checks that hold what Django cannot express."""
+"""System checks of settings that Django does not make."""
 
 from typing import Any
 

@@ -10,13 +10,13 @@ _LONGEST_AGENT = 200
 
 
 class ClientRequest(Protocol):
-    """A request of Django's or of the API's."""
+    """A request of Django or of the API."""
 
     META: dict[str, Any]
 
 
 def client_details(request: ClientRequest) -> dict[str, str]:
-    """The client's address and user agent as the audit keeps them; nothing where no client asked."""
+    """The client's address and user agent for the audit log; empty without a client address."""
     address = client_address(request)
     agent = request.META.get("HTTP_USER_AGENT", "")[:_LONGEST_AGENT]
     shown = "".join(each if each.isprintable() else " " for each in agent)
@@ -24,10 +24,11 @@ def client_details(request: ClientRequest) -> dict[str, str]:
 
 
 def client_address(request: ClientRequest) -> str:
-    """The client's IP address; "" where there is none, as for a session that a program opens.
+    """The client's IP address; "" without one, as for a session that a program opens.
 
-    ``X-Forwarded-For`` counts only where the connection itself comes from EVALAPP_TRUSTED_PROXY, and is read
-    from its end: what stands before the first address that no trusted proxy has is the client's own words.
+    ``X-Forwarded-For`` counts only if the connection itself comes from EVALAPP_TRUSTED_PROXY. It is read from
+    its end up to the first address that is not a trusted proxy's: the client can forge everything before
+    that.
     """
     peer = _address_in(request.META.get("REMOTE_ADDR", ""))
     if peer is None:

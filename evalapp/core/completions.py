@@ -1,6 +1,4 @@
-"""Chat completions of an OpenAI-compatible endpoint, asked through the guard that judges every outgoing
-request.
-"""
+"""Chat completions of an OpenAI-compatible endpoint, requested through the guard for outgoing requests."""
 
 import email.utils
 import json
@@ -18,13 +16,12 @@ _REASONING_FIELDS = ("reasoning_content", "reasoning")
 _KEY_REFUSED = (401, 403)
 _NOT_THERE = 404
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Statuses after which the same question may fare better."""
+"""Statuses after which a repeated request may succeed."""
 
 
 class CompletionError(Exception):
-    """No usable reply. ``is_final``: no other question will fare better, so the whole work may stop;
-    ``is_passing``: the same question may be answered when it is asked again, after ``wait`` seconds if the
-    endpoint said how long.
+    """No usable reply. ``is_final``: no other request will succeed either, so the whole job may stop;
+    ``is_passing``: the same request may succeed later, after ``wait`` seconds if the endpoint named a time.
     """
 
     def __init__(
@@ -37,10 +34,10 @@ class CompletionError(Exception):
 
 
 class Completion(NamedTuple):
-    """``text`` is the model's answer; ``model`` what the endpoint says answered. Token counts are None where
-    the endpoint told none. ``finish_reason`` is the endpoint's own word, "" where there was none.
-    ``reasoning`` is what the model thought before the answer, in a field of its own or a leading ``<think>``
-    part; where it was cut meanwhile, the text is empty.
+    """``text``: the model's answer; ``model``: the endpoint's name for it. Token counts are None if not
+    reported. ``finish_reason``: the endpoint's own word, or "". ``reasoning``: the model's reasoning before
+    the answer, from its own field or a leading ``<think>`` part; if the output was truncated within it, the
+    text is empty.
     """
 
     text: str
@@ -52,20 +49,22 @@ class Completion(NamedTuple):
 
 
 def completions_url(url: str) -> str:
-    """Where questions go: ``…/v1`` or the whole endpoint of chat completions may be given."""
+    """The URL for chat completions; ``url`` may be the base ``…/v1`` or already the full one."""
     url = url.rstrip("/")
     return url if url.endswith(ENDING) else f"{url}{ENDING}"
 
 
 def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = ANSWER_SECONDS) -> Completion:
-    """Ask once. Raises CompletionError, OutgoingRefusedError where the endpoint may not be reached."""
+    """Request one completion. Raises CompletionError, and OutgoingRefusedError if the endpoint is not
+    allowed.
+    """
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
     try:
         answer = send(
             completions_url(url),
-            # A lone surrogate of a text goes out as its escape, which is all that JSON can say of it.
+            # A lone surrogate is sent as an escape, the only form that JSON has for it.
             body=json.dumps(body).encode(),
             headers=headers,
             seconds=seconds,
@@ -86,7 +85,7 @@ def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = AN
 
 
 def completion_of(text: str, *, secret: str = "") -> Completion:
-    """What a body of chat completions says. Raises CompletionError for anything else."""
+    """The completion in a response body. Raises CompletionError for any other content."""
     try:
         found: Any = json.loads(text)
         choice = found["choices"][0]
@@ -94,8 +93,7 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
         content = message["content"]
         reasoning = _reasoning(message)
     except (ValueError, RecursionError, LookupError, TypeError) as error:
-        # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked
-        # again.
+        # A proxy with a problem answers with an HTML page; a later request may succeed.
         raise CompletionError(
             f"The endpoint's answer is not a chat completion: {without_secret(text, secret)}",
             is_passing=True,
@@ -118,13 +116,13 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
 
 
 def _reasoning(message: dict[str, Any]) -> str:
-    """What a server took off the answer by itself, under one of the names that are usual for it."""
+    """Reasoning that the server separated from the answer, from one of the usual fields."""
     found = (message.get(name) for name in _REASONING_FIELDS)
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def without_secret(text: str, secret: str) -> str:
-    """The beginning of what an endpoint says, which may repeat the key that it was sent."""
+    """The beginning of an endpoint's message without the API key, which it may repeat."""
     text = " ".join(text.split())
     return (text.replace(secret, "[key]") if secret else text)[:_SHOWN] or "nothing"
 
@@ -143,7 +141,7 @@ def _require_success(answer: Answer, secret: str) -> None:
 
 
 def _seconds_of(retry_after: str) -> float | None:
-    """Retry-After as seconds from now: a number, or a date."""
+    """Retry-After, a number or a date, as seconds from now."""
     if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 9:
         return float(retry_after)
     try:

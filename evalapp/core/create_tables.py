@@ -8,11 +8,11 @@ from django.db.migrations.state import ProjectState
 
 
 class CreateTables(Operation):
-    """Create the table of every model that `operations` declare.
+    """Create the tables of all models that `operations` declare.
 
-    Applied one by one, Django builds the class of every related model anew after each operation: 25 s for a
-    hundred models, of which the statements take one. Here the classes are built once, from the state that all
-    operations leave. The app must have no model before. It cannot be undone.
+    When Django applies the operations one by one, it rebuilds the classes of all related models after each:
+    25 s for a hundred models, one of them for the SQL. Here the classes are built once, from the final state.
+    The app must have no model before. Irreversible.
     """
 
     reversible = False
@@ -21,7 +21,7 @@ class CreateTables(Operation):
         self.operations = operations
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        # A cached property: who asks for the classes next builds them.
+        # A cached property: the next access rebuilds the classes.
         if "apps" in vars(state):
             del state.apps
         for operation in self.operations:

@@ -1,4 +1,4 @@
-"""Recognises writes to objects that were just deleted."""
+"""Recognises writes that refer to just deleted objects."""
 
 import psycopg.errors
 from django.core.exceptions import ObjectDoesNotExist
@@ -8,7 +8,7 @@ from evalapp.core.errors import ConflictError
 
 
 class DeletedError(ConflictError):
-    """What this belongs to was deleted while it was on its way (409)."""
+    """The related object was deleted during the request (409)."""
 
     code = "deleted_meanwhile"
 
@@ -17,14 +17,14 @@ class DeletedError(ConflictError):
 
 
 def is_gone(exception: Exception) -> bool:
-    """Whether a row that a request found at first is not there any more.
+    """Whether a row that a request had found was deleted in the meantime.
 
-    A write may not refer to it, nothing is found where it is locked or read again, or saving it changes
-    nothing. What a request asks for and never was there is Http404 or MissingError, and none of these.
+    The signs: a write violates its foreign key, locking or re-reading finds nothing, or saving changes no
+    row. A request for an object that never existed raises Http404 or MissingError instead.
     """
     if isinstance(exception, ObjectDoesNotExist):
         return True
     if isinstance(exception, IntegrityError):
         return isinstance(exception.__cause__, psycopg.errors.ForeignKeyViolation)
-    # Django has no class of its own for this one.
+    # Django has no exception class for this case.
     return type(exception) is DatabaseError and "did not affect any rows" in str(exception)

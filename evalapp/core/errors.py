@@ -1,9 +1,9 @@
-"""Errors a person can act on. Services raise them; the http edge turns them into answers."""
+"""Errors that a person can fix: services raise them, and the HTTP layer turns them into responses."""
 
 from collections.abc import Mapping, Sequence
 
 MOST_PROBLEMS = 50
-"""So many are told at once, whatever was sent: who fixes these sends it again and sees the next."""
+"""The maximum number of messages reported at once; after fixing them, the caller sees the next."""
 _LONGEST_NAME = 120
 _LONGEST_TEXT = 2_000
 
@@ -11,10 +11,9 @@ _LONGEST_TEXT = 2_000
 class ProblemError(Exception):
     """Something the caller can fix.
 
-    ``message`` is one sentence or two: what was wrong, where, how to fix it.
-    ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages
-    are cut, since they may repeat what somebody sent. ``field``: the one that the message is of. ``code`` is
-    stable for machines.
+    ``message``: one or two sentences on what was wrong, where, and how to fix it. ``fields`` maps field names
+    to their messages, at most MOST_PROBLEMS; names and messages are shortened, since they may repeat input.
+    ``field``: the field that ``message`` belongs to. ``code``: stable, for programs.
     """
 
     status = 400
@@ -40,7 +39,7 @@ class InvalidError(ProblemError):
 
 
 class NotHereError(InvalidError):
-    """What is asked for may be on another machine, not on this one (400); a job that needs it is left to a
+    """The object may be on another machine but is not on this one (400); a job that needs it is left to a
     worker there.
     """
 
@@ -53,21 +52,21 @@ class NotAllowedError(ProblemError):
 
 
 class MissingError(ProblemError):
-    """Not there, or not yours: the two are never told apart (404)."""
+    """Nonexistent, or not visible to this person; the two are never distinguished (404)."""
 
     status = 404
     code = "not_found"
 
 
 class WrongMethodError(ProblemError):
-    """The URL is there, and takes something else than what was asked of it (405)."""
+    """The URL exists but does not accept the method (405)."""
 
     status = 405
     code = "method_not_allowed"
 
 
 class ConflictError(ProblemError):
-    """Somebody or something else came first (409)."""
+    """A conflict with a concurrent or earlier change (409)."""
 
     status = 409
     code = "conflict"
@@ -81,21 +80,21 @@ class StaleError(ProblemError):
 
 
 class LengthMissingError(ProblemError):
-    """A body whose length is not said, so that it cannot be refused before it is read (411)."""
+    """The body's length is not declared, so that it cannot be refused before it is read (411)."""
 
     status = 411
     code = "length_required"
 
 
 class TooLargeError(ProblemError):
-    """More than the limit (413)."""
+    """Larger than the limit (413)."""
 
     status = 413
     code = "too_large"
 
 
 class NoRoomError(ProblemError):
-    """The server has no room for what was sent (507)."""
+    """The server has no disk space for the data (507)."""
 
     status = 507
     code = "no_room"

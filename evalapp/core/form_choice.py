@@ -1,4 +1,4 @@
-"""Pages with several forms, of which the URL chooses one."""
+"""Pages with several forms, of which the URL selects one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from evalapp.core.errors import MissingError
 
 @dataclass(frozen=True)
 class FormChoice:
-    """``answer`` gives the answer to a good post, or the page's context: its ``form`` and more."""
+    """``answer`` returns the response to a valid post, or the page's context with ``form``."""
 
     key: str
     label: str
@@ -23,7 +23,9 @@ class FormChoice:
 def answer_with_choice(
     request: HttpRequest, template: str, choices: Sequence[FormChoice], *, parameter: str
 ) -> HttpResponseBase:
-    """The first choice where the URL names none; the template gets ``choice`` and ``choices``."""
+    """Answer with the form that the URL names, else the first; the template gets ``choice`` and
+    ``choices``.
+    """
     named = request.GET.get(parameter, choices[0].key)
     chosen = next((each for each in choices if each.key == named), None)
     if chosen is None:

@@ -1,4 +1,4 @@
-"""Fields of forms that choose among rows, and the fields of a form by their type."""
+"""Form fields that choose among rows, and typed access to a form's fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from django.db.models import Manager, Model, QuerySet
 
 
 class _NamesRows:
-    """Names each row by ``name_of``, by default as its ``str`` does."""
+    """Labels each row by ``name_of``, by default its ``str``."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class RowsField(_NamesRows, forms.ModelMultipleChoiceField):  # type: ignore[typ
 
 
 def row_field(form: forms.BaseForm, name: str) -> "forms.ModelChoiceField[Any]":
-    """The form's field of this name, which chooses among rows."""
+    """The form's field of this name, a choice among rows."""
     field = form.fields[name]
     assert isinstance(field, forms.ModelChoiceField)
     return field
 
 
 def choice_field(form: forms.BaseForm, name: str) -> forms.ChoiceField:
-    """The form's field of this name, which chooses among fixed options."""
+    """The form's field of this name, a choice among fixed options."""
     field = form.fields[name]
     assert isinstance(field, forms.ChoiceField)
     return field

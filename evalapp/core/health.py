@@ -1,4 +1,4 @@
-"""The checks of `/healthz`. Each part is asked on a thread of its own, and waited for a bounded time."""
+"""The checks of `/healthz`: each part is checked in its own thread, with a time limit."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,14 +15,14 @@ from evalapp.core.outages import AWAY
 from run_directory import disk_space
 
 ANSWER_SECONDS = 2.0
-"""A part that has not answered after this long counts as away."""
+"""A part that has not answered after this many seconds counts as unavailable."""
 
 
 @dataclass
 class ServiceCheck:
-    """Something that must answer; ``ask`` raises one of AWAY, or an OSError, where it does not.
+    """A part to check; ``ask`` raises one of AWAY, or an OSError, if it does not answer.
 
-    It is asked by one thread at a time: however many look at once, a part that hangs holds one thread.
+    At most one thread runs a check: a part that hangs holds one thread, however many requests ask.
     """
 
     ask: Callable[[], object]
@@ -30,7 +30,7 @@ class ServiceCheck:
     _answer: Future[bool] | None = None
 
     def asked(self) -> Future[bool]:
-        """The answer that is under way, or a new one: False where the part is away."""
+        """The pending answer, or a new one: False if the part is unavailable."""
         with self._lock:
             if self._answer is None or self._answer.done():
                 self._answer = Future()
@@ -49,7 +49,7 @@ class ServiceCheck:
 
 
 def _ask_database() -> None:
-    # Not from the pool of the requests: they may hold every connection of it.
+    # Not from the request pool, whose connections may all be in use.
     with psycopg.connect(**connection.get_connection_params()) as own:
         own.execute("SELECT 1")
 
@@ -67,15 +67,15 @@ DISK = ServiceCheck(_ask_disk)
 
 
 def check_health() -> dict[str, Any]:
-    """``healthy`` and, for each part, whether it answers; after ANSWER_SECONDS at the latest.
+    """``healthy`` and whether each part answers, each awaited for at most ANSWER_SECONDS.
 
-    A disk that takes no writes is told and does not make it unhealthy: pages can still be read.
+    A disk that takes no writes is reported but does not count as unhealthy: pages can still be read.
     """
     asked = {name: part.asked() for name, part in PARTS.items()}
     written = DISK.asked()
     answers = {name: _within(answer) for name, answer in asked.items()}
     writes = _within(written)
-    # A disk that hangs would hang here, too.
+    # If the disk hangs, this call would hang too.
     free_bytes = disk_space.free_bytes(settings.HOME) if written.done() else None
     return {
         "healthy": all(answers.values()),

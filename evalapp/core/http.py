@@ -1,4 +1,4 @@
-"""What views of several packages need: problem answers, and the person behind a request."""
+"""Helpers for views of several packages: responses to problems, downloads and form errors."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -20,21 +20,21 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 class ServiceUnavailableError(ProblemError):
-    """The database or the broker is away; the caller may repeat the same request (503)."""
+    """The database or the broker is unavailable; the same request may be repeated (503)."""
 
     status = 503
     code = "unavailable"
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """API routes and our scripts are answered in JSON, whatever goes wrong."""
+    """Whether the response must be JSON, also for errors: API routes and our scripts."""
     return request.path.startswith("/api/") or request.headers.get("Accept", "").startswith(
         "application/json"
     )
 
 
 def body_problem(exception: object) -> ProblemError | None:
-    """What is wrong with a body that Django refuses to read, where it can say it; else None."""
+    """The problem with a body that Django refuses to read; None for other errors."""
     if isinstance(exception, RequestDataTooBig):
         return TooLargeError("The request is larger than the limit. Send less at once.")
     if isinstance(exception, TooManyFieldsSent):
@@ -47,13 +47,13 @@ def body_problem(exception: object) -> ProblemError | None:
 
 
 def problem_body(error: ProblemError) -> dict[str, Any]:
-    """The one shape of an error for machines: ``{error: {code, message, fields}}``."""
+    """The JSON body of every error: ``{error: {code, message, fields}}``."""
     return {"error": {"code": error.code, "message": error.message, "fields": error.fields}}
 
 
 def problem_response(request: HttpRequest, error: ProblemError, *, back: str = "") -> HttpResponse:
-    """A problem as JSON for scripts, and as a page for people; never a stack trace. ``back``: the page
-    that leads on from here, where it is known.
+    """A problem as JSON for scripts and as a page for people; never a stack trace. ``back``: the page to
+    return to, if known.
     """
     response: HttpResponse
     if wants_json(request):
@@ -66,7 +66,7 @@ def problem_response(request: HttpRequest, error: ProblemError, *, back: str = "
 
 
 def answers_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Turn a ProblemError that a service raised into its answer."""
+    """Decorator: turns a service's ProblemError into its response."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -79,7 +79,7 @@ def answers_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpRes
 
 
 def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
-    """The one row, or MissingError: give it a project's own set, and foreign ids are 404 by themselves."""
+    """The matching row, or MissingError; with a project's own queryset, ids of other projects give 404."""
     row = queryset.filter(**lookup).first()
     if row is None:
         raise MissingError("There is nothing at this URL, or you may not see it.")
@@ -87,7 +87,7 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
 
 
 def attached(response: Response, name: str) -> Response:
-    """The response as a file to keep under this name, whatever people wrote into it."""
+    """The response as a download with this name, whatever its content."""
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=name) or "attachment"
     )
@@ -96,7 +96,7 @@ def attached(response: Response, name: str) -> Response:
 
 
 def download(name: str, content_type: str, chunks: Iterable[bytes | str]) -> StreamingHttpResponse:
-    """A file that is sent as it is made; the browser saves it under this name."""
+    """A download that is streamed as it is generated."""
     return attached(StreamingHttpResponse(chunks, content_type=content_type), name)
 
 
@@ -104,17 +104,17 @@ _MOST_DIGITS = 18
 
 
 def number_of(text: str) -> int | None:
-    """The number of a row that a URL or a form names; None for what no row can have."""
+    """The row number in a URL or a form; None for anything that cannot be one."""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def field_errors(form: BaseForm) -> dict[str, list[str]]:
-    """A form's errors in the shape that a ProblemError carries."""
+    """A form's errors in the format of ProblemError."""
     return {name: [str(text) for text in texts] for name, texts in form.errors.items()}
 
 
 def show_problem(form: BaseForm, error: ProblemError) -> None:
-    """Put a service's refusal beside the fields that it names, and what names none above the form."""
+    """Add a service's error to the fields that it names, and the rest above the form."""
     for name, texts in error.fields.items():
         for text in texts:
             form.add_error(name if name in form.fields else None, text)
@@ -123,8 +123,8 @@ def show_problem(form: BaseForm, error: ProblemError) -> None:
 
 
 class RefusalsOn:
-    """``with RefusalsOn(form):`` where a service refuses what the block asks of it, the form says so, and the
-    view goes on behind the block to show it again.
+    """``with RefusalsOn(form):`` adds a ProblemError raised in the block to the form; the view continues
+    after the block, to show the form again.
     """
 
     def __init__(self, form: BaseForm) -> None:
@@ -144,5 +144,5 @@ class RefusalsOn:
 
 
 def status_of(form: BaseForm) -> int:
-    """Of a page with the form: that of the refusal it shows, 400 with errors of its own, else 200."""
+    """The HTTP status of the form's page: that of the refusal it shows, 400 with form errors, else 200."""
     return getattr(form, "refused_with", 400 if form.errors else 200)

@@ -1,6 +1,6 @@
 """The settings that all machines of one installation must share.
 
-A worker of another release, or with other folders and no store, would take a run and lose it; so it asks
+A worker of another release, or with other folders and no store, would take a run and lose it, so it checks
 first.
 """
 
@@ -18,8 +18,8 @@ _PACKAGES = ("evalapp", "inference", "run_directory", "training")
 
 
 class Installation(NamedTuple):
-    """``source`` names the release, ``home`` the folder with runs and artifacts, ``store`` what machines
-    share.
+    """``source``: digest of the code; ``home``: id of the folder with runs and artifacts; ``store``: the
+    shared store.
     """
 
     source: str
@@ -28,12 +28,12 @@ class Installation(NamedTuple):
 
 
 def announce() -> None:
-    """Tell other machines what this one is; `manage.py up` does so before the web starts."""
+    """Publish this machine's settings; `manage.py up` does so before the web server starts."""
     cache.set(_KEY, tuple(this_machine()), timeout=None)
 
 
 def announced() -> Installation | None:
-    """What the machine with the pages has told; None where none was started with this broker."""
+    """The settings of the machine with the pages; None if none was started with this broker."""
     found = cache.get(_KEY)
     return Installation(*found) if found else None
 
@@ -43,13 +43,13 @@ def this_machine() -> Installation:
 
 
 def this_installation() -> str:
-    """The same on every machine of an installation, and another for every other one."""
+    """An id that is the same on every machine of an installation, and different for every other."""
     there = announced()
     return there.home if there is not None else _home()
 
 
 def disagreements() -> Iterator[str]:
-    """Why this machine cannot work for the one that serves the pages, a sentence each."""
+    """The reasons, as sentences, why this machine cannot work for the one that serves the pages."""
     here, there = this_machine(), announced()
     if there is None:
         yield (

@@ -1,6 +1,6 @@
-"""Models read by one hand-written join, for reads that every click makes.
+"""Several models read by one hand-written join, for reads at every click.
 
-Composing a query of five joined models anew costs Django more than the database takes to answer it.
+Composing a query of five joined models takes Django longer than the database takes to answer it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from evalapp.core.prepared import first_row
 
 
 class JoinedRows:
-    """The columns of several models for one SELECT, and the models of a row that it gave.
+    """The columns of several models for one SELECT, and the models from its rows.
 
-    ``aliases`` maps each table's alias in the statement to its model.
+    ``aliases`` maps each table alias in the statement to its model.
     """
 
     def __init__(self, **aliases: type[Model]) -> None:
@@ -33,12 +33,12 @@ class JoinedRows:
         )
 
     def first(self, rest: str, parameters: Mapping[str, Any]) -> list[Any] | None:
-        """The models of the first row of a SELECT of these columns, prepared; ``rest`` begins with FROM."""
+        """The models in the first row of a prepared SELECT of these columns; ``rest`` begins with FROM."""
         row = first_row(f"SELECT {self.columns} {rest}", parameters)
         return None if row is None else self.models_of(row)[0]
 
     def models_of(self, row: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
-        """The models in the order of their aliases, and what the SELECT asked for after them."""
+        """The models of a row in the order of their aliases, and the values of any further columns."""
         models = []
         start = 0
         for model, fields in self._fields.items():

@@ -36,7 +36,7 @@ LOCKED_MESSAGE = (
 
 
 class Middleware:
-    """Hands each request on, as Django asks of middleware."""
+    """Base class that passes each request on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -46,14 +46,15 @@ class Middleware:
 
 
 class ServiceUnavailableMiddleware(Middleware):
-    """A lost database or cache answers 503 with Retry-After, what was deleted meanwhile 409, a full disk 507.
+    """Answers 503 with Retry-After if the database or cache fails, 409 for deleted objects, 507 for a full
+    disk.
 
-    Outermost, and free of anything that needs a session or the database.
+    Needs neither a session nor the database.
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_gone(exception):
-            # With its trace: a fault of ours could look the same.
+            # With its traceback, because an error of ours could look the same.
             logger.warning(
                 "%s %s answered 409: %s", request.method, request.path, exception, exc_info=exception
             )
@@ -64,7 +65,7 @@ class ServiceUnavailableMiddleware(Middleware):
 
 
 def outage_message(exception: BaseException) -> str:
-    """What to tell whoever met one of `evalapp.core.outages.AWAY`."""
+    """The message for an error of `evalapp.core.outages.AWAY`."""
     if is_deadlock(exception):
         return CROSSED_MESSAGE
     if is_statement_timeout(exception):
@@ -80,14 +81,14 @@ def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
         body = {"error": {"code": "unavailable", "message": message, "fields": {}}}
         response = JsonResponse(body, status=503)
     else:
-        # Rendered without the request: context processors would ask the database again.
+        # Rendered without the request: context processors would query the database again.
         response = HttpResponse(get_template("unavailable.html").render({"message": message}), status=503)
     response["Retry-After"] = "2"
     return response
 
 
 class PrivatePagesMiddleware(Middleware):
-    """Nothing but static files may be kept by a proxy, nor shown again without asking the server."""
+    """Lets no proxy store anything but static files, and makes browsers revalidate every page."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -96,8 +97,8 @@ class PrivatePagesMiddleware(Middleware):
 
 
 class RequestLimitsMiddleware(Middleware):
-    """Refuse what no view could read, before anything looks at it. How large a body may be is decided once it
-    is known who sends it (`evalapp.accounts.body_limits`).
+    """Refuses requests that no view could read, before anything parses them. The size limit of bodies is
+    applied once the sender is known (`evalapp.accounts.body_limits`).
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -114,7 +115,7 @@ class RequestLimitsMiddleware(Middleware):
 
 
 class WrongMethodMiddleware(Middleware):
-    """A page instead of Django's blank one where a URL does not take the method, with a way back."""
+    """Shows a page with a way back, instead of Django's blank one, if a URL does not accept the method."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
@@ -133,9 +134,9 @@ class WrongMethodMiddleware(Middleware):
 
 
 def _way_up(path: str) -> str:
-    """A relative link to the page that this URL lies under, or nothing.
+    """A relative link to the page above this URL, or "".
 
-    Relative, so that an answer never repeats an id to somebody who only guessed it.
+    Relative, so that the response never repeats an id to somebody who only guessed it.
     """
     steps = 1 if path.endswith("/") else 0
     while (path := path.rstrip("/").rpartition("/")[0] + "/") != "/":
@@ -147,7 +148,7 @@ def _way_up(path: str) -> str:
 
 
 def _is_utf8(charset: str) -> bool:
-    # Python knows codecs that make half characters of a text, or no text at all.
+    # Python has codecs that decode to lone surrogates, or to no text at all.
     try:
         return codecs.lookup(charset).name in ("utf-8", "ascii")
     except (LookupError, ValueError):

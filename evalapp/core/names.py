@@ -1,22 +1,22 @@
-"""Names that people give to things: one rule for all of them."""
+"""The rule for names that people give to objects."""
 
 import unicodedata
 
 from evalapp.core.errors import InvalidError
 
 LONGEST_NAME = 120
-# Control characters, halves of surrogate pairs, line and paragraph separators.
+# Control characters, surrogates, line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# They turn round what follows them, so that a name could pose as another. Marks that a right-to-left
-# name needs (U+200E, U+200F) are none of these.
+# They reverse the text that follows, so that a name could imitate another. The marks that right-to-left names
+# need (U+200E, U+200F) are allowed.
 _DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def checked_name(name: str, *, of: str, field: str = "name", longest: int = LONGEST_NAME) -> str:
-    """The name on one line, without the spaces around it; ``of`` reads "the dataset".
+    """The name in one line, without surrounding spaces; ``of`` is, for example, "the dataset".
 
-    Raises InvalidError for ``field``: nothing that can be seen, too long, or with characters that
-    cannot be seen and change how the rest is read.
+    Raises InvalidError for ``field`` if nothing is visible, the name is too long, or it has invisible
+    characters that change how the rest is read.
     """
     name = " ".join(name.split())
     for position, character in enumerate(name, start=1):
@@ -32,5 +32,5 @@ def checked_name(name: str, *, of: str, field: str = "name", longest: int = LONG
 
 
 def has_visible(text: str) -> bool:
-    """Whether there is anything to see: spaces, joiners and control characters are nothing."""
+    """Whether any character is visible; spaces, joiners and control characters are not."""
     return any(not unicodedata.category(character).startswith(("C", "Z")) for character in text)

@@ -1,4 +1,4 @@
-"""Recognises errors of the database and the broker: not available, full disk, deadlock, timeout."""
+"""Recognises errors of the database and the broker: outage, full disk, deadlock, timeout."""
 
 import psycopg
 import psycopg.errors
@@ -8,35 +8,33 @@ from django.db import InterfaceError, OperationalError
 DATABASE_OUTAGES = (
     OperationalError,
     InterfaceError,
-    # What Django does not translate: COPY raises the driver's own.
+    # Not translated by Django: COPY raises the driver's own errors.
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
 AWAY = (*DATABASE_OUTAGES, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-"""Nobody's fault and soon over: the same request or attempt may be made again. But ask
-`is_disk_full` first.
-"""
+"""Temporary errors, after which the same request or attempt may be repeated. Check `is_disk_full` first."""
 
 
 def is_disk_full(exception: BaseException) -> bool:
-    """Whether PostgreSQL has no room left: not soon over, and somebody has to make room."""
+    """Whether PostgreSQL's disk is full, which lasts until somebody frees space."""
     full = psycopg.errors.DiskFull
     return isinstance(exception, full) or isinstance(exception.__cause__, full)
 
 
 def is_deadlock(exception: BaseException) -> bool:
-    """Whether two transactions waited for each other, and this one was ended so that the other goes on."""
+    """Whether the transaction was ended because of a deadlock with another one."""
     deadlock = psycopg.errors.DeadlockDetected
     return isinstance(exception, deadlock) or isinstance(exception.__cause__, deadlock)
 
 
 def is_statement_timeout(exception: BaseException) -> bool:
-    """Whether the database took longer over a statement than a request may take."""
+    """Whether a statement exceeded the time limit of a request."""
     ended = psycopg.errors.QueryCanceled
     return isinstance(exception, ended) or isinstance(exception.__cause__, ended)
 
 
 def is_lock_timeout(exception: BaseException) -> bool:
-    """Whether somebody else kept what a request needs locked for longer than a request may wait."""
+    """Whether waiting for another transaction's lock exceeded the time limit of a request."""
     locked = psycopg.errors.LockNotAvailable
     return isinstance(exception, locked) or isinstance(exception.__cause__, locked)

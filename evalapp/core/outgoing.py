@@ -1,8 +1,8 @@
 """Outgoing requests: every request to a URL from a user goes through this guard.
 
-Nothing is opened unless the operator allowed it (EVALAPP_OUTGOING_ALLOWED). The name is resolved once,
-every address it has is judged, and the connection is made to a judged address: what the name says a
-moment later does not matter. Host header, SNI and certificate stay those of the name.
+Nothing is allowed unless the operator opened it (EVALAPP_OUTGOING_ALLOWED). The name is resolved once, all
+its addresses are checked, and the connection goes to a checked address, so that a later change of the name
+has no effect. Host header, SNI and certificate check still use the name.
 """
 
 import contextlib
@@ -31,24 +31,24 @@ _CHUNK = 16_384
 
 
 class OutgoingRefusedError(InvalidError):
-    """The URL may not be reached from here (400)."""
+    """Requests to the URL are not allowed (400)."""
 
     code = "url_refused"
 
 
 class OutgoingFailedError(Exception):
-    """The other side did not answer as it should; the text says how, in words for the sender."""
+    """The other side did not answer properly; the text says how."""
 
 
 def policy() -> OutgoingPolicy:
-    """What the operator allows."""
+    """The operator's policy."""
     return policy_of(settings.OUTGOING_ALLOWED)
 
 
 def checked_url(text: str, *, allowed: OutgoingPolicy | None = None, field: str = "url") -> str:
-    """The URL without spaces around it, where a request to it would be allowed by its name.
+    """The URL without surrounding spaces, if its host is allowed.
 
-    Asks no name server, so it can say no more about a name than that it is allowed. Raises
+    Does not resolve the name, so its addresses are checked only when a request is sent. Raises
     OutgoingRefusedError for ``field``.
     """
     allowed = policy() if allowed is None else allowed
@@ -61,7 +61,7 @@ def checked_url(text: str, *, allowed: OutgoingPolicy | None = None, field: str 
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port: what may be shown and logged, since paths and queries may hold secrets."""
+    """Scheme, host and port, which may be shown and logged; paths and queries may contain secrets."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -90,7 +90,7 @@ def _split(text: str) -> SplitResult:
 
 
 def _require_allowed(host: str, allowed: OutgoingPolicy) -> None:
-    """Refuse at once what no name server could make right."""
+    """Raise OutgoingFailedError for hosts that are refused whatever they resolve to."""
     if allowed.is_closed:
         raise OutgoingFailedError(
             "This installation sends nothing to other machines. Ask the operator to name the host in "
@@ -99,7 +99,7 @@ def _require_allowed(host: str, allowed: OutgoingPolicy) -> None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        # Which addresses a name has is seen when it is used; a network may hold them.
+        # The name's addresses are checked when it is used; an allowed network may contain them.
         if not (allowed.opens_host(host.lower().rstrip(".")) or allowed.networks):
             raise OutgoingFailedError(
                 f"{host} is not an allowed host. Ask the operator to name it in EVALAPP_OUTGOING_ALLOWED"
@@ -110,7 +110,7 @@ def _require_allowed(host: str, allowed: OutgoingPolicy) -> None:
 
 
 class _Call:
-    """What one call may do: its policy, and its sockets, which are cut when its time is over."""
+    """The policy and sockets of one call; the sockets are shut down when its time is over."""
 
     def __init__(self, allowed: OutgoingPolicy, seconds: float) -> None:
         self.allowed = allowed
@@ -122,7 +122,7 @@ class _Call:
         self._timer.start()
 
     def watch(self, connected: socket.socket) -> None:
-        # A second handle: TLS takes over the first. Shutting one down ends the connection for both.
+        # A duplicate, because TLS takes over the original. Shutting down either ends the connection.
         self._sockets.append(connected.dup())
         if self.is_over:
             self._cut()
@@ -154,7 +154,7 @@ def _within(allowed: OutgoingPolicy, seconds: float) -> Iterator[_Call]:
 
 
 def _connect(connection: Any) -> socket.socket:
-    """A socket to one judged address of the connection's host."""
+    """A socket connected to a checked address of the connection's host."""
     call = _call.get()
     if call is None:
         raise OutgoingRefusedError("A request to the outside was made without its guard.")
@@ -165,7 +165,7 @@ def _connect(connection: Any) -> socket.socket:
         raise NameResolutionError(host, connection, socket.gaierror(str(error))) from error
     for *_, place in found:
         address = ipaddress.ip_address(str(place[0]))
-        # All of them: a name that is public and private at once is not to be trusted with a choice.
+        # Every address is checked: a name with public and private addresses is refused.
         if refusal := call.allowed.refusal_of(host.lower().rstrip("."), address):
             raise OutgoingRefusedError(f"{refusal}.")
     problem: OSError | None = None
@@ -213,15 +213,15 @@ def _guarded_manager(**options: Any) -> urllib3.PoolManager:
 
 
 class Answer(NamedTuple):
-    """``text`` is the beginning of the body, as far as it was read."""
+    """``text``: the beginning of the body, as far as it was read."""
 
     status: int
     text: str
     location: str = ""
     retry_after: str = ""
-    """The header of that name, as it was sent."""
+    """The Retry-After header as sent."""
     broke_off: str = ""
-    """Where the body ended before its end, how, in words; what came of it is ``text``."""
+    """How the body broke off, in words, if it did; the received part is ``text``."""
 
 
 def send(
@@ -233,10 +233,10 @@ def send(
     most_bytes: int = 4096,
     allowed: OutgoingPolicy | None = None,
 ) -> Answer:
-    """POST ``body`` and read the beginning of the answer; redirects are not followed.
+    """POST ``body`` and read the beginning of the response; redirects are not followed.
 
-    Raises OutgoingRefusedError where the URL may not be reached, OutgoingFailedError where nobody
-    answers, or not in time: ``seconds`` are for the whole of it, however slowly bytes drip.
+    Raises OutgoingRefusedError if the URL is not allowed, OutgoingFailedError without a complete response in
+    ``seconds``, which limit the whole call, however slowly bytes arrive.
     """
     checked_url(url, allowed=allowed)
     timeout = urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
@@ -252,7 +252,7 @@ def send(
                     timeout=timeout,
                     preload_content=False,
                 )
-                # A body that is cut off is an answer all the same: its status has come.
+                # A body that breaks off still counts as a response, because its status has arrived.
                 text, broke_off = _beginning(response, most_bytes)
                 location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
                 retry_after = response.headers.get("Retry-After", "")
@@ -261,16 +261,16 @@ def send(
             if not call.is_over:
                 raise OutgoingFailedError(_in_words(error)) from error
         if call.is_over:
-            # Also where the library took the cut for the end of an answer.
+            # Also if the library took the shutdown for the end of the response.
             raise OutgoingFailedError(f"No whole answer within {seconds:g} seconds")
     return Answer(response.status, text, location, retry_after, broke_off)
 
 
 def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> tuple[str, str]:
-    """The body as far as it came and is read, and how it broke off, if it did."""
+    """The received part of the body, up to the limit, and how it broke off, or ""."""
     read, broke_off = b"", ""
     try:
-        # decode_content off: a small compressed body may be a very large one.
+        # Not decoded, because a small compressed body may expand to a very large one.
         for chunk in response.stream(_CHUNK, decode_content=False):
             read += chunk
             if len(read) >= most_bytes:
@@ -295,10 +295,10 @@ def _in_words(error: Exception) -> str:
 
 
 class GuardedSession(requests.Session):
-    """A session of `requests` for libraries that insist on one, behind the same guard.
+    """A `requests` session behind the same guard, for libraries that need one.
 
-    Every hop of a redirect is judged anew; proxies and passwords of the process's environment are not
-    used. ``seconds`` are for a whole request, ``most_bytes`` for what it answers.
+    Every redirect is checked again; proxies and passwords from the environment are not used. ``seconds``
+    limit a whole request, ``most_bytes`` its response.
     """
 
     def __init__(self, allowed: OutgoingPolicy, *, seconds: float = 5.0, most_bytes: int = 2**20) -> None:

@@ -1,4 +1,4 @@
-"""Form fields for where requests go, and the key that goes with them."""
+"""Form fields for the URL of outgoing requests and their API key."""
 
 from django import forms
 

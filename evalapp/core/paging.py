@@ -1,4 +1,6 @@
-"""Keyset paging: a page begins after a key, so it costs the same anywhere and never skips or repeats."""
+"""Keyset paging: a page starts after a key, so every page costs the same and no row is skipped or
+repeated.
+"""
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -15,7 +17,7 @@ _SALT = "evalapp.page"
 
 
 class Page(NamedTuple, Generic[Row]):
-    """``rows`` of this page; ``after`` began it; ``next_after`` begins the next, or is empty."""
+    """``rows`` of this page; ``after``: its start; ``next_after``: the start of the next page, or ""."""
 
     rows: list[Row]
     after: str
@@ -27,7 +29,7 @@ def keyset_page(
 ) -> Page[Row]:
     """One page of ``queryset`` in ``order``; the last field must be unique, none may be null.
 
-    Reads ``after`` from the URL. Raises InvalidError where that was not made by this function.
+    Reads ``after`` from the URL. Raises InvalidError if this function did not create it.
     """
     size = min(size, LARGEST_PAGE)
     after = request.GET.get("after", "")

@@ -1,9 +1,8 @@
-"""Statements that every click runs, planned once for a connection.
+"""Prepared statements, planned once per connection, for queries at every click.
 
-The database takes longer to plan a read of six joined tables than to answer it. Statements of a
-`prepared_cursor` are planned anew until it has seen the same one twice, and then kept (psycopg's
-``prepare_threshold``). Their parameters go apart from the text, so each needs a type that follows from
-its place: cast arrays, as in ``%(ids)s::bigint[]``.
+The database takes longer to plan a read of six joined tables than to answer it. A `prepared_cursor` keeps the
+plan of a statement after executing it twice (psycopg's ``prepare_threshold``). Parameters are sent apart from
+the text, so each needs a type that follows from its position: cast arrays, as in ``%(ids)s::bigint[]``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,18 +16,18 @@ from django.db.backends.utils import CursorWrapper
 
 @contextmanager
 def prepared_cursor() -> Iterator[CursorWrapper]:
-    """A cursor of Django's connection that lets the server keep the plans of what it runs.
+    """A cursor of Django's connection whose statements the server may prepare.
 
-    Raises OperationalError where a migration has changed a type since: the connection is closed then,
-    and the same again runs on a new one.
+    Raises OperationalError if a migration has changed a type since: the connection is then closed, and a
+    repeated attempt uses a new one.
     """
-    # Django's `connection` finds the thread's anew at every attribute, and this is the way of every
-    # statement.
+    # Django's `connection` looks up the thread's connection at every attribute, and every statement comes
+    # here.
     database: Any = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     cursor = psycopg.Cursor(database.connection)
     try:
-        # A log of statements shows them with their values, which only an ordinary cursor knows.
+        # The query log shows statements with their values, which only an ordinary cursor has.
         with database.cursor() if database.queries_logged else database.make_cursor(cursor) as wrapped:
             yield wrapped
     except NotSupportedError as error:
@@ -37,7 +36,7 @@ def prepared_cursor() -> Iterator[CursorWrapper]:
 
 
 def first_row(statement: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row that a prepared statement gives, or None."""
+    """The first row of a prepared statement, or None."""
     with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
         return cast(tuple[Any, ...] | None, cursor.fetchone())

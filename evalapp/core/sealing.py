@@ -1,5 +1,5 @@
-"""API keys at rest: encrypted under the installation's secret key, so a copy of the database
-opens nothing.
+"""Encryption of stored API keys under the installation's secret key, so that a copy of the database reveals
+none.
 """
 
 import base64
@@ -13,14 +13,14 @@ LONGEST_KEY = 500
 
 
 class OtherSecretKeyError(InvalidError):
-    """The installation's secret key is another one than when the key was sealed (400)."""
+    """The key was sealed under another secret key of the installation (400)."""
 
 
 def checked_key(secret: str, *, field: str = "secret") -> str:
-    """The key without spaces around it. Raises InvalidError for what is no key."""
+    """The key without surrounding spaces. Raises InvalidError for text that cannot be a key."""
     secret = secret.strip()
     if len(secret) > LONGEST_KEY or not secret.isascii() or not (secret.isprintable() and " " not in secret):
-        # Without the text: it is a secret, even a mistyped one.
+        # Without the text, which is a secret even if mistyped.
         raise InvalidError(
             f"An API key is one word of ASCII, of at most {LONGEST_KEY} characters.", field=field
         )
@@ -33,12 +33,14 @@ def _box(purpose: str, owner: object) -> Fernet:
 
 
 def sealed(purpose: str, owner: object, secret: str) -> str:
-    """The key as it is stored with this ``owner`` (a UUID), and opens with this one alone; "" stays ""."""
+    """The key encrypted for storage; only the same ``owner`` (a UUID) can open it. "" stays ""."""
     return _box(purpose, owner).encrypt(secret.encode()).decode() if secret else ""
 
 
 def opened(purpose: str, owner: object, text: str, *, name: str) -> str:
-    """Raises OtherSecretKeyError naming ``name`` where the key was sealed under another secret key."""
+    """The decrypted key. Raises OtherSecretKeyError with ``name`` if it was sealed under another secret
+    key.
+    """
     if not text:
         return ""
     try:

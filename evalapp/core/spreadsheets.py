@@ -1,16 +1,16 @@
-"""CSV that a spreadsheet opens without running it."""
+"""CSV that spreadsheets open without running formulas."""
 
 import csv
 import io
 from collections.abc import Iterable
 from typing import Any
 
-# A spreadsheet takes a cell that starts with one of these (some also with a full-width one) for a formula.
+# Spreadsheets take a cell that starts with one of these (some also full-width ones) for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def inert(value: Any) -> Any:
-    """The value, with an apostrophe before a text that would run as a formula; numbers stay numbers."""
+    """The value, with an apostrophe before text that would run as a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return "'" + value
     return value

@@ -1,6 +1,6 @@
-"""The charts' browser bundle, out of the wheel that also renders them on the server.
+"""The charts' browser bundle, from the wheel that also renders charts on the server.
 
-No Node, no CDN, no vendored file: `vl-convert-python` holds Vega-Lite and writes it as one script.
+No Node, no CDN, no vendored file: `vl-convert-python` contains Vega-Lite and writes it as one script.
 """
 
 import gzip
@@ -14,10 +14,10 @@ _STAMP = "/* Vega-Lite, Vega and Vega-Embed (BSD-3-Clause) out of vl-convert-pyt
 
 
 def build_browser_bundle(destination: Path) -> Path:
-    """Write ``vega.js`` into ``destination`` (a folder, made when missing) and return its path.
+    """Write ``vega.js`` into the folder ``destination``, created if missing, and return its path.
 
-    Takes about two seconds; a bundle of the installed release that is there already is left alone.
-    The script sets ``window.vegaEmbed``; it needs no `eval` when charts ask for ``ast: true``.
+    Takes about two seconds; an existing bundle of the installed release is kept. The script sets
+    ``window.vegaEmbed``; it needs no `eval` for charts with ``ast: true``.
     """
     target = destination / BUNDLE
     stamp = _STAMP.format(version("vl-convert-python"))
@@ -30,7 +30,7 @@ def build_browser_bundle(destination: Path) -> Path:
 
 
 def bundle_sizes(path: Path) -> tuple[int, int]:
-    """Bytes of the script as it lies and as a browser receives it (gzip)."""
+    """The script's size in bytes, uncompressed and with gzip."""
     content = path.read_bytes()
     return len(content), len(gzip.compress(content, mtime=0))
 

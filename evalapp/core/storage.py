@@ -1,4 +1,4 @@
-"""Recognises errors when the server cannot write its files, and their messages."""
+"""Recognises failed writes of the server's files and gives their messages."""
 
 import errno
 import logging
@@ -22,15 +22,15 @@ UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 
 class FolderUnusableError(ProblemError):
-    """A folder of the server's own cannot be written (507)."""
+    """A folder of the server cannot be written (507)."""
 
     status = 507
     code = "folder_unusable"
 
 
 def storage_problem(exception: Exception) -> ProblemError | None:
-    """What somebody can do where a file, or the database's own, could not be written, logged; None for any
-    other error. Ask it before `evalapp.core.outages.AWAY`, to which the database's full disk belongs.
+    """The problem to show, also logged, if a file or the database could not be written; None for other
+    errors. Check it before `evalapp.core.outages.AWAY`, which includes the database's full disk.
     """
     if is_disk_full(exception):
         logger.error("The database has no space left: %s", exception)
@@ -62,7 +62,7 @@ def _own_folder(error: OSError) -> Path | None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all: beside it, to disk, then in its place."""
+    """Write a file completely or not at all: to a temporary file, synced to disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

@@ -1,4 +1,4 @@
-"""Strict JSON: input that would be changed or break later is refused, with its place."""
+"""Strict JSON: refuses input that would be changed or fail later, and says where it is."""
 
 import json
 import math
@@ -11,15 +11,17 @@ from django.conf import settings
 from evalapp.core.errors import InvalidError
 
 DEEPEST_NESTING = 32
-# The greatest number of digits that every reader of JSON keeps exactly.
+# The greatest number of digits that every JSON parser keeps exactly.
 MOST_DIGITS = 18
 
 
 def read_json(content: bytes, *, any_text: bool = False, most_digits: int = MOST_DIGITS) -> Any:
-    """The value in a JSON text: without repeated names, NaN, infinities, NUL, lone surrogates, or numbers too
-    long to keep, and with as many fields in one object as a form may have. Raises InvalidError that says what
-    is wrong and where. ``any_text``: texts may hold NUL and lone surrogates, for callers who take these out.
-    ``most_digits``: of a whole number, for callers who read longer ones exactly.
+    """The value in a JSON text. Raises InvalidError, with the place, for repeated names, NaN, infinities,
+    NUL, lone surrogates, numbers too long to keep, too deep nesting, and objects with more fields than a form
+    may have.
+
+    ``any_text``: allows NUL and lone surrogates, for callers that remove them. ``most_digits`` of a whole
+    number, for callers that read longer ones exactly.
     """
     decoder = _decoder if most_digits == MOST_DIGITS else _decoder_of(most_digits)
     try:
@@ -68,7 +70,7 @@ def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator
 
 
 def bad_character(text: str) -> str:
-    """Which character of the text the database cannot keep, in words; empty for none."""
+    """The first character that the database cannot store, in words; "" if none."""
     if "\x00" in text:
         return f"a NUL character (at {text.index(chr(0)) + 1:,})"
     if text.isascii():
@@ -81,9 +83,7 @@ def bad_character(text: str) -> str:
 
 
 class JsonProblemError(Exception):
-    """What strict JSON refuses in a text that is JSON: in which ``field``, where one is meant, and how to
-    fix it.
-    """
+    """Valid JSON that is refused: the problem, how to fix it, and its ``field`` if it has one."""
 
     def __init__(self, problem: str, fix: str, field: str = "") -> None:
         super().__init__(f"{problem} {fix}")
@@ -93,8 +93,8 @@ class JsonProblemError(Exception):
 def strict_decoder(
     *, most_fields: Callable[[], int], largest: float, most_digits: int = MOST_DIGITS
 ) -> json.JSONDecoder:
-    """A decoder without repeated names, NaN, infinities, and numbers too long or large to be kept. It raises
-    JsonProblemError.
+    """A decoder that raises JsonProblemError for repeated names, NaN, infinities, and numbers too long or
+    large.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def strict_decoder(
             )
         fields = dict(pairs)
         if len(fields) != len(pairs):
-            # Counted in one pass: to count each name anew would take hours with one object.
+            # Counted in one pass: counting each name separately would take hours for a large object.
             twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
             shown = twice[:40].encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
             raise JsonProblemError(

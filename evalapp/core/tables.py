@@ -1,5 +1,5 @@
-"""Tables for copies and reports: one set of rows, as CSV for a spreadsheet, as Markdown and as words for a
-document.
+"""Tables for copies and reports: one set of rows as CSV for spreadsheets, as Markdown, and as text for
+documents.
 """
 
 import re
@@ -17,16 +17,16 @@ Source = TypeVar("Source")
 Kind = Literal["text", "count", "number", "share", "p"]
 
 NOTHING = "–"
-# Of an estimate with its ends: "4 (3 to 5)" hides half a point of a five-point scale.
+# For estimates with intervals: "4 (3 to 5)" hides half a point of a five-point scale.
 LEAST_DIGITS = 1
-# How a Measure becomes cells of a spreadsheet.
+# The spreadsheet columns of a Measure.
 _PARTS = ("", " low", " high", " n", " undefined because", " note")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
 class Column(NamedTuple):
-    """``kind`` says how numbers are written; ``is_measure``: its cells are Measures, or None where one has no
-    meaning. ``anchor`` is the paragraph of `docs/measures.md` on it.
+    """``kind``: how numbers are written; ``is_measure``: cells are Measures, or None where not applicable.
+    ``anchor``: the column's paragraph in `docs/measures.md`.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Column(NamedTuple):
 
 
 class TextCell(NamedTuple):
-    """A cell for readers: the number, and what it rests on."""
+    """A formatted cell: the number, and its n and note."""
 
     main: str
     beside: str = ""
@@ -48,7 +48,7 @@ class TextCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` is what its URL is called; ``note`` says how the numbers came about."""
+    """``name``: as in its URL; ``note``: how the numbers were computed."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ class Table:
 
 
 def in_words(cell: Cell, column: Column) -> TextCell:
-    """A cell as people read it: "4.2 (3.9 to 4.5)" and "n = 20", or why there is none."""
+    """A cell for people: "4.2 (3.9 to 4.5)" and "n = 20", or the reason if undefined."""
     if isinstance(cell, Measure):
         return _measure_in_words(cell, column.kind)
     if cell is None:
@@ -100,8 +100,8 @@ def _number(value: float | None, kind: Kind, digits: int | None = None) -> str:
 def table_of(
     tables: Mapping[str, Callable[[Source], Table | None]], source: Source, name: str, *, whose: str
 ) -> Table:
-    """The table of that name, filled from ``source``. Raises MissingError where the page has none, or this
-    campaign (or the like: ``whose``) nothing to fill it with.
+    """The table of that name, filled from ``source``. Raises MissingError if the page has no such table, or
+    the object, named by ``whose`` ("campaign"), no data for it.
     """
     build = tables.get(name)
     if build is None:
@@ -113,7 +113,7 @@ def table_of(
 
 
 def csv_lines(table: Table) -> Iterator[str]:
-    """The header and a record a row; a Measure takes six columns. Nothing in it runs as a formula."""
+    """The header and one record per row; a Measure takes six columns. No cell runs as a formula."""
     yield csv_line(
         f"{column.label}{part}"
         for column in table.columns
@@ -135,12 +135,12 @@ def _plain(cell: Cell, column: Column) -> list[Cell]:
 
 
 def _rounded(value: float) -> float:
-    # Of −0.0 nobody knows what it means; a sum with 0 has no such sign.
+    # Adding 0 turns a meaningless −0.0 into 0.0.
     return round(value, 6) + 0.0
 
 
 def markdown(table: Table) -> str:
-    """A table as GitHub's Markdown reads it, numbers at the right; what people wrote stays text."""
+    """The table in GitHub's Markdown, numbers right-aligned; user text is escaped."""
     heads = [_inert(column.label) for column in table.columns]
     rules = ["---" if column.kind == "text" else "---:" for column in table.columns]
     lines = [f"**{_inert(table.title)}**", "", _line(heads), _line(rules)]

@@ -1,4 +1,4 @@
-"""What the database holds to be there once."""
+"""Unique constraints of the database as conflicts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from evalapp.core.errors import ConflictError
 
 @contextmanager
 def unless_taken(message: str, *, field: str | None = None) -> Iterator[None]:
-    """Write inside: nothing is written, and ConflictError with this message (of ``field``) raised, where the
-    database finds that it is there already.
+    """Run the block in a transaction; if it violates a constraint, nothing is written and ConflictError with
+    this message (of ``field``) is raised.
     """
     try:
         with transaction.atomic():

@@ -10,19 +10,17 @@ from django.http import HttpResponse
 
 
 def takes_imports(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Mark a view of a project whose forms may be as large as `IMPORT_MAX_BYTES`, from who
-    may write there.
+    """Decorator for a project's view whose forms may be as large as `IMPORT_MAX_BYTES`, from members who may
+    write there.
     """
     view.takes_imports = True  # type: ignore[attr-defined]  # a function may bear any attribute
     return view
 
 
 class YieldingUploadHandler(TemporaryFileUploadHandler):
-    """Streams into a temporary file, as Django's own does, and gives its room back where it cannot be
-    written.
+    """Streams into a temporary file like Django's handler, and removes the file if it cannot be written.
 
-    Django leaves that file to the garbage collector: on a full disk it would stand in the way of the next,
-    smaller upload.
+    Django leaves the file to the garbage collector; on a full disk it would block the next, smaller upload.
     """
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -38,7 +36,7 @@ class YieldingUploadHandler(TemporaryFileUploadHandler):
         try:
             yield
         except OSError:
-            # What is still in memory cannot be written either; the file is removed all the same.
+            # Closing fails too, since buffered data cannot be written; it still removes the file.
             with suppress(OSError):
                 self.file.close()
             raise

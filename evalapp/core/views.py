@@ -13,8 +13,8 @@ from evalapp.web_protocol import REQUESTS
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 when the database and the cache answer, else 503 naming which does not. Where the web server counts
-    them, ``requests`` says how many others this process has at work, and waiting for a thread.
+    """200 if the database and the cache answer, else 503 that names the failed part. If the web server counts
+    requests, ``requests`` says how many others this process is handling, and how many wait for a thread.
     """
     found = check_health()
     if REQUESTS in request.META:
@@ -59,16 +59,16 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 class BrokenError(ProblemError):
-    """A fault of ours (500); the log has it."""
+    """An internal error (500); it is in the log."""
 
     status = 500
     code = "broken"
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    # What was raised outside a view: in a middleware, or by the page of another error.
+    # An exception raised outside a view: in a middleware, or by another error's page.
     raised = sys.exception()
-    # An upload arrives while a middleware looks for the form's token.
+    # An upload is read when a middleware looks for the form's CSRF token.
     if isinstance(raised, Exception) and (problem := storage_problem(raised)):
         return problem_response(request, problem)
     if isinstance(raised, AWAY):

@@ -1,6 +1,4 @@
-"""How long the database may take over one statement of a web request. Jobs and commands have
-no such limit.
-"""
+"""Time limits of the database for statements of web requests. Jobs and commands have none."""
 
 from typing import Any
 
@@ -12,10 +10,10 @@ LOCK_SECONDS = 10
 
 
 class WebConnection(psycopg.Connection[Any]):
-    """A connection on which a statement, or a wait for somebody else's lock, ends after a time.
+    """A connection with time limits for statements and for waiting for locks.
 
-    Not behind a pooler such as PgBouncer: there the setting would stay with a connection that others, jobs
-    among them, are given next.
+    Not behind a pooler such as PgBouncer: the settings would stay on a server connection that others, such as
+    jobs, use next.
     """
 
     @classmethod
@@ -27,12 +25,12 @@ class WebConnection(psycopg.Connection[Any]):
 
 
 def limit_requests() -> None:
-    """For the process of the web, before its first request: its connections get the timeouts."""
+    """Give connections of the web process these time limits; call it before the first request."""
     connections.settings[DEFAULT_DB_ALIAS]["OPTIONS"]["pool"]["connection_class"] = WebConnection
 
 
 def is_behind_pooler(connection: psycopg.Connection[Any]) -> bool:
-    """Whether something between us and the server lends its own connections: it names another process."""
+    """Whether a pooler is in between: the server then reports another process than the connection."""
     found = connection.execute("SELECT pg_backend_pid()").fetchone()
     return found is None or found[0] != connection.info.backend_pid
 
@@ -46,8 +44,6 @@ def _set_timeouts(connection: psycopg.Connection[Any]) -> None:
 
 
 def allow_long_statements() -> None:
-    """For what a person has asked for and takes its time: no limit for statements until the
-    transaction ends.
-    """
+    """Remove the statement limit until the transaction ends, for slow work that a person asked for."""
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")

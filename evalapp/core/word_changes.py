@@ -1,4 +1,4 @@
-"""What changed between two texts, word by word, with bounded work: every such comparison on the server."""
+"""Word-by-word comparison of two texts with bounded work; used by every such comparison on the server."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,22 +6,22 @@ from typing import NamedTuple
 from rapidfuzz.distance import Indel
 
 MOST_PAIRS = 25_000_000
-"""Words of one text times words of the other, without what is equal at both ends, that are compared at most:
-5,000 by 5,000 take about 5 ms and 4 MB, whatever the words are. Kept results would save nothing.
+"""The greatest product of the two texts' word counts, without equal beginnings and ends, that is compared.
+5,000 by 5,000 take about 5 ms and 4 MB for any words, so results need no cache.
 """
 SAME, REMOVED, ADDED = "same", "removed", "added"
 
 
 class WordChange(NamedTuple):
-    """A run of words; ``kind`` is "same", "removed" or "added"."""
+    """A run of words; ``kind``: "same", "removed" or "added"."""
 
     kind: str
     text: str
 
 
 class WordChanges(NamedTuple):
-    """In reading order. ``is_too_long``: the texts were not compared beyond what is equal at both ends; all
-    between is one removed and one added run.
+    """Changes in reading order. ``is_too_long``: only equal beginnings and ends were compared; the rest is
+    one removed and one added run.
     """
 
     changes: list[WordChange]
@@ -29,7 +29,7 @@ class WordChanges(NamedTuple):
 
 
 def word_changes(before: str, after: str) -> WordChanges:
-    """The words that were taken out and put in, the fewest that make one text of the other."""
+    """The smallest set of removed and added words that turns one text into the other."""
     old, new = before.split(), after.split()
     start = _equal_at_the_start(old, new)
     end = _equal_at_the_start(old[start:][::-1], new[start:][::-1])
@@ -48,7 +48,7 @@ def _equal_at_the_start(old: list[str], new: list[str]) -> int:
 
 
 def _compared(old: list[str], new: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """What was removed comes before what was added in its stead."""
+    """Runs in reading order, removed words before the added words that replace them."""
     removed: list[str] = []
     added: list[str] = []
     for step in Indel.opcodes(old, new):

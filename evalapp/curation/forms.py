@@ -40,7 +40,7 @@ class BulkEditForm(forms.Form):
 
 
 class RowForm(forms.Form):
-    """Every text of a row, its label and its split, as the draft has them."""
+    """The texts of a row, its label and its split, as in the draft."""
 
     reason = forms.CharField(
         max_length=LONGEST_REASON, required=False, label="Reason",
@@ -73,7 +73,7 @@ class RowForm(forms.Form):
         self.order_fields([*names, "label", "split", "reason", "revision"])
 
     def beside(self, edit: RowEdit | None) -> "RowForm":
-        """What was typed, to be saved over another edit of the row."""
+        """The form with the entered values, to save them over another person's edit of the row."""
         now = RowForm(example=self._example, edit=edit)
         typed = {name: self.data[name] for name in self.fields if name in self.data}
         revision = edit.revision if edit is not None else 0
@@ -82,14 +82,14 @@ class RowForm(forms.Form):
         return form
 
     def differences(self) -> list[tuple[str, WordChanges]]:
-        """What saving would change in the row as the draft has it: field, and the texts word by word."""
+        """The changes that saving makes to the row in the draft: field, and its texts word by word."""
         return [
             (str(self.fields[name].label), word_changes(self.shown[name], text))
             for name, text in self.changes().items()
         ]
 
     def changes(self) -> dict[str, Any]:
-        """The fields whose text is another now, as the browser sends line ends."""
+        """The fields whose text has changed, ignoring line-end styles."""
         return {
             name: value.replace("\r\n", "\n")
             for name, value in self.cleaned_data.items()

@@ -29,7 +29,7 @@ ROWS_PER_PAGE = 15
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_DATA, post=Permission.EDIT_DATA)
 def dataset_health(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """What is wrong with the rows of a version, by kind; a POST checks them."""
+    """Findings of a version's health check by kind; a POST starts the check."""
     version = _version(request, dataset_id, number)
     if request.method == "POST":
         services.start_check(version=version, by=request.user)
@@ -54,7 +54,7 @@ def dataset_health(request: MemberRequest, dataset_id: int, number: int) -> Http
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_DATA, post=Permission.EDIT_DATA)
 def dataset_findings(request: MemberRequest, dataset_id: int, number: int, kind: str) -> HttpResponse:
-    """The findings of one kind; a POST carries out what some of them propose, or keeps their rows."""
+    """The findings of one kind; a POST applies some findings' proposals, or keeps their rows."""
     version = _version(request, dataset_id, number)
     check = _checked(version)
     if kind not in FindingKind.values:
@@ -128,7 +128,7 @@ def _rows(count: int) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_DATA, post=Permission.EDIT_DATA)
 def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> HttpResponse:
-    """What a draft would change, before it becomes a version."""
+    """The changes of a draft, before it becomes a version."""
     draft = _draft(request, dataset_id, draft_id)
     form = PublishForm(request.POST if request.method == "POST" else None, initial={"note": draft.note})
     if form.is_valid():
@@ -181,7 +181,7 @@ def _act_on_draft(request: MemberRequest, draft: DatasetDraft, form: PublishForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)
 def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) -> HttpResponse:
-    """One edit of many rows: shown first, then put into the draft."""
+    """One edit of many rows: previewed first, then added to the draft."""
     draft = _draft(request, dataset_id, draft_id)
     form = BulkEditForm(request.POST if request.method == "POST" else None)
     shown = None
@@ -206,7 +206,7 @@ def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) ->
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)
 def dataset_row_edit(request: MemberRequest, dataset_id: int, number: int, row_number: int) -> HttpResponse:
-    """Edit one row in the version's draft, or drop it."""
+    """Edit or drop one row in the version's draft."""
     version = _version(request, dataset_id, number)
     example = get_or_missing(version.examples.all(), row_number=row_number)
     draft = queries.open_draft_of(version)
@@ -253,7 +253,7 @@ def _save_row(request: MemberRequest, version: DatasetVersion, example: Example,
 @require_POST
 @project_view(Permission.EDIT_DATA)
 def dataset_draft_new(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """Open the version's draft, made where there is none."""
+    """Open the version's draft, created if missing."""
     draft = drafts.open_draft(base=_version(request, dataset_id, number), by=request.user)
     return redirect("dataset_draft", request.project.slug, dataset_id, draft.pk)
 

@@ -1,4 +1,4 @@
-"""Erasures of people: the project's list, and each with what was found and its receipt."""
+"""A project's erasures, and each one with its findings and receipt."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -35,7 +35,7 @@ def erasure_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @project_view(Permission.UNMASK)
 def erasure(request: MemberRequest, erasure_id: int) -> HttpResponse:
-    """What a search found, or the receipt; a POST erases it, or discards the search."""
+    """The findings of a search, then the receipt; a POST erases the data or discards the search."""
     found = get_or_missing(queries.erasures_of(request.project), pk=erasure_id)
     form = ConfirmForm(request.POST if request.POST.get("action") == "erase" else None)
     if request.POST.get("action") == "discard":

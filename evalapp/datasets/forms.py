@@ -50,7 +50,7 @@ class UploadForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """How a file becomes a version; starts from what the upload looked like or was last tried with."""
+    """How a file becomes a version; initial values come from the upload or the last attempt."""
 
     delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
     split_by = forms.ChoiceField(
@@ -128,7 +128,7 @@ class ImportForm(forms.Form):
         return [self[f"column_{number}"] for number in range(len(self.start.mapping))]
 
     def show_samples(self, samples: Mapping[str, str]) -> None:
-        """Put the first values of each column under the choice of its use."""
+        """Show the first values of each column below the choice of its use."""
         for number, column in enumerate(self.start.mapping):
             self.fields[f"column_{number}"].help_text = samples.get(column, "nothing in the first rows")
 
@@ -141,7 +141,7 @@ class ImportForm(forms.Form):
         return values
 
     def options(self) -> ImportOptions:
-        """The choices of a valid form."""
+        """The options from a valid form."""
         values = self.cleaned_data
         shares = {split: values.get(f"share_{split}") or 0.0 for split in Split.values}
         seed = values.get("seed")
@@ -179,7 +179,7 @@ _ORDERS = {
 
 
 class RowsForm(forms.Form):
-    """Which rows of a version are shown, and in which order; those of a large version in their own."""
+    """Filters and order of a version's rows; a large version keeps its own order."""
 
     search = forms.CharField(
         required=False,
@@ -201,11 +201,11 @@ class RowsForm(forms.Form):
 
     @property
     def kept(self) -> dict[str, str]:
-        """What was chosen, as the URL has it."""
+        """The chosen values for the URL."""
         return {name: value for name in self.fields if (value := str(self[name].value() or ""))}
 
     def sorted(self, rows: QuerySet[Example]) -> tuple[QuerySet[Example], tuple[str, ...]]:
-        """The rows with what they are sorted by, and the order."""
+        """The rows with the annotation that they are sorted by, and the order."""
         sort = self.cleaned_data.get("sort") if self.is_valid() else ""
         if not sort:
             return rows, ("row_number",)

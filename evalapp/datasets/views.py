@@ -230,7 +230,7 @@ def dataset_version_by_id(request: MemberRequest, version_id: int) -> HttpRespon
 @require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_diff(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """What changed from another version, the one that it was created from unless the URL names one."""
+    """The diff from another version: the one in the URL, else the one that it was created from."""
     version = _version(request, dataset_id, number)
     others = queries.other_versions(version)
     against = queries.compared_with(version, others, request.GET.get("against", ""))
@@ -290,7 +290,7 @@ def dataset_row_originals(
 @require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_files(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """A version's downloads, and what the message format that the URL names leaves out (``?format=``)."""
+    """A version's downloads, and the losses of the message format in the URL (``?format=``)."""
     version = _version(request, dataset_id, number)
     file_format = request.GET.get("format", "")
     context = {
@@ -308,14 +308,14 @@ def dataset_files(request: MemberRequest, dataset_id: int, number: int) -> HttpR
 @require_POST
 @project_view(Permission.UNMASK)
 def dataset_export_originals(request: MemberRequest, dataset_id: int, number: int) -> HttpResponseBase:
-    """The rows as JSON Lines, with what their placeholders stand for."""
+    """The rows as JSON Lines, with the originals in place of their placeholders."""
     return download(*exported_with_originals(_version(request, dataset_id, number), by=request.user))
 
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_export(request: MemberRequest, dataset_id: int, number: int) -> HttpResponseBase:
-    """The version's rows as a file (``?format=``), of one split or of all but the held-out one."""
+    """The version's rows as a file (``?format=``), of one split or of all but the held-out test split."""
     version = _version(request, dataset_id, number)
     return download(*exported(version, request.GET.get("format", ""), request.GET.get("split", "")))
 

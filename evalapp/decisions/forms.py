@@ -12,8 +12,8 @@ from evalapp.registry.models import ModelVersion
 
 
 class DecisionForm(forms.Form):
-    """A decision on one of a campaign's candidates; without "release" if a gate binds it. ``replaces``: the
-    campaign's newest decision when the form was shown.
+    """A decision on one of a campaign's candidates; without "release" if a gate binds the campaign.
+    ``replaces``: the campaign's newest decision when the form was shown.
     """
 
     candidate = RowField(ModelVersion.objects.none())
@@ -46,7 +46,7 @@ def _verdicts(*, may_release: bool) -> list[tuple[str, str]]:
 
 
 class SigningForm(forms.Form):
-    """Signs a gate's verdict; if it says "release", the approver may still decline. ``replaces``: the current
+    """Signs a gate's verdict; if it is "release", the approver may still decline. ``replaces``: the current
     decision on the evaluation when the form was shown.
     """
 

@@ -34,7 +34,7 @@ class ShownTrack(NamedTuple):
 @require_safe
 @project_view(Permission.VIEW_HOME)
 def demonstration(request: MemberRequest) -> HttpResponse:
-    """Progress of the demonstration by step, with the job that it waits for."""
+    """The demonstration's progress by step, with the running job."""
     if not request.project.is_demonstration:
         raise MissingError("This project is not a demonstration.")
     tracks = (
@@ -66,7 +66,7 @@ def _steps(each: Demonstration) -> list[ShownStep]:
 
 
 def _address(each: Demonstration, made: str) -> str:
-    """Page of the object that a step created; empty if there is none yet."""
+    """The page of the object that a step made; empty if it has made none yet."""
     if made not in each.objects_made:
         return ""
     return reverse(PAGES[made.rsplit("_", maxsplit=1)[-1]], args=[each.project.slug, each.objects_made[made]])

@@ -1,4 +1,4 @@
-"""The web's address: whether it is free, whether it answers."""
+"""The web server's address: whether it is free and whether the server answers."""
 
 import http.client
 import socket
@@ -10,7 +10,7 @@ _ANSWER_SECONDS = 5
 
 
 def check_address_is_free(environment: Environment) -> None:
-    """Raise ServiceProblem where another program listens at the address or we may not."""
+    """Raise ServiceProblem if another program listens at the address or this user may not bind it."""
     bind = environment.bind
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -36,7 +36,7 @@ def check_address_is_free(environment: Environment) -> None:
 
 
 def health(environment: Environment) -> tuple[int, str] | None:
-    """Status and body of /healthz; None where nothing answers."""
+    """Status and body of /healthz; None if nothing answers."""
     bind = environment.bind
     host = "127.0.0.1" if bind.host == "0.0.0.0" else "::1" if bind.host == "::" else bind.host  # noqa: S104 - compared, not bound
     connection = http.client.HTTPConnection(host, bind.port, timeout=_ANSWER_SECONDS)

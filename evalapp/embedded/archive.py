@@ -33,8 +33,8 @@ from evalapp.env import SHORTEST_SECRET_KEY
 from run_directory.files import sync_folder
 
 _BLOCK = 2**20
-_MOST_MANIFEST_BYTES = 2**30  # some six million files
-# What the library raises for headers that were never written by one; the last for long chains of them.
+_MOST_MANIFEST_BYTES = 2**30  # about six million files
+# Raised by tarfile for malformed headers; RecursionError for long chains of headers.
 _DAMAGE = (tarfile.TarError, ValueError, EOFError, OverflowError, LookupError, RecursionError)
 _COMPRESSIONS = {
     b"\x1f\x8b": "gzip",
@@ -46,10 +46,10 @@ _COMPRESSIONS = {
 
 
 def write_backup(target: Path, *, dump: Path, home: Path, secret_key: Path, migration: str) -> Manifest:
-    """Put the dump, the key and what the home keeps into `target`, mode 0600.
+    """Write the dump, the secret key and the home's files to `target`, mode 0600.
 
-    A file that vanishes meanwhile is left out: nothing in the dump can need it, since files are
-    written before the rows that name them and removed after.
+    Files that vanish during the backup are left out. No row of the dump needs them, since files are written
+    before the rows that name them and removed after.
     """
     members: dict[str, tuple[int, str]] = {}
     with (
@@ -73,10 +73,10 @@ def write_backup(target: Path, *, dump: Path, home: Path, secret_key: Path, migr
 
 
 def unpack_backup(source: Path, folder: Path) -> Manifest:
-    """Unpack into the empty folder what the manifest names, checked to the last byte.
+    """Unpack the members that the manifest names into an empty folder, verifying each size and SHA-256.
 
-    Nothing is written before the list of members is right. Raises UnusableBackupError,
-    ServiceProblem where the place is too small, OSError where it cannot be written.
+    Nothing is written before the list of members is verified. Raises UnusableBackupError, ServiceProblem if
+    the disk is too small, OSError if the folder cannot be written.
     """
     with _opened(source) as file, _reading(file) as tar:
         entries = _entries(tar)
@@ -100,7 +100,7 @@ def unpack_backup(source: Path, folder: Path) -> Manifest:
 @contextmanager
 def _opened(source: Path) -> Iterator[IO[bytes]]:
     try:
-        # Asked before it is opened: opening a pipe waits for a writer.
+        # Checked before opening, because opening a pipe waits for a writer.
         if source.exists() and not source.is_file():
             raise UnusableBackupError(
                 "it is not a regular file. Name the file that `manage.py backup` wrote."
@@ -131,10 +131,10 @@ def _reading(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
 
 
 def _entries(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
-    """The members by name, each a whole regular file that has a place."""
+    """The members by name. Raises UnusableBackupError unless each is a regular file at a known path."""
     entries: dict[str, tarfile.TarInfo] = {}
     for entry in tar:
-        # A size below zero would lead the reader round in circles.
+        # A negative size would make tarfile loop for ever.
         if entry.type != tarfile.REGTYPE or entry.issparse() or entry.size < 0:
             raise UnusableBackupError(
                 f"it has {entry.name!r}, which is not a regular file."
@@ -175,7 +175,7 @@ def _check_space(source: Path, folder: Path, needed: int) -> None:
 
 
 def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> str:
-    """Write the member's bytes to a new file; returns their SHA-256."""
+    """Write the member's bytes to a new file and return their SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _content(tar, entry) as packed, path.open("xb") as file:
         path.chmod(0o600)
@@ -205,9 +205,9 @@ def _check_secret_key(path: Path) -> None:
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> tuple[int, str]:
     with path.open("rb") as file:
-        # Not the library's own look at the file, which makes links of files that share their bytes.
+        # Not tar.gettarinfo, which turns hard-linked files into link members.
         entry = _entry(name, os.fstat(file.fileno()).st_size)
-        # A file that grows meanwhile (a run's event log) is taken as it was when opened.
+        # A file that grows meanwhile (a run's event log) is stored with the length it had when opened.
         digesting = _Digesting(file)
         tar.addfile(entry, digesting)
         return entry.size, digesting.hexdigest()
@@ -220,7 +220,7 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 
 class _Digesting:
-    """Hashes what is read through it."""
+    """A reader that computes the SHA-256 of everything read through it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Backup of a whole installation: the database and the files beside it."""
+"""Backup of a whole installation: the database and the home's files."""
 
 import os
 import tempfile
@@ -15,11 +15,11 @@ from evalapp.env import Environment
 
 
 def check_target(environment: Environment, target: Path, *, replace: bool) -> None:
-    """Raise ServiceProblem unless a backup may be put there: a new file, or an ordinary one to replace."""
+    """Raise ServiceProblem unless `target` is a new file, or a regular file that may be replaced."""
     folder = target.parent
     if not folder.is_dir():
         raise ServiceProblem(f"{folder} is not a folder: create it first, or choose another place.")
-    # A link counts as what it is: replacing it would leave the file it points to as it was.
+    # A link is refused: replacing it would leave the file that it points to unchanged.
     if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
         raise ServiceProblem(f"{target} is not a regular file, so it was not replaced: choose another name.")
     if target.exists() and not replace:
@@ -33,12 +33,12 @@ def check_target(environment: Environment, target: Path, *, replace: bool) -> No
 
 
 def back_up(environment: Environment, target: Path) -> Manifest:
-    """Write `target`; the product may run meanwhile. Raises ServiceProblem, leaving no file.
+    """Write a backup to `target`, also while the product runs. Raises ServiceProblem and then leaves no file.
 
-    The dump comes first: files are written before the rows that name them, so every file that a
-    dumped row names is there when the files are read.
+    The dump comes first: files are written before the rows that name them, so every file that a dumped row
+    names exists when the files are read.
     """
-    environment.secret_key()  # one that could not be used would make the backup worthless
+    environment.secret_key()  # raises for an unusable key, which would make the backup worthless
     migration = newest_migration(environment)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
@@ -63,7 +63,7 @@ def back_up(environment: Environment, target: Path) -> Manifest:
 
 
 def newest_migration(environment: Environment) -> str:
-    """The product's last applied migration; empty where the schema was never made."""
+    """The product's last applied migration; empty if the database has no schema."""
     try:
         with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
             row = connection.execute(

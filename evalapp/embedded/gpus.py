@@ -12,9 +12,9 @@ _QUESTION_SECONDS = 20
 
 @functools.cache
 def gpus_for_runs(environment: Environment) -> tuple[str, ...]:
-    """Their names as CUDA_VISIBLE_DEVICES takes them; none where runs use the CPU.
+    """Ids of the GPUs for runs, as in CUDA_VISIBLE_DEVICES; empty if runs use the CPU.
 
-    EVALAPP_GPUS decides, else CUDA_VISIBLE_DEVICES, else what nvidia-smi lists.
+    Taken from EVALAPP_GPUS, else CUDA_VISIBLE_DEVICES, else nvidia-smi.
     """
     if environment.gpus is not None:
         return environment.gpus

@@ -1,4 +1,4 @@
-"""Waiting that a signal cuts short."""
+"""Waiting that a signal ends early."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """Raised from a wait once a stop signal came; passes every `except Exception`."""
+    """Raised from a wait after a stop signal; no `except Exception` catches it."""
 
 
 class Interrupts:
-    """The stop signals and the deaths of children, turned into an end of waiting.
+    """Ends waits early at stop signals and when a child dies.
 
-    Handlers are installed explicitly: a process started in the background of a script inherits
-    "ignore" for SIGINT, and Python then installs none of its own.
+    Handlers are installed explicitly: a background process of a script inherits "ignore" for SIGINT, and
+    Python then installs no handler of its own.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Only in the main thread; puts the earlier handlers back."""
+        """Install the handlers, from the main thread only; afterwards restore the earlier ones."""
         earlier = {number: signal.signal(number, self._stop) for number in _STOP_SIGNALS}
         earlier[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _wake_up_only)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
@@ -41,7 +41,7 @@ class Interrupts:
                 signal.signal(number, handler)
 
     def pause(self, seconds: float) -> None:
-        """Wait; ends early when a child died. Raises StopRequested once a stop signal came."""
+        """Wait; return early when a child died. Raises StopRequested after a stop signal."""
         self._raise_if_stopped()
         select.select([self._reader], [], [], seconds)
         with contextlib.suppress(BlockingIOError):
@@ -57,5 +57,5 @@ class Interrupts:
 
 
 def _wake_up_only(number: int, frame: FrameType | None) -> None:
-    # Its being installed makes the kernel's signal reach the wake-up descriptor.
+    # The kernel's signal reaches the wake-up descriptor only if a handler is installed.
     return

@@ -1,10 +1,9 @@
-"""Become another program that ends when its parent does.
+"""Replaces itself by another program that ends when its parent does.
 
 Usage: python launch.py PARENT_PID DEATH_SIGNAL NICENESS PROGRAM [ARGUMENT …]
 
-Runs by path, in isolation (`python -I -S`), so it imports nothing of the project. The wish to be
-signalled at the parent's death survives the exec, and it covers what no handler can: a parent
-that was killed with SIGKILL.
+Runs by path, in isolation (`python -I -S`), so it imports nothing of the project. The parent-death signal
+survives the exec, and covers what no handler can: a parent that was killed with SIGKILL.
 """
 
 import ctypes
@@ -19,7 +18,7 @@ def main() -> None:
     command = sys.argv[4:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the parent died before the prctl call
             sys.exit(1)
     if niceness:
         os.nice(niceness)

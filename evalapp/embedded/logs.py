@@ -1,8 +1,8 @@
-"""Log files that the children write directly and that never grow without end.
+"""Log files of the child processes, with bounded size.
 
-A child appends to its own file, so nothing it says is lost or delayed by the supervisor. A file
-that passed its limit is copied aside and cut to nothing; a line written between the copy and the
-cut is lost, which is the price of not having to tell every program to reopen its log.
+A child appends to its own file, so the supervisor neither loses nor delays its output. A file over its limit
+is copied aside and truncated. A line written between copy and truncation is lost; in return, no program has
+to reopen its log.
 """
 
 import contextlib
@@ -20,10 +20,9 @@ _TAIL_BYTES = 8192
 
 
 def open_log(folder: Path, name: str) -> IO[bytes]:
-    """The log of one program, opened to append, readable by its owner alone.
+    """The log of one program, opened to append, readable by its owner only.
 
-    Where the disk has no room for a new one what the program says is lost: that is no reason for it not to
-    run.
+    Without room for a new file the output is discarded: that must not keep the program from running.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -36,9 +35,9 @@ def open_log(folder: Path, name: str) -> IO[bytes]:
 
 
 def rotate(folder: Path, *, limit: int = ROTATE_BYTES, kept: int = KEPT_FILES) -> list[Path]:
-    """Move every log over `limit` bytes to `NAME.log.1` and so on; returns those that were.
+    """Move every log over `limit` bytes to `NAME.log.1` and so on; returns the logs that were moved.
 
-    One that cannot be moved, for want of room, stays as it is, as do its older parts, until it can.
+    If there is no room to move a log, it and its older parts stay unchanged until there is.
     """
     moved = []
     for path in sorted(folder.glob("*.log")):
@@ -50,7 +49,7 @@ def rotate(folder: Path, *, limit: int = ROTATE_BYTES, kept: int = KEPT_FILES) -
 
 
 def _move(path: Path, kept: int) -> None:
-    # Copied before any older part gives way to it.
+    # Copied before older parts are renamed or overwritten.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
         copied = Path(shutil.copy2(path, Path(folder) / path.name))
         for number in range(kept - 1, 0, -1):
@@ -62,7 +61,7 @@ def _move(path: Path, kept: int) -> None:
 
 
 def last_lines(folder: Path, name: str, count: int = 3) -> str:
-    """The end of a log, for a message about the program's death; empty where there is none."""
+    """The end of a log, for the message about a program's death; empty without a log."""
     try:
         with (folder / f"{name}.log").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))

@@ -16,8 +16,8 @@ HOME_PREFIX = "home"
 SECRET_KEY = "secret-key"  # noqa: S105 - the file's name
 SECRET_KEY_MEMBER = f"{HOME_PREFIX}/{SECRET_KEY}"
 
-# Everything of the home that cannot be made again. The small model, logs and collected static
-# files can; so can the databases' own folders, from the dump.
+# Everything in the home that cannot be recreated. The small model, logs and static files can, and the
+# databases' own folders can from the dump.
 FOLDERS = ("files", "artifacts", "runs")
 FILES = (SECRET_KEY, "demo-logins.txt")
 KEPT = FOLDERS + FILES
@@ -35,7 +35,7 @@ class UnusableBackupError(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the file holds. `migration` is the newest of the product's that the dump contains."""
+    """The manifest; `migration`: the newest migration of the product in the dump."""
 
     made_at: datetime
     migration: str
@@ -52,7 +52,7 @@ class Manifest:
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """The manifest in a JSON text, each field of the right kind. Raises UnusableBackupError."""
+    """The manifest parsed from JSON, with all fields checked. Raises UnusableBackupError."""
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -68,7 +68,7 @@ def read_manifest(content: bytes) -> Manifest:
             raise UnusableBackupError(
                 f"its manifest is damaged: “{name}” is missing or invalid. Use another copy."
             )
-        # Asked first: nothing is known of what a later format writes.
+        # Checked before the later fields, whose format a newer release may have changed.
         if fields["format"] > FORMAT:
             raise UnusableBackupError("a newer release wrote it. Restore it with that release.")
     members = {name: (size, digest) for name, (size, digest) in fields["members"].items()}
@@ -76,7 +76,7 @@ def read_manifest(content: bytes) -> Manifest:
 
 
 def has_a_place(name: str) -> bool:
-    """Whether a restore knows where the member goes: the dump, or a file that a home keeps."""
+    """Whether the member is the database dump or belongs to the home's backed-up files."""
     if name == DATABASE_MEMBER:
         return True
     try:
@@ -90,7 +90,7 @@ def has_a_place(name: str) -> bool:
 
 
 def is_kept(home: Path, path: Path) -> bool:
-    """Whether the path lies in a folder that a backup takes along and a restore replaces."""
+    """Whether the path lies in a folder that backups contain and restores replace."""
     return any(path.resolve().is_relative_to((home / name).resolve()) for name in FOLDERS)
 
 

@@ -1,9 +1,9 @@
-"""The process that runs a home's embedded servers, and the other users of them.
+"""The process that owns a home's embedded servers, and the processes that use them.
 
-Two locks, both given back by the kernel when their holder dies. `services.lock` belongs to the
-one process that started the servers. `services.users` is shared by every process that needs them;
-the owner takes it alone before it stops them, so a short command that happened to start the
-servers does not pull them from under the next one.
+Two locks, both released by the kernel when their holder dies. `services.lock` belongs to the one process that
+started the servers. `services.users` is shared by every process that needs them; the owner locks it
+exclusively before stopping them, so that a short command that happened to start the servers does not stop
+them while another uses them.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that holds the servers: its number and what it was started to do."""
+    """The process that owns the servers: its pid and its command."""
 
     pid: int
     command: str
@@ -41,7 +41,7 @@ class Ownership:
         self._owner_file: IO[str] | None = None
 
     def current_owner(self) -> Owner | None:
-        """Who holds the servers now; None where nobody does."""
+        """The process that owns the servers now, or None."""
         try:
             with self._owner_path.open("r+", encoding="utf-8") as file:
                 if _try_lock(file, fcntl.LOCK_SH):
@@ -51,13 +51,13 @@ class Ownership:
             return None
 
     def try_to_own(self, command: str) -> bool:
-        """Become the owner unless another is; keeps the lock until `release`."""
+        """Become the owner unless another process is; keeps the lock until `release`."""
         make_private_folder(self._environment.home)
         file = _open(self._owner_path)
         if not _try_lock(file, fcntl.LOCK_EX):
             file.close()
             return False
-        # The lock counts; on a full disk its holder has no name.
+        # Only the lock counts: on a full disk the owner's name is not written.
         with contextlib.suppress(OSError):
             os.truncate(file.fileno(), 0)
             os.write(file.fileno(), json.dumps(asdict(Owner(os.getpid(), command))).encode())
@@ -71,7 +71,7 @@ class Ownership:
 
     @contextlib.contextmanager
     def as_user(self) -> Iterator[None]:
-        """Count as one who needs the servers; waits while an owner is stopping them."""
+        """Register as a user of the servers; waits while an owner is stopping them."""
         make_private_folder(self._environment.home)
         with _open(self._users_path) as file:
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -79,7 +79,7 @@ class Ownership:
 
     @contextlib.contextmanager
     def without_users(self, seconds: float, pause: Callable[[float], None] = time.sleep) -> Iterator[bool]:
-        """Keep new users out for the duration; says whether the present ones left within the time."""
+        """Keep new users out inside the block; yields whether the present users left in time."""
         with _open(self._users_path) as file:
             deadline = time.monotonic() + seconds
             alone = _try_lock(file, fcntl.LOCK_EX)
@@ -114,4 +114,4 @@ def _read_owner(file: IO[str]) -> Owner:
     try:
         return Owner(**json.load(file))
     except (ValueError, TypeError):
-        return Owner(0, "another command")  # caught between taking the lock and writing the name
+        return Owner(0, "another command")  # read between taking the lock and writing the name

@@ -26,17 +26,17 @@ from evalapp.env import DATABASE_NAME, DATABASE_USER, Environment
 NAME = "postgres"
 _SUPERUSER = "postgres"
 
-READY_SECONDS = 60  # recovery after a crash replays the write-ahead log first
+READY_SECONDS = 60  # recovery after a crash first replays the write-ahead log
 _EARLIER_SERVER_SECONDS = 30
-# A server that was killed leaves backends for a moment; they hold the old shared memory.
+# Backends of a killed server live on for a moment and hold its shared memory.
 _RETRY_SECONDS = 10
 _POLL_SECONDS = 0.03
 
 # SIGINT ends sessions and writes a checkpoint; SIGQUIT leaves recovery to the next start.
 STOP = (StopStep(signal.SIGINT, 30), StopStep(signal.SIGQUIT, 5))
 
-# Written into postgresql.conf once, where a site may change them. For a small machine that also
-# runs a web server, workers and a model program.
+# Written into postgresql.conf once; a site may change them there. For a small machine that also runs a web
+# server, workers and a model program.
 _SETTINGS = {
     "max_connections": "60",
     "shared_buffers": "256MB",
@@ -53,8 +53,8 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "10min",
 }
 
-# Statements and the details of errors hold what people wrote and scored: "Failing row contains (…)". The log
-# is read by other people than those, and kept elsewhere.
+# Statements and error details contain texts and scores that people entered: "Failing row contains (…)". The
+# log has other readers and is stored elsewhere.
 _NO_CONTENT_IN_THE_LOG = {
     "log_statement": "none",
     "log_duration": "off",
@@ -69,10 +69,10 @@ _NO_CONTENT_IN_THE_LOG = {
 
 
 class PostgresServer:
-    """Start and stop the cluster in `environment.postgres_folder`.
+    """Starts and stops the cluster in `environment.postgres_folder`.
 
-    `durable=False` gives up safety at a power cut for speed: for tests. `pause` is called while
-    waiting, with seconds; a supervisor passes its own so that it can be interrupted.
+    `durable=False` trades crash safety for speed, in tests. `pause` is called with seconds while waiting; a
+    supervisor passes its own, which signals can interrupt.
     """
 
     def __init__(
@@ -87,9 +87,10 @@ class PostgresServer:
         self.child: Child | None = None
 
     def start(self) -> Child:
-        """Start the server, making the cluster at the first time; returns when it answers.
+        """Start the server, creating the cluster the first time; returns when it answers.
 
-        Raises ServiceProblem: another major's data, no unprivileged user, not ready in time.
+        Raises ServiceProblem for data of another major version, without an unprivileged user, or if it is not
+        ready in time.
         """
         self.prepare()
         deadline = time.monotonic() + _RETRY_SECONDS
@@ -113,7 +114,7 @@ class PostgresServer:
             self.child.stop()
 
     def prepare(self) -> None:
-        """Folders, passwords and cluster, each made if missing; waits for an earlier server to end."""
+        """Create missing folders, passwords and cluster, and wait for an earlier server to end."""
         make_private_folder(self._environment.home)
         make_private_folder(self._folder)
         make_private_folder(self._environment.socket_folder)
@@ -123,7 +124,7 @@ class PostgresServer:
         self._wait_for_earlier_server()
 
     def spawn(self) -> Child:
-        """Start the process and return at once."""
+        """Start the process without waiting for it to answer."""
         with self._open_log() as output:
             return Child(self.program(), output)
 
@@ -151,7 +152,7 @@ class PostgresServer:
         )
 
     def is_ready(self, child: Child) -> bool:
-        """Whether this very process, not an earlier one on the same socket, answers a query."""
+        """Whether this process, not an earlier one on the same socket, answers a query."""
         if _postmaster_pid(self._data) != child.pid:
             return False
         try:
@@ -199,7 +200,9 @@ class PostgresServer:
             )
 
     def _make_cluster(self) -> None:
-        """Make it beside its place and move it there, so that an interrupted start leaves nothing."""
+        """Create the cluster in a temporary folder and rename it, so that an interrupted start leaves
+        nothing.
+        """
         initdb = postgres_program("initdb")
         disguise = unprivileged.disguise_for(initdb, self._folder)
         password = self._write_passwords()
@@ -234,7 +237,7 @@ class PostgresServer:
             made.rename(self._data)
 
     def _write_passwords(self) -> str:
-        """A fresh libpq password file; returns the superuser's password."""
+        """Write a new libpq password file and return the superuser's password."""
         superuser, user = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._password_file.unlink(missing_ok=True)
         descriptor = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -245,7 +248,9 @@ class PostgresServer:
         return superuser
 
     def _provision(self) -> bool:
-        """Make the product's role and database where missing; whether the server let us in."""
+        """Create the product's role and database if missing; returns False if the server refused the
+        connection.
+        """
         try:
             with self._superuser_connection() as connection:
                 _make_role(connection, self._read_password(DATABASE_USER))
@@ -273,7 +278,7 @@ class PostgresServer:
         )
 
     def _wait_for_earlier_server(self) -> None:
-        """Let the server of a supervisor that was killed finish its shutdown."""
+        """Stop the server that a killed supervisor left behind, and wait for its shutdown."""
         pid = _postmaster_pid(self._data)
         if pid is None or not is_alive(pid) or not _serves(pid, self._data):
             return
@@ -295,7 +300,7 @@ class _DiedWhileStartingError(Exception):
 
 def _make_role(connection: psycopg.Connection[tuple[object, ...]], password: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [DATABASE_USER]).fetchone()
-    # Hashed here, so that no statement log can show the password.
+    # Hashed by the client, so that no statement log can show the password.
     verifier = connection.pgconn.encrypt_password(password.encode(), DATABASE_USER.encode(), b"scram-sha-256")
     connection.execute(
         sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
@@ -322,7 +327,7 @@ def _postmaster_pid(data: Path) -> int | None:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether the process is a PostgreSQL server of this very data folder."""
+    """Whether the process is a PostgreSQL server of this data folder."""
     try:
         return Path(f"/proc/{pid}/cwd").samefile(data)
     except OSError:
@@ -330,5 +335,5 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def _quoted_list_item(folder: Path) -> str:
-    # The setting is a comma-separated list; quotes keep a comma or space in the path.
+    # The setting is a comma-separated list; the quotes protect commas and spaces in the path.
     return '"' + str(folder).replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""Preparation of the web: migrations and static files."""
+"""Preparation for the web server: migrations and static files."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ _STAMP = ".collected"
 
 
 def migrate() -> bool:
-    """Bring the schema to this release; whether there was anything to do.
+    """Migrate the schema to this release; returns whether anything was applied.
 
-    Raises ServiceProblem where a newer release wrote the database, since going back would lose data, and
-    where a development version from before the first release did, which has no upgrade.
+    Raises ServiceProblem if a newer release wrote the database, since going back would lose data, or a
+    development version from before the first release, which cannot be upgraded.
     """
     with briefly_connected() as connection:
         executor = MigrationExecutor(connection)
@@ -36,7 +36,9 @@ def migrate() -> bool:
 
 @contextmanager
 def briefly_connected() -> Iterator[BaseDatabaseWrapper]:
-    """The supervisor lives for weeks; it must not hold connections that whole time."""
+    """The default connection, closed afterwards: the supervisor runs for weeks and must not hold
+    connections.
+    """
     connection = connections["default"]
     try:
         yield connection
@@ -46,13 +48,13 @@ def briefly_connected() -> Iterator[BaseDatabaseWrapper]:
 
 
 def is_current() -> bool:
-    """Whether the database has exactly this release's schema."""
+    """Whether the database has the schema of this release."""
     executor = MigrationExecutor(connections["default"])
     return not _foreign(executor) and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def collect_static_files() -> bool:
-    """Copy, hash and compress the static files, unless these very files were; whether it did."""
+    """Collect, hash and compress the static files if they changed; returns whether they did."""
     target = Path(settings.STATIC_ROOT)
     digest = _static_digest()
     stamp = target / _STAMP
@@ -79,7 +81,7 @@ def _as_pair(entry: object) -> tuple[str, str]:
 
 
 def _foreign(executor: MigrationExecutor) -> list[str]:
-    """Migrations in the database that this release does not know, the latest last."""
+    """Applied migrations that this release does not know, in order of name."""
     known = executor.loader.disk_migrations
     applied = executor.loader.applied_migrations
     return sorted(name for app, name in applied if app == "evalapp" and (app, name) not in known)

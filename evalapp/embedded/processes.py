@@ -33,12 +33,12 @@ class RunAs:
 
 @dataclass(frozen=True)
 class Program:
-    """How one child is run and how it is asked to stop."""
+    """The command of a child process and how to stop it."""
 
     name: str
     command: Sequence[str | Path]
     stop: tuple[StopStep, ...]
-    # What the child gets when its parent dies without a word.
+    # Sent to the child when its parent dies.
     orphan_signal: signal.Signals = signal.SIGTERM
     niceness: int = 0
     variables: Mapping[str, str] | None = None
@@ -47,10 +47,10 @@ class Program:
 
 
 class Child:
-    """A started program, in a session of its own so that Ctrl-C reaches only its parent.
+    """A started program, in its own session so that Ctrl-C reaches only its parent.
 
-    The parent must start it from its main thread: the kernel counts the death of the starting
-    thread as the death of the parent.
+    The parent must start it from its main thread: the kernel takes the death of the starting thread for the
+    death of the parent.
     """
 
     def __init__(self, program: Program, output: IO[bytes] | int) -> None:
@@ -79,11 +79,11 @@ class Child:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """None while it runs; negative: minus the number of the signal that ended it."""
         return self.process.poll()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it ended within the time."""
+        """Wait for the process; returns whether it ended within the time."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -91,24 +91,24 @@ class Child:
         return True
 
     def stop(self) -> None:
-        """Walk through the program's stop steps, then kill it and all it left in its group."""
+        """Follow the program's stop steps, then kill what is left in its process group."""
         stop_together([self])
 
     def send(self, wanted: signal.Signals) -> None:
-        """Signal the program; nothing where it has ended."""
+        """Send the signal unless the program has ended."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(wanted)
 
     def kill_leftovers(self) -> None:
-        """End what the program left behind in its process group (a killed server's workers)."""
+        """Kill what the program left in its process group (a killed server's workers)."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
 
 def stop_together(children: Sequence[Child], hurry: Callable[[], bool] = lambda: False) -> None:
-    """Stop several at once, each by its own steps; returns when all have ended.
+    """Stop several children at once, each by its own steps; returns when all have ended.
 
-    Once `hurry()` is true no step is waited for any longer.
+    Once `hurry()` is true, the steps follow without waiting.
     """
     running = {child: _Stopping(child) for child in children}
     while running:
@@ -120,7 +120,7 @@ def stop_together(children: Sequence[Child], hurry: Callable[[], bool] = lambda:
 
 
 class _Stopping:
-    """How far one child is along its stop steps."""
+    """The progress of one child through its stop steps."""
 
     def __init__(self, child: Child) -> None:
         self._child = child
@@ -142,7 +142,7 @@ class _Stopping:
 
 
 def wait_for_exit(pid: int, seconds: float) -> bool:
-    """Whether a process that is not our child ended within the time."""
+    """Wait for a process that is not our child; returns whether it ended within the time."""
     deadline = time.monotonic() + seconds
     while is_alive(pid):
         if time.monotonic() > deadline:
@@ -152,7 +152,7 @@ def wait_for_exit(pid: int, seconds: float) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs under this number; a zombie does not."""
+    """Whether the process runs; False for a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What `manage.py up` runs beside the servers: the web, two workers, and the scheduler."""
+"""The programs that `manage.py up` runs besides the servers: web server, two workers and scheduler."""
 
 import os
 import signal
@@ -14,15 +14,15 @@ from evalapp.env import REPOSITORY, Environment
 WEB, DEFAULT_WORKER, MODEL_WORKER, BEAT = "web", "worker-default", "worker-models", "beat"
 QUEUES = ("default", "models")
 SUPERVISOR_VARIABLE = "EVALAPP_SUPERVISOR"
-"""Tells a worker the process that it must not outlive."""
+"""Environment variable: the pid of the supervisor, which a worker must not outlive."""
 
-# Jobs save what they have at SIGTERM, and a model program first ends its step (`executor.SAVING_SECONDS`).
-# What takes longer is ended; its lease runs out and the next start takes it up again.
+# Jobs save their progress at SIGTERM; a model program first finishes its step (`executor.SAVING_SECONDS`).
+# A job that takes longer is killed: its lease expires and the next start resumes it.
 _STOP_WORKER = (StopStep(signal.SIGTERM, 10), StopStep(signal.SIGQUIT, 5))
 _STOP_MODEL_WORKER = (StopStep(signal.SIGTERM, 40), StopStep(signal.SIGQUIT, 5))
 _CELERY = (sys.executable, "-m", "celery", "--app", "evalapp.celery")
-# Numerical libraries would start a thread per core in every process for sums of a few numbers, and threads
-# spin while they wait for each other. Not for the models' worker: the programs it starts need every core.
+# Otherwise numerical libraries start a thread per core in every process for small sums, and these threads
+# spin while they wait for each other. Not for the models' worker, whose programs need every core.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
@@ -40,8 +40,8 @@ def web() -> Program:
 
 
 def default_worker() -> Program:
-    """Imports, scoring, exports: short jobs, three at a time, of which two at most wait for somebody else's
-    server.
+    """The worker for imports, scoring and exports: three short jobs at a time, at most two of them waiting
+    for another server.
     """
     return _worker(
         DEFAULT_WORKER, queue="default", concurrency=3, niceness=5, stop=_STOP_WORKER, variables=_ONE_THREAD
@@ -49,8 +49,10 @@ def default_worker() -> Program:
 
 
 def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
-    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages.
-    ``machine`` tells workers apart.
+    """The worker for training and generation: one job at a time per GPU, or on the CPU, at lower priority
+    than the pages.
+
+    ``machine`` distinguishes workers.
     """
     return _worker(
         MODEL_WORKER,
@@ -63,7 +65,7 @@ def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
 
 
 def beat(environment: Environment) -> Program:
-    """The scheduler: notifies the demonstration, and finds lost jobs and lapsed places itself."""
+    """The scheduler of periodic tasks; it carries out short ones itself (`celery.DUTIES`)."""
     return Program(
         name=BEAT,
         command=(
@@ -77,7 +79,7 @@ def beat(environment: Environment) -> Program:
 
 
 def management_command(name: str, *arguments: str | Path, niceness: int = 0) -> Program:
-    """One `manage.py` command, to its end."""
+    """A `manage.py` command that runs once."""
     return Program(
         name=name,
         command=(sys.executable, REPOSITORY / "manage.py", name, *arguments),
@@ -88,7 +90,7 @@ def management_command(name: str, *arguments: str | Path, niceness: int = 0) -> 
 
 
 def bundled_model(environment: Environment) -> Program:
-    """Fetch and convert the small model that comes with the product, once."""
+    """A program that downloads and converts the bundled small model."""
     return Program(
         name="bundled-model",
         command=(
@@ -114,14 +116,14 @@ def _worker(
     return Program(
         name=name,
         command=(
-            # Its banner is printed, and a full disk would end the worker over it.
+            # Without the banner: printing it to a full disk would end the worker.
             *(*_CELERY, "--quiet", "worker", "--queues", queue, "--hostname", f"{queue}@{machine}"),
             *("--concurrency", str(concurrency), "--prefetch-multiplier", "1"),
             *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         ),
         stop=stop,
         variables={**variables, SUPERVISOR_VARIABLE: str(os.getpid())},
-        # Workers wait for their task at SIGTERM; without a supervisor and a database that is vain.
+        # At SIGTERM workers wait for their task, which cannot finish without a supervisor and a database.
         orphan_signal=signal.SIGQUIT,
         niceness=niceness,
         folder=REPOSITORY,

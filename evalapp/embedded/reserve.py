@@ -1,7 +1,7 @@
 """Disk space reserved for the embedded PostgreSQL on a full disk.
 
-A server that runs reads on beside a full disk. One that was killed needs a few megabytes to recover, and
-would stay away until somebody makes room.
+A running server still answers reads on a full disk. A killed one needs a few megabytes to recover and would
+otherwise stay down until somebody frees space.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ _NEEDED_BYTES = 8 * 2**20
 
 
 def fill(environment: Environment) -> None:
-    """Put the room aside where it is missing, once that leaves twice as much to others; best effort."""
+    """Create the missing parts of the reserve if more than twice its size then stays free; best effort."""
     with contextlib.suppress(OSError):
         missing = [part for part in _parts(environment) if not part.exists()]
         left = free_bytes(environment.postgres_folder) - len(missing) * PART_BYTES
@@ -27,7 +27,9 @@ def fill(environment: Environment) -> None:
 
 
 def give(environment: Environment) -> bool:
-    """Before the server starts again: give a part away where the disk is full; whether one was."""
+    """Free one part of the reserve if the disk is full, before the server starts again; returns whether it
+    did.
+    """
     with contextlib.suppress(OSError):
         if free_bytes(environment.postgres_folder) < _NEEDED_BYTES:
             for part in _parts(environment):

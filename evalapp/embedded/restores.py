@@ -1,10 +1,9 @@
-"""Restore of a whole installation: all of it, or nothing, wherever it is cut off.
+"""Restore of a whole installation: complete or without effect, wherever it is interrupted.
 
-Everything is unpacked into a folder of the home and checked. The database is replaced in one
-transaction that also leaves a token there. Only then do the files change places, by renames. So
-one question decides what a restore that was cut off has come to: does the database hold the
-token? Then the renames are finished, else the folder is removed. A restore that nothing
-disturbs ends by the same question.
+The backup is unpacked into a folder of the home and verified. The database is replaced in one transaction,
+which also stores a token there. Only then are the files exchanged, by renames. So one question decides an
+interrupted restore: does the database contain the token? If it does, the renames are finished; if not, the
+folder is removed. An uninterrupted restore ends with the same question.
 """
 
 import os
@@ -36,21 +35,21 @@ FINISHED = "A restore that was cut off is now finished: database and files are t
 UNDONE = "A restore that was cut off is undone: database and files are what they were before it."
 
 _UNDER_WAY, _DONE = ".restore", ".restore-done"
-# Inside the folder: the backup's members, then its files about to be placed, and the earlier ones.
+# Inside the folder: the unpacked backup, then its files ready to be moved, and the files that they replace.
 _UNPACKED, _COMING, _ASIDE, _TOKEN = "unpacked", "coming", "aside", "token"
 _OTHER_CONNECTIONS_SECONDS = 3
-# How `pg_restore` writes: each on a line, and before the first table's rows.
+# pg_restore writes each on its own line, before the first table's rows.
 _SETTING, _FIRST_ROWS = re.compile(rb"SET (\w+) = .*;$"), b"-- Data for Name: "
-# Minor releases of November 2026 note this at each column, and an earlier `pg_dump` takes it along.
+# The minor releases of November 2026 write this for each column, and earlier versions of pg_dump copy it.
 _NOTE = re.compile(rb"ALTER TABLE ONLY .+ ALTER COLUMN .+ SET \(pg_attver=\d+\);$")
 _LOCK = 7_306_512_094  # any number that nothing else in the database locks
 
 
 def restore(environment: Environment, source: Path) -> Manifest:
-    """Make the database and the files what they were; the servers run, the product does not.
+    """Replace the database and the files by those of a backup. The servers must run and the product must not.
 
-    Raises ServiceProblem, having changed nothing; where it says that the restore is not finished,
-    `settle` finishes or undoes it.
+    Raises ServiceProblem with nothing changed; if it says that the restore is not finished, `settle` finishes
+    or undoes it.
     """
     settle(environment)
     if is_kept(environment.home, source):
@@ -76,10 +75,10 @@ def restore(environment: Environment, source: Path) -> Manifest:
 
 
 def settle(environment: Environment) -> str:
-    """Finish or undo a restore that was cut off; returns which, as a sentence, or "".
+    """Finish or undo an interrupted restore; returns a sentence that says which, or "".
 
-    The servers run and no other command of the home uses them. Raises ServiceProblem where it can
-    do neither yet; then it can be called again.
+    The servers must run, and no other command of the home may use them. Raises ServiceProblem if neither is
+    possible yet; it can then be called again.
     """
     home = environment.home
     shutil.rmtree(home / _DONE, ignore_errors=True)
@@ -90,7 +89,7 @@ def settle(environment: Environment) -> str:
     try:
         if is_committed:
             _swap_files(environment, folder)
-        # One rename ends it; what takes long, the removal, may be cut off.
+        # One rename ends the restore; the slow removal may be interrupted.
         folder.rename(home / _DONE)
         sync_folder(home)
     except OSError as error:
@@ -103,21 +102,21 @@ def settle(environment: Environment) -> str:
 
 
 def is_under_way(environment: Environment) -> bool:
-    """Whether a restore of this home is going on, or was cut off and not yet settled."""
+    """Whether a restore of this home is running, or was interrupted and not yet settled."""
     return (environment.home / _UNDER_WAY).exists()
 
 
 def is_empty(environment: Environment) -> bool:
-    """Whether there is nothing a restore would overwrite: no tables, no files."""
+    """Whether a restore would overwrite nothing: no tables and no files."""
     with psycopg.connect(environment.database_url) as connection:
         row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
-    # The secret key is made by the first look at the settings, so it alone is nothing to lose.
+    # Reading the settings creates the secret key, so a home with only the key is empty.
     files = [name for name in KEPT if name != SECRET_KEY and (environment.home / name).exists()]
     return row == (0,) and not any(_holds_files(environment.home / name) for name in files)
 
 
 def _prepare(environment: Environment, source: Path) -> tuple[Manifest, Path]:
-    """Unpack, check and make durable all that is needed; returns the database as a script, too."""
+    """Unpack and verify the backup, convert its database to a script and sync all of it to disk."""
     make_private_folder(environment.home)
     folder = environment.home / _UNDER_WAY
     unpacked = folder / _UNPACKED
@@ -132,7 +131,7 @@ def _prepare(environment: Environment, source: Path) -> tuple[Manifest, Path]:
         run_client_program("pg_restore", "--no-owner", f"--file={script}", str(unpacked / DATABASE_MEMBER))
     except ServiceProblem as problem:
         raise UnusableBackupError(f"its database cannot be read. {problem}") from problem
-    # One call for every file and folder; their renames must not be durable before they are.
+    # One call syncs every file and folder: they must be durable before their renames are.
     os.sync()
     write_whole(folder / _TOKEN, secrets.token_hex().encode())
     sync_folder(environment.home)
@@ -158,10 +157,10 @@ def _replace_database(environment: Environment, script: Path) -> None:
 
 
 def _leave_out_what_others_wrote(environment: Environment, script: Path) -> None:
-    """Make comments of what the server does not know: settings of a later PostgreSQL, another's own notes."""
+    """Comment out lines that the server does not know: settings of a later PostgreSQL and attribute notes."""
     with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
         known = {str(name) for (name,) in connection.execute("SELECT name FROM pg_settings")}
-    # In its place, as long as it was: the rows that follow may be many gigabytes.
+    # Overwritten in place with the same length, because the rows that follow may be many gigabytes.
     with script.open("r+b") as file:
         while not (line := file.readline()).startswith(_FIRST_ROWS) and line:
             setting = _SETTING.match(line)
@@ -171,7 +170,7 @@ def _leave_out_what_others_wrote(environment: Environment, script: Path) -> None
 
 
 def _database_holds(environment: Environment, token: Path) -> bool:
-    """Whether the transaction that brings the token was committed; waits for it to end."""
+    """Whether the transaction that stores the token was committed; waits for a running one to end."""
     if not token.exists():
         return False
     try:
@@ -191,14 +190,14 @@ def _database_holds(environment: Environment, token: Path) -> bool:
 
 
 def _swap_files(environment: Environment, folder: Path) -> None:
-    """Put the backup's files in place of the present ones; goes on where an earlier call was cut off."""
+    """Move the backup's files in place of the present ones; continues an interrupted call."""
     home, coming, aside = environment.home, folder / _COMING, folder / _ASIDE
     if not coming.exists():
         aside.mkdir(exist_ok=True)
         for name in _places(environment):
             if (home / name).exists():
                 (home / name).rename(aside / name)
-        # From here on what stands in the home is the backup's.
+        # After this rename, files in the home are the backup's.
         (folder / _UNPACKED / HOME_PREFIX).rename(coming)
     for path in sorted(coming.iterdir()):
         path.rename(home / path.name)
@@ -209,12 +208,12 @@ def _places(environment: Environment) -> list[str]:
 
 
 def _keeps_its_key(environment: Environment) -> bool:
-    """A key that EVALAPP_SECRET_KEY_FILE puts elsewhere is not ours to replace."""
+    """False if EVALAPP_SECRET_KEY_FILE puts the key elsewhere: a restore must not replace it there."""
     return environment.secret_key_file == environment.home / SECRET_KEY
 
 
 def _check_places(environment: Environment) -> None:
-    """Refuse, before anything is touched, what cannot change places by a rename."""
+    """Raise ServiceProblem, before anything is changed, for files that a rename cannot replace."""
     for path in (environment.home / name for name in _places(environment)):
         if path.is_symlink() or path.is_mount():
             raise ServiceProblem(
@@ -229,7 +228,7 @@ def _check_nobody_is_connected(environment: Environment) -> None:
         " AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
     with psycopg.connect(environment.database_url, autocommit=True) as connection:
-        # A connection that was closed just now is still listed for a moment.
+        # A connection that was just closed stays listed for a moment.
         wait_until(
             lambda: connection.execute(others).fetchone() == (0,),
             _OTHER_CONNECTIONS_SECONDS,

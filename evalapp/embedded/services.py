@@ -1,4 +1,4 @@
-"""The embedded servers for the length of one command."""
+"""The embedded servers during one command."""
 
 import contextlib
 import math
@@ -24,12 +24,11 @@ _OTHER_USERS_SECONDS = 3.0
 
 @contextlib.contextmanager
 def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
-    """PostgreSQL and Valkey answer inside this block, whoever started them.
+    """PostgreSQL and Valkey answer inside this block, whichever process started them.
 
-    Where `manage.py up` or another command runs them, they are used; else they are started here
-    and stopped at the end, after every other command that began to use them has finished. Servers
-    of yours (DATABASE_URL, REDIS_URL) are left alone. A restore that was cut off is settled first.
-    Raises ServiceProblem.
+    Servers that `manage.py up` or another command runs are used. Otherwise they are started here, and stopped
+    at the end, after all other commands that began to use them. External servers (DATABASE_URL, REDIS_URL)
+    are left alone. An interrupted restore is settled first. Raises ServiceProblem.
     """
     wanted = wanted or environment()
     if not (wanted.embedded_postgres or wanted.embedded_valkey):
@@ -61,9 +60,9 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def ensure_running_alone(wanted: Environment) -> Iterator[None]:
-    """Like `ensure_running`, and no other command of this home uses the servers meanwhile.
+    """Like `ensure_running`, while no other command of this home uses the servers.
 
-    A restore that was cut off is settled first. Raises ServiceProblem where somebody uses them.
+    An interrupted restore is settled first. Raises ServiceProblem if another command uses the servers.
     """
     ownership = Ownership(wanted)
     if not ownership.try_to_own(shlex.join(sys.argv[:2])):
@@ -88,7 +87,7 @@ def ensure_running_alone(wanted: Environment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def start_servers(wanted: Environment) -> Iterator[None]:
-    """Start those servers that are ours to start; stop them at the end, the database last."""
+    """Start the embedded servers; stop them at the end, the database last."""
     with contextlib.ExitStack() as stack:
         if wanted.embedded_postgres:
             postgres = PostgresServer(wanted)
@@ -102,7 +101,7 @@ def start_servers(wanted: Environment) -> Iterator[None]:
 
 
 def silent_database(reason: str) -> str:
-    """What to tell where the database of one's own does not answer."""
+    """The message for a database in DATABASE_URL that does not answer."""
     return f"The database in DATABASE_URL does not answer ({reason}): start it or correct the URL."
 
 
@@ -111,7 +110,7 @@ def database_answers(wanted: Environment) -> bool:
 
 
 def why_database_is_silent(wanted: Environment) -> str:
-    """The driver's reason; empty where the database answers."""
+    """The driver's reason; empty if the database answers."""
     try:
         with psycopg.connect(wanted.database_url, connect_timeout=2) as connection:
             connection.execute("SELECT 1")
@@ -125,7 +124,7 @@ def broker_answers(wanted: Environment) -> bool:
 
 
 def why_broker_is_silent(wanted: Environment) -> str:
-    """The client's reason; empty where the broker answers."""
+    """The client's reason; empty if the broker answers."""
     client = redis.Redis.from_url(wanted.redis_url, socket_timeout=2, socket_connect_timeout=2)
     try:
         client.ping()
@@ -142,7 +141,7 @@ def _settle_restore(wanted: Environment) -> None:
 
 
 def _own_or_wait(ownership: Ownership, wanted: Environment) -> bool:
-    """Whether the servers are ours to start; else they answer when this returns."""
+    """Whether this process owns the servers and must start them; otherwise returns once they answer."""
     if ownership.try_to_own(shlex.join(sys.argv[:2])):
         return True
     owner = ownership.current_owner()

@@ -1,9 +1,8 @@
-"""One `manage.py up` for each database of yours; a second would take jobs whose files lie in the first one's
-home.
+"""Allows only one `manage.py up` per external database: a second would take jobs whose files are in the first
+one's home.
 
-The one that runs holds a lock in the database, so the server itself gives it back when that process or its
-machine dies. Who holds it is told by the last statement of the very connection that does, which nothing can
-leave behind.
+The running one holds a lock in the database, which the server releases when that process or its machine dies.
+The last statement of the locking connection names the holder, so that no stale name can remain.
 """
 
 import contextlib
@@ -25,8 +24,8 @@ from evalapp.env import Environment
 _LOCK = 7_306_512_095  # any number that nothing else in the database locks
 _MARK = "evalapp is served by "
 _TRY_AGAIN_SECONDS = 5.0
-# A transaction that stays open: through PgBouncer a session may be shared, a transaction never. It has no
-# snapshot, so it keeps nothing from being cleaned up. A machine that lost its network gives the lock back
+# The lock lives in an open transaction: through PgBouncer a session may be shared, but never a transaction.
+# It has no snapshot, so it does not hold back vacuum. The lock of a machine that lost its network is released
 # within half a minute.
 _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
@@ -39,9 +38,7 @@ _KEEPALIVES: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, 
 
 
 class SoleUse:
-    """The lock of one `manage.py up` on a database that is not its own supervisor's; `pause` as for
-    PostgresServer.
-    """
+    """The lock of one `manage.py up` on an external database; `pause` as in PostgresServer."""
 
     def __init__(self, environment: Environment, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._environment = environment
@@ -56,10 +53,10 @@ class SoleUse:
         self._try_at = 0.0
 
     def take(self) -> None:
-        """Raises ServiceProblem, naming the other, where another one serves this database; psycopg's own
-        errors where it does not answer.
+        """Take the lock. Raises ServiceProblem that names the holder if another process serves this database,
+        and psycopg's own errors if it does not answer.
         """
-        # A server needs a moment to see that the one before has died.
+        # The server needs a moment to notice that an earlier holder has died.
         deadline = time.monotonic() + _TRY_AGAIN_SECONDS
         while (holder := self._try()) is not None:
             if time.monotonic() > deadline:
@@ -67,9 +64,9 @@ class SoleUse:
             self._pause(0.2)
 
     def keep(self) -> None:
-        """Take it again where the connection was lost, once the database answers; it does not wait for that.
+        """Take the lock again after a lost connection, without waiting for a database that does not answer.
 
-        Raises ServiceProblem where another one took it meanwhile.
+        Raises ServiceProblem if another process took it meanwhile.
         """
         if self._connection is not None and _is_alive(self._connection):
             return
@@ -78,7 +75,7 @@ class SoleUse:
             return
         self._try_at = time.monotonic() + _TRY_AGAIN_SECONDS
         with contextlib.suppress(psycopg.Error):
-            # It may hold our own lost connection for a while yet.
+            # The server may still count our own lost connection as the holder.
             if (holder := self._try()) not in (None, self._myself):
                 raise ServiceProblem(_told(holder or {}))
 
@@ -88,7 +85,7 @@ class SoleUse:
             self._connection = None
 
     def _try(self) -> dict[str, object] | None:
-        """None where it is ours now, else what the one that holds it says of itself."""
+        """Try to take the lock; returns None if taken, else the holder's description of itself."""
         connection = psycopg.connect(self._environment.database_url, connect_timeout=2, **_KEEPALIVES)
         try:
             for name, value in _SETTINGS.items():
@@ -109,7 +106,7 @@ class SoleUse:
 
 
 def _is_alive(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
-    """Whether the server has not ended it; a server that has says so unasked."""
+    """Whether the connection is open; a server that closes it sends a message unasked."""
     try:
         if select.select([connection.fileno()], [], [], 0)[0]:
             connection.pgconn.consume_input()
@@ -119,7 +116,7 @@ def _is_alive(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
 
 
 def _holder(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
-    """What the one that holds the lock said of itself; empty where this role may not read it."""
+    """The lock holder's description of itself; empty if this role may not read it."""
     query = (
         "SELECT query FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE locktype = 'advisory' AND granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"

@@ -12,7 +12,7 @@ from evalapp.env import Bind, Environment
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One supervised child; `pid` is None between its death and its next start."""
+    """One supervised child; `pid`: None between its death and its next start."""
 
     name: str
     pid: int | None
@@ -28,8 +28,8 @@ def write(environment: Environment, services: Sequence[ServiceState]) -> None:
 
 
 def as_running(environment: Environment) -> Environment:
-    """The same with the address at which `manage.py up` serves this home, if it does: other commands
-    need not be told it again.
+    """The environment with the address at which `manage.py up` serves this home, if it does, so that other
+    commands need not be given it.
     """
     try:
         host, port = json.loads(_address_path(environment).read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def as_running(environment: Environment) -> Environment:
 
 
 def read(environment: Environment) -> list[ServiceState]:
-    """What was last written; empty where nothing runs."""
+    """The last written states; empty if nothing runs."""
     try:
         return [ServiceState(**entry) for entry in json.loads(_path(environment).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
@@ -60,14 +60,14 @@ def _address_path(environment: Environment) -> Path:
 
 
 def process_memory(pid: int) -> int:
-    """Bytes of a process and all below it, shared pages divided among their sharers (PSS)."""
+    """Memory of a process and its descendants in bytes, shared pages divided among the processes that share
+    them (PSS).
+    """
     return sum(_memory(member) for member in _members(pid))
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether the process, or one below it, was stopped by a signal and does nothing until it is told to go
-    on.
-    """
+    """Whether a signal has stopped the process or one of its descendants until it is continued."""
     return any(_status(member) == psutil.STATUS_STOPPED for member in _members(pid))
 
 

@@ -28,11 +28,11 @@ _STEADY_SECONDS = 30.0  # a child that lived this long starts again at once when
 _WEB_SECONDS = 60.0
 _OTHER_COMMAND_SECONDS = 60.0
 _ROTATE_EVERY_SECONDS = 60.0
-_OTHER_USERS_SECONDS = 3.0  # for commands beside us; then their connection is cut
+_OTHER_USERS_SECONDS = 3.0  # for other commands to finish; then their connections are cut
 
 
 class AlreadyRunning(Exception):
-    """Another `manage.py up` runs this home."""
+    """Another `manage.py up` runs for this home."""
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(f"evalapp runs already (process {owner.pid}).")
@@ -41,7 +41,7 @@ class AlreadyRunning(Exception):
 
 @dataclass
 class Service:
-    """A child that must run, and what is known of its deaths."""
+    """A child that must keep running, with its restart state."""
 
     name: str
     spawn: Callable[[], Child]
@@ -53,7 +53,7 @@ class Service:
 
 @dataclass(frozen=True)
 class OneShot:
-    """A program run once to its end beside the services, and what to tell about it."""
+    """A program that runs once beside the services, and the messages about it."""
 
     program: Program
     before: str
@@ -62,11 +62,11 @@ class OneShot:
 
 
 class Supervisor:
-    """Starts everything in order, keeps it running, stops it in reverse.
+    """Starts everything in order, keeps it running, and stops it in reverse order.
 
-    `prepare` runs once the servers answer and before the web starts (migrations, static files);
-    `afterwards` gives the programs to run one by one once the web answers. `report` shows a line
-    to the person at the terminal. Without the model worker, another machine runs one.
+    `prepare` runs once the servers answer and before the web server starts (migrations, static files);
+    `afterwards` returns the programs to run one by one once the web server answers. `report` prints a line to
+    the terminal. `with_model_worker=False`: another machine runs the model worker.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Supervisor:
         self._state_is_told = True
 
     def run(self) -> None:
-        """Serve until a stop signal. Raises AlreadyRunning or ServiceProblem, having stopped all."""
+        """Serve until a stop signal. Raises AlreadyRunning or ServiceProblem, with everything stopped."""
         with self._interrupts.installed(), contextlib.suppress(StopRequested):
             self._take_ownership()
             self._report(f"Starting evalapp in {self._environment.home} …")
@@ -200,7 +200,7 @@ class Supervisor:
                 )
             self._interrupts.pause(0.1)
 
-    # Keeping it running
+    # Keeping services running
 
     def _tend(self) -> None:
         now = time.monotonic()
@@ -273,7 +273,7 @@ class Supervisor:
     def _stop(self) -> None:
         if self._running_one_shot is not None:
             self._running_one_shot[1].stop()
-        # A second Ctrl-C: the person does not want to wait for tasks in hand.
+        # After a second Ctrl-C, running tasks are not waited for.
         self._stop_services(programs.WEB)
         self._stop_services(programs.DEFAULT_WORKER, programs.MODEL_WORKER, programs.BEAT)
         self._sole_use.release()
@@ -291,7 +291,7 @@ class Supervisor:
             service.child for service in self._services if service.name in names and service.child is not None
         ]
 
-    # Saying
+    # Reporting
 
     def _service(self, name: str) -> Service:
         return next(service for service in self._services if service.name == name)
@@ -312,7 +312,7 @@ class Supervisor:
             state.write(self._environment, states)
             self._state_is_told = True
         except OSError as error:
-            # What runs goes on; `status` shows what was last written.
+            # The services keep running; `status` shows the last written state.
             self._state_is_told = False
             self._report(f"The state of the processes cannot be written ({what_failed(error)}): free space.")
 

@@ -1,4 +1,4 @@
-"""Running PostgreSQL as another user where evalapp is root."""
+"""Runs PostgreSQL as another user if evalapp is root."""
 
 import functools
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.processes import RunAs
 
-# The kernel's "nobody": any number but 0 would do, since it exists only inside the namespace.
+# The kernel's "nobody"; any number but 0 would do, since it exists only inside the namespace.
 _NAMESPACE_USER = 65534
 _USERS_TO_TRY = ("postgres", "nobody")
 _PROBE_SECONDS = 10
@@ -19,13 +19,13 @@ _PROBE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Disguise:
-    """What to put before PostgreSQL's commands, or whom to run them as."""
+    """A prefix for PostgreSQL's commands, or the user to run them as."""
 
     prefix: tuple[str, ...] = ()
     run_as: RunAs | None = None
 
     def own(self, folder: Path) -> None:
-        """Hand a folder and all inside to the user the server runs as, where that is another."""
+        """Give a folder and its contents to the user that the server runs as, if that is another user."""
         if self.run_as is None:
             return
         for path in (folder, *folder.rglob("*")):
@@ -35,9 +35,8 @@ class Disguise:
 def disguise_for(program: Path, folder: Path) -> Disguise:
     """How to run `program` on files in `folder` without being root.
 
-    An ordinary user needs nothing. Root gets a user namespace, in which its own files keep their
-    owner and mode, else an unprivileged user who can reach both paths. Raises ServiceProblem where
-    neither works.
+    An ordinary user needs nothing. Root gets a user namespace, in which its files keep their owner and mode;
+    else an unprivileged user that can reach both paths. Raises ServiceProblem if neither works.
     """
     if os.geteuid() != 0:
         return Disguise()
@@ -75,7 +74,7 @@ def _user(name: str) -> RunAs | None:
 
 
 def _can_reach(user: RunAs, program: Path, folder: Path) -> bool:
-    # `cd` first: the folder's own mode will change with its owner, but its parents' will not.
+    # `cd` to the parent: the folder itself changes its owner later, its parents do not.
     try:
         probe = subprocess.run(
             ["sh", "-c", 'cd "$1" && exec "$0" --version', program, folder.parent],

@@ -1,6 +1,6 @@
 """The embedded Valkey: broker and shared cache, on a socket in a private folder.
 
-It keeps nothing on disk: a job is its database row, and a lost message or cache entry costs time.
+It stores nothing on disk: jobs are database rows, and a lost message or cache entry only costs time.
 """
 
 import signal
@@ -23,7 +23,7 @@ _LARGEST_MEMORY = "256mb"
 
 
 class ValkeyServer:
-    """Start and stop the server in `environment.valkey_folder`; `pause` as for PostgresServer."""
+    """Starts and stops the server in `environment.valkey_folder`; `pause` as in PostgresServer."""
 
     def __init__(self, environment: Environment, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._environment = environment
@@ -31,7 +31,7 @@ class ValkeyServer:
         self.child: Child | None = None
 
     def start(self) -> Child:
-        """Start the server; returns when it answers. Raises ServiceProblem where it does not."""
+        """Start the server; returns when it answers. Raises ServiceProblem if it does not."""
         self.prepare()
         self.child = self.spawn()
         try:
@@ -54,7 +54,7 @@ class ValkeyServer:
             make_private_folder(folder)
 
     def spawn(self) -> Child:
-        """Start the process and return at once."""
+        """Start the process without waiting for it to answer."""
         with open_log(self._environment.log_folder, NAME) as output:
             return Child(self.program(), output)
 
@@ -67,7 +67,7 @@ class ValkeyServer:
             "appendonly": "no",
             "dir": str(self._environment.valkey_folder),
             "maxmemory": _LARGEST_MEMORY,
-            # Only what has an expiry may be evicted: cache entries, never queued messages.
+            # Evicts only keys with an expiry: cache entries, never queued messages.
             "maxmemory-policy": "volatile-lru",
         }
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -78,7 +78,7 @@ class ValkeyServer:
         )
 
     def is_ready(self, child: Child) -> bool:
-        """Whether this very process answers."""
+        """Whether this process answers on the socket."""
         client = redis.Redis.from_url(self._environment.redis_url, socket_timeout=2)
         try:
             return bool(client.info("server")["process_id"] == child.pid)

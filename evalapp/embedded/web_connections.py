@@ -1,4 +1,4 @@
-"""Connections of clients: buffers of requests and answers, outside the request threads."""
+"""Client connections: buffers for requests and responses, outside the request threads."""
 
 import os
 import socket
@@ -12,15 +12,15 @@ from typing import IO, Any
 
 from evalapp.env import environment
 
-_MEMORY_BYTES = 2**20  # of a body; what comes after goes to a file
-_PENDING_BYTES = 2**20  # of an answer; whoever writes more waits for the client
-_WHOLE_BYTES = 64 * 2**10  # up to which the parts of an answer leave together
+_MEMORY_BYTES = 2**20  # of a body; the rest goes to a file
+_PENDING_BYTES = 2**20  # of a response; a thread that writes more waits for the client
+_WHOLE_BYTES = 64 * 2**10  # up to this size, parts of a response are sent together
 _SENDFILE_BYTES = 2**20
 _END_OF_HEAD = b"\r\n\r\n"
 
 
 class Incoming:
-    """Bytes that have come, first in, first out. Gunicorn's parser reads them as if it were a socket."""
+    """A queue of received bytes, which Gunicorn's parser reads like a socket."""
 
     def __init__(self) -> None:
         self._memory = bytearray()
@@ -33,7 +33,7 @@ class Incoming:
         return len(self._memory) + self._file_bytes - self._file_read
 
     def append(self, data: bytes) -> None:
-        """Raises OSError where a body is too long for the memory, and the disk has no room."""
+        """Add received bytes. Raises OSError if a body exceeds the memory limit and the disk is full."""
         if self._file is None and len(self._memory) + len(data) <= _MEMORY_BYTES:
             self._memory += data
             return
@@ -47,7 +47,7 @@ class Incoming:
             written = written[count:]
 
     def put_back(self, data: bytes) -> None:
-        """What was taken too much comes first again."""
+        """Put bytes that were read too far back at the front."""
         self._memory[:0] = data
         self._searched = 0
 
@@ -58,7 +58,7 @@ class Incoming:
         return found
 
     def recv(self, size: int) -> bytes:
-        """The next bytes; none at the end of what has come."""
+        """The next bytes; empty if all received bytes were read."""
         if self._memory:
             data = bytes(self._memory[:size])
             del self._memory[:size]
@@ -72,7 +72,7 @@ class Incoming:
         return data
 
     def forget(self) -> None:
-        """Give back what a body held on the disk, and drop what is left of it."""
+        """Discard all bytes and close the body's file."""
         self._memory.clear()
         if self._file is not None:
             self._file.close()
@@ -81,7 +81,7 @@ class Incoming:
 
 
 class _FilePart:
-    """A part of a file that is still to be sent; it outlives the file object that it was opened as."""
+    """A part of a file that is still to be sent; stays usable after the file object is closed."""
 
     def __init__(self, descriptor: int, offset: int, count: int) -> None:
         self.descriptor = os.dup(descriptor)
@@ -93,7 +93,7 @@ class _FilePart:
         self.offset += count
         self.left -= count
         if not count:
-            # It became shorter than it was announced: only the end of the connection tells the client.
+            # The file became shorter than announced; only closing the connection tells the client.
             raise BrokenPipeError
         return not self.left
 
@@ -102,11 +102,11 @@ class _FilePart:
 
 
 class Outgoing:
-    """An answer on its way, with those methods of a socket that Gunicorn's `Response` uses.
+    """A response being sent, with the socket methods that Gunicorn's `Response` uses.
 
-    A thread leaves its answer here and is free again. What the client does not take at once waits in
-    memory, or in the file that it comes from, and leaves from the event loop (`push`). Only who streams
-    more than _PENDING_BYTES ahead of the client waits, within ``resting``. ``wake`` asks the loop to push.
+    A thread writes its response here and is free again. Bytes that the client does not take at once wait in
+    memory, or in their file, and the event loop sends them (`push`). Only a thread that streams more than
+    _PENDING_BYTES ahead of the client waits, within ``resting``. ``wake`` asks the loop to push.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Outgoing:
         self._changed = Condition()
 
     def sendall(self, data: bytes) -> None:
-        """Raises BrokenPipeError where the connection was cut off meanwhile."""
+        """Send or buffer bytes. Raises BrokenPipeError if the connection was cut off."""
         self._wait_for_room()
         with self._changed:
             self._raise_if_cut_off()
@@ -144,15 +144,15 @@ class Outgoing:
     send = sendall
 
     def leave(self) -> None:
-        """Send what the client takes now, and have the loop send the rest."""
+        """Send what the client takes now, and let the event loop send the rest."""
         with self._changed:
             left = not self._send()
         if left:
             self._wake()
 
     def push(self) -> bool:
-        """Send what the client takes now; whether all of it has left. Raises OSError where the client is
-        gone.
+        """Send what the client takes now; returns whether everything is sent. Raises OSError if the client
+        has gone.
         """
         with self._changed:
             done = self._send()
@@ -160,7 +160,7 @@ class Outgoing:
         return done
 
     def cut_off(self) -> None:
-        """Nothing more is sent, and whoever waits is told."""
+        """Discard the rest and wake waiting threads."""
         with self._changed:
             self.is_cut_off = True
             for part in self._parts:
@@ -201,7 +201,7 @@ class Outgoing:
         if self.is_cut_off:
             raise BrokenPipeError
 
-    # What else Gunicorn asks of a socket.
+    # Further socket methods that Gunicorn calls.
 
     def gettimeout(self) -> float:
         return 0.0
@@ -220,23 +220,23 @@ class Outgoing:
 
 
 class Phase(Enum):
-    """What a connection waits for."""
+    """What a connection is waiting for."""
 
-    IDLE = auto()  # a further request
-    HEAD = auto()  # the rest of its line and headers
+    IDLE = auto()  # the next request
+    HEAD = auto()  # the rest of the request line and headers
     BODY = auto()
-    AT_WORK = auto()  # the application
-    SENDING = auto()  # the client, to take the rest of the answer
-    LEAVING = auto()  # the client, to close
+    AT_WORK = auto()  # the application's response
+    SENDING = auto()  # the client to take the rest of the response
+    LEAVING = auto()  # the client to close
     GONE = auto()
 
 
 class Connection:
-    """One client. The event loop owns it; while it is AT_WORK, ``incoming`` and the parser belong to a
-    thread.
+    """One client connection. The event loop owns it; while it is AT_WORK, ``incoming`` and the parser belong
+    to a thread.
 
-    ``client``, ``server`` and ``sock`` are what Gunicorn calls the addresses of both sides and the place
-    where an answer is written.
+    ``client``, ``server`` and ``sock`` are Gunicorn's names for the addresses of both sides and for the
+    object that a response is written to.
     """
 
     def __init__(self, stream: socket.socket, client: Any, server: Any) -> None:
@@ -251,7 +251,7 @@ class Connection:
         self.since = 0.0
         self.deadline = 0.0
         self.received = 0  # bytes since the phase began
-        self.missing = 0  # bytes of the body that have not come
+        self.missing = 0  # bytes of the body not yet received
         self.keeps = False  # whether a further request may follow
-        self.watched = 0  # the events that the poller looks for
-        self.sock: Any  # an Outgoing, for which Gunicorn's types would have a socket
+        self.watched = 0  # the events registered with the poller
+        self.sock: Any  # an Outgoing; Gunicorn's types expect a socket

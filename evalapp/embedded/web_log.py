@@ -1,4 +1,4 @@
-"""What Gunicorn writes itself; requests are logged by `evalapp.core.access_log`."""
+"""Gunicorn's own log; requests are logged by `evalapp.core.access_log`."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from evalapp.embedded.log_lines import LineFormatter
 
 
 class WebLog(Logger):
-    """Gunicorn's lines without the secrets of links: it names the request that it could not answer."""
+    """Removes secret tokens from Gunicorn's log lines, which name the URL of a request that failed."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

@@ -1,7 +1,7 @@
 """Gunicorn's configuration, read by `gunicorn -c python:evalapp.embedded.web_server`.
 
-The names are Gunicorn's own settings. The application is loaded once, before the workers are
-forked, so that they share its memory.
+The names are Gunicorn's settings. The application is loaded once, before the workers are forked, so that they
+share its memory.
 """
 
 import gc
@@ -21,19 +21,21 @@ preload_app = True
 timeout = 60
 graceful_timeout = 10
 keepalive = 5
-# The most that Gunicorn knows: filters stand in the address, and what is longer gets its bare refusal.
+# Gunicorn's maximum: filters are stored in the URL, and a longer one gets Gunicorn's plain error.
 limit_request_line = 8190
 logger_class = "evalapp.embedded.web_log.WebLog"
 forwarded_allow_ips = ",".join(environment().trusted_proxy) or "127.0.0.1,::1"
-# The product is at the root of its host: a header that moves it could only break an address.
+# The product is always at its host's root, so a header that sets a prefix could only break URLs.
 forwarder_headers = ""
 control_socket_disable = True
-# A heartbeat file on a slow disk can stall a worker long enough to be taken for dead.
+# A heartbeat file on a slow disk can stall a worker until it is taken for dead.
 if _SHARED_MEMORY.is_dir():
     worker_tmp_dir = str(_SHARED_MEMORY)
 
 
 def when_ready(server: Any) -> None:
-    """Keep the collector off what the workers inherit: touching it would copy every page."""
+    """Exclude inherited objects from garbage collection, which would copy their memory pages in every
+    worker.
+    """
     gc.collect()
     gc.freeze()

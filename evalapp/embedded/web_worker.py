@@ -1,8 +1,8 @@
-"""Gunicorn's threaded worker, with the clients' slowness kept away from its threads.
+"""Gunicorn's threaded worker, with threads protected from slow clients.
 
-An event loop receives each request whole, and sends what a client does not take at once; a thread only ever
-meets a request that is complete. Clients that are slower than people's browsers are cut off, and where there
-are more connections than can be kept, the one that has waited longest goes. docs/adr/0019 says why.
+An event loop receives each request completely and sends what a client does not take at once, so threads only
+handle complete requests. Clients far slower than a browser are cut off; above the maximum number of
+connections, the one that has waited longest is dropped. Reasons: docs/adr/0019.
 """
 
 import contextlib
@@ -30,24 +30,24 @@ from evalapp.embedded.web_connections import Connection, Outgoing, Phase
 from evalapp.web_protocol import BODY_ANNOUNCED, BODY_WANTED, HEALTH_PATH, REQUESTS, UNASKED_BODY_BYTES
 
 HEAD_BYTES = 64 * 2**10
-"""Of a request's line and headers together, which have this long to arrive."""
+"""Maximum size of request line and headers together; HEAD_SECONDS is their time limit."""
 HEAD_SECONDS = 10.0
 PACE_SECONDS = 20.0
-"""In each stretch of this length a client has to send or to take as many bytes as stand below."""
+"""In each period of this length a client must send BODY_PACE or take ANSWER_PACE bytes."""
 BODY_PACE = 320 * 2**10
 ANSWER_PACE = 80 * 2**10
 PASSED_OVER_BYTES = 4 * 2**20
-"""A body up to this size, or what the application left of it, does not end the connection."""
+"""An unread body up to this size is skipped, and the connection stays open."""
 LEAVE_SECONDS = 3.0
 PATIENT_SECONDS = 1.0
-"""A request that has waited this long for a thread is not begun if its client has gone."""
+"""A request that waited this long for a thread is not started if its client has gone."""
 LEAVE_BYTES = 16 * 2**20
 STOP_SECONDS = 2.0
 DOWNLOADS = 8
-"""Threads that may wait for a slow client beside those that work."""
+"""Threads that may wait for slow clients besides the working ones."""
 
 _HEALTH_THREADS = 2
-_OTHER_FILES = 200  # of a process, that are no connections
+_OTHER_FILES = 200  # open files of a process that are not connections
 _RECEIVE_BYTES = 64 * 2**10
 _RECEIVE_BODY_BYTES = 256 * 2**10
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -55,13 +55,13 @@ _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class WebWorker(ThreadWorker):
-    """See the module. `worker_connections` of Gunicorn's configuration is the most that are kept open."""
+    """See the module. Gunicorn's `worker_connections` is the maximum number of open connections."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._permits = threading.Semaphore(self.cfg.threads)
         self._at_work = 0
-        # Those that wait for their client, longest first. The first kind goes first when there are too many.
+        # Connections waiting for their client, longest first; above the maximum, unserved ones go first.
         self._unserved: dict[Connection, None] = {}
         self._served: dict[Connection, None] = {}
         self._resting: dict[Connection, None] = {}
@@ -111,7 +111,7 @@ class WebWorker(ThreadWorker):
                     self._give_up(connection)
 
     def _stop(self, until: float) -> None:
-        """Answer what has come; further requests have a moment to arrive on connections that are kept."""
+        """Answer the received requests; kept connections may send another for STOP_SECONDS."""
         soon = time.monotonic() + STOP_SECONDS
         for connection in self._unserved:
             connection.deadline = min(connection.deadline, soon)
@@ -120,7 +120,7 @@ class WebWorker(ThreadWorker):
         for connection in [*self._unserved, *self._served, *self._resting]:
             self._drop(connection)
 
-    # Coming and going
+    # Opening and closing
 
     def accept(self, listener: Any) -> None:
         try:
@@ -145,7 +145,7 @@ class WebWorker(ThreadWorker):
         self._wait(connection, Phase.HEAD, HEAD_SECONDS)
 
     def _make_room(self) -> bool:
-        """Drop the connection that has kept us waiting longest; False where all are at work."""
+        """Drop the connection that has waited longest; False if all are at work."""
         for waiting in (self._unserved, self._served):
             if waiting:
                 self._drop(next(iter(waiting)))
@@ -153,7 +153,7 @@ class WebWorker(ThreadWorker):
         return False
 
     def _wait(self, connection: Connection, phase: Phase, seconds: float = math.inf) -> None:
-        """Wait for the client to do what the phase says, at its pace where there is no time for it."""
+        """Wait for the client as the phase says: for ``seconds``, or without them at the minimum pace."""
         self._no_longer_waits(connection)
         connection.phase = phase
         connection.received = connection.sock.sent = 0
@@ -181,7 +181,7 @@ class WebWorker(ThreadWorker):
         connection.watched = events
 
     def _on_event(self, connection: Connection, _stream: Any) -> None:
-        if not connection.watched:  # another one's event has ended this connection
+        if not connection.watched:  # another connection's event has ended this one
             return
         try:
             if connection.watched == _WRITE:
@@ -193,12 +193,12 @@ class WebWorker(ThreadWorker):
         except OSError:
             self._drop(connection)
         except Exception:
-            # A fault of ours with one connection must not end the loop that serves all.
+            # An error with one connection must not end the loop that serves all.
             self.log.exception("A connection broke.")
             self._drop(connection)
 
     def _give_up(self, connection: Connection) -> None:
-        """End what takes too long; a request that was begun is told why."""
+        """Close a late connection; a request that was begun gets a 408 response."""
         has_begun = connection.phase is Phase.BODY or (
             connection.phase is Phase.HEAD and len(connection.incoming)
         )
@@ -210,7 +210,7 @@ class WebWorker(ThreadWorker):
         self._end(connection)
 
     def _end(self, connection: Connection) -> None:
-        """Send what was written, and close."""
+        """Send what was written, then close."""
         connection.keeps = False
         self._no_longer_waits(connection)
         connection.phase = Phase.SENDING
@@ -226,7 +226,7 @@ class WebWorker(ThreadWorker):
         self._watch(connection, 0)
         connection.sock.cut_off()
         if connection.phase is Phase.AT_WORK:
-            # Its thread holds the socket: it is closed when the thread has come back.
+            # Its thread uses the socket, which is closed once the thread has returned.
             return
         connection.phase = Phase.GONE
         connection.incoming.forget()
@@ -258,7 +258,7 @@ class WebWorker(ThreadWorker):
         try:
             connection.incoming.append(data)
         except OSError as error:
-            # Where the disk is full, the application says so: it meets the error where it reads.
+            # On a full disk the application answers: it meets this error when it reads.
             connection.request.body = Body(cast(Any, _Broken(error)))
             connection.request.force_close()
             connection.missing = 0
@@ -285,7 +285,7 @@ class WebWorker(ThreadWorker):
     def _take_body(self, connection: Connection) -> None:
         request = connection.request
         if isinstance(request.body.reader, ChunkedReader):
-            # Of unknown length: the application refuses it by its headers.
+            # Of unknown length: the application refuses the request by its headers.
             request.body = Body(LengthReader(connection.parser.unreader, 0))
             request.force_close()
             self._put_to_work(connection)
@@ -356,7 +356,7 @@ class WebWorker(ThreadWorker):
 
     @contextlib.contextmanager
     def _without_permit(self, connection: Connection) -> Iterator[None]:
-        """For a thread that waits for its client: another one works meanwhile."""
+        """Lets another thread work while this one waits for its client."""
         with self._resting_lock:
             if len(self._resting) >= DOWNLOADS:
                 now = time.monotonic()
@@ -374,7 +374,7 @@ class WebWorker(ThreadWorker):
                 self._resting.pop(connection, None)
 
     def _asks_for_body(self, connection: Connection) -> bool:
-        """Whether the application wants the body; else its refusal is written."""
+        """Whether the application wants the body; otherwise its refusal has been written."""
         request = connection.request
         expects, request._expected_100_continue = request._expected_100_continue, False
         response, environ = wsgi.create(
@@ -402,10 +402,10 @@ class WebWorker(ThreadWorker):
             self._end(connection)
 
     def _answer(self, connection: Connection) -> bool:
-        """Whether the connection can be kept."""
+        """Answer the request; returns whether the connection can be kept."""
         connection.request._expected_100_continue = False
         if getattr(connection.request.body.reader, "length", 0) > PASSED_OVER_BYTES:
-            # Said with the answer's headers, before it is known how much of it is read.
+            # The response's headers must say so before it is known how much of the body is read.
             connection.request.force_close()
         try:
             keeps = bool(self.handle_request(connection.request, cast(Any, connection)))
@@ -418,12 +418,12 @@ class WebWorker(ThreadWorker):
         return keeps
 
     def _finish(self, connection: Connection, future: "Future[bool]") -> None:
-        # What is left of a body would be taken for the next request.
+        # An unread rest of the body would be parsed as the next request.
         connection.keeps = future.result() and connection.parser.finish_body(max_bytes=PASSED_OVER_BYTES + 1)
         self._push(connection)
 
     def _send_from_here(self, connection: Connection) -> None:
-        """A thread could not send all that it has written."""
+        """Let the event loop send what a thread could not."""
         if (
             connection.phase is Phase.AT_WORK
             and not connection.sock.is_cut_off
@@ -447,7 +447,7 @@ class WebWorker(ThreadWorker):
     def _after_answer(self, connection: Connection) -> None:
         if not connection.keeps:
             connection.stream.shutdown(socket.SHUT_WR)
-            # With unread bytes left, closing would take the answer away from the client.
+            # Closing with unread bytes would reset the connection and lose the response.
             self._wait(connection, Phase.LEAVING, LEAVE_SECONDS)
             return
         connection.incoming.put_back(connection.parser.unreader.take_buffered())
@@ -459,7 +459,7 @@ class WebWorker(ThreadWorker):
 
 
 class _Broken:
-    """A body that could not be kept."""
+    """A body that could not be stored; reading it raises the error."""
 
     def __init__(self, error: OSError) -> None:
         self._error = error
@@ -469,7 +469,7 @@ class _Broken:
 
 
 def _has_gone(stream: socket.socket) -> bool:
-    """Whether the client has closed the connection, or it broke."""
+    """Whether the client closed the connection, or it broke."""
     try:
         return not stream.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
@@ -490,7 +490,7 @@ def _is_late(connection: Connection, now: float) -> bool:
 
 
 def _most_connections() -> int:
-    """How many the process may keep open, once it has raised its own limit of open files as far as it may."""
+    """Raise the limit of open files as far as allowed; returns how many connections it permits."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return max(100, most - _OTHER_FILES)

@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL of one's own, named by DATABASE_URL, can be used as it is."""
+"""Checks whether the external PostgreSQL in DATABASE_URL is usable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from evalapp.env import Environment
 
 _CONNECT_SECONDS = 5
 _PREPARED = "SELECT 1"
-# A session that somebody else has prepared the same in, one that has not, and a pooler that knows no
-# transactions.
+# The errors of a session in which another client prepared the same name, of a session without that
+# statement, and of a pooler that does not know transactions.
 _LOST = (
     psycopg.errors.DuplicatePreparedStatement,
     psycopg.errors.InvalidSqlStatementName,
@@ -22,8 +22,8 @@ _LOST = (
 
 
 def check_your_database(environment: Environment) -> None:
-    """Raise ServiceProblem where a pooler in between loses prepared statements, or where the role may not
-    make and change the product's tables. The database must answer.
+    """Raise ServiceProblem if a pooler loses prepared statements, or the role may not create and alter the
+    product's tables. The database must answer.
     """
     if environment.embedded_postgres:
         return
@@ -33,12 +33,12 @@ def check_your_database(environment: Environment) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """What the driver says of a failed connection, in one line that ends in no full stop."""
+    """The driver's message of a failed connection, in one line without a final full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _check_prepared_statements(environment: Environment) -> None:
-    """Prepare the same on two connections of which the second one, where they share, has the first one's
+    """Prepare the same statement on two connections; behind a pooler the second one may get the first one's
     session.
     """
     try:
@@ -46,7 +46,7 @@ def _check_prepared_statements(environment: Environment) -> None:
             for connection in (first, second, first):
                 with connection.transaction():
                     connection.execute(_PREPARED, prepare=True)
-            # While one is in a transaction, a pooler gives the other another session.
+            # While one connection is in a transaction, a pooler gives the other another session.
             with second.transaction():
                 second.execute(_PREPARED, prepare=True)
                 with first.transaction():

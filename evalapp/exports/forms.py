@@ -11,7 +11,7 @@ from evalapp.exports.services import EMPTY_ANSWER, EXPORTABLE_SPLITS
 
 
 class ProposedRowsForm(forms.Form):
-    """Which campaign's feedback, and by which rules it is in."""
+    """The campaign whose feedback becomes training rows, and the selection rules."""
 
     campaign = RowField(
         Campaign.objects.none(),
@@ -69,7 +69,7 @@ class RowForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Whoever rejects may have cleared the text first.
+        # A person who rejects the row may have cleared the text first.
         self.fields["text"].required = not self.is_bound or self.data.get("decision") == RowDecision.EDITED
 
 

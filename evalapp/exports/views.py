@@ -161,7 +161,7 @@ def export_file(request: MemberRequest, export_id: int, name: str) -> HttpRespon
     export = _export_or_missing(request, export_id)
     file = open_file(export, name)
     response = FileResponse(file, as_attachment=True, filename=f"export-{export.pk}-{name}")
-    return cast(HttpResponse, response)  # a stream; the decorators only ask for a response
+    return cast(HttpResponse, response)  # a stream; the decorators require only a response
 
 
 @require_safe

@@ -48,7 +48,9 @@ SEVERAL = 5
 
 
 class GateForm(forms.Form):
-    """A gate over a rubric's latest criteria, one row of fields each; an empty field adds no condition."""
+    """A gate over a rubric's latest criteria, with one row of fields for each; an empty field adds no
+    condition.
+    """
 
     columns = tuple(COLUMNS)
 
@@ -277,7 +279,7 @@ class ApplyGateForm(forms.Form):
         candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
         row_field(self, "champion").queryset = candidates
         address = reverse("campaign_gate", args=[project.slug, campaign.pk])
-        # What it takes to pass is of the gate that is chosen.
+        # The requirements shown belong to the chosen gate.
         self.fields["gate"].widget.attrs.update(
             {
                 "hx-get": address,

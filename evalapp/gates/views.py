@@ -167,7 +167,7 @@ def _is_sequential(part: dict[str, Any]) -> bool:
 
 
 def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
-    """What it takes to meet the conditions in this campaign, and which of them cannot be met."""
+    """Requirements for meeting the conditions in this campaign, and the conditions that cannot be met."""
     return {
         "out_of_reach": unreachable_conditions(campaign_gate),
         "power": power_of_gate(campaign_gate),
@@ -175,7 +175,7 @@ def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
 
 
 def _needs_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[str, Any] | None:
-    """The same for the gate chosen in the form, if it can still be frozen for the campaign."""
+    """Like `_needs`, for the gate chosen in the form, if it can still be frozen for the campaign."""
     gate = form.offered
     if gate is None or campaign.compares or has_reviews(campaign):
         return None

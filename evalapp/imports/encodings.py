@@ -1,4 +1,4 @@
-"""Uploads in another encoding than UTF-8, as spreadsheets save them."""
+"""Uploads in Windows-1252 instead of UTF-8, as spreadsheets save them."""
 
 import codecs
 import re
@@ -8,15 +8,15 @@ from evalapp.imports.files import PARQUET_SIGNATURE
 
 WINDOWS = "Windows-1252"
 _CHUNK = 2**20
-# A letter of UTF-8: a file that has some is UTF-8 with damage, which its rows are told of.
+# A multibyte UTF-8 character: a file with one is damaged UTF-8, and its bad rows are reported.
 _UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
-# Bytes that Windows-1252 does not use.
+# Bytes without a character in Windows-1252.
 _UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
 def written_as_utf8(path: Path) -> str:
-    """Write a file in Windows-1252 anew in UTF-8, in its place; "Windows-1252" then, and "" for a file that
-    stays as it is.
+    """Convert a Windows-1252 file to UTF-8 in place; returns "Windows-1252", or "" if nothing was
+    converted.
     """
     if not _is_windows(path):
         return ""

@@ -26,7 +26,7 @@ ACCEPTED = ", ".join(ENDINGS)
 HEAD_BYTES = 4096
 DAYS_UPLOADS_ARE_KEPT = 7
 DAYS_NAMELESS_FILES_ARE_KEPT = 1
-"""Files that no row names: an upload that is still arriving, or what a crash left of one."""
+"""Files without a row in the database: uploads still arriving, or the rest of one after a crash."""
 
 
 _SIGNATURES = {
@@ -43,7 +43,7 @@ _SIGNATURES = {
 
 
 def format_by_name(name: str) -> str:
-    """``jsonl`` (JSON, and Parquet, also in a zip, whose rows are the same objects) or ``csv``, by the file's
+    """``jsonl`` (JSON, or Parquet, also in a zip, with the same objects as rows) or ``csv``, by the file's
     ending; raises FileProblemError for any other.
     """
     ending = Path(name.lower()).suffix
@@ -54,10 +54,10 @@ def format_by_name(name: str) -> str:
 
 
 def recognise(name: str, head: bytes) -> str:
-    """``jsonl`` (objects of JSON, one a line or in one list) or ``csv``, when the name and the first bytes
+    """``jsonl`` (JSON objects, one per line or in one list) or ``csv``, if the name and the first bytes
     agree.
 
-    Raises FileProblemError saying what the file is instead, and what to do.
+    Raises FileProblemError that says what the file is instead, and what to do.
     """
     named = format_by_name(name)
     if name.lower().endswith(".zip") and head.startswith(ZIP_SIGNATURE):
@@ -95,7 +95,7 @@ def upload_folder() -> Path:
 
 
 def new_stored_name() -> str:
-    """The server's own name for an upload; nothing of the person's file name goes into it."""
+    """A new name for an upload on the server, independent of the person's file name."""
     return f"import-{uuid.uuid4().hex}.upload"
 
 
@@ -104,7 +104,7 @@ def stored_path(stored_name: str) -> Path:
 
 
 def open_stored(stored_name: str) -> BinaryIO:
-    """Raises FileProblemError where the file is not there any more."""
+    """Open an upload. Raises FileProblemError if the file no longer exists."""
     try:
         return stored_path(stored_name).open("rb")
     except FileNotFoundError as error:
@@ -113,9 +113,9 @@ def open_stored(stored_name: str) -> BinaryIO:
 
 @contextmanager
 def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
-    """Keep the upload under a name of the server's, which this gives; it goes again where the block fails.
+    """Store the upload and yield its name on the server; the file is removed if the block fails.
 
-    Raises InvalidError for the block's FileProblemError.
+    Turns the block's FileProblemError into InvalidError.
     """
     stored_name = new_stored_name()
     try:
@@ -130,7 +130,7 @@ def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
 
 
 def _keep(upload: "UploadedFile[Any]", path: Path) -> None:
-    """Move or write the upload to its own name; a file with that name is always whole."""
+    """Move or write the upload to its path; a file at that path is always complete."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if isinstance(upload, TemporaryUploadedFile):
         Path(upload.temporary_file_path()).replace(path)
@@ -149,8 +149,9 @@ def _keep(upload: "UploadedFile[Any]", path: Path) -> None:
 
 
 def remove_old_uploads(named_of: Callable[[Collection[str]], Collection[str]]) -> None:
-    """Remove files past their days; ``named_of`` says which of these names a row has. Any number of uploads
-    do this at once, so each file may have gone a moment ago.
+    """Remove expired files; ``named_of`` returns those of the given names that a row has.
+
+    Several uploads may do this at once, so any file may already be gone.
     """
     now = time.time()
     ages: dict[Path, float] = {}
@@ -166,10 +167,10 @@ def remove_old_uploads(named_of: Callable[[Collection[str]], Collection[str]]) -
 
 
 class RefusingUploadHandler(FileUploadHandler):
-    """First of the handlers: looks at the name and at the first chunk, and lets good files pass.
+    """Runs first and checks the name and the first chunk of a file; accepted files pass to the next handler.
 
-    After a refusal ``problem`` says why, and the rest of the body is read and thrown away, so that the
-    browser gets to see the answer.
+    After a refusal ``problem`` says why, and the rest of the body is read and discarded, so that the browser
+    can show the response.
     """
 
     def __init__(self, request: Any = None) -> None:
@@ -192,7 +193,7 @@ class RefusingUploadHandler(FileUploadHandler):
         return raw_data
 
     def file_complete(self, file_size: int) -> None:
-        """The file itself is the next handler's."""
+        """The next handler returns the file."""
 
     def _refuse(self, error: FileProblemError) -> None:
         self.problem = str(error)

@@ -1,4 +1,4 @@
-"""The steps of an upload: received, started (again after a failure) or discarded."""
+"""The steps of an upload: receive, start (again after a failure) or discard."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, BinaryIO, TypeVar
@@ -28,10 +28,10 @@ def receive(
     by: User | None,
     look: Callable[[str, BinaryIO], Mapping[str, Any]],
 ) -> T:
-    """Keep an uploaded file, whole, until its import is started or discarded.
+    """Store an uploaded file until its import is started or discarded.
 
-    ``look`` gets its name and its content, and gives the further fields of the row. Raises InvalidError
-    where it raises FileProblemError. A file in Windows-1252 is kept in UTF-8, and its ``options`` say so.
+    ``look`` gets its name and content and returns the further fields of the row; its FileProblemError becomes
+    InvalidError. A Windows-1252 file is stored as UTF-8, with a note in ``options``.
     """
     remove_old_uploads(_named)
     name = (upload.name or "upload")[:200]
@@ -61,11 +61,11 @@ def _named(names: Collection[str]) -> Collection[str]:
 
 
 def held(record: T) -> T:
-    """The import as it is now, neither done nor at work, held until the transaction ends.
+    """The current import, neither done nor running, locked until the transaction ends.
 
-    Raises ConflictError where it is, MissingError where it was discarded meanwhile.
+    Raises ConflictError if it is done or running, MissingError if it has been discarded.
     """
-    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    # Its job is read afterwards: a join would return the job from before the wait for the lock.
     current = type(record)._default_manager.select_for_update().filter(pk=record.pk).first()
     if current is None:
         raise MissingError(f"“{record.file_name}” has been discarded already. Upload it again to import it.")
@@ -89,7 +89,7 @@ def start(
     params: Mapping[str, Any],
     anew: Mapping[str, Any],
 ) -> Job:
-    """Queue the job of an import that is ``held``; ``anew``: fields of the account of its last attempt."""
+    """Queue the job of an import locked by `held`; ``anew``: reset values for fields of the last attempt."""
     project = record.of_project
     job = create_job(project=project, task=task, title=title, by=by, params=dict(params))
     for name, value in {"job": job, "options": options.as_json(), **anew}.items():
@@ -101,9 +101,9 @@ def start(
 
 @transaction.atomic
 def discard(record: FileImport, *, by: User | None) -> None:
-    """Delete the uploaded file and forget the import.
+    """Delete the uploaded file and its import.
 
-    Raises ConflictError while it runs or when it is done, MissingError where it was discarded meanwhile.
+    Raises ConflictError while it runs or when it is done, MissingError if it has been discarded.
     """
     current = held(record)
     audit(f"{record.audited_as}.import_discarded", by=by, obj=current, project=record.of_project)
@@ -112,7 +112,9 @@ def discard(record: FileImport, *, by: User | None) -> None:
 
 
 def import_of(model: type[T], work: Work, *related: str) -> T:
-    """The import that a job carries out, with its outcome and others of its relations."""
+    """The import of a running job, with its result and further relations. Raises InvalidError if it has
+    none.
+    """
     record = model._default_manager.select_related(model.became, *related).filter(job=work.job).first()
     if record is None:
         raise InvalidError("This import was discarded or started again, so this job has nothing to do.")
@@ -120,8 +122,8 @@ def import_of(model: type[T], work: Work, *related: str) -> T:
 
 
 class Progress:
-    """Reports how far a file is read: ``read`` is told the bytes passed, ``tell`` the rows or records so
-    far.
+    """Reports the progress of reading a file: ``read`` takes bytes read, ``tell`` the number of rows or
+    records so far.
     """
 
     def __init__(self, work: Work, record: FileImport, words: str) -> None:

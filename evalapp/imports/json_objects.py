@@ -1,5 +1,5 @@
-"""Objects of files as a stream: JSON, one a line or the members of one list that is the whole file, or the
-rows of Parquet, also of several files in a zip. Pure.
+"""Streams the JSON objects of a file: one per line, members of one list, or rows of Parquet, also of several
+Parquet files in a zip. Pure.
 """
 
 import json
@@ -14,12 +14,12 @@ from evalapp.imports.problems import FieldProblem, FileProblemError
 
 LARGEST_ROW_BYTES = 4 * 2**20
 MOST_FIELDS = 500
-"""Columns of a table, and fields of one JSON object: pages show what each is for."""
+"""Limit for columns of a table and fields of a JSON object, since pages list the use of each."""
 EXAMPLE = '{"prompt": "…", "completion": "…"}'
 MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 4096
 _CHUNK = 2**18
-# A text as a whole, or a bracket. The text's end is looked for without ever trying a part of it twice.
+# A whole string, a bracket, or a lone quote. Possessive, so that no part is matched twice.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]|"', re.DOTALL)
 _decoder = strict_decoder(most_fields=lambda: MOST_FIELDS, largest=10.0**MOST_DIGITS)
 
@@ -35,11 +35,11 @@ def json_objects(
     longest: int = LARGEST_ROW_BYTES,
     decoder: json.JSONDecoder | None = None,
 ) -> Iterator[Numbered]:
-    """Each object with its line, or its place in the list from 1; or what is wrong with it. Empty lines are
-    passed over. ``read`` gets the bytes passed, ``example`` is shown to who wrote no object,
-    ``decoder`` is another than the usual strict one.
+    """Each object, or its problem, with its line number or its position in the list from 1; empty lines are
+    skipped.
 
-    Raises FileProblemError where a list ends before it does. The stream is one that can be sought in.
+    ``read`` gets the number of bytes read, ``example`` is shown if a line is no object, ``decoder`` replaces
+    the usual strict one. Raises FileProblemError for an incomplete list. The stream must be seekable.
     """
     begin = stream.tell()
     signature = stream.read(len(PARQUET_SIGNATURE))
@@ -84,7 +84,7 @@ def object_of(
     example: str = EXAMPLE,
     decoder: json.JSONDecoder | None = None,
 ) -> dict[str, Any] | FieldProblem:
-    """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
+    """A line's JSON object, or its problem. ``is_cut``: the line does not end with a line break."""
     try:
         text = content.decode()
         value = (decoder or _decoder).decode(text)
@@ -125,7 +125,7 @@ def _too_large(longest: int) -> FieldProblem:
 
 
 def _members(stream: BinaryIO, read: Read | None) -> Iterator[bytes]:
-    """Each member's bytes, without ever holding more than one."""
+    """Each member's bytes, holding at most one member in memory."""
     scan = _ListScan(_chunk(stream, read).removeprefix(MARK).lstrip())
     while True:
         yield from scan.members()
@@ -152,7 +152,7 @@ def _chunk(stream: BinaryIO, read: Read | None) -> bytes:
 
 
 class _ListScan:
-    """Finds the members of a list in a buffer that grows; what has been handed out is dropped from it."""
+    """Finds the members of a list in a growing buffer, and drops what it has returned."""
 
     def __init__(self, head: bytes) -> None:
         self.buffer = head[1:]
@@ -162,11 +162,11 @@ class _ListScan:
         self._start: int | None = None
 
     def members(self) -> Iterator[bytes]:
-        """Those that are whole in the buffer."""
+        """The members that are complete in the buffer."""
         for token in _TOKEN.finditer(self.buffer, self._position):
             sign = token.group()
             if sign == b'"':
-                break  # a text whose end is not there yet
+                break  # a string that continues beyond the buffer
             self._position = token.end()
             if sign in (b"{", b"["):
                 self._start = token.start() if self._depth == 0 else self._start

@@ -11,8 +11,8 @@ _ENDS_LIKE_AN_ID = re.compile(r".*([_\-. ](id|key|number|no|nr|ref|reference)|Id
 
 @dataclass(frozen=True)
 class FileLayout:
-    """How to read a file. ``mapping``: column or field → use, where the names are the team's own.
-    ``encoding``: which it was in, where that was not UTF-8; the stored file is.
+    """How to read a file. ``mapping``: column or field → use, for columns with the team's own names.
+    ``encoding``: the original encoding if not UTF-8; the stored file is UTF-8.
     """
 
     file_format: str = ""
@@ -21,19 +21,19 @@ class FileLayout:
     encoding: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        # Kept as pairs, because the database does not keep the order of an object's fields.
+        # Stored as pairs, because the database does not keep the order of an object's fields.
         object.__setattr__(self, "mapping", dict(self.mapping))
 
     def as_json(self) -> dict[str, Any]:
-        """As an import keeps it in its ``options``, from which the class can be made again."""
+        """The value for an import's ``options``, from which the class can be recreated."""
         return {**asdict(self), "mapping": list(self.mapping.items())}
 
 
 @dataclass(frozen=True)
 class Mapper:
-    """``names``: what a column may be called → its use. ``many``: uses that several columns may have.
-    ``rest``: the use of a column of no known name. ``needed``: uses of which one must be there, with the
-    sentence for where none is.
+    """``names``: possible column name → use. ``many``: uses that several columns may have. ``rest``: the use
+    of columns with unknown names. ``needed``: sets of uses of which one is required, each with the message if
+    none is present.
     """
 
     names: Mapping[str, str]
@@ -42,7 +42,7 @@ class Mapper:
     needed: Sequence[tuple[Collection[str], str]] = ()
 
     def guess(self, columns: Iterable[str], *, allowed: Collection[str] = ()) -> dict[str, str]:
-        """Column → use by its name: each use once, unless many columns may have it."""
+        """Column → use by name; each use once, except those in ``many``."""
         mapping: dict[str, str] = {}
         for column in columns:
             use = self.use_of(column)
@@ -51,15 +51,15 @@ class Mapper:
         return mapping
 
     def with_names(self, names: Mapping[str, str]) -> "Mapper":
-        """One that knows these names of columns as well, but for empty ones, after its own."""
+        """A copy that also knows these column names, without empty ones; its own names take precedence."""
         more = {bare_name(name): use for name, use in names.items() if name.strip()}
         return replace(
             self, names={**self.names, **{name: use for name, use in more.items() if name not in self.names}}
         )
 
     def fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Use → value of a row that is not empty; of several columns of one use the first in the order of
-        the names.
+        """Use → value of a row's non-empty fields; of several columns with one use, the first in the order of
+        ``names``.
         """
         given = {
             bare_name(column): value for column, value in row.items() if value is not None and value != ""
@@ -71,7 +71,7 @@ class Mapper:
         return fields
 
     def twice(self, columns: Iterable[str]) -> str:
-        """Which columns are for the same, where only one can be; or ""."""
+        """The conflict of columns with the same use, if only one may have it; else ""."""
         by_use: dict[str, list[str]] = {}
         for column in columns:
             by_use.setdefault(self.use_of(column), []).append(f"“{column}”")
@@ -84,7 +84,7 @@ class Mapper:
         return self.names.get(bare_name(column), self.rest)
 
     def problem(self, mapping: Mapping[str, str]) -> str:
-        """Why this mapping cannot be used, or an empty text."""
+        """The reason why this mapping cannot be used, or ""."""
         uses = list(mapping.values())
         for use in dict.fromkeys(uses):
             if use not in self.many and uses.count(use) > 1:
@@ -96,13 +96,13 @@ class Mapper:
 
 
 def bare_name(column: str) -> str:
-    """A column's name without case, and with its spaces as in a field's name."""
+    """A column's name in lower case, with underscores for spaces."""
     return column.strip().casefold().replace(" ", "_")
 
 
 def id_columns(columns: Iterable[str]) -> list[str]:
-    """Those that are called like an id, likeliest first: what imported ratings call it, then "id" and the
-    like, then "…_id" and "…_number".
+    """Columns named like an id, likeliest first: "item", as imported ratings call it, then "id" and similar,
+    then "…_id" and "…_number".
     """
     return sorted(filter(_is_called_like_an_id, columns), key=_rank)
 

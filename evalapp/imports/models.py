@@ -8,10 +8,10 @@ from evalapp.jobs.models import Job
 
 
 class FileImport(BaseModel):
-    """An uploaded file that is to become the object named by ``became``, a foreign key of the model.
+    """An uploaded file that will become the object in its foreign key named ``became``.
 
-    Waits for its options while ``job`` is null. ``stored_name`` is the server's own name for the file in the
-    upload folder. ``options`` start as guessed from the file and are then chosen by a person.
+    It waits for its options while ``job`` is null. ``stored_name``: the file's name in the upload folder.
+    ``options`` are first guessed from the file and then chosen by a person.
     """
 
     became: ClassVar[str]
@@ -39,7 +39,7 @@ class FileImport(BaseModel):
 
     @property
     def is_open(self) -> bool:
-        """Whether its options can still be chosen: it waits, or its job ended without an outcome."""
+        """Whether its options can still be chosen: it waits, or its job ended without a result."""
         return not self.is_done and (self.job is None or self.job.is_over)
 
     @property

@@ -1,4 +1,4 @@
-"""An upload's field and page; a file that cannot be used is refused at its first bytes."""
+"""The form field and page of an upload; an unusable file is refused at its first bytes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -27,7 +27,7 @@ def size_problem(file: "File[Any]", most_bytes: int | None) -> str:
 
 
 class ImportFileField(forms.FileField):
-    """A form's file to import, of at most ``most_bytes``."""
+    """A form field for a file to import, of at most ``most_bytes``."""
 
     default_error_messages = {
         "required": "Choose a file.",
@@ -46,7 +46,7 @@ class ImportFileField(forms.FileField):
 
 
 class ImportFile(serializers.FileField):
-    """The same in the body of an operation."""
+    """`ImportFileField` for the body of an API operation."""
 
     def __init__(self, *, most_bytes: int | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -60,7 +60,7 @@ class ImportFile(serializers.FileField):
 
 
 def require_usable(request: Request) -> None:
-    """Read the body of an upload. Raises InvalidError at the first bytes of a file that cannot be used."""
+    """Read the body of an upload. Raises InvalidError at the first bytes of an unusable file."""
     refusing = RefusingUploadHandler(request)
     request._request.upload_handlers.insert(0, refusing)
     given = request.data
@@ -78,8 +78,9 @@ def upload_page(
     receive: Callable[[Any], FileImport],
     then: Callable[[Any], HttpResponse],
 ) -> HttpResponse:
-    """The page of an upload, whose view is exempt from the middleware's check of the form's token: that
-    would read the body before it can be refused. ``receive`` keeps the form's file, ``then`` leads on.
+    """The upload page. Its view must be exempt from the CSRF middleware, which would read the body before the
+    file can be refused; the token is checked here. ``receive`` stores the form's file, ``then`` returns the
+    redirect.
     """
     refusing = RefusingUploadHandler(request)
     request.upload_handlers.insert(0, refusing)
@@ -98,7 +99,7 @@ def upload_page(
 
 
 def problems_file(problems: Iterable[Mapping[str, Any]], *columns: str, name: str) -> HttpResponseBase:
-    """Every problem that is kept, as CSV, safe to open in a spreadsheet."""
+    """The stored problems as CSV, safe to open in a spreadsheet."""
     lines = (csv_line(each[column] for column in columns) for each in problems)
     heading = csv_line(column.replace("_", " ") for column in columns)
     return download(name, "text/csv; charset=utf-8", chain([heading], lines))

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file as the JSON objects that other files hold. Pure."""
+"""Rows of a Parquet file as JSON objects, like those of other files. Pure."""
 
 import datetime as dt
 import json
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from evalapp.imports.problems import FieldProblem, FileProblemError
 
 LARGEST_ROW_GROUP = 2**30
-# Few, because a text that a file holds once may stand in each of them.
+# Small, because a text that the file stores once may be repeated in every row of the batch.
 _BATCH = 100
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
 _NO_ZIP = (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, struct.error)
@@ -23,18 +23,18 @@ _JSON_TEXT = {b"evalapp": b"json"}
 
 
 def as_json_text(name: str) -> pa.Field:
-    """A column of texts that are JSON, which `parquet_objects` reads as what they say."""
+    """A column of JSON texts, which `parquet_objects` parses."""
     return pa.field(name, pa.string(), metadata=_JSON_TEXT)
 
 
 def parquet_objects(
     stream: BinaryIO, *, most_fields: int, read: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FieldProblem]]:
-    """Each row with its number from 1, without the fields that are null; or what is wrong with it. ``read``
-    gets the bytes passed, a group of rows at a time.
+    """Each row, without null fields, or its problem, with its number from 1. ``read`` gets the number of
+    bytes read, once per row group.
 
-    Raises FileProblemError for a file that cannot be read, and for one of more than ``most_fields`` columns
-    or whose groups are too large.
+    Raises FileProblemError for an unreadable file, more than ``most_fields`` columns, or too large row
+    groups.
     """
     try:
         file = pq.ParquetFile(stream)
@@ -73,14 +73,14 @@ def parquet_objects(
 def zipped_objects(
     stream: BinaryIO, *, most_fields: int, read: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FieldProblem]]:
-    """The same of all Parquet files of a zip that is not compressed, as a dataset is exported, in their
-    order. Raises FileProblemError for any other zip.
+    """Rows, as in `parquet_objects`, of all Parquet files in an uncompressed zip, as datasets are exported,
+    in order. Raises FileProblemError for any other zip.
     """
     number = 0
     try:
         with zipfile.ZipFile(stream) as folder:
             files = [each for each in folder.infolist() if each.filename.endswith(".parquet")]
-            # Parquet is read back and forth, for which a compressed file would be unpacked again and again.
+            # Parquet is read by seeking, for which a compressed file would be unpacked repeatedly.
             if not files or any(each.compress_type != zipfile.ZIP_STORED for each in files):
                 raise FileProblemError(
                     "The zip is not an exported dataset. Unpack it and upload what is inside."
@@ -112,7 +112,7 @@ def _object(row: dict[str, Any], texts: set[str]) -> dict[str, Any] | FieldProbl
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it. Raises TypeError for bytes and what else JSON has not."""
+    """The value as JSON types. Raises TypeError for bytes and other types without a JSON form."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

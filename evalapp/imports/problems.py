@@ -1,4 +1,6 @@
-"""Problems of an upload: what, where and how to fix it; all at once, repeats folded. Pure."""
+"""Problems of an upload: what is wrong, where, and how to fix it; reported together, with repeats combined.
+Pure.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +12,13 @@ from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 
 FOLDED_FROM = 3
-"""So many rows with the same problem are told as one."""
+"""The number of rows from which the same problem is reported once."""
 _SHOWN_PLACES = 3
 _NOT_THE_SAME = re.compile(r"“[^”]*”|'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 class FieldProblem(NamedTuple):
-    """What is wrong with one field of a row, and how to fix it; both are whole sentences."""
+    """A problem with one field of a row, and how to fix it; both are whole sentences."""
 
     field: str
     problem: str
@@ -28,11 +30,11 @@ class FieldProblem(NamedTuple):
 
 
 class FileProblemError(Exception):
-    """The file as a whole cannot be read; the message says why and what to do."""
+    """The file cannot be read as a whole; the message says why and what to do."""
 
 
 class RowProblemError(Exception):
-    """Why a row cannot be read; one problem or several."""
+    """A row cannot be read, for one or more problems."""
 
     def __init__(self, *problems: FieldProblem) -> None:
         super().__init__(str(problems[0]))
@@ -44,8 +46,8 @@ def bad_field(field: str, problem: str, fix: str) -> RowProblemError:
 
 
 class RowProblem(NamedTuple):
-    """``place``: "Line 3", "Row 3", or the number of the row. ``is_refusal``: its row is not imported for
-    it; else it is, and this says how it differs from the file.
+    """``place``: "Line 3", "Row 3", or the row number. ``is_refusal``: the row is not imported; otherwise it
+    is, and the problem says how it differs from the file.
     """
 
     place: str | int
@@ -57,7 +59,7 @@ class RowProblem(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A problem with the places that have it. ``is_same``: word for word, not only but for what it quotes."""
+    """A problem with its places. ``is_same``: identical wording, including quoted values."""
 
     first: RowProblem
     places: Sequence[str | int]
@@ -85,8 +87,8 @@ class Repeat(NamedTuple):
 
 
 def folded(problems: Iterable[RowProblem]) -> list[Repeat]:
-    """The problems in their order, those of three rows or more that differ in nothing but what they quote
-    as one.
+    """The problems in order; those that differ only in quoted values and occur in three or more rows are
+    combined.
     """
     groups: dict[tuple[str, bool], list[RowProblem]] = {}
     for each in problems:
@@ -103,7 +105,7 @@ def folded(problems: Iterable[RowProblem]) -> list[Repeat]:
 
 
 class ImportProblemsError(InvalidError):
-    """Nothing was imported; ``problems`` has one sentence for each, and where it stands."""
+    """Nothing was imported; ``problems``: one sentence each, with its place."""
 
     def __init__(self, problems: Sequence[str], *, told: Sequence[str] = (), field: str = "file") -> None:
         self.problems = list(problems)
@@ -119,7 +121,7 @@ class ImportProblemsError(InvalidError):
 
 @dataclass
 class ProblemList:
-    """Everything wrong with an upload: counted in full, kept up to ``most``, told folded and up to
+    """All problems of an upload: counted completely, stored up to ``most``, reported combined, up to
     MOST_PROBLEMS.
     """
 
@@ -139,9 +141,7 @@ class ProblemList:
         return self.found > 0
 
     def told(self) -> list[str]:
-        """The problems as a person is told them: repeats as one, the first MOST_PROBLEMS, and how many
-        there are beside.
-        """
+        """The problems as messages: repeats combined, at most MOST_PROBLEMS, and the number of the rest."""
         repeats = folded(self.kept)
         if len(repeats) <= MOST_PROBLEMS:
             return [str(each) for each in repeats]
@@ -154,14 +154,14 @@ class ProblemList:
 
 
 def is_fine(text: object, longest: int) -> bool:
-    """The quick look at a text: nearly all of a million rows need no other."""
+    """The fast check, sufficient for nearly all of a million rows."""
     return type(text) is str and len(text) <= longest and not bad_character(text)
 
 
 def text_problems(
     name: str, text: object, longest: int, *, needs_words: bool = False
 ) -> Sequence[FieldProblem]:
-    """Why a text of a file cannot be kept; empty for a good one."""
+    """The reasons why a text of a file cannot be stored; empty if it can."""
     if is_fine(text, longest) and (not needs_words or has_visible(str(text))):
         return ()
     return list(_text_problems_in_detail(name, text, longest, needs_words=needs_words))
@@ -194,7 +194,7 @@ def _text_problems_in_detail(
 
 def _not_a_character(name: str, text: str, position: int) -> FieldProblem:
     code = ord(text[position])
-    # Readers keep a byte that is no UTF-8 as U+DC80 to U+DCFF (Python's surrogateescape).
+    # source_rows decodes bytes that are not UTF-8 to U+DC80 to U+DCFF (surrogateescape).
     if 0xDC80 <= code <= 0xDCFF:
         return FieldProblem(
             name,
@@ -209,11 +209,11 @@ def _not_a_character(name: str, text: str, position: int) -> FieldProblem:
 
 
 def shown(text: object) -> str:
-    """A value inside a message: short, and printable whatever it holds."""
+    """A value for use in a message: shortened and printable."""
     text = printable(str(text))
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def printable(text: str) -> str:
-    """A message may quote what the file holds, whatever that is."""
+    """The text with NUL and lone surrogates escaped, for messages that quote a file."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")

@@ -1,4 +1,4 @@
-"""The rows of an upload, whatever its kind: a table with a header row (CSV), JSON Lines, or one JSON list.
+"""The rows of an upload in any format: a table with a header row (CSV), JSON Lines, or one JSON list.
 Pure.
 """
 
@@ -21,12 +21,12 @@ from evalapp.imports.problems import FieldProblem, FileProblemError, is_fine
 
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
 
-# A cell longer than this is an error of the file; the module's own limit must not strike first.
+# A longer cell is an error of the file; csv's own limit must not apply first.
 csv.field_size_limit(LARGEST_ROW_BYTES * 2)
 
 
 class Source(NamedTuple):
-    """How a file is read. ``columns`` are those of a table; ``is_list``: its JSON is one list."""
+    """How to read a file. ``columns``: of a table; ``is_list``: the JSON is one list."""
 
     file_format: str
     delimiter: str = ""
@@ -35,13 +35,13 @@ class Source(NamedTuple):
 
     @property
     def place(self) -> str:
-        """What a row of it is called in messages."""
+        """The word for a row in messages."""
         return "Row" if self.file_format == CSV else "Line"
 
 
 class SourceRow(NamedTuple):
-    """A row of the file: ``number`` is its line (JSONL), its place in the list, or its spreadsheet row
-    (CSV; the header is 1). Where there is a ``problem``, its fields say nothing.
+    """A row of the file. ``number``: the line (JSONL), the position in the list, or the spreadsheet row (CSV;
+    the header is 1). With a ``problem``, ``fields`` are invalid.
     """
 
     number: int
@@ -50,9 +50,7 @@ class SourceRow(NamedTuple):
 
 
 def sniffed(name: str, stream: BinaryIO) -> Source:
-    """What the file is, by its name and its beginning; the stream is where it began. Raises
-    FileProblemError.
-    """
+    """The format of the file, by its name and beginning; the stream is rewound. Raises FileProblemError."""
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
     file_format = recognise(name, head)
@@ -71,7 +69,7 @@ def source_rows(
     example: str = EXAMPLE,
     longest: int = LARGEST_ROW_BYTES,
 ) -> Iterator[SourceRow]:
-    """The file's rows in order; ``read`` gets the bytes passed. Raises FileProblemError."""
+    """The file's rows in order; ``read`` gets the number of bytes read. Raises FileProblemError."""
     if source.file_format != CSV:
         for number, found in json_objects(stream, read=read, example=example, longest=longest):
             if isinstance(found, FieldProblem):
@@ -91,9 +89,9 @@ class Header(NamedTuple):
 
 
 def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
-    """The first row: the columns' names, and the delimiter (found from it where none is given).
+    """The column names from the first row, and the delimiter, detected unless given.
 
-    Raises FileProblemError: no header, an empty or repeated name, too many columns.
+    Raises FileProblemError without a header, for an empty or repeated name, or too many columns.
     """
     lines = _lines(stream, None)
     try:
@@ -125,7 +123,7 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
 
 
 def first_cells(stream: BinaryIO, delimiter: str, *, rows: int) -> list[list[str]]:
-    """The cells of the first rows under the header, for people; fewer where the rest is not CSV."""
+    """The cells of the first rows after the header, for display; fewer if the rest is not valid CSV."""
     found: list[list[str]] = []
     reader = csv.reader(_lines(stream, None), delimiter=delimiter, strict=True)
     try:
@@ -137,7 +135,7 @@ def first_cells(stream: BinaryIO, delimiter: str, *, rows: int) -> list[list[str
 
 
 class Cells(NamedTuple):
-    """A row of a CSV file; where there is a ``problem``, its cells say nothing."""
+    """A row of a CSV file; with a ``problem``, ``cells`` are invalid."""
 
     number: int
     cells: list[str]
@@ -147,7 +145,7 @@ class Cells(NamedTuple):
 def read_cells(
     stream: BinaryIO, delimiter: str, *, read: Callable[[int], None] | None = None
 ) -> Iterator[Cells]:
-    """The rows under the header, each with as many cells as that has, or with what is wrong with it."""
+    """The rows after the header, each with as many cells as the header, or with its problem."""
     reader = csv.reader(_lines(stream, read), delimiter=delimiter, strict=True)
     number = columns = 0
     try:
@@ -185,7 +183,7 @@ def _lines(stream: BinaryIO, read: Callable[[int], None] | None) -> Iterator[str
         if first:
             line = line.removeprefix(MARK)
             first = False
-        # A byte that is no UTF-8 stays recognisable, so that its row and column can be named.
+        # Bytes that are not UTF-8 stay recognisable, so that messages can name their row and column.
         yield line.decode("utf-8", "surrogateescape")
 
 

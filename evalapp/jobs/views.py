@@ -39,7 +39,7 @@ def job_detail(request: MemberRequest, job_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def job_progress(request: MemberRequest, job_id: int) -> HttpResponse:
-    """The partial that progress bars ask for while a job goes on; at its end the whole page reloads."""
+    """The partial that progress bars poll while a job runs; when it ends, the whole page reloads."""
     job = _job(request, job_id)
     response = render(request, "jobs/progress.html", {"job": job})
     if job.is_over and request.headers.get("HX-Request"):
@@ -107,7 +107,7 @@ def _job(request: MemberRequest, job_id: int) -> Job:
 
 
 def _back(request: MemberRequest, job: Job) -> HttpResponse:
-    """To the page whose button was pressed, which may be a run's or an import's own page."""
+    """Redirect to the page whose button was pressed, which may be a run's or an import's own page."""
     target = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(target, allowed_hosts=None):
         return redirect(target)

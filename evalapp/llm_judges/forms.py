@@ -19,7 +19,7 @@ _KEY_HELP = "Stored encrypted and never shown again. Leave empty if the endpoint
 
 
 class JudgeForm(forms.Form):
-    """A criterion asked of a model."""
+    """A criterion that a model scores."""
 
     name = forms.CharField(max_length=60)
     criterion = RowField(

@@ -29,7 +29,7 @@ SHOWN_UNUSABLE = 50
 @never_cache
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.MANAGE_WEBHOOKS)
 def judge_list(request: MemberRequest) -> HttpResponse:
-    """The judges; a POST declares one."""
+    """The judges; a POST creates one."""
     form = JudgeForm(request.POST if request.method == "POST" else None, project=request.project)
     if form.is_valid():
         with RefusalsOn(form):
@@ -78,7 +78,7 @@ def judge_delete(request: MemberRequest, judge_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
-    """What a judge said of a campaign's outputs, beside what people say."""
+    """A judge's scores of a campaign's outputs, compared with people's."""
     judge = _judge(request, judge_id)
     campaign = _campaign(judge, campaign_id)
     unusable = queries.unusable_scores(judge, campaign)
@@ -135,7 +135,7 @@ def _campaign(judge: LLMJudge, campaign_id: int) -> Campaign:
 
 
 def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -> Table:
-    """A table of the judge's page, which shows none to who still reviews blind."""
+    """A table of the judge's page. Raises NotAllowedError for people who still review blind."""
     judge = _judge(request, judge_id)
     campaign = _campaign(judge, campaign_id)
     if is_reviewing_blind(campaign, request.user):

@@ -44,9 +44,9 @@ from evalapp.webhooks.views import site_of
 STREAMS_ON_PAGE = 10
 WEEKS_SHOWN = 8
 MOST_LINES = 6
-"""Metrics of all outputs; of more, those that matter now are shown first."""
+"""Charted metrics of all outputs at first; the most relevant if there are more."""
 MOST_CHARTS = 3
-"""Weekly charts; of more, those of the key figures and of what got worse are shown first."""
+"""Weekly charts at first; those of key figures and of metrics that got worse if there are more."""
 INCIDENTS_SHOWN = 10
 SAMPLES_ON_PAGE = 50
 
@@ -74,7 +74,7 @@ def _stream(request: MemberRequest, stream_id: int) -> Stream:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def stream_new(request: MemberRequest) -> HttpResponse:
-    """The form of a plan over one rubric version: the one in the URL, else the newest."""
+    """The form for a plan over one rubric version: the one in the URL, else the newest."""
     rubrics = list(usable_rubrics(request.project))
     chosen = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     chosen = chosen or (rubrics[0] if rubrics else None)
@@ -130,7 +130,7 @@ def _render(request: MemberRequest, stream: Stream, *, problem: ProblemError | N
     lines = metric_lines(stream)
     key_figures = key_figures_of(stream, followed, lines)
     beside = [each.all_outputs for each in key_figures]
-    # The others are one click away.
+    # The other metrics are one click away.
     first_lines = [
         each
         for each in lines
@@ -240,7 +240,9 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
 @require_POST
 @project_view(Permission.EDIT_DATA)
 def stream_token_new(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """A token of the person that only sends events to this stream; its secret is shown this once."""
+    """Create a token of this person that can only send events to this stream; its secret is shown only
+    now.
+    """
     stream = _stream(request, stream_id)
     form = StreamTokenForm(request.POST)
     if form.is_valid():

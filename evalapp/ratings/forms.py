@@ -45,15 +45,15 @@ USES = [
 ]
 _COUNTED = ("rubric_version", "dataset_version", "items_by", "item_field", "reference_candidate")
 FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
-# What no slug of a criterion is.
+# Not a possible slug of a criterion.
 AS_NAMED = "="
-# More names than these follow the rule for names that nobody mapped.
+# Further names follow the rule for unmapped names.
 MOST_SHOWN = 100
 _AVERAGE = ". Averages of several people? Each counts as one reviewer’s score."
 
 
 def _of_criterion(name: str, label: str) -> SafeString:
-    """A label below the criterion's name, which only those need who hear the form."""
+    """A label with the criterion's name for screen readers only; others see it in the row."""
     return format_html('<span class="visually-hidden">{}: </span>{}', name, label)
 
 
@@ -67,7 +67,7 @@ class RatingsUploadForm(forms.Form):
 
 
 class RatingsForm(forms.Form):
-    """How a file of ratings becomes a campaign: its columns first, then whom and what its names stand for."""
+    """How a file of ratings becomes a campaign: its columns first, then the meaning of its names."""
 
     delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
     name = forms.CharField(max_length=120, label="Name of the campaign")
@@ -254,9 +254,7 @@ class RatingsForm(forms.Form):
 
     @property
     def criterion_rows(self) -> list[list[forms.BoundField]]:
-        """The fields of each criterion: its use, or its kind with its lowest and highest level and its
-        direction.
-        """
+        """The fields of each criterion: its use, or its kind, lowest and highest level, and direction."""
         numbers = range(len(self._census.get("criteria", [])))
         return [self._bound(f"criterion_{number}_") for number in numbers]
 
@@ -269,7 +267,7 @@ class RatingsForm(forms.Form):
         return given
 
     def options(self) -> RatingsOptions:
-        """The choices of a valid form."""
+        """The options from a valid form."""
         values = self.cleaned_data
         mapping = {column: values[f"column_{number}"] for number, column in enumerate(self.start.mapping)}
         options = replace(

@@ -129,7 +129,7 @@ def label_studio_tasks(request: MemberRequest, campaign_id: int) -> HttpResponse
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def label_studio_config(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The labeling interface that these tasks were rated in."""
+    """The labelling interface for these tasks."""
     campaign = _campaign(request, campaign_id)
     response = HttpResponse(labeling_config(campaign.rubric_version), content_type="application/xml")
     return attached(response, f"{slugify(campaign.name) or 'campaign'}-label-studio.xml")

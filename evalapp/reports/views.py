@@ -20,7 +20,7 @@ from evalapp.reports.writing import CONTENT_TYPES, open_file
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The campaign's reports, and a new one."""
+    """The campaign's reports; a POST starts a new one."""
     campaign = campaign_or_missing(request, campaign_id)
     if request.method == "POST":
         reviewer_type = request.POST.get("reviewer_type", "all")
@@ -55,7 +55,7 @@ def report_detail(request: MemberRequest, report_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def report_file(request: MemberRequest, report_id: int, name: str) -> HttpResponse:
-    """A file to keep; never shown under this site's name, because it holds what people wrote."""
+    """A report's file as a download; never shown on this site's domain, because it contains user text."""
     report = _report(request, report_id)
     response = FileResponse(
         open_file(report, name),
@@ -63,7 +63,7 @@ def report_file(request: MemberRequest, report_id: int, name: str) -> HttpRespon
         filename=f"report-{report.pk}{name.removeprefix('report')}",
         content_type=CONTENT_TYPES.get(name, "application/octet-stream"),
     )
-    return cast(HttpResponse, response)  # a stream; the decorators only ask for a response
+    return cast(HttpResponse, response)  # a stream; the decorators require only a response
 
 
 def _report(request: MemberRequest, report_id: int) -> Report:

@@ -1,5 +1,5 @@
-"""The page on which a running campaign is given more items, or more reviewers where they differ, whether it
-rates answers or compares them.
+"""The page that adds items to a running campaign, or reviewers to items with differing reviews, for ratings
+and comparisons.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def _name_of(criterion: Criterion) -> str:
 
 
 class AddAssignmentsForm(forms.Form):
-    """More reviewers for the items on which people differ: ``where`` is the field that says how far."""
+    """More reviewers for items on which people differ; ``where``: the field with the threshold."""
 
     where = ""
     more = forms.IntegerField(
@@ -49,7 +49,7 @@ class AddAssignmentsForm(forms.Form):
         self.campaign = campaign
 
     def differing(self) -> set[int]:
-        """The items on which people differ as far as the form says."""
+        """The items whose reviews differ by the form's threshold."""
         raise NotImplementedError
 
 
@@ -94,7 +94,7 @@ class WherePreferencesDifferForm(AddAssignmentsForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
-    """More items, or more reviewers where they differ; ``show`` counts those items first."""
+    """Add items, or reviewers to items with differing reviews; ``show`` only counts those items."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     asked = request.POST.get("add", "")
     items_form = AddItemsForm(request.POST if asked == "items" else None)

@@ -1,7 +1,7 @@
-"""Admission after the calibration round, by pseudonym where names are not shown.
+"""Admission after the calibration round, by pseudonym in projects that hide names.
 
-Who is admitted for how they did is admitted by the pseudonym's number. By name only somebody who has given
-nothing yet, so that the change of one row of the round names nobody.
+Reviewers admitted on their results are admitted by the number of their pseudonym. Admission by name is only
+for people without answers, so that the changed row in the round reveals nobody.
 """
 
 from evalapp.accounts.models import User
@@ -12,7 +12,7 @@ from evalapp.reviews.pseudonyms import pseudonym_numbers
 
 
 def admit_by_name(*, campaign_reviewer: CampaignReviewer, by: User | None) -> None:
-    """As `admit`. ConflictError where pseudonyms hold and the person may have given answers."""
+    """As `admit`. Raises ConflictError if the project hides names and the person may have given answers."""
     campaign = campaign_reviewer.campaign
     hides = not campaign.project.shows_reviewer_names
     if hides and (
@@ -29,7 +29,9 @@ def admit_by_name(*, campaign_reviewer: CampaignReviewer, by: User | None) -> No
 
 
 def admit_by_number(*, campaign: Campaign, number: int, by: User | None) -> str:
-    """Admit the reviewer of that number; how they are called. MissingError where nobody has it."""
+    """Admit the reviewer with that number; returns their pseudonym. Raises MissingError for an unknown
+    number.
+    """
     people = {number: person for person, number in pseudonym_numbers([campaign])[campaign.pk].items()}
     campaign_reviewer = (
         CampaignReviewer.objects.select_related("user", "campaign__project")

@@ -30,10 +30,10 @@ Answer = float | str
 
 @dataclass(frozen=True)
 class ReviewAnswers:
-    """``scores``: criterion key → level (yes/no: 1/0) or "na"; left out where not answered.
-    ``tags``: criterion key → keys of its reasons. ``correction``: the whole answer as it should have
-    been, or None. ``texts``: key of a text criterion → what was written. ``spans``: key of a span criterion →
-    what was marked; "na" among the scores: nothing to mark. Keys are those of the rubric version.
+    """``scores``: criterion key → level (yes/no: 1/0) or "na"; unanswered criteria are left out. ``tags``:
+    criterion key → keys of its reasons. ``correction``: the whole answer as it should have been, or None.
+    ``texts``: key of a text criterion → its text. ``spans``: key of a span criterion → its marks; "na" in
+    ``scores``: nothing to mark. Keys are those of the rubric version.
     """
 
     scores: Mapping[str, Answer] = field(default_factory=dict)
@@ -44,20 +44,20 @@ class ReviewAnswers:
     spans: Mapping[str, Sequence[Span]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON, the same for the same answers."""
+        """The answers as plain JSON, equal for equal answers."""
         body = asdict(self)
         body["scores"] = dict(sorted(body["scores"].items()))
         body["tags"] = {key: sorted(tags) for key, tags in sorted(body["tags"].items()) if tags}
         body["texts"] = {key: text for key, text in sorted(body["texts"].items()) if text}
         body["spans"] = as_body(self.spans)
         for name in ("texts", "spans"):
-            # As it was before rubrics asked for them: the same answers, the same fingerprint.
+            # Left out if empty, so that fingerprints from before rubrics had texts and spans stay valid.
             if not body[name]:
                 del body[name]
         return body
 
     def fingerprint(self) -> str:
-        """SHA-256 of the answers; tells a replay from another review of the same assignment."""
+        """SHA-256 of the answers; distinguishes a replay from another review in the same assignment."""
         text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -80,7 +80,7 @@ class CheckedScore(NamedTuple):
 
 
 class CheckedAnswers(NamedTuple):
-    """Answers that the rubric allows, ready to be stored."""
+    """Answers that the rubric allows, ready to store."""
 
     answers: ReviewAnswers
     scores: list[CheckedScore]
@@ -90,7 +90,7 @@ class CheckedAnswers(NamedTuple):
 
 
 def criteria_of(version: RubricVersion) -> list[RubricCriterion]:
-    """The criteria with their tags; kept in memory for a frozen version."""
+    """The criteria with their tags; cached for a frozen version."""
     if version.frozen_at is None:
         return _read_criteria(version.pk)
     return _kept_criteria(version.pk)
@@ -112,9 +112,7 @@ def _read_criteria(version_id: int) -> list[RubricCriterion]:
 
 
 class _Problems:
-    """Collects every problem, so that a person fixes them all at once; at MOST_PROBLEMS no
-    more is looked at.
-    """
+    """Collects problems, so that a person can fix them together; raises after MOST_PROBLEMS."""
 
     def __init__(self) -> None:
         self.fields: dict[str, list[str]] = {}
@@ -140,11 +138,11 @@ def check_answers(
     allows_corrections: bool = True,
     output_text: str | None = None,
 ) -> CheckedAnswers:
-    """The answers as rows, or InvalidError with every field that cannot stay.
+    """The answers as rows. Raises InvalidError with all invalid fields.
 
     Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``texts.<criterion>``,
-    ``spans.<criterion>``, ``comment`` and ``correction``. Marks are checked against ``output_text`` where it
-    is given. A correction equal to the answer is none.
+    ``spans.<criterion>``, ``comment`` and ``correction``. Spans are checked against ``output_text`` if it is
+    given. A correction equal to the output counts as none.
     """
     problems = _Problems()
     known = {each.key: each for each in criteria}
@@ -192,7 +190,9 @@ def check_answers(
 
 
 def asked_keys(criteria: Sequence[RubricCriterion], scores: Mapping[str, Answer]) -> set[str]:
-    """The criteria that these answers call for: those without a condition, and those whose holds."""
+    """The keys of the criteria that are asked, given these answers: those without a condition, and those
+    whose condition is met.
+    """
     asked: set[str] = set()
     for each in criteria:
         condition = each.criterion.visible_if
@@ -249,7 +249,7 @@ def _checked_tags(
 def _checked_texts(
     answers: ReviewAnswers, known: Mapping[str, RubricCriterion], asked: set[str], problems: _Problems
 ) -> dict[int, str]:
-    """By criterion id: what was written. Only text criteria take words, and they take nothing else."""
+    """Texts by criterion id. Only text criteria take texts, and they take nothing else."""
     for key, text in answers.texts.items():
         if key not in known or known[key].criterion.rules.answered_by != "words":
             problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is not a text criterion of this rubric.")
@@ -276,15 +276,15 @@ def _check_text(name: str, text: str, longest: int, problems: _Problems) -> None
 
 
 def _shown(value: object) -> str:
-    """A foreign value in a message: short, and storable."""
+    """An unknown value for a message: shortened, ASCII only."""
     return str(value)[:40].encode("ascii", "replace").decode()
 
 
 def read_answers(raw: object) -> ReviewAnswers:
-    """Answers from decoded JSON of any shape; InvalidError where the shape is wrong.
+    """Answers from decoded JSON. Raises InvalidError for a wrong structure and unknown fields.
 
     ``{"scores": {key: level | "na"}, "tags": {key: [tag]}, "texts": {key: str}, "spans": {key: [{"label",
-    "start", "end", "comment"}]}, "comment": str, "correction": str | null}``; unknown fields are refused.
+    "start", "end", "comment"}]}, "comment": str, "correction": str | null}``.
     """
     problems = _Problems()
     if not isinstance(raw, dict):
@@ -325,7 +325,7 @@ def read_answers(raw: object) -> ReviewAnswers:
 
 
 def _is_level(value: object) -> bool:
-    """Whether a draft can keep it; what the rubric allows is not asked yet. NaN and 1e999 are no levels."""
+    """Whether a draft can store it, not whether the rubric allows it; False for NaN and 1e999."""
     if isinstance(value, int | float):
         return abs(value) < _BEYOND_ANY_LEVEL
     return value is None or isinstance(value, str)
@@ -336,7 +336,7 @@ def _is_texts(value: object) -> bool:
 
 
 def read_client_id(raw: object) -> UUID:
-    """The client's own UUID of this submission; InvalidError where it is none."""
+    """The client's UUID of this submission. Raises InvalidError for anything else."""
     try:
         return UUID(str(raw)) if isinstance(raw, str | UUID) else UUID("")
     except ValueError as error:
@@ -347,7 +347,9 @@ def read_client_id(raw: object) -> UUID:
 
 
 def read_seconds(raw: object) -> float:
-    """Active seconds to the millisecond, finite and not negative; more than a day counts as a day."""
+    """Active seconds, rounded to milliseconds, at most a day. Raises InvalidError unless finite and not
+    negative.
+    """
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         raise _bad_seconds()
     try:

@@ -1,7 +1,7 @@
-"""Reads of the calibration round: everybody's answers to the same items, side by side.
+"""Reads of the calibration round: all reviewers' answers to the same items, side by side.
 
-`Round` is the same whether a campaign rates answers or compares them; `RatedRound` and, where answers are
-compared, `preferences.calibration.ComparedRound` know what was given.
+`Round` is common to ratings and comparisons; `RatedRound` and `preferences.calibration.ComparedRound` read
+the answers of one of them.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ LETTERS = "ABCDEFGHIJKLMNOP"
 
 
 class CalibrationAnswers(NamedTuple):
-    """What one person gave; ``answers`` follow the round's ``columns``, empty where it was not answered."""
+    """One person's answers; ``answers`` are in the order of the round's ``columns``, "" if unanswered."""
 
     name: str
     answers: list[str]
@@ -37,8 +37,8 @@ class ShownText(NamedTuple):
 
 
 class CalibrationPart(NamedTuple):
-    """An output that was rated, or outputs that were compared. A ``heading`` names candidates for a manager
-    alone; a reviewer gets letters, or a number.
+    """A rated output, or compared outputs. Only for managers does ``heading`` name candidates; reviewers see
+    letters, or a number.
     """
 
     heading: str
@@ -53,7 +53,7 @@ class Note(NamedTuple):
 
 
 class CalibrationItem(NamedTuple):
-    """``number`` is its place in the campaign's list, from 1: what an address names."""
+    """``number``: its position in the campaign's list from 1, as used in URLs."""
 
     number: int
     item: Item
@@ -62,8 +62,9 @@ class CalibrationItem(NamedTuple):
 
 
 class Calibrating(NamedTuple):
-    """How far somebody is. ``distance``: how far their scale scores lie from the median of the others', on
-    average, or what share of the others' preferences differ from theirs; None where nothing can be compared.
+    """The progress of a reviewer. ``distance``: the mean distance of their scale scores from the median of
+    the others', or the share of the others' preferences that differ from theirs; None if nothing can be
+    compared.
     """
 
     campaign_reviewer: CampaignReviewer
@@ -78,7 +79,9 @@ def calibration_items(campaign: Campaign) -> list[Item]:
 
 
 def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> Item:
-    """The calibration item of that number; MissingError for none, or one that ``given_to`` was not given."""
+    """The calibration item of that number. Raises MissingError if there is none, or ``given_to`` did not get
+    it.
+    """
     item = dict(enumerate(calibration_items(campaign), start=1)).get(number)
     if item is None or (given_to is not None and not item.assignments.filter(assigned_to=given_to).exists()):
         raise MissingError("There is no such calibration item, or it is not yours.")
@@ -86,8 +89,8 @@ def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> 
 
 
 def own_round_is_done(campaign_reviewer: CampaignReviewer) -> bool:
-    """Whether the reviewer has rated all calibration items that they were given, so that others' answers
-    cannot move theirs.
+    """Whether the reviewer has rated all of their calibration items, so that others' answers cannot influence
+    theirs.
     """
     assignments = Assignment.objects.filter(
         campaign=campaign_reviewer.campaign_id,
@@ -98,10 +101,10 @@ def own_round_is_done(campaign_reviewer: CampaignReviewer) -> bool:
 
 
 class Round(ABC):
-    """What one reader sees of a campaign's calibration: the answers of all who are done with theirs.
+    """A reader's view of a campaign's calibration: the answers of everybody who has finished theirs.
 
-    A reviewer sees the items that were theirs, their peers as pseudonyms, and outputs in the order and at
-    the positions that they had them, so that a letter tells nothing about the candidate.
+    Reviewers see only their own items, their peers as pseudonyms, and the outputs in the order that they had,
+    so that a letter reveals nothing about the candidate.
     """
 
     columns: list[str]
@@ -112,7 +115,7 @@ class Round(ABC):
         self.seen_by = people_done(campaign) | {reader.pk}
 
     def items(self) -> list[CalibrationItem]:
-        """Every calibration item with what was given, and its discussion."""
+        """Every calibration item with its answers and discussion."""
         theirs = Assignment.objects.filter(
             campaign=self.campaign, assigned_to=self.reader, purpose=Purpose.CALIBRATION
         )
@@ -141,13 +144,13 @@ class Round(ABC):
 
     @abstractmethod
     def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
-        """What was asked of the item: as it stood at a reader's assignment, or for a manager
-        as it was made.
+        """The outputs or comparisons of an item, with answers: in the order of the reader's assignment, or
+        for a manager in the order of creation.
         """
 
 
 class RatedRound(Round):
-    """Answers to the rubric's criteria, of each output by itself."""
+    """A round of ratings: answers to the rubric's criteria for each output."""
 
     def __init__(self, campaign: Campaign, reader: User, *, is_manager: bool) -> None:
         super().__init__(campaign, reader, is_manager=is_manager)
@@ -187,14 +190,14 @@ class RatedRound(Round):
 
 
 def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
-    """The discussion of an item, under those names. Prefetch ``calibration_notes``."""
+    """The discussion of an item, with those names of authors. Prefetch ``calibration_notes``."""
     notes = sorted(item.calibration_notes.all(), key=lambda note: note.pk)
     return [Note(names.get(note.author_id, "The manager"), note.text, note.created_at) for note in notes]
 
 
 def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
-    """For a manager what the campaign's other pages call them; for a reviewer numbers, by who was first to
-    rate.
+    """Names of reviewers: for managers as on the campaign's other pages, for reviewers numbers in order of
+    the first rating.
     """
     people = list(campaign.reviewers.values_list("user", flat=True))
     if is_manager:
@@ -207,14 +210,14 @@ def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dic
 
 
 def people_done(campaign: Campaign) -> set[int]:
-    """Those who have given all of their round."""
+    """Ids of the people who have submitted all their calibration items."""
     assignments = campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list("assigned_to", "state")
     unfinished = {person for person, state in assignments if state != AssignmentState.SUBMITTED}
     return {person for person, _ in assignments if person is not None} - unfinished
 
 
 def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Calibrating]:
-    """Everybody's progress in the calibration, and how far from the others they are, by ``distances``."""
+    """Every reviewer's progress in the calibration, with their distance from the others by ``distances``."""
     assignments: dict[int | None, list[str]] = defaultdict(list)
     for person, state in campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list(
         "assigned_to", "state"
@@ -234,7 +237,7 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Cali
 
 
 def score_distances(campaign: Campaign) -> dict[int, float]:
-    """By person: how far their scale scores lie from the median of the others', on average."""
+    """By person: the mean distance of their scale scores, in points, from the median of the others'."""
     given: dict[tuple[int, int], dict[int, float]] = defaultdict(dict)
     reviews = campaign.reviews.filter(
         purpose=Purpose.CALIBRATION,
@@ -260,7 +263,7 @@ def score_distances(campaign: Campaign) -> dict[int, float]:
 
 
 def mean_apart(distances: Iterable[tuple[int, float]]) -> dict[int, float]:
-    """By person: the mean of their distances."""
+    """The mean of the distances by person."""
     apart: dict[int, list[float]] = defaultdict(list)
     for person, distance in distances:
         apart[person].append(distance)

@@ -1,4 +1,4 @@
-"""The calibration round: for reviewers the answers side by side, for managers the admission too."""
+"""The calibration round: for reviewers all answers side by side, for managers also admission."""
 
 from typing import cast
 from uuid import UUID
@@ -33,7 +33,7 @@ class RoundForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Everybody's answers to the calibration items, for a reviewer who has given all of theirs."""
+    """All answers to the calibration items, for a reviewer who has submitted all of theirs."""
     user = cast(User, request.user)
     campaign_reviewer = campaign_reviewer_for(user, key)
     campaign = campaign_reviewer.campaign
@@ -60,7 +60,7 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_only: bool) -> None:
-    """Say what was typed about the item that the form names by its number in the round."""
+    """Store a note on the item that the form names by its number in the round."""
     given = request.POST.get("item", "")
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     item = item_in_round(campaign, number, given_to=author if own_only else None)
@@ -70,7 +70,9 @@ def _write_note(request: HttpRequest, campaign: Campaign, author: User, *, own_o
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
-    """How everybody does in the calibration; a note, an admission by number, or another round."""
+    """Everybody's calibration results; a POST adds a note, admits a reviewer by number, or starts another
+    round.
+    """
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     is_note, admitted = "item" in request.POST, request.POST.get("admit")
     is_round = request.method == "POST" and not is_note and admitted is None

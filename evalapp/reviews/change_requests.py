@@ -1,6 +1,6 @@
-"""Change requests: a manager asks a reviewer to look again, and the reviewer amends and resubmits.
+"""Change requests: a manager asks a reviewer to change a review, and the reviewer amends and resubmits it.
 
-The review still counts as it is, marked “changes requested”: nothing acknowledged is taken away.
+Meanwhile the review counts unchanged, marked “changes requested”, so that no submitted work is lost.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ WAITING_FIRST = ("-waits", "-id")
 
 
 def closed_words(campaign: Campaign) -> str:
-    """Why no changes to the campaign's reviews can be requested any more."""
+    """The reason why changes to the campaign's reviews can no longer be requested."""
     subject = "comparison" if campaign.compares else "output"
     return (
         f"This campaign is closed, so its reviews cannot be changed any more. Adjudicate the {subject}"
@@ -33,11 +33,11 @@ def closed_words(campaign: Campaign) -> str:
 
 
 def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
-    """Ask the author to look at it again, and tell them why.
+    """Ask a review's author to change it, for a stated reason.
 
-    Permission is the view's to check. Raises InvalidError without a reason, NotAllowedError for one's own,
-    ConflictError after the end of the campaign, where changes are requested already, and where nobody could
-    amend it (a simulated reviewer, or one who left the campaign).
+    The view checks permission. Raises InvalidError without a reason, NotAllowedError for one's own review,
+    ConflictError if the campaign has ended, changes are already requested, or nobody can amend it (simulated
+    reviewer, or one who left the campaign).
     """
     reason = checked_words(reason, field="reason", missing="Say what the reviewer should check again.")
     if review.reviewer_id == by.pk:
@@ -70,7 +70,7 @@ def _store(review: Review, by: User, reason: str) -> ChangeRequest:
         raise ConflictError(
             "This reviewer has left the campaign, so they cannot change their review any more."
         )
-    # Locked, so that an amendment under way is either what changes are requested to, or answers the request.
+    # Locked, so that a concurrent amendment is either covered by this request or answers it.
     stored = Review.objects.select_for_update(of=("self",)).get(pk=review.pk)
     change_request = stored.change_requests.create(revision=stored.revision, reason=reason, requested_by=by)
     record(
@@ -85,7 +85,7 @@ def _store(review: Review, by: User, reason: str) -> ChangeRequest:
 
 @transaction.atomic
 def withdraw_change_request(*, change_request: ChangeRequest, by: User) -> None:
-    """It needs no second look after all. ConflictError where it was resubmitted or withdrawn already."""
+    """Withdraw a request. Raises ConflictError if it has been resubmitted or withdrawn."""
     waiting = ChangeRequest.objects.filter(pk=change_request.pk, resolved_at=None)
     if not waiting.update(resolved_at=Now(), is_withdrawn=True):
         raise ConflictError("This is settled already: the review was resubmitted, or the request withdrawn.")
@@ -93,9 +93,9 @@ def withdraw_change_request(*, change_request: ChangeRequest, by: User) -> None:
 
 
 def resubmitted(*, review: Review, by: User, revision: int) -> None:
-    """An amendment answers the open request, where there is one.
+    """Close the open change request, if any, because of an amendment.
 
-    Call it in the transaction of the amendment, which holds the row of what is amended.
+    Must be called in the amendment's transaction, which holds the lock on the review.
     """
     if review.change_requests.filter(resolved_at=None).update(
         resolved_at=Now(), resubmitted_revision=revision
@@ -114,7 +114,7 @@ def _tell(what: str, review: Review, by: User, revision: int) -> None:
 
 
 def require_changed(review: Review) -> None:
-    """An edit that changes nothing answers no request: InvalidError where one waits."""
+    """Raise InvalidError if a change request is open, since an unchanged edit does not answer it."""
     if waits_for_reviewer(review):
         raise InvalidError(
             "The review is unchanged. Changes to it were requested: change it and submit it again, or appeal"
@@ -123,12 +123,12 @@ def require_changed(review: Review) -> None:
 
 
 def waits_for_reviewer(review: Review) -> ChangeRequest | None:
-    """The open request about it, if there is one."""
+    """The review's open change request, or None."""
     return review.change_requests.filter(resolved_at=None).first()
 
 
 def change_requests_to(user: User) -> QuerySet[ChangeRequest]:
-    """What this person was asked to look at again and still can, oldest first."""
+    """Open change requests to this person that they can still answer, oldest first."""
     return (
         ChangeRequest.objects.filter(
             resolved_at=None,
@@ -142,13 +142,13 @@ def change_requests_to(user: User) -> QuerySet[ChangeRequest]:
 
 
 def waiting_among(reviews: Iterable[Review]) -> dict[int, ChangeRequest]:
-    """The requests that wait for their reviewer, by the id of the review."""
+    """Open change requests by review id."""
     waiting = ChangeRequest.objects.filter(resolved_at=None, review__in=[each.pk for each in reviews])
     return {each.review_id: each for each in waiting}
 
 
 def change_requests_of(campaign: Campaign) -> QuerySet[ChangeRequest]:
-    """All of a campaign's; page them by `WAITING_FIRST`."""
+    """All of a campaign's change requests; page them by `WAITING_FIRST`."""
     return (
         ChangeRequest.objects.filter(review__campaign=campaign)
         .select_related("review__assignment__item__example", "review__reviewer", "requested_by")

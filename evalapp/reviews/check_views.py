@@ -25,7 +25,7 @@ _SHOWN = 500
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
-    """What is known, one by one or from a file, and how each reviewer does on it and on repeats."""
+    """Known answers, added one by one or from a file, and each reviewer's results on them and on repeats."""
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     is_file = bool(request.FILES) or request.POST.get("add") == "file"
     one = request.POST if request.method == "POST" and not is_file else None

@@ -1,4 +1,4 @@
-"""Each reviewer's results on gold and hidden repeats, with the items behind them. For managers only."""
+"""Each reviewer's results on gold items and hidden repeats, with the items behind them. For managers only."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from evalapp.stats.proportions import wilson
 
 
 class GoldMiss(NamedTuple):
-    """An answer further from the known one than its tolerance; None is N/A."""
+    """An answer that differs from the known one by more than the tolerance; ``given`` may be N/A."""
 
     item_id: int
     row_number: int
@@ -22,7 +22,7 @@ class GoldMiss(NamedTuple):
 
 
 class SelfDifference(NamedTuple):
-    """Two answers of one person to the same question about the same output."""
+    """Two different answers of one person to the same question about the same output."""
 
     item_id: int
     row_number: int
@@ -33,7 +33,7 @@ class SelfDifference(NamedTuple):
 
 @dataclass(frozen=True)
 class GoldChecks:
-    """How one reviewer does on gold. ``golds``: each answer in the order given, whether it was a hit."""
+    """One reviewer's results on gold. ``golds``: for each answer in order, whether it was right."""
 
     campaign_reviewer: CampaignReviewer
     golds: Sequence[bool] = ()
@@ -53,8 +53,8 @@ class GoldChecks:
 
 @dataclass(frozen=True)
 class ReviewerChecks(GoldChecks):
-    """``close`` of ``compared`` pairs of answers lie within one level, ``equal`` are the same; of yes or no
-    and of categories only the same is close.
+    """``close`` of ``compared`` repeated answers differ by at most one level, ``equal`` are the same; for
+    yes/no and categories only equal answers are close.
     """
 
     misses: Sequence[GoldMiss] = ()
@@ -74,14 +74,12 @@ class ReviewerChecks(GoldChecks):
 
     @property
     def closeness(self) -> Measure:
-        """Share of repeated questions with an answer within one level."""
+        """Share of repeated questions with answers within one level."""
         return wilson(self.close, self.compared, name="repeat-closeness")
 
 
 def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
-    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the
-    size of the team.
-    """
+    """Results of all reviewers, in the order of the campaign's reviewers; a constant number of queries."""
     gold, repeats = _gold_results(campaign), _repeat_results(campaign)
     found = []
     for campaign_reviewer in campaign.reviewers.select_related("user").order_by("pk"):
@@ -115,7 +113,7 @@ def _gold_results(campaign: Campaign) -> dict[int, tuple[list[bool], list[GoldMi
     for score in scores:
         entry = score.review.rated
         answers = known.get((entry.item.example_id, score.criterion_id), {})
-        # What is known of this candidate's answer goes before what holds for every one.
+        # A known answer for this candidate takes precedence over one for all candidates.
         right = answers.get(entry.candidate.model_version_id, answers.get(None))
         if right is None:
             continue

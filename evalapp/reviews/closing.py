@@ -1,8 +1,8 @@
-"""The closing question: when a campaign is closed, which outputs a reviewer believes to be a tuned model's.
+"""The closing question: after a campaign is closed, a reviewer guesses which outputs came from a tuned model.
 
-Its answers make the unblinding index. Neither that it is asked nor what it asks about depends on the kinds of
-the candidates: what a blind reviewer learns of the one from the other could move their next reviews. It is
-asked when nothing can be submitted or amended any more, and no answer is said to be right or wrong.
+The answers give the unblinding index. Neither whether it is asked nor the outputs depend on the kinds of
+candidates: otherwise a blind reviewer could infer them, which could affect their next reviews. It is asked
+when nothing can be submitted or amended any more, and answers are never called right or wrong.
 """
 
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ from evalapp.reviews.queries import Task, task_for
 CLOSING_QUESTION = "Which of these do you think came from a tuned model?"
 # Few enough to be read again.
 MOST_ASKED = 6
-# Later nobody remembers what they thought.
+# Later, people no longer remember what they thought.
 ASKED_FOR = timedelta(days=30)
 
 
 class ClosingOutput(NamedTuple):
-    """One output that is asked about, by the address the reviewer knows it by."""
+    """One output that the question is about, by the URL parts under which the reviewer saw it."""
 
     assignment_key: UUID
     slot: int
@@ -44,20 +44,20 @@ class ClosingQuestion(NamedTuple):
 
 
 def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
-    """Up to six of the outputs that this person reviewed, drawn by the campaign's seed
-    whatever wrote them.
+    """Up to six outputs that this person reviewed, drawn by the campaign's seed independently of their
+    candidates.
     """
     reviewed = Review.objects.filter(
         campaign=campaign_reviewer.campaign, reviewer=campaign_reviewer.user, purpose=Purpose.REVIEW
     ).values_list("assignment__key", "assignment__outputs_order", "item_output_id")
-    # By the output, so that one that was reviewed twice is asked about once.
+    # By output, so that one that was reviewed twice is asked about once.
     outputs = {
         item_output_id: ClosingOutput(key, order.index(item_output_id), item_output_id)
         for key, order, item_output_id in reviewed.order_by("-pk")
     }
 
     def drawn(output: ClosingOutput) -> str:
-        """A number that nobody can predict from the output's id."""
+        """A pseudorandom sort key that cannot be predicted from the output's id."""
         return sha256(
             f"{campaign_reviewer.campaign.seed}:{campaign_reviewer.user_id}:{output.item_output_id}".encode()
         ).hexdigest()
@@ -66,8 +66,9 @@ def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
 
 
 def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
-    """Whether the closing question waits for this reviewer: of a blind campaign, for 30 days from its end,
-    whoever reviewed in it. Not where their role shows them the results, from which they can know.
+    """Whether the closing question is open for this reviewer: in a blind campaign of ratings, for 30 days
+    after its end, if they have reviews in it. Not if their role shows them the results, which may reveal the
+    answer.
     """
     campaign = campaign_reviewer.campaign
     if campaign.state != CampaignState.CLOSED or not campaign.is_blind:
@@ -87,7 +88,7 @@ def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
 
 
 def closing_questions(campaign_reviewer: CampaignReviewer) -> list[ClosingQuestion]:
-    """What is asked, as the reviewer may see it; empty where nothing is asked now (see `is_asked`)."""
+    """The questions with what the reviewer may see; empty if nothing is asked now (see `is_asked`)."""
     if not is_asked(campaign_reviewer):
         return []
     return [
@@ -105,11 +106,10 @@ def closing_questions(campaign_reviewer: CampaignReviewer) -> list[ClosingQuesti
 
 @transaction.atomic
 def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tuple[UUID, int], int]) -> int:
-    """Store what a reviewer believes, by assignment key and slot; once and for all. How many answers.
+    """Store a reviewer's beliefs by assignment key and slot, once and for all; returns their number.
 
-    An output that is left out gets no answer. Raises InvalidError without any, for an unknown belief and
-    for an output that is not asked about; ConflictError where the question was answered or declined
-    before, or is not asked yet.
+    Outputs may be left out. Raises InvalidError without any answer, for an unknown belief and for an output
+    that is not asked about; ConflictError if the question was answered or declined, or is not asked now.
     """
     _end_question(campaign_reviewer)
     asked = {
@@ -145,7 +145,7 @@ def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tupl
 
 @transaction.atomic
 def decline_closing(*, campaign_reviewer: CampaignReviewer) -> None:
-    """Leave the question out; it is not asked again. Raises ConflictError as `answer_closing`."""
+    """Decline the question, so that it is not asked again. Raises ConflictError as `answer_closing`."""
     _end_question(campaign_reviewer)
     _record(campaign_reviewer, "closing.declined")
 

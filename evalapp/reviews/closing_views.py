@@ -28,7 +28,9 @@ DECLINED = "You skipped the question. It is not asked again."
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Asks once which texts the tuned model wrote, or takes the answers; else back to the campaign's end."""
+    """Ask once which outputs a tuned model wrote, or store the answers; otherwise redirect to the campaign's
+    end.
+    """
     campaign_reviewer = campaign_reviewer_for(cast(User, request.user), key)
     problem: InvalidError | None = None
     if request.method == "POST":
@@ -41,7 +43,7 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
         except InvalidError as error:
             problem = error
         except ConflictError:
-            # A second click, or a second tab: the first answer stands.
+            # A second click or tab: the first answer stays.
             return redirect("review_next", key=key)
         else:
             messages.success(request, DECLINED if declines else THANKS)
@@ -67,12 +69,12 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
 
 
 def _given(request: HttpRequest, question: ClosingQuestion) -> str:
-    """What was chosen already, where the form comes back with a problem."""
+    """The chosen answer, if the form is shown again with a problem."""
     return request.POST.get(f"belief-{question.output.assignment_key}-{question.output.slot}", "")
 
 
 def _beliefs(form: QueryDict) -> dict[tuple[UUID, int], int]:
-    """Radio groups ``belief-<assignment key>-<slot>``. Raises InvalidError for what is none."""
+    """Beliefs from radio groups ``belief-<assignment key>-<slot>``. Raises InvalidError for invalid ones."""
     beliefs: dict[tuple[UUID, int], int] = {}
     for name in form:
         if not name.startswith("belief-"):

@@ -1,7 +1,7 @@
-"""What the database counts of a campaign's reviews while they come in: read, recounted, and fixed.
+"""Counts of a campaign's reviews and scores, kept by the database: reading, recounting and correcting them.
 
-The counts are kept by triggers in the transaction of every review (docs/adr/0010), so reading them costs the
-same whether a campaign has a thousand ratings or ten million.
+Triggers update the counts in the transaction of every review (docs/adr/0010), so reading them takes the same
+time for a thousand ratings as for ten million.
 """
 
 import logging
@@ -33,7 +33,7 @@ class CountedReviews(NamedTuple):
 
 
 class CountedScores(NamedTuple):
-    """``value`` None is N/A."""
+    """``value``: None for N/A."""
 
     candidate_id: int
     criterion_id: int
@@ -45,7 +45,7 @@ class CountedScores(NamedTuple):
 
 @dataclass(frozen=True)
 class CampaignCounts:
-    """The reviews and scores of a campaign that count in results, as of this moment."""
+    """The current reviews and scores of a campaign that count in results."""
 
     reviewed: list[CountedReviews]
     scored: list[CountedScores]
@@ -56,7 +56,7 @@ class CampaignCounts:
 
     @property
     def changes(self) -> int:
-        """The version of the data: it grows with every review that is stored, amended or deleted."""
+        """The version of the data: grows with every review that is stored, amended or deleted."""
         return sum(row.changes for row in self.reviewed)
 
     @property
@@ -65,7 +65,7 @@ class CampaignCounts:
 
     @property
     def simulated(self) -> set[bool]:
-        """Whether there are reviews by people (False) and by simulated reviewers (True)."""
+        """The kinds of reviewers with reviews: False for people, True for simulated ones."""
         return {row.is_simulated for row in self.reviewed if row.reviews}
 
     @cached_property
@@ -77,7 +77,7 @@ class CampaignCounts:
         return _summed((row.reviewer_id, row.criterion_id, row) for row in self.scored)
 
     def of_cell(self, candidate_id: int, criterion_id: int) -> Counter[int | None]:
-        """How often each value was given to a candidate on a criterion; None counts N/A."""
+        """The number of scores by value for a candidate and criterion; None counts N/A."""
         return self._by_cell.get((candidate_id, criterion_id), Counter())
 
     def of_reviewer(self, reviewer_id: int, criterion_id: int) -> Counter[int | None]:
@@ -88,7 +88,7 @@ class CampaignCounts:
 
 
 def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, int], Counter[int | None]]:
-    """By the first two: how often each value was given."""
+    """The number of scores by value, for the first two elements of each row."""
     summed: dict[tuple[int, int], Counter[int | None]] = defaultdict(Counter)
     for first, second, row in rows:
         summed[first, second][row.value] += row.scores
@@ -96,7 +96,9 @@ def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, i
 
 
 def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> CampaignCounts:
-    """Two reads. ``reviewer_type`` as in `evalapp.analysis.scores.campaign_scores.load_scores`."""
+    """The counts, in two queries. ``reviewer_type`` as in
+    `evalapp.analysis.scores.campaign_scores.load_scores`.
+    """
     chosen = of_reviewer_type(campaign.project, reviewer_type)
     reviewed = (
         ReviewCount.objects.filter(chosen, campaign=campaign, purpose=Purpose.REVIEW)
@@ -128,7 +130,7 @@ def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> Campai
 
 
 def scores_given(campaign: Campaign, *, reviewer_type: str = "all") -> int:
-    """How many scores there are, N/A among them."""
+    """The number of scores, including N/A."""
     return _total(
         ScoreCount.objects.filter(of_reviewer_type(campaign.project, reviewer_type), campaign=campaign),
         "scores",
@@ -136,7 +138,7 @@ def scores_given(campaign: Campaign, *, reviewer_type: str = "all") -> int:
 
 
 def data_version(campaign: Campaign, *, reviewer_type: str = "all") -> tuple[int, int]:
-    """Changes of the campaign's reviews so far, and how many there are."""
+    """The number of changes to the campaign's reviews so far, and the number of reviews."""
     rows = ReviewCount.objects.filter(
         of_reviewer_type(campaign.project, reviewer_type), campaign=campaign, purpose=Purpose.REVIEW
     )
@@ -148,8 +150,8 @@ def _total(rows: QuerySet[ScoreCount], field: str) -> int:
     return int(rows.aggregate(total=Sum(field))["total"] or 0)
 
 
-# Recount, comparison and fixing are one statement, which sees reviews and counts as of one moment. What it
-# adds is a difference, so whatever is submitted meanwhile stays counted.
+# Recount, comparison and correction are one statement, which sees reviews and counts at one moment. It adds
+# differences, so that concurrent submissions stay counted.
 _MEND_REVIEWS = """
 WITH counted AS (
     SELECT r.campaign_id, o.candidate_id, r.reviewer_id, r.purpose, r.is_simulated,
@@ -206,7 +208,7 @@ SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
 
 
 class Fixed(NamedTuple):
-    """How many counts were wrong, and by how many reviews and scores together."""
+    """The number of wrong counts, and the total difference in reviews and scores."""
 
     review_counts: int
     reviews: int
@@ -220,9 +222,9 @@ class Fixed(NamedTuple):
 
 @transaction.atomic
 def fix_counts(*, campaign: Campaign) -> Fixed:
-    """Count the whole campaign anew and set right what differs; a difference is audited.
+    """Recount the whole campaign and correct differing counts; differences are audited.
 
-    Safe while people review: nothing is locked, and nothing that comes in meanwhile is lost.
+    Safe while people review: it locks nothing, and loses no concurrent submission.
     """
     with connection.cursor() as cursor:
         cursor.execute(_MEND_REVIEWS, {"campaign": campaign.pk})
@@ -239,7 +241,9 @@ def fix_counts(*, campaign: Campaign) -> Fixed:
 
 
 def check_all_counts() -> Iterator[tuple[Campaign, Fixed]]:
-    """`fix_counts` of every campaign, each in a transaction of its own; yields those that were wrong."""
+    """Run `fix_counts` for every campaign, each in its own transaction; yields campaigns with wrong
+    counts.
+    """
     campaigns = Campaign.objects.select_related("project").order_by("pk")
     for campaign in list(campaigns):
         fixed = fix_counts(campaign=campaign)

@@ -1,4 +1,4 @@
-"""Items whose reviews so far differ, for more reviewers where agreement is low."""
+"""Items whose reviews differ so far, to add reviewers where agreement is low."""
 
 from django.db.models import Count, Max, Min
 
@@ -9,15 +9,15 @@ from evalapp.rubrics.models import Criterion
 
 
 def comparable_criteria(campaign: Campaign) -> list[Criterion]:
-    """The rubric's criteria of which two answers can differ by a number, or at all."""
+    """The rubric's criteria with levels, whose answers can be compared."""
     criteria = campaign.rubric_version.criteria.filter(kind__in=answered_by("level"))
     return list(criteria.order_by("position"))
 
 
 def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -> set[int]:
-    """Items with an output whose answers to the criterion lie at least ``least`` apart; of a category,
-    whose answers differ. N/A is left out, and so are items with added assignments still to be done: their
-    answers may settle it.
+    """Ids of items with an output whose answers to the criterion differ by at least ``least``, or for a
+    category differ at all. Without N/A, and without items with added assignments still to do, whose answers
+    may settle the difference.
     """
     scores = Score.objects.filter(
         review__campaign=campaign, review__purpose=Purpose.REVIEW, criterion=criterion, value__isnull=False
@@ -31,6 +31,6 @@ def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -
 
 
 def items_waiting(campaign: Campaign) -> set[int]:
-    """Items with assignments that were added and are still to be done."""
+    """Ids of items with added assignments that are not submitted."""
     pending = campaign.assignments.filter(is_added=True).exclude(state=AssignmentState.SUBMITTED)
     return set(pending.values_list("item", flat=True))

@@ -1,4 +1,4 @@
-"""Drafts: unsubmitted answers, stored on the server beside the browser's own copy."""
+"""Drafts: unsubmitted answers, stored on the server besides the browser's copy."""
 
 import json
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ class SavedDraft(NamedTuple):
 
 
 class DraftConflictError(StaleError):
-    """Another tab has saved a newer draft (412); ``draft`` is that one."""
+    """Another tab has saved a newer ``draft`` (412)."""
 
     code = "draft_conflict"
 
@@ -35,7 +35,7 @@ class DraftConflictError(StaleError):
         self.draft = draft
 
 
-# Nothing is kept of somebody whose data is deleted: a deletion under way is waited for.
+# Stores nothing for a person whose data are deleted; waits for a deletion in progress.
 _KEEP = """
 INSERT INTO evalapp_draft (reviewer_id, campaign_id, {subject}_id, outputs, body, revision, saved_at,
     created_at)
@@ -53,8 +53,8 @@ RETURNING revision, saved_at
 
 
 class DraftOf(NamedTuple):
-    """Whose draft, in which campaign, and of what: ``subject`` is "item_output" or "comparison"; ``outputs``:
-    of a comparison, how they stand on the screen.
+    """The person, campaign and subject of a draft. ``subject``: "item_output" or "comparison"; ``outputs``: a
+    comparison's outputs in the order on the screen.
     """
 
     reviewer: User
@@ -65,8 +65,10 @@ class DraftOf(NamedTuple):
 
 
 def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraft:
-    """Keep what grew from ``revision`` (0: none). The same one again, because its answer was lost on the way,
-    is saved already. Raises DraftConflictError where another tab saved since.
+    """Save a draft that is based on ``revision`` (0: none). The same draft sent again, after a lost response,
+    counts as saved.
+
+    Raises DraftConflictError if another tab has saved since.
     """
     with connection.cursor() as cursor:
         cursor.execute((_KEEP + _SAVE).format(subject=of.subject), {**_row(of, body), "revision": revision})
@@ -80,7 +82,7 @@ def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraf
 
 
 def keep_text(of: DraftOf, body: dict[str, Any]) -> None:
-    """Keep a refused submission as the reviewer's draft, whatever draft there was."""
+    """Save a refused submission as the reviewer's draft, replacing any other."""
     with connection.cursor() as cursor:
         cursor.execute(_KEEP.format(subject=of.subject), _row(of, body))
 
@@ -100,20 +102,22 @@ def draft_body(answers: dict[str, Any], seconds_active: float) -> dict[str, Any]
 
 
 def storable(text: str) -> str:
-    """Without the characters that the database cannot hold: a draft is kept rather than refused."""
+    """The text without characters that the database cannot store, so that a draft is saved rather than
+    refused.
+    """
     if not bad_character(text):
         return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def answers_in(draft: dict[str, Any] | None) -> ReviewAnswers:
-    """A draft's answers; they were checked for shape alone, never against the rubric."""
+    """A draft's answers; their structure was checked, but not the rubric."""
     body = {key: value for key, value in (draft or {}).items() if key != "seconds_active"}
     return read_answers(body)
 
 
 def check_rating_draft(answers: ReviewAnswers) -> None:
-    """InvalidError for a rating that is too long to be kept."""
+    """Raise InvalidError for a rating that is too long to store."""
     marks = [span.comment for given in answers.spans.values() for span in given]
     longest_text = max((len(text) for text in (answers.comment, *answers.texts.values(), *marks)), default=0)
     if longest_text > LONGEST_COMMENT or len(answers.correction or "") > LONGEST_CORRECTION:
@@ -121,7 +125,7 @@ def check_rating_draft(answers: ReviewAnswers) -> None:
 
 
 def check_preference_draft(answers: PreferenceAnswers) -> None:
-    """InvalidError for a preference that is too long to be kept."""
+    """Raise InvalidError for a preference that is too long to store."""
     if len(answers.comment) > LONGEST_COMMENT:
         raise _too_long(f"comment {LONGEST_COMMENT:,} characters")
 

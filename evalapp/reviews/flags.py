@@ -1,4 +1,4 @@
-"""Flags: a reviewer tells the manager that something is wrong with an item, without giving it up."""
+"""Flags: a reviewer reports a problem with an item to the manager and keeps the assignment."""
 
 from django.db import connection, transaction
 from django.db.models import Count, QuerySet
@@ -15,7 +15,7 @@ from evalapp.reviews.queries import NOT_YOURS, ReviewContext, own_reviews
 
 LONGEST_NOTE = 500
 
-# A second word on the same item takes the place of the first, also when both come at once.
+# A second note on the same item replaces the first, also if both arrive at once.
 _FLAG = """
 INSERT INTO evalapp_flag (campaign_id, item_id, reviewer_id, note, created_at)
 VALUES (%(campaign)s, %(item)s, %(reviewer)s, %(note)s, now())
@@ -27,10 +27,10 @@ RETURNING id
 
 @transaction.atomic
 def flag_item(*, review_context: ReviewContext, by: User, note: str) -> Flag:
-    """Open a flag on the item, or say something else in the one that is open.
+    """Open a flag on the item, or replace the note of the open one.
 
-    Only for an item that the reviewer holds or has submitted, rated or compared: MissingError else, and
-    InvalidError for a note that says nothing or is too long.
+    Only for items that the reviewer has claimed or submitted; otherwise MissingError. Raises InvalidError for
+    an empty or too long note.
     """
     note = note.strip()
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
@@ -60,7 +60,7 @@ def flag_item(*, review_context: ReviewContext, by: User, note: str) -> Flag:
 
 @transaction.atomic
 def resolve_flag(*, flag: Flag, by: User) -> None:
-    """Close a flag. Permission is the view's to check; ConflictError where somebody closed it before."""
+    """Close a flag. The view checks permission. Raises ConflictError if it is already closed."""
     if not Flag.objects.filter(pk=flag.pk, resolved_at=None).update(resolved_by=by, resolved_at=Now()):
         raise ConflictError("Somebody has resolved this flag already.", code="flag_resolved")
     record(
@@ -73,14 +73,14 @@ def resolve_flag(*, flag: Flag, by: User) -> None:
 
 
 def flags_of(campaign: Campaign) -> QuerySet[Flag]:
-    """The campaign's flags, open and resolved, latest first. Show nobody's name beside them: a reviewer who
-    wrote one may be known by it among the pseudonyms of the case.
+    """The campaign's flags, open and resolved, latest first. Show no reviewer names with them: the note may
+    reveal whose pseudonym is in the case.
     """
     return campaign.flags.select_related("item__example", "resolved_by").order_by("-id")
 
 
 def open_flags_of(project: Project, *, most: int) -> list[tuple[Campaign, int]]:
-    """The campaigns with open flags and how many each has, most first."""
+    """The campaigns with open flags and their number, most first."""
     flagged = project.campaigns.filter(flags__resolved_at=None, flags__isnull=False).annotate(
         flag_count=Count("flags")
     )

@@ -32,7 +32,7 @@ Said = TypeVar("Said")
 
 
 class Submission(NamedTuple, Generic[Said]):
-    """``revision`` is the one an amendment is based on; 0 for a first submission."""
+    """``revision``: the one that an amendment is based on; 0 for a first submission."""
 
     client_id: UUID
     answers: Said
@@ -45,7 +45,9 @@ def is_json(request: HttpRequest) -> bool:
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:
-    """The body as an object; InvalidError for anything else, however deep or broken."""
+    """The body as an object. Raises InvalidError for anything else, including deep nesting and invalid
+    JSON.
+    """
     body = read_json(request.body, any_text=True)
     if not isinstance(body, dict) or _depth(body) > _DEEPEST:
         raise InvalidError("The request must be a flat JSON object.")
@@ -63,7 +65,7 @@ def _depth(value: Any) -> int:
 def read_submission(
     request: HttpRequest, *, from_json: Callable[[object], Said], from_form: Callable[[QueryDict], Said]
 ) -> Submission[Said]:
-    """A submission from JSON or from the form; its shape is checked, not yet its answers."""
+    """A submission from JSON or from the form; checks its structure but not yet its answers."""
     if request.content_type == "application/json":
         body = json_body(request)
         return Submission(
@@ -89,14 +91,14 @@ def read_review(request: HttpRequest, criteria: list[RubricCriterion]) -> Submis
 
 
 def read_preference_request(request: HttpRequest, *, outputs: int) -> Submission[PreferenceAnswers]:
-    """`read_submission` of a preference among so many outputs."""
+    """`read_submission` of a preference among ``outputs`` outputs."""
     return read_submission(
         request, from_json=read_preference, from_form=lambda form: preference_from_form(form, outputs=outputs)
     )
 
 
 def preference_from_form(form: QueryDict, *, outputs: int) -> PreferenceAnswers:
-    """A radio group ``choice``, or a radio group ``rank-<position>`` for each of more than two answers."""
+    """A radio group ``choice``, or for more than two outputs a radio group ``rank-<position>`` each."""
     ranks = [_rank(str(form.get(f"rank-{position}", ""))) for position in range(outputs)]
     return read_preference(
         {
@@ -112,8 +114,8 @@ def _rank(text: str) -> int | None:
 
 
 def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> ReviewAnswers:
-    """Radio groups ``criterion-<key>``, check boxes ``tag-<key>``, text areas ``text-<key>`` and marks
-    ``span-<key>``, as the rubric's form names them.
+    """Answers from radio groups ``criterion-<key>``, check boxes ``tag-<key>``, text areas ``text-<key>`` and
+    marks ``span-<key>``, as named in the rubric's form.
     """
     scores: dict[str, Answer] = {}
     tags: dict[str, list[str]] = {}
@@ -131,7 +133,7 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
         elif kind == "text" and str(form[name]).strip():
             texts[key] = str(form[name]).replace("\r\n", "\n")
     correction = form.get("correction")
-    # Without scripts a radio button cannot be cleared again: what is not asked any more is no answer.
+    # Without scripts a radio button cannot be cleared: drop answers to criteria that are no longer asked.
     asked = asked_keys(criteria, scores)
     scores = {key: score for key, score in scores.items() if key in asked or key not in known}
     tags = {key: given for key, given in tags.items() if key in asked}
@@ -156,7 +158,7 @@ def _spans(marks: dict[str, list[Any]]) -> dict[str, tuple[Span, ...]]:
 
 
 def quoted_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, QuotedField]:
-    """By criterion: the words that the form quotes, as typed."""
+    """By criterion: the words that the form quotes from the output, as typed."""
     names = ("quote", "quotenth", "quotelabel", "quotecomment")
     return {
         each.key: QuotedField(*(form.get(f"{name}-{each.key}", "") for name in names))
@@ -166,9 +168,9 @@ def quoted_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, Quo
 
 
 def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text: str) -> ReviewAnswers:
-    """The answers with marks on the words that are quoted from the output's text.
+    """The answers with span labels added for the words quoted from the output's text.
 
-    Raises InvalidError for ``spans.<criterion>`` where they do not stand there.
+    Raises InvalidError for ``spans.<criterion>`` if the text does not contain them.
     """
     spans = {key: list(given) for key, given in answers.spans.items()}
     scores = dict(answers.scores)
@@ -194,7 +196,7 @@ def _whole(text: str) -> Answer:
 
 
 def number_in(text: str) -> Answer:
-    """A whole or a decimal number; what is neither stays as it is, to be refused."""
+    """A whole or decimal number; other text unchanged, for later validation to refuse."""
     return float(text) if _DECIMAL.fullmatch(text) else _whole(text)
 
 
@@ -212,7 +214,7 @@ def read_revision(raw: object) -> int:
 
 
 class SkipForm(forms.Form):
-    """Why a reviewer does not judge an item; not the same as "not applicable"."""
+    """Why a reviewer skips an item; different from "not applicable"."""
 
     REASONS = (
         ("My own client or case", "My own client or case"),
@@ -226,7 +228,7 @@ class SkipForm(forms.Form):
     )
 
     def reason_given(self) -> str:
-        """The reason in words; empty where another one was announced and not named."""
+        """The reason in words; empty if "another reason" was chosen without naming one."""
         if not self.is_valid():
             return ""
         chosen = str(self.cleaned_data["reason"])

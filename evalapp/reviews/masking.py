@@ -1,4 +1,4 @@
-"""What a reviewer typed, with placeholders where the project masks personal data."""
+"""Answers with placeholders for personal data, in projects that mask it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from evalapp.datasets.vault import Vault
 
 def masked_answers(campaign: Campaign, assignment: Assignment, answers: Any) -> Any:
     """The answers of either review kind, with the placeholders of the assignment's row in comment,
-    correction, written answers and comments of marks. The same answers sent again are the same masked.
+    correction, texts and comments of spans. Equal answers are masked equally.
     """
     project = campaign.project
     if not project.masks_personal_data:

@@ -130,8 +130,8 @@ class Review(BaseModel):
 
 
 class Score(models.Model):
-    """A criterion's answer. ``minimum`` and ``maximum`` are the criterion's, held equal by a composite
-    foreign key, so that the database itself refuses a value outside the scale.
+    """A criterion's answer. A composite foreign key keeps ``minimum`` and ``maximum`` equal to the
+    criterion's, so that the database refuses values outside the scale.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -237,7 +237,7 @@ class Correction(BaseModel):
 
 
 class ReviewRevision(BaseModel):
-    """The content of a review before it was amended or taken back."""
+    """The content of a review before it was amended."""
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -252,11 +252,11 @@ class ReviewRevision(BaseModel):
 
 
 class Draft(BaseModel):
-    """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost.
+    """A reviewer's unsubmitted answers. They outlive the lease, so that no text is lost.
 
-    ``revision`` grows with every save, so that a second tab cannot overwrite the first unseen. ``outputs``:
-    for a comparison, the order of the outputs at that time; an assignment claimed anew may show them in
-    another order.
+    ``revision`` grows with every save, so that a second tab cannot overwrite the first unnoticed.
+    ``outputs``: the order of a comparison's outputs at that time; an assignment that is claimed again may
+    show another order.
     """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -300,7 +300,7 @@ class Belief(models.IntegerChoices):
 class ClosingAnswer(BaseModel):
     """A reviewer's answer to the closing question about one output that they reviewed.
 
-    Asked once, when their part is done; never changed, and never said to be right or wrong.
+    Asked once, after the campaign is closed; never changed, and never called right or wrong.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="closing_answers")
@@ -319,10 +319,11 @@ class ClosingAnswer(BaseModel):
 
 
 class ChangeRequest(BaseModel):
-    """Changes requested to a submitted review, with a reason; it counts as it is until its author amends it.
+    """Changes requested to a submitted review, with a reason; the review counts unchanged until its author
+    amends it.
 
-    ``revision`` is the one it is about. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
-    nothing of it is deleted.
+    ``revision``: the one that the request is about. It ends when resubmitted (``resubmitted_revision``) or
+    withdrawn, and is never deleted.
     """
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="change_requests")
@@ -390,11 +391,11 @@ class Flag(BaseModel):
 
 
 class ReviewCount(models.Model):
-    """How many reviews a reviewer has given of a candidate, kept by the database with every one of them.
+    """The number of a reviewer's reviews of a candidate, updated by database triggers with every review.
 
-    ``changes`` only grows, by every review that is stored, amended or deleted: its sum over a campaign is the
-    version of the campaign's data. ``first_review`` is the least id of a review here, by which reviewers get
-    their numbers. See docs/adr/0010.
+    ``changes`` only grows, with every review that is stored, amended or deleted: its sum over a campaign is
+    the version of the campaign's data. ``first_review``: the smallest review id here, which determines
+    reviewers' numbers. See docs/adr/0010.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -424,7 +425,7 @@ class ReviewCount(models.Model):
 class ScoreCount(models.Model):
     """How often a reviewer gave a candidate a value on a criterion, in reviews that count in results.
 
-    Kept by the database as `ReviewCount` is. ``value`` is 0 where ``is_not_applicable``.
+    Updated by triggers like `ReviewCount`. ``value``: 0 if ``is_not_applicable``.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -16,8 +16,8 @@ Found = TypeVar("Found", bound=HasCampaignReviewer)
 
 
 class NamedResult(NamedTuple):
-    """``number`` is the pseudonym's, None before the first review. ``person`` is None where pseudonyms hold,
-    so that no page or program puts a person beside what they did.
+    """``number``: of the pseudonym, None before the first review. ``person``: None in projects that hide
+    names, so that no page or program connects a person with their results.
     """
 
     number: int | None
@@ -28,8 +28,8 @@ class NamedResult(NamedTuple):
 def under_names(
     campaign: Campaign, found: Sequence[Found], *, reader_id: int | None = None
 ) -> list[tuple[NamedResult, Found]]:
-    """Each finding with its reviewer's name; in the order of the numbers where pseudonyms hold, because the
-    order of names or of rows would tell who is who.
+    """Each result with its reviewer's name. With pseudonyms they are in order of number, because the order of
+    names or rows would reveal who is who.
     """
     names = shown_names(campaign, reader_id=reader_id)
     is_open = campaign.project.shows_reviewer_names

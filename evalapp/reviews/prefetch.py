@@ -12,7 +12,7 @@ from evalapp.core.errors import InvalidError, ProblemError
 
 
 def showing(request: HttpRequest) -> tuple[UUID, int] | None:
-    """The assignment and slot on the screen (``?assignment=&slot=``), which are not offered again."""
+    """The assignment and slot on the screen (``?assignment=&slot=``), which must not be offered again."""
     assignment, slot = request.GET.get("assignment", ""), request.GET.get("slot", "")
     if not assignment:
         return None
@@ -27,10 +27,10 @@ def ahead_of(
     campaign_reviewer_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> dict[str, Any]:
-    """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it
-    (``?ahead``), else nothing. The second says whether what the page shows meanwhile went to somebody else.
+    """``{"ahead": task, "is_shown_taken": bool}`` for the response to a submission with ``?ahead``, else {}.
 
-    None where nothing comes or it cannot be told: the submission is stored, and its answer says so.
+    ``is_shown_taken``: whether the task that the page now shows went to another reviewer. ``ahead`` is None
+    if there is no next task or it cannot be determined, because the submission is stored in any case.
     """
     if "ahead" not in request.GET:
         return {}
@@ -46,7 +46,7 @@ def ahead_of(
 
 
 def _is_somebody_elses(key: UUID, campaign_reviewer: CampaignReviewer) -> bool:
-    """Not where its lease ended and nobody has it: what they submit of it counts."""
+    """False if its lease ended but nobody has taken it: a submission then still counts."""
     taken = Assignment.objects.filter(key=key, reviewer__isnull=False).exclude(
         reviewer=campaign_reviewer.user_id
     )

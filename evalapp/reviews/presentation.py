@@ -1,4 +1,4 @@
-"""What the review page shows, as HTML and as the JSON that its script swaps in."""
+"""The content of the review page, as HTML and as JSON for its script."""
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
@@ -71,7 +71,7 @@ NO_WORK_WORDS = {
     NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is your last item for now."),
 }
 
-# What the demonstration's campaign for visitors asks of each; whoever likes goes on.
+# Reviews that the demonstration's campaign asks of each visitor; they may do more.
 VISITORS_GOAL = 5
 
 
@@ -89,7 +89,7 @@ def no_work_payload(no_work: NoWork, campaign_reviewer: CampaignReviewer) -> dic
 
 
 def closing_url(campaign_reviewer: CampaignReviewer) -> str:
-    """Where the closing question is asked; empty unless it waits for this reviewer."""
+    """The URL of the closing question; empty unless it is open for this reviewer."""
     return (
         reverse("review_closing", args=[campaign_reviewer.campaign.key])
         if is_asked(campaign_reviewer)
@@ -102,23 +102,24 @@ def task_url(assignment_key: Any, slot: int) -> str:
 
 
 def review_url(review: Review) -> str:
-    """Where a submitted review is opened. Reads its assignment."""
+    """The URL of a submitted review. Reads its assignment."""
     return task_url(review.assignment.key, review.slot)
 
 
 def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
-    """Mine and of how many, everyone's, and my median; ``campaign_reviewer`` comes from `with_progress`.
+    """The person's reviews and expected total, everybody's, and the person's median time;
+    ``campaign_reviewer`` comes from `with_progress`.
 
-    ``mine_total`` is about the most that can come to one person. ``no_work`` says that nothing came.
+    ``mine_total`` estimates the most that one person can get. ``no_work``: given if there was no task.
     """
     campaign = campaign_reviewer.campaign
     median = getattr(campaign_reviewer, "median_seconds", None)
     items = campaign.items_total
     if (quota := quota_of(campaign_reviewer)) is not None:
         items = min(items, quota)
-    # Checks are in every number, or a reviewer could tell them by one that stands still; in whole items, or
-    # a sum that no number of items makes up would betray them. How many come depends on draws, so that
-    # the sum is an estimate: it gives way where more has come, and nothing concludes from it.
+    # All numbers include checks, or a number that does not change would reveal one; and whole items, since a
+    # total that no number of items gives would reveal them too. How many checks come is random, so the total
+    # is an estimate: it grows if more have come, and no decision depends on it.
     shares = campaign.gold_share + campaign.repeat_share
     items += round(items * shares / 100) + campaign.calibration_items
     mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done
@@ -130,7 +131,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
         no_work is not None and no_work.reason == NoWorkReason.ALL_DONE
     )
     if is_all_done:
-        # The checks that came are known now: a finished campaign has none left to expect.
+        # No more checks are expected, so the exact number is known.
         total = getattr(campaign_reviewer, "campaign_done", 0)
     if is_all_done or (no_work is not None and no_work.is_over):
         mine_total, words = mine, "nothing left for you"
@@ -148,7 +149,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
 
 
 def may_exceed_share(campaign_reviewer: CampaignReviewer) -> bool:
-    """Whether a visitor has done what is asked of them, and more than that can still come."""
+    """Whether a visitor has done what was asked, and more reviews can still come."""
     campaign = campaign_reviewer.campaign
     mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done
     most = campaign.items_total * campaign.reviews_per_assignment
@@ -157,7 +158,7 @@ def may_exceed_share(campaign_reviewer: CampaignReviewer) -> bool:
 
 
 def key_rows(user: User, *, without: Container[str]) -> list[dict[str, str]]:
-    """The single-letter keys and what they do, for the list of keys."""
+    """The single-letter keys with their actions, for the list of keys."""
     letters = letters_of(user, without=without)
     return [
         {"action": key.action, "label": key.label, "key": letters[key.action]}
@@ -174,8 +175,8 @@ def rubric_html(
     output_text: str = "",
     quoted: Mapping[str, QuotedField] | None = None,
 ) -> str:
-    """The rubric's form; ``output_text`` is what its marks stand on, ``quoted`` words that could not be
-    marked, by criterion. The empty one of a frozen version is rendered once per process.
+    """The rubric's form. ``output_text``: the text that spans refer to; ``quoted``: words that could not be
+    marked, by criterion. The empty form of a frozen version is rendered once per process.
     """
     if answers is None and not errors and version.frozen_at is not None:
         return _empty_rubric_html(version.pk)
@@ -228,7 +229,7 @@ def skip_fields_html() -> str:
 def marks_of(
     version: RubricVersion, spans: Mapping[str, Sequence[Span]], output_text: str
 ) -> list[ShownSpan]:
-    """What was marked, criterion by criterion, each with the words that it stands on."""
+    """The spans by criterion, each with the words that it marks."""
     return [
         mark
         for each in criteria_of(version)
@@ -253,7 +254,7 @@ def given_rows(version: RubricVersion, answers: ReviewAnswers) -> list[tuple[str
 
 
 def has_spans(version: RubricVersion) -> bool:
-    """Whether the rubric asks for marks in the answer."""
+    """Whether the rubric asks for spans of the output."""
     return any(each.criterion.rules.answered_by == "marks" for each in criteria_of(version))
 
 

@@ -14,7 +14,7 @@ from evalapp.reviews.queries import PersonProgress, progress_by_person
 from evalapp.stats.pace import Forecast, daily_pace, days_counted, forecast
 
 DAY = timedelta(days=1)
-# Longer than any project runs; what lies beyond is "never" in words, and no date overflows.
+# Longer than any project: later ends are shown as "never", and no date overflows.
 LONGEST_DAYS = 10 * 365
 
 _COUNTS = """
@@ -28,7 +28,7 @@ GROUP BY 1, 2, 3
 
 
 class TeamDays(NamedTuple):
-    """Reviews of the last whole days (24 hours back from now, the latest first) by reviewer."""
+    """Reviews of the last full 24-hour periods before now, latest first, by reviewer."""
 
     days: int
     by_reviewer: dict[int, list[int]]
@@ -42,7 +42,7 @@ class TeamDays(NamedTuple):
 
 
 def recent_days(campaigns: Sequence[Campaign], *, now: datetime | None = None) -> dict[int, TeamDays]:
-    """What the last days brought, by campaign; one read of at most 14 days, however old the campaigns are."""
+    """The reviews of the last days by campaign; one query over at most 14 days."""
     now = now or timezone.now()
     found = {
         campaign.pk: TeamDays(days_counted(now - campaign.opened_at) if campaign.opened_at else 0, {})
@@ -62,10 +62,9 @@ def recent_days(campaigns: Sequence[Campaign], *, now: datetime | None = None) -
 
 
 class CampaignForecast(NamedTuple):
-    """When the last review will be in, at the pace of the last days. Dates are None where they cannot be
-    told.
+    """The forecast of the last review, at the pace of the last days. Dates are None if there is no forecast.
 
-    ``late_by``: from the deadline to ``done_at``; negative where it will be early, None without a deadline.
+    ``late_by``: from the deadline to ``done_at``; negative if early, None without a deadline.
     """
 
     forecast: Forecast
@@ -81,7 +80,7 @@ class CampaignForecast(NamedTuple):
 
     @property
     def days_late(self) -> int:
-        """Whole days after the deadline, at least 1 where it is late at all; 0 where it is not."""
+        """Whole days after the deadline, at least 1 if late; 0 if not late."""
         late = self.late_by
         return max(1, round(late / DAY)) if late is not None and late > timedelta(0) else 0
 
@@ -94,7 +93,7 @@ class CampaignForecast(NamedTuple):
 def campaign_forecast(
     campaign: Campaign, *, done: int, days: TeamDays, now: datetime | None = None
 ) -> CampaignForecast | None:
-    """The forecast of a campaign that is open and has reviews left; None for any other."""
+    """The forecast of an open campaign with reviews left, else None."""
     left = campaign.reviews_total - done
     if campaign.state != CampaignState.OPEN or left <= 0:
         return None
@@ -115,9 +114,8 @@ def _after(now: datetime, days: float | None) -> datetime | None:
 
 
 class TeamMember(NamedTuple):
-    """``share``: reviews that an even share of the work asks of this person, None once they have left.
-    ``left``: how many of those are still to do; no more than the campaign still needs, because others may
-    have done some of them.
+    """``share``: reviews in an even share of the work, None for people who have left. ``left``: how many of
+    those remain, at most the campaign's open reviews, because others may have done some.
     """
 
     progress: PersonProgress
@@ -129,7 +127,7 @@ class TeamMember(NamedTuple):
 
     @property
     def share_done(self) -> float | None:
-        """From 0 to 1; more than an even share is 1."""
+        """From 0 to 1; at most 1 for more than an even share."""
         return min(1.0, self.progress.reviews / self.share) if self.share else None
 
 
@@ -142,8 +140,8 @@ class TeamProgress(NamedTuple):
 
 
 def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamProgress:
-    """Everybody's progress, under the names that `shown_names` gives. Who has left leaves the rest of the
-    work to the others, in even shares.
+    """Everybody's progress, under the names from `shown_names`. The remaining work of people who have left is
+    divided evenly among the others.
     """
     people = progress_by_person(campaign)
     names = shown_names(campaign, reader_id=reader_id)
@@ -166,7 +164,7 @@ def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamPr
 
 
 def fair_share(reviews_total: int, people: Iterable[PersonProgress]) -> int:
-    """Reviews of each person who is still there, when what the others left undone is split evenly."""
+    """Reviews per remaining person, if the work that people who left did not do is divided evenly."""
     team = list(people)
     active = [person for person in team if person.campaign_reviewer.left_at is None]
     gone = sum(person.reviews for person in team if person.campaign_reviewer.left_at is not None)

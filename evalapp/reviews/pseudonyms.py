@@ -14,8 +14,8 @@ READER = "You"
 
 
 def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there. Who has none
-    has no number.
+    """By campaign and reviewer: numbers in order of the first review there; none for people without
+    reviews.
     """
     campaigns = list(campaigns)
     numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
@@ -26,7 +26,7 @@ def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]
         .order_by("first")
     )
     comparing = [campaign.pk for campaign in campaigns if campaign.compares]
-    # The counts of reviews are kept of ratings alone.
+    # The stored counts include only ratings.
     compared = (
         Review.objects.filter(campaign__in=comparing)
         .values_list("campaign_id", "reviewer_id")
@@ -40,15 +40,15 @@ def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]
 
 @dataclass(frozen=True)
 class ReviewerNames:
-    """What one reader sees a campaign's reviewers called. ``names`` is empty where pseudonyms hold."""
+    """The names of a campaign's reviewers for one reader. ``names`` is empty in projects that hide names."""
 
     numbers: Mapping[int, int]
     names: Mapping[int, str] = field(default_factory=dict)
     reader_id: int | None = None
 
     def of(self, reviewer_id: int) -> str:
-        """The one assignment that decides how a reviewer is called: "You", a name, "Reviewer 3", or that they
-        have not begun.
+        """The name of a reviewer: "You", a name, "Reviewer 3", or `NOT_BEGUN`. All names of reviewers come
+        from here.
         """
         if reviewer_id == self.reader_id:
             return READER
@@ -61,9 +61,7 @@ class ReviewerNames:
 def shown_names(
     campaign: Campaign, *, numbers: Mapping[int, int] | None = None, reader_id: int | None = None
 ) -> ReviewerNames:
-    """How the campaign's reviewers are called on pages, in the API and in files;
-    ``reader_id`` reads "You".
-    """
+    """The names of the campaign's reviewers on pages, in the API and in files; "You" for ``reader_id``."""
     if numbers is None:
         numbers = pseudonym_numbers([campaign])[campaign.pk]
     if not campaign.project.shows_reviewer_names:

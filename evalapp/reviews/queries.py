@@ -1,4 +1,4 @@
-"""Read queries on reviews. `task_for` alone decides what a blind reviewer may see."""
+"""Read queries on reviews. Only `task_for` decides what a blind reviewer may see."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,9 @@ _MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without par
 
 
 def campaign_reviewers_of(user: User) -> QuerySet[CampaignReviewer]:
-    """The person as campaign reviewer, in launched campaigns of projects they are a member of."""
+    """The person's rows as campaign reviewer, in opened campaigns of projects where their role may
+    review.
+    """
     memberships = Membership.objects.filter(user=user, role__in=REVIEWING_ROLES)
     return (
         CampaignReviewer.objects.filter(
@@ -60,10 +62,11 @@ def campaign_reviewers_of(user: User) -> QuerySet[CampaignReviewer]:
 
 
 def with_progress(campaign_reviewers: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
-    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them),
-    ``median_seconds`` (of this person's latest 30) and ``is_all_done``: all that is asked of anybody is
-    reviewed, and this person has nothing. A repeat may be left that is too near to its first time ever to
-    come.
+    """Add ``campaign_done`` (everybody's reviews with checks, which a reviewer cannot tell apart),
+    ``median_seconds`` (of this person's latest 30) and ``is_all_done``.
+
+    ``is_all_done``: all ordinary reviews are submitted, and this person has claimed nothing. A repeat may
+    remain that can never come, because it is too close to its first time.
     """
     everyone = (
         CampaignReviewer.objects.filter(campaign=OuterRef("campaign"))
@@ -85,7 +88,7 @@ def with_progress(campaign_reviewers: QuerySet[CampaignReviewer]) -> QuerySet[Ca
     )
 
 
-# The rule of `campaign_reviewers_of`, for the two reads that every click makes.
+# The same rule as `campaign_reviewers_of`, for two queries that every click makes.
 _REVIEWERS_FROM = """
 FROM evalapp_campaignreviewer
 JOIN evalapp_campaign campaign ON campaign.id = evalapp_campaignreviewer.campaign_id
@@ -121,7 +124,9 @@ def _stand_rows() -> JoinedRows:
 
 
 def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
-    """The person as campaign reviewer, with progress; MissingError where they are none."""
+    """The person as campaign reviewer, with progress. Raises MissingError if they are not one, TakenOffError
+    if they have left.
+    """
     campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
         f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_REVIEWERS_FROM}"
@@ -146,9 +151,8 @@ def _again_rows() -> JoinedRows:
 
 
 def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignReviewer:
-    """`campaign_reviewer_for` after something was submitted, for a row that this request has read and
-    authorised: with progress, and the same campaign in its state of now. MissingError where they have left
-    meanwhile.
+    """`campaign_reviewer_for` after a submission, for a row that this request has read and authorised: with
+    progress, and the campaign's current state. Raises MissingError if they have left since.
     """
     campaign_reviewers = _again_rows()
     row = _first(
@@ -177,7 +181,7 @@ class TakenOffError(NotAllowedError):
 
 
 def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
-    """The error for a person who is not a campaign reviewer. Former reviewers learn only that their part
+    """The error for a person who is not a campaign reviewer. Former reviewers only learn that their part has
     ended.
     """
     left_at = campaign_reviewers.exclude(left_at=None).values_list("left_at", flat=True).first()
@@ -192,7 +196,7 @@ def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 
 
 class ReviewContext(NamedTuple):
-    """A reviewer's position: an assignment, a slot of it, and the campaign reviewer."""
+    """An assignment, one of its slots, and the campaign reviewer."""
 
     assignment: Assignment
     slot: int
@@ -219,11 +223,11 @@ class ReviewContext(NamedTuple):
 def review_context_at(
     user: User, assignment_key: UUID, slot: int, *, has_left: bool = False
 ) -> ReviewContext:
-    """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not,
-    or the assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
+    """The assignment and the person as its campaign reviewer, in one query.
 
-    TakenOffError where the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's
-    own text is theirs.
+    Raises MissingError if either does not exist or the assignment was never theirs, since its texts are then
+    not for them; TakenOffError if the reviewer has left. ``has_left`` finds only people who have left, who
+    may see only their own text.
     """
     stands = _stand_rows()
     row = first_row(
@@ -240,7 +244,7 @@ def review_context_at(
     campaign.project, campaign.rubric_version = project, rubric_version
     assignment.campaign = campaign
     _require_offered(user, assignment, slot)
-    # A campaign reviewer's row of which the assignment's read knows all that a submission needs.
+    # A campaign reviewer with only the fields that a submission needs, from the assignment's query.
     return ReviewContext(
         assignment,
         slot,
@@ -251,8 +255,8 @@ def review_context_at(
 def left_review_context(
     taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int
 ) -> ReviewContext:
-    """The context of a person who has left the campaign, which gives access only to their own text. Raises
-    ``taken_off`` where the assignment was never theirs.
+    """The context of a person who has left the campaign, with access only to their own text. Raises
+    ``taken_off`` if the assignment was never theirs.
     """
     try:
         return review_context_at(user, assignment_key, slot, has_left=True)
@@ -275,7 +279,7 @@ def _require_offered(user: User, assignment: Assignment, slot: int) -> None:
 
 
 def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
-    """The person's submitted review of the output or comparison at the slot: one, or none."""
+    """The person's submitted review of the output or comparison at the slot: one or none."""
     of_it = {subject_field(review_context.assignment.campaign): review_context.subject_id}
     return Review.objects.filter(
         assignment=review_context.assignment, reviewer=review_context.campaign_reviewer.user_id, **of_it
@@ -283,9 +287,10 @@ def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
 
 
 class Task(NamedTuple):
-    """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
-    not blind; ids, run, tokens, timing and peers' answers have no field. ``conversation`` ends with the
-    user's turn, as ``messages`` do; None where it holds no more than these.
+    """Everything that a reviewer may see of an output. It does not name the candidate unless the campaign is
+    not blind; ids, run, tokens, timing and others' answers are not included.
+
+    ``conversation`` ends with the user's turn, like ``messages``; None if it contains no more than these.
     """
 
     messages: list[dict[str, str]]
@@ -391,7 +396,7 @@ def submitted_by(user: User) -> QuerySet[Review]:
 
 
 class PersonProgress(NamedTuple):
-    """``in_progress`` counts assignments; seconds are active ones per review, None before the first."""
+    """``in_progress``: number of assignments; seconds: active ones per review, None before the first."""
 
     campaign_reviewer: CampaignReviewer
     reviews: int
@@ -402,7 +407,7 @@ class PersonProgress(NamedTuple):
 
 
 def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
-    """Each reviewer's progress, most reviews first; three queries whatever the size of the team."""
+    """Each reviewer's progress, most reviews first; three queries for any team size."""
     campaign_reviewers = list(
         campaign.reviewers.select_related("user")
         .annotate(median_seconds=_MEDIAN_SECONDS)

@@ -1,4 +1,4 @@
-"""Deletes drafts with their person's data."""
+"""Deletes a person's drafts with their data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The responses to a reviewer's desk."""
+"""Responses of the review pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from evalapp.reviews.services import KeptDraft
 def no_work_response(
     request: HttpRequest, campaign_reviewer: CampaignReviewer, found: NoWork
 ) -> HttpResponse:
-    """Why there is no work, and when to come back."""
+    """The reason why there is no task, and when to come back."""
     progress = progress_payload(campaign_reviewer, found)
     if is_json(request):
         return JsonResponse({**no_work_payload(found, campaign_reviewer), "progress": progress})
@@ -48,7 +48,7 @@ def submitted(
     campaign_reviewer: Callable[[], CampaignReviewer],
     payload: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> HttpResponse:
-    """To a script: that it is stored, and what comes next where it asks."""
+    """For a script: that the review is stored, and the next task if requested."""
     at = stored.revised_at or stored.submitted_at
     body = {
         "saved_at": at.isoformat(),
@@ -70,7 +70,7 @@ def draft_kept(kept: KeptDraft) -> HttpResponse:
 
 
 def skip_reason(request: HttpRequest) -> str:
-    """Why an item is skipped, from a script or from the form."""
+    """The reason for skipping an item, from a script or the form."""
     if request.content_type == "application/json":
         return str(json_body(request).get("reason", ""))
     return SkipForm(request.POST).reason_given()
@@ -98,5 +98,5 @@ def flagged(request: HttpRequest, review_context: ReviewContext) -> HttpResponse
 
 
 def reopened_response(request: HttpRequest, url: str) -> HttpResponse:
-    """Where the latest submission is."""
+    """The URL of the latest submission."""
     return JsonResponse({"url": url}) if is_json(request) else redirect(url)

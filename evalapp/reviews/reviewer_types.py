@@ -1,4 +1,4 @@
-"""Whose reviews are read: people's, and in a demonstration project those of simulated reviewers."""
+"""Filters reviews by people or, in demonstration projects, by simulated reviewers."""
 
 from django.db.models import Q
 
@@ -6,8 +6,8 @@ from evalapp.accounts.models import Project
 
 
 def of_reviewer_type(project: Project, reviewer_type: str = "all", *, review: str = "") -> Q:
-    """The reviews of "human" or "simulated" reviewers, or of "all"; outside a demonstration project those of
-    people, whatever is asked for. ``review``: the way to the review, such as ``review__``.
+    """A filter for reviews by "human" or "simulated" reviewers, or "all"; outside demonstration projects
+    always "human". ``review``: the lookup prefix of the review, such as ``review__``.
     """
     if not project.is_demonstration:
         reviewer_type = "human"

@@ -44,7 +44,7 @@ from evalapp.reviews.submitting import (
 
 @dataclass(frozen=True)
 class SubmitResult:
-    """The stored review. ``is_replay``: it was already stored by this submission, and nothing was written."""
+    """The stored review. ``is_replay``: this submission was already stored, and nothing was written."""
 
     review: Review
     is_replay: bool = False
@@ -58,12 +58,12 @@ def submit_at(
     seconds_active: float = 0.0,
     is_simulated: bool = False,
 ) -> SubmitResult:
-    """Store a review of what an assignment asks for at a slot, for a campaign reviewer who has been read and
-    authorised; ``answers`` are of the kind of the campaign's reviews.
+    """Store a review at an assignment's slot, for a campaign reviewer who has been read and authorised;
+    ``answers``: of the campaign's review kind.
 
-    Raises InvalidError (fields named as the kind's ``check`` names them), ConflictError where another review
-    of it is stored, LeaseLostError where the assignment went to somebody else, CampaignClosedError; in the
-    last three cases the text is kept as a draft.
+    Raises InvalidError (fields as in the kind's ``check``), ConflictError if another review of the subject is
+    stored, LeaseLostError if another reviewer has the assignment, CampaignClosedError; in the last two cases
+    the text is saved as a draft.
     """
     campaign = review_context.assignment.campaign
     require_demonstration(campaign, is_simulated=is_simulated)
@@ -79,13 +79,12 @@ def submit_at(
 
 @transaction.atomic
 def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Review:
-    """Replace a review's answers; the earlier ones are kept as a revision.
+    """Replace a review's answers; the earlier ones are stored as a revision.
 
-    ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing; nor does
-    the same edit sent again after its response was lost. An edit answers an open change request; InvalidError
-    where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
-    CampaignClosedError after the end, InvalidError as the kind's ``check``, MissingError for another person's
-    review.
+    ``revision``: the one that the edit is based on. An edit without changes, or sent again after a lost
+    response, stores nothing. An edit answers an open change request; without changes it raises InvalidError
+    then. Raises StaleError if another edit has replaced the revision, CampaignClosedError after the end,
+    InvalidError as the kind's ``check``, MissingError for another person's review.
     """
     if review.reviewer_id != by.pk:
         raise MissingError(NOT_YOURS)
@@ -97,7 +96,7 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
         subject_id=review.subject_id,
     )
     lock_open_campaign(campaign.pk)
-    # Locked, so that the stored revision is exactly what this edit replaces.
+    # Locked, so that the stored revision is exactly the one that this edit replaces.
     stored = kind.with_answers(Review.objects.select_for_update(of=("self",))).get(pk=review.pk)
     # Read again now that the row is locked.
     before = kind.answers_of(kind.with_answers(Review.objects.all()).get(pk=review.pk))
@@ -117,7 +116,7 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
             " page: open the review again, compare, and submit it again."
         )
     ReviewRevision.objects.create(review=review, revision=revision, body=before.as_dict(), replaced_by=by)
-    # A draft of this can only be of a second assignment of it, which is not over.
+    # The draft is kept: it can only belong to a second, unfinished assignment of the same subject.
     kind.replace(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
     resubmitted(review=review, by=by, revision=revision + 1)
@@ -126,10 +125,10 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
 
 
 def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
-    """The latest review of this person here, to be opened again and changed.
+    """The person's latest review in the campaign, to be opened again and changed.
 
-    A submitted review is never taken away: undoing it means amending it, so that nothing
-    acknowledged is lost. Raises MissingError before the first, CampaignClosedError after the end.
+    A submitted review is never deleted: it is undone by amending, so that nothing acknowledged is lost.
+    Raises MissingError before the first review, CampaignClosedError after the end.
     """
     is_campaign_reviewer = campaign.reviewers.filter(user=reviewer, left_at=None).exists()
     mine = campaign.reviews.filter(reviewer=reviewer).select_related("assignment").order_by("-id")
@@ -143,10 +142,10 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
 
 @transaction.atomic
 def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
-    """Give the assignment to somebody else and do not offer the item to this reviewer again.
+    """Release the assignment for others and never offer the item to this reviewer again.
 
-    Their submitted reviews of it stay. Raises InvalidError without a reason, LeaseLostError where they have
-    not claimed the assignment.
+    Their submitted reviews of it stay. Raises InvalidError without a reason, LeaseLostError if they have not
+    claimed the assignment.
     """
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
@@ -167,7 +166,7 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
 
 
 def keep_draft_of_removed(review_context: ReviewContext, answers: Any) -> TakenOffError:
-    """Keep as a draft what a removed reviewer tries to submit or amend; returns the error to raise."""
+    """Save as a draft what a removed reviewer tries to submit or amend; returns the error to raise."""
     assert review_context.campaign_reviewer.left_at is not None
     keep_answers(review_context, answers)
     return TakenOffError(review_context.campaign_reviewer.left_at, is_kept=True)
@@ -184,12 +183,12 @@ class KeptDraft(NamedTuple):
 def keep_draft(
     *, review_context: ReviewContext, answers: Any, seconds_active: float, revision: int
 ) -> KeptDraft:
-    """Save the reviewer's draft and extend the lease of their assignment. ``revision`` is that of the draft
-    on which it is based (0: none).
+    """Save the reviewer's draft and extend the lease of the assignment. ``revision``: of the draft that it is
+    based on (0: none).
 
-    Raises CampaignClosedError after the end, with the draft kept; with nothing kept ConflictError for a
-    review that is submitted or whose assignment went to somebody else, InvalidError for a draft that is too
-    long, DraftConflictError where another tab has saved since.
+    Raises CampaignClosedError after the end, with the draft saved. Saves nothing and raises ConflictError for
+    a submitted review or another reviewer's assignment, InvalidError for a too long draft, DraftConflictError
+    if another tab has saved since.
     """
     campaign = review_context.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED

@@ -1,8 +1,8 @@
 """Span labels of a review: their format, the checks against the rubric, and quoting. Pure.
 
-Offsets count Unicode code points of the output's exact text, as Python indexes a ``str``: an emoji of four
-joined digits is seven, a letter with a combining accent two, CR LF two. The page's script counts UTF-16
-and converts.
+Offsets count Unicode code points of the output's exact text, like indexes of a Python ``str``: a family emoji
+of four joined emojis counts seven, a letter with a combining accent two, CR LF two. The page's script counts
+UTF-16 units and converts.
 """
 
 import json
@@ -20,11 +20,11 @@ _LARGEST_OFFSET = 2**31 - 1
 _SHOWN_WORDS = 60
 
 Report = Callable[[str, str], None]
-"""Takes a field and what is wrong with it."""
+"""Called with a field and its problem."""
 
 
 class Span(NamedTuple):
-    """``label`` counts the criterion's options from 1; ``text[start:end]`` is what was marked."""
+    """``label``: position among the criterion's options, from 1; ``text[start:end]`` is marked."""
 
     start: int
     end: int
@@ -44,7 +44,7 @@ class CheckedSpan(NamedTuple):
 
 
 class _SubmittedAnswers(Protocol):
-    """What of ``ReviewAnswers`` is looked at."""
+    """The parts of ``ReviewAnswers`` used here."""
 
     @property
     def scores(self) -> Mapping[str, Any]: ...
@@ -53,13 +53,13 @@ class _SubmittedAnswers(Protocol):
 
 
 def as_body(spans: Mapping[str, Sequence[Span]]) -> dict[str, list[dict[str, Any]]]:
-    """As plain JSON, the same for the same marks; a criterion without any is left out."""
+    """Spans as plain JSON, equal for equal spans; criteria without spans are left out."""
     return {key: [span.as_dict() for span in sorted(given)] for key, given in sorted(spans.items()) if given}
 
 
 def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
-    """Marks from decoded JSON, ``{criterion: [{"label", "start", "end", "comment"}]}``; a wrong shape is
-    reported, and nothing read then. What the rubric and the text allow is not asked yet.
+    """Spans from decoded JSON, ``{criterion: [{"label", "start", "end", "comment"}]}``. A wrong structure is
+    reported and then not read; rubric and text are not checked yet.
     """
     if not isinstance(raw, dict) or not all(isinstance(given, list) for given in raw.values()):
         report("spans", "spans must be an object of criteria, each with a list of marks.")
@@ -108,10 +108,10 @@ def checked_spans(
     length: int | None,
     report: Report,
 ) -> tuple[list[CheckedSpan], list[Criterion]]:
-    """The marks as rows, and the criteria for which somebody said that there is nothing to mark.
+    """The spans as rows, and the criteria answered with "nothing to mark".
 
-    ``length`` is the output's in code points (None: not known, the end is not checked). What cannot stay is
-    reported under ``spans.<criterion>``.
+    ``length``: of the output in code points (None: unknown, ends are not checked). Problems are reported
+    under ``spans.<criterion>``.
     """
     for key in answers.spans:
         if key not in criteria or criteria[key].rules.answered_by != "marks":
@@ -163,7 +163,7 @@ def _problems(criterion: Criterion, spans: Sequence[Span], length: int | None) -
 
 
 class ShownSpan(NamedTuple):
-    """A mark for people: its label and what it stands on, in words."""
+    """A span for display, with its label and its words."""
 
     criterion: Criterion
     label: str
@@ -173,7 +173,7 @@ class ShownSpan(NamedTuple):
 
 
 def shown_spans(criterion: Criterion, spans: Iterable[Span], text: str) -> list[ShownSpan]:
-    """The marks of one criterion in reading order, each with the words of the output that it stands on."""
+    """The spans of one criterion in reading order, each with its words in the output."""
     return [
         ShownSpan(criterion, *_label(criterion, span.label), span, text[span.start : span.end])
         for span in sorted(spans)
@@ -188,7 +188,7 @@ def _label(criterion: Criterion, number: int) -> tuple[str, bool]:
 
 
 def span_fields(criterion: Criterion, spans: Iterable[Span], text: str) -> list[SpanField]:
-    """The marks as the review form holds them."""
+    """The spans as fields of the review form."""
     return [
         SpanField(json.dumps(each.span.as_dict()), each.span.label, each.label, each.quote, each.span.comment)
         for each in shown_spans(criterion, spans, text)
@@ -196,8 +196,8 @@ def span_fields(criterion: Criterion, spans: Iterable[Span], text: str) -> list[
 
 
 def span_from_quote(text: str, *, words: str, occurrence: int, label: int, comment: str, field: str) -> Span:
-    """A mark on the words where they stand in the text for the ``occurrence``-th time (from 1), counted
-    without overlap. Raises InvalidError for ``field``.
+    """A span on the ``occurrence``-th occurrence of the words in the text (from 1), counted without overlap.
+    Raises InvalidError for ``field``.
     """
     start = end = 0
     shown = words if len(words) <= _SHOWN_WORDS else f"{words[:_SHOWN_WORDS]}…"

@@ -1,5 +1,5 @@
-"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction, or
-its preference, and the end of the draft they came from.
+"""Stores a review in one statement: with scores, tags, texts, spans and correction, or with its preference;
+the same statement deletes the draft.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -67,14 +67,14 @@ _REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT
 
 
 def store_rating(review: Review, checked: CheckedAnswers) -> None:
-    """Store a new review of an output, with its answers; its draft ends. Raises IntegrityError as ``create``
-    would.
+    """Store a new review of an output with its answers, and delete its draft. Raises IntegrityError like
+    ``create``.
     """
     _store(_STORE_RATING, review, _answers(checked))
 
 
 def store_preference(review: Review, answers: PreferenceAnswers, outputs: list[int]) -> None:
-    """`store_rating` for a review of a comparison; ``outputs``: as they stood on the screen."""
+    """`store_rating` for a review of a comparison; ``outputs``: in the order on the screen."""
     said = {"outputs": outputs, "choice": str(answers.choice), "ranks": answers.ranks}
     _store(_STORE_PREFERENCE, review, said)
 
@@ -102,7 +102,7 @@ def _store(statement: str, review: Review, answers: dict[str, Any]) -> None:
 
 
 def store_answers(review: Review, checked: CheckedAnswers) -> None:
-    """Write what an amended review says now; what it said before is gone from its tables."""
+    """Write the new answers of an amended review; the caller has deleted the old ones."""
     with prepared_cursor() as cursor:
         cursor.execute(_REPLACE, {"review": review.pk, **_answers(checked)})
 

@@ -1,7 +1,7 @@
-"""A review is stored exactly once, whatever its kind.
+"""Stores a review exactly once, whatever its kind.
 
-A replay finds what is stored, a lost lease or a closed campaign keeps the text, and a late one counts while
-the assignment is available.
+A replay returns the stored review. After a lost lease or the campaign's end the text is saved as a draft. A
+late review still counts while the assignment is available.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ NOT_CHANGED = ", so its reviews cannot be changed any more."
 
 
 class LeaseLostError(ConflictError):
-    """The assignment went to somebody else meanwhile (409)."""
+    """The assignment went to another reviewer meanwhile (409)."""
 
     code = "lease_lost"
 
 
 class CampaignClosedError(ConflictError):
-    """The campaign takes no reviews any more (409)."""
+    """The campaign no longer accepts reviews (409)."""
 
     code = "campaign_closed"
 
@@ -43,7 +43,7 @@ class CampaignClosedError(ConflictError):
 
 @dataclass(frozen=True)
 class Submission:
-    """What one reviewer says at a slot that they hold; ``checked`` by the kind of the campaign's reviews."""
+    """A reviewer's answers at a slot; ``checked`` by the review kind of the campaign."""
 
     review_context: ReviewContext
     client_id: UUID
@@ -53,18 +53,20 @@ class Submission:
 
     @property
     def subject(self) -> dict[str, int]:
-        """What is reviewed, as a filter of reviews."""
+        """The reviewed output or comparison, as a filter of reviews."""
         return {
             f"{kind_of(self.review_context.assignment.campaign).subject}_id": self.review_context.subject_id
         }
 
     @property
     def fingerprint(self) -> str:
-        """Tells a replay from another submission of the same."""
+        """Distinguishes a replay from another submission for the same subject."""
         return str(self.checked.answers.fingerprint())
 
     def store(self) -> Review:
-        """Write it, its audit event and the end of its draft; the slot is filled, a transaction is open."""
+        """Store the review with its audit event, and delete its draft. Needs an open transaction and the
+        filled slot.
+        """
         assignment, person = self.review_context.assignment, self.review_context.campaign_reviewer.user
         campaign = assignment.campaign
         kind = kind_of(campaign)
@@ -90,7 +92,7 @@ class Submission:
         return review
 
     def keep(self) -> None:
-        """Keep what was refused as the reviewer's draft."""
+        """Save the refused answers as the reviewer's draft."""
         keep_answers(self.review_context, self.checked.answers)
 
 
@@ -104,22 +106,22 @@ def draft_of_context(review_context: ReviewContext) -> DraftOf:
 
 
 def keep_answers(review_context: ReviewContext, answers: Any) -> None:
-    """Keep answers that were refused as the reviewer's draft, whatever draft there was."""
+    """Save refused answers as the reviewer's draft, replacing any other."""
     storable = kind_of(review_context.assignment.campaign).storable(answers)
     keep_text(draft_of_context(review_context), draft_body(storable.as_dict(), 0.0))
 
 
 def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
-    """InvalidError for a simulated submission to a project that is no demonstration."""
+    """Raise InvalidError for a simulated submission outside demonstration projects."""
     if is_simulated and not campaign.project.is_demonstration:
         raise InvalidError("Simulated reviews are for demonstration projects only; this is not one.")
 
 
 def submit_once(submission: Submission) -> tuple[Review, bool]:
-    """Store it, or find what was stored of it before; whether it was such a replay.
+    """Store a submission, or find its stored review; returns the review and whether this is a replay.
 
-    Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment
-    went to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
+    Raises ConflictError if another submission for the same subject is stored, LeaseLostError if another
+    reviewer has the assignment, CampaignClosedError; in the last two cases the text is saved as a draft.
     """
     assignment, campaign_reviewer = (
         submission.review_context.assignment,
@@ -136,7 +138,7 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
                 plan_repeat(assignment=assignment, campaign_reviewer=campaign_reviewer)
                 return stored, False
     except IntegrityError as error:
-        # Another request with the same client id was quicker, at this assignment or at another.
+        # Another request with the same client id was faster, in this or another assignment.
         if (found := _stored(submission)) is None:
             raise ConflictError("Somebody else changed this at the same time. Submit it again.") from error
         return _replay_or_refuse(found, submission)
@@ -150,7 +152,7 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
 
 
 def _fill(submission: Submission) -> bool:
-    """Fill the slot. A late submission counts if nobody has taken the assignment since its lease ran out."""
+    """Fill the slot. A late submission counts if nobody has taken the assignment since its lease expired."""
     assignment, slot, campaign_reviewer = submission.review_context
     seconds = submission.seconds_active
     if fill_slot(assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds):
@@ -170,7 +172,7 @@ def _fill(submission: Submission) -> bool:
 
 
 def _stored(submission: Submission) -> Review | None:
-    """What stands in the way: of the same submission first, else of the same output or comparison."""
+    """The conflicting review: with the same client id, else of the same output or comparison."""
     given = Review.objects.select_related("assignment")
     by_client = given.filter(client_id=submission.client_id).first()
     return (

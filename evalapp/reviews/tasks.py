@@ -5,6 +5,6 @@ from evalapp.reviews import counts
 
 @shared_task(name="evalapp.reviews.tasks.check_counts")
 def check_counts() -> None:
-    """The nightly recount; what it finds is logged, audited, and stands in the inbox."""
+    """The nightly recount; differences are logged, audited, and shown under “To do”."""
     for _ in counts.check_all_counts():
         pass

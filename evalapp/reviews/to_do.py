@@ -1,4 +1,4 @@
-"""How many reviews wait for a person."""
+"""The number of reviews that wait for a person."""
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import CampaignState
@@ -8,7 +8,7 @@ from evalapp.reviews.queries import campaign_reviewers_of
 
 
 def reviews_to_do(user: User) -> int:
-    """About the most that can still come to this person in the open campaigns with work for them now."""
+    """The estimated number of reviews still to come for this person, in open campaigns with work for them."""
     open_to_them = campaign_reviewers_of(user).filter(campaign__state=CampaignState.OPEN)
     campaign_reviewers = list(open_to_them.select_related(None).select_related("campaign"))
     with_work = campaign_reviewers_with_work(campaign_reviewers)

@@ -79,7 +79,7 @@ _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 @require_safe
 @signed_in_view
 def review_home(request: HttpRequest) -> HttpResponse:
-    """The campaigns in which this person reviews, those in which work may be left for them first."""
+    """The campaigns in which this person reviews, those that may have work for them first."""
     campaign_reviewers = list(
         with_progress(campaign_reviewers_of(person_of(request))).order_by(
             "campaign__state", "campaign__deadline", "-campaign__pk"
@@ -112,7 +112,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
 
 
 def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bool) -> tuple[bool, bool]:
-    """A sort key: paused campaigns come last, and before them those in which all seems done."""
+    """Sort key: campaigns with work first, then those that seem done, paused ones last."""
     is_done = not has_work or progress["mine"] >= progress["mine_total"]
     return campaign.state != CampaignState.OPEN, is_done
 
@@ -120,7 +120,7 @@ def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bo
 @require_safe
 @signed_in_view
 def review_submitted(request: HttpRequest) -> HttpResponse:
-    """What this person submitted, latest first; each can be opened, and changed until the end."""
+    """The person's reviews, latest first; each can be opened, and changed until the campaign ends."""
     page = keyset_page(submitted_by(person_of(request)), request)
     waiting = waiting_among(page.rows)
     said: dict[int, dict[str, Any]] = {}
@@ -143,7 +143,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
-    """What comes next: the page itself, or its content for a script that fetches ahead."""
+    """The next task: its page, or its data for a script that prefetches it."""
     campaign_reviewer = campaign_reviewer_for(person_of(request), key)
     found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
@@ -210,7 +210,7 @@ def _render_task(
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """What is to be reviewed at its own URL: open, or submitted by this person before."""
+    """A task at its own URL: open, or submitted earlier by this person."""
     try:
         review_context = review_context_at(person_of(request), key, slot)
     except TakenOffError as taken_off:
@@ -231,7 +231,9 @@ def _show(request: HttpRequest, review_context: ReviewContext, **shown: Any) -> 
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
-    """What they still submit is kept as their draft; its URL shows them their own text alone."""
+    """For people removed from the assignment: a POST stores their draft, and the page shows only their own
+    text.
+    """
     review_context = left_review_context(taken_off, person_of(request), key, slot)
     if request.method == "POST":
         kept = keep_draft_of_removed(
@@ -243,7 +245,9 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
 
 
 def _not_claimed(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
-    """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
+    """A task no longer assigned to this person: their own text and the reason; MissingError if neither
+    exists.
+    """
     campaign = review_context.assignment.campaign
     desk = desk_of(campaign)
     task = desk.kind.task_at(review_context)
@@ -316,7 +320,7 @@ def _show_again(
 @require_POST
 @signed_in_view
 def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """Keep what is typed, and the lease alive."""
+    """Save the draft, and extend the lease."""
     review_context = review_context_at(person_of(request), key, slot)
     body = json_body(request)
     kind = kind_of(review_context.assignment.campaign)
@@ -345,14 +349,14 @@ def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @require_POST
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """Tell the manager that something is wrong with the item, and keep it."""
+    """Flag an item for the manager; its assignment stays."""
     return flagged(request, review_context_at(person_of(request), key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
-    """Where the latest submission is, to be opened and changed."""
+    """The URL of the latest submission, which is open for changes again."""
     campaign_reviewer = campaign_reviewer_for(person_of(request), key)
     review = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
     return reopened_response(request, review_url(review))
@@ -361,7 +365,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_POST
 @signed_in_view
 def review_keys(request: HttpRequest) -> HttpResponse:
-    """Switch the single-letter keys off or on; their letters stay as the profile has them."""
+    """Switch the single-letter keys off or on; the profile keeps their letters."""
     user = person_of(request)
     if is_json(request):
         enabled = json_body(request).get("enabled")
@@ -377,7 +381,7 @@ def review_keys(request: HttpRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
-    """How each reviewer gets on, with honest times, and when the last review will be in."""
+    """Each reviewer's progress with active times per review, and the forecast of the last review."""
     campaigns = request.project.campaigns.select_related("project", "rubric_version__rubric")
     campaign = get_or_missing(campaigns, pk=pk)
     team = team_progress(campaign, reader_id=request.user.pk)
@@ -388,7 +392,7 @@ def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_flags(request: MemberRequest, pk: int) -> HttpResponse:
-    """What reviewers say is wrong with items, open ones first, and by whom it was resolved."""
+    """Flags on items, open ones first or resolved ones, with the person who resolved them."""
     campaign = get_or_missing(request.project.campaigns.all(), pk=pk)
     is_open = request.GET.get("show", "open") != "resolved"
     context = {

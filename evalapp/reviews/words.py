@@ -1,4 +1,4 @@
-"""The check of texts about a review: reasons, messages and answers."""
+"""Checks texts about a review: reasons, messages and answers."""
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import has_visible
@@ -9,9 +9,9 @@ LONGEST_MESSAGE = 5_000
 
 
 def checked_words(text: str, *, field: str, missing: str, longest: int = LONGEST_REASON) -> str:
-    """The text without the space around it; InvalidError for ``field`` where it cannot stay.
+    """The text without surrounding space. Raises InvalidError for ``field`` if it cannot be stored.
 
-    ``missing`` is what to say of a text with nothing to see in it.
+    ``missing``: the message for a text without visible characters.
     """
     text = text.replace("\r\n", "\n").strip()
     problem = ""

@@ -17,7 +17,7 @@ from evalapp.rubrics.models import Criterion, RubricVersion
 
 @dataclass(frozen=True, slots=True)
 class TagDraft:
-    """A reason offered at a low score; an empty key is made from the label."""
+    """A reason offered at low scores; an empty key is generated from the label."""
 
     label: str
     key: str = ""
@@ -25,7 +25,7 @@ class TagDraft:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Ask only where an earlier criterion (its key) was answered with one of these values."""
+    """Ask a criterion only if an earlier one (by key) was answered with one of these values."""
 
     criterion: str
     values: tuple[int, ...]
@@ -33,11 +33,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class CriterionDraft:
-    """One criterion; the fields are those of ``Criterion``.
+    """One criterion, with the fields of ``Criterion``.
 
-    ``level_descriptions`` maps each level as text ("1" … "5"; for yes/no "yes" and "no") to what it means,
-    ``examples`` to an answer that deserves it. A category's levels are its ``options``, counted from 1.
-    Its ends are levels: where a point has steps, counted in these. An empty ``key`` is made from the name.
+    ``level_descriptions`` maps each level as text ("1" … "5"; for yes/no "yes" and "no") to its meaning,
+    ``examples`` to an example output for it. A category's levels are its ``options``, counted from 1.
+    ``minimum``, ``maximum`` and ``low_threshold`` are levels: with ``steps_per_point``, counted in steps. An
+    empty ``key`` is generated from the name.
     """
 
     name: str
@@ -62,7 +63,7 @@ class CriterionDraft:
 
     @property
     def rules(self) -> CriterionKind:
-        """What its kind decides; of a kind that is none, until it is refused, a scale's."""
+        """The rules of its kind; those of a scale for an unknown kind, which is refused later."""
         known = self.kind in (kind.name for kind in kinds.KINDS)
         return rules_of(self.kind if known else Scale.name, self)
 
@@ -75,7 +76,7 @@ class CriterionDraft:
 
 @dataclass(frozen=True, slots=True)
 class RubricDraft:
-    """A whole rubric outside a project: a template, or what a file says."""
+    """A whole rubric outside a project: a template, or the content of a file."""
 
     name: str
     description: str
@@ -84,7 +85,7 @@ class RubricDraft:
 
 
 class DraftProblem(NamedTuple):
-    """What is wrong with one field of the criterion at ``position`` (from 0)."""
+    """A problem with one field of the criterion at ``position`` (from 0)."""
 
     position: int
     field: str
@@ -126,9 +127,9 @@ def drafts_of(version: RubricVersion) -> list[CriterionDraft]:
 
 
 def with_keys(drafts: Sequence[CriterionDraft]) -> list[CriterionDraft]:
-    """The same drafts, each criterion and tag with a key; keys that are there stay.
+    """The drafts with keys generated for criteria and tags without one.
 
-    A key names a criterion over versions: a renamed criterion keeps it, so its scores stay comparable.
+    A key identifies a criterion across versions: a renamed criterion keeps it, so its scores stay comparable.
     """
     taken = {draft.key for draft in drafts if draft.key}
     numbers: dict[str, int] = {}
@@ -148,7 +149,9 @@ def with_keys(drafts: Sequence[CriterionDraft]) -> list[CriterionDraft]:
 
 
 def _free_key(text: str, otherwise: str, taken: set[str], numbers: dict[str, int]) -> str:
-    """``numbers``: the last number given to each stem, so that many of one name are not counted anew."""
+    """An unused key. ``numbers``: the last number used for each stem, so that equal names are not searched
+    from 1 again.
+    """
     stem = slugify(text)[: LONGEST_KEY - 4] or otherwise
     number = numbers.get(stem, 1)
     key = stem if number == 1 else f"{stem}-{number}"

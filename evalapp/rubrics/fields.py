@@ -1,4 +1,4 @@
-"""A criterion's fields on a form, from which every form is rendered."""
+"""A criterion's fields in a form, from which every form is rendered."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,8 +9,8 @@ NOT_APPLICABLE = "na"
 
 
 class LevelField(NamedTuple):
-    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its level
-    description, ``example`` an answer that deserves it.
+    """One answer: ``value`` is sent by the form, ``label`` shown on the button; ``text``: its level
+    description; ``example``: an example output for it.
     """
 
     value: str
@@ -22,7 +22,9 @@ class LevelField(NamedTuple):
 
 
 class NumberField(NamedTuple):
-    """The answer to a wide scale, typed in; reasons are asked at ``low`` and under (empty: never)."""
+    """The answer to a wide scale, entered as a number; reasons are asked at and below ``low`` (empty:
+    never).
+    """
 
     value: str
     minimum: float
@@ -33,7 +35,7 @@ class NumberField(NamedTuple):
 
 
 class SpanField(NamedTuple):
-    """A marked stretch of the answer: ``value`` is what the form sends, ``quote`` what was marked."""
+    """A span of the output: ``value`` is sent by the form, ``quote``: the marked words."""
 
     value: str
     number: int
@@ -43,7 +45,7 @@ class SpanField(NamedTuple):
 
 
 class QuotedField(NamedTuple):
-    """Words to be marked, as they were typed in a form that could not be taken."""
+    """Words to mark, as entered in a form that was refused."""
 
     words: str
     occurrence: str
@@ -52,7 +54,7 @@ class QuotedField(NamedTuple):
 
 
 class LabelField(NamedTuple):
-    """A label that stretches can be marked with; ``number`` counts from 1."""
+    """A label for spans; ``number``: from 1."""
 
     number: int
     label: str
@@ -66,12 +68,12 @@ class TagField(NamedTuple):
 
 
 class CriterionFields(NamedTuple):
-    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``,
-    or the ``spans`` of an answer and the ``labels`` they carry. A wide scale has a ``number`` instead of
-    buttons; its ``levels`` are the legend.
+    """A criterion's fieldset: radio group ``name`` with check boxes ``tag_name``, or text area ``text_name``,
+    or ``spans`` with their ``labels``. A wide scale has a ``number`` instead of buttons; its ``levels`` are
+    the legend.
 
-    ``depends_on`` and ``depends_values`` (spaces between): asked only where that criterion has one of
-    these values.
+    ``depends_on`` and ``depends_values`` (separated by spaces): asked only if that criterion has one of these
+    values.
     """
 
     key: str
@@ -98,7 +100,7 @@ class CriterionFields(NamedTuple):
 
     @property
     def template(self) -> str:
-        """The form of the answer."""
+        """The template of the answer's controls."""
         return f"rubrics/controls/{self.control}.html"
 
     @property
@@ -115,9 +117,9 @@ def fields_of(
 ) -> CriterionFields:
     """The fieldset of a criterion.
 
-    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words, "spans":
-    `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` is put before the names, for pages that show a
-    criterion more than once.
+    ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons, "text": text, "spans":
+    `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` precedes the names, for pages that show a criterion
+    more than once.
     """
     given, rules = answer or {}, draft.rules
     value = given.get("value")

@@ -1,4 +1,4 @@
-"""Problems of the content of a rubric file, with their places. Pure."""
+"""Problems in the content of a rubric file, with their places. Pure."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ _FOLLOWS = {
     "options": _RANGE | {"options"},
     "is_critical": {"undesired", "options"},
 }
-"""Where a field could not be read, what is said of these fields would be of a value that nobody wrote."""
+"""If the field cannot be read, problems of these fields would only refer to default values."""
 _CRITERION = re.compile(r"criteria\.(\d+)(?:\.(.+))?")
 
 
 def problems_beyond(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Place and message of each thing that keeps ``rubric`` from being saved, as far as it was read.
+    """Place and message of each problem that keeps ``rubric`` from being saved, as far as it was read.
 
-    ``unread``: the places that could not be read; what only follows from them is not said again.
+    ``unread``: places that could not be read; problems that only follow from these are left out.
     """
     yield from _head_problems(rubric, unread)
     if "criteria" in unread:
@@ -46,7 +46,7 @@ def problems_beyond(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tu
 
 
 def place_in_words(place: str, names: Sequence[str]) -> str:
-    """A place as a person finds it: ``criteria.2.maximum`` is "Criterion 2 “Tone”: maximum"."""
+    """A place in words: ``criteria.2.maximum`` is "Criterion 2 “Tone”: maximum"."""
     found = _CRITERION.fullmatch(place)
     if found is None:
         return place
@@ -75,7 +75,7 @@ def _head_problems(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tup
 
 
 def _unread_fields(unread: Collection[str]) -> Mapping[int, set[str]]:
-    """The unread fields of each criterion by its number; "" where nothing of it could be read."""
+    """The unread fields of each criterion by its number; "" if nothing of it could be read."""
     fields: dict[int, set[str]] = {}
     for place in unread:
         if found := _CRITERION.fullmatch(place):
@@ -84,8 +84,8 @@ def _unread_fields(unread: Collection[str]) -> Mapping[int, set[str]]:
 
 
 def _follows(problem: DraftProblem, fields: Mapping[int, set[str]], of_another: int) -> bool:
-    """Whether the problem only follows from what could not be read. ``of_another``: the number of the
-    criterion that a condition depends on, -1 where there is none of its key.
+    """Whether the problem only follows from unread places. ``of_another``: the number of the criterion that a
+    condition depends on, -1 if none has its key.
     """
     own = fields.get(problem.position + 1, set())
     if own & {"", "kind", problem.field} or any(problem.field in _FOLLOWS.get(name, ()) for name in own):

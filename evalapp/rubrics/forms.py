@@ -1,7 +1,7 @@
-"""The builder's form: any number of criteria in one POST, readable and rebuildable without scripts.
+"""The builder's form: any number of criteria in one POST, usable without scripts.
 
-Names are ``criteria-<position>-<field>``; ``criteria-count`` says how many there are. A button with the
-name ``action`` changes the structure ("add-scale", "up-2", "remove-0"); every other post saves.
+Fields are named ``criteria-<position>-<field>``; ``criteria-count`` is their number. A button named
+``action`` changes the structure ("add-scale", "up-2", "remove-0"); every other POST saves.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class ImportRubricForm(forms.Form):
 
 
 class LevelField(NamedTuple):
-    """A level's text and its example, each with the name of its field."""
+    """The text and example of a level, each with its field's name."""
 
     name: str
     label: str
@@ -71,7 +71,7 @@ class LevelField(NamedTuple):
 
 
 class ConditionField(NamedTuple):
-    """A criterion that another could depend on: its position and, where it is chosen, its answers."""
+    """A criterion that another may depend on: its position and, if it is chosen, its answers."""
 
     position: int
     name: str
@@ -81,7 +81,7 @@ class ConditionField(NamedTuple):
 
 @dataclass
 class CriterionForm:
-    """One criterion in the builder: its draft, and what is wrong or could be better by field."""
+    """One criterion in the builder: its draft, with errors by field and hints."""
 
     position: int
     draft: CriterionDraft
@@ -122,7 +122,7 @@ class CriterionForm:
 
     @property
     def options_text(self) -> str:
-        """One option a line, the undesired ones after a "!"."""
+        """One option per line, undesired ones with a leading exclamation mark."""
         return "\n".join(
             f"{'! ' if option.is_undesired else ''}{option.label}" for option in self.draft.options
         )
@@ -133,7 +133,7 @@ class CriterionForm:
 
     @property
     def tag_keys(self) -> str:
-        """Labels keep their keys over edits: "key=label" lines, carried along hidden."""
+        """Lines "key=label" in a hidden field, so that labels keep their keys over edits."""
         return "\n".join(f"{tag.key}={tag.label}" for tag in self.draft.tags if tag.key)
 
     @property
@@ -156,11 +156,11 @@ class BuilderForm:
 
     @property
     def additions(self) -> list[tuple[str, str]]:
-        """The kinds a criterion can be added of, with what the button says."""
+        """The kinds of criteria that can be added, with the label of the button."""
         return [(kind.name, kind.new_one) for kind in kinds.KINDS]
 
     def show_conditions(self) -> None:
-        """Say of each criterion which earlier ones it could depend on."""
+        """Set for each criterion the earlier ones that it may depend on."""
         keyed = with_keys(self.drafts)
         for criterion, draft in zip(self.criteria, keyed, strict=True):
             condition = draft.visible_if
@@ -189,7 +189,7 @@ class BuilderForm:
                 criterion.errors.setdefault("visible_if", []).append(message)
 
     def show(self, problems: list[DraftProblem], hints: list[DraftProblem]) -> None:
-        """Put problems and hints beside the criteria they belong to."""
+        """Attach problems and hints to their criteria."""
         self.problems = [*self.problems, *problems]
         for problem in problems:
             if problem.position < len(self.criteria):
@@ -200,11 +200,11 @@ class BuilderForm:
 
     @property
     def unplaced(self) -> list[str]:
-        """Messages that belong to no criterion that is there."""
+        """Messages that belong to no existing criterion."""
         return [problem.message for problem in self.problems if problem.position >= len(self.criteria)]
 
     def apply(self, action: str) -> int | None:
-        """Add, remove or move a criterion; returns the position to go to. Raises InvalidError."""
+        """Add, remove or move a criterion; returns the position to scroll to. Raises InvalidError."""
         verb, _, where = action.partition("-")
         drafts = self.drafts
         if verb == "add":
@@ -227,7 +227,7 @@ class BuilderForm:
                     position = target
             else:
                 raise InvalidError("This button is not in the form. Reload the page and try again.")
-        # What was wrong stays with what was typed; the whole is checked again when it is saved.
+        # Existing errors are dropped with the old positions; saving checks everything again.
         self.criteria = [CriterionForm(number, draft) for number, draft in enumerate(drafts)]
         self.problems = []
         return position if self.criteria else None
@@ -240,7 +240,7 @@ def form_of(drafts: list[CriterionDraft], instructions: str, based_on: str) -> B
 
 
 def read_form(data: QueryDict) -> BuilderForm:
-    """The form as it was posted; what is no number where one belongs becomes a problem, not an error."""
+    """The form as posted; text in place of a number becomes a problem instead of an exception."""
     count = _integer(data.get("criteria-count", "0")) or 0
     form = BuilderForm([], data.get("instructions", "").replace("\r\n", "\n"), data.get("based_on", ""))
     for position in range(max(0, min(count, MOST_CRITERIA + 1))):
@@ -252,7 +252,9 @@ def read_form(data: QueryDict) -> BuilderForm:
 
 
 def _read_conditions(data: QueryDict, form: BuilderForm) -> None:
-    """Conditions name an earlier criterion by its place; its key may not be there before it is saved."""
+    """Read conditions, which name an earlier criterion by position, since its key may not exist before
+    saving.
+    """
     keyed = with_keys(form.drafts)
     for criterion in form.criteria:
         place = _integer(data.get(f"{criterion.prefix}-depends_on", ""))
@@ -266,7 +268,7 @@ def _read_conditions(data: QueryDict, form: BuilderForm) -> None:
 
 
 def _kind(name: str) -> type[CriterionKind]:
-    """The kind of that name; a scale for a name that is no kind's, which is refused when it is saved."""
+    """The kind of that name; Scale for unknown names, which saving refuses."""
     return next((kind for kind in kinds.KINDS if kind.name == name), Scale)
 
 
@@ -277,7 +279,7 @@ def _new_draft(name: str) -> CriterionDraft:
 
 
 class _PostedCriterion:
-    """One criterion's fields as they were posted; what is no number is remembered as a problem."""
+    """The posted fields of one criterion; text in place of a number is recorded as a problem."""
 
     def __init__(self, data: QueryDict, position: int) -> None:
         self._data, self._position = data, position
@@ -298,7 +300,7 @@ class _PostedCriterion:
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """One a line, the undesired ones after a "!"."""
+        """One option per line, undesired ones with a leading exclamation mark."""
         lines = [line.strip() for line in self.text("options").splitlines() if line.strip()]
         return tuple(Option(line.removeprefix("!").strip(), line.startswith("!")) for line in lines)
 
@@ -333,7 +335,7 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
 
 
 def _read_texts(data: Mapping[str, Any], prefix: str, draft: CriterionDraft) -> dict[str, str]:
-    """The texts of the levels that the criterion has now; those of levels it lost go."""
+    """The texts of the criterion's current levels, without those of removed levels."""
     if not 0 < draft.maximum - draft.minimum < HIGHEST_LEVEL - LOWEST_LEVEL:
         return {}
     given = {level: str(data.get(f"{prefix}-{level}", "")).strip() for level in draft.rules.levels}

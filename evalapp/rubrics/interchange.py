@@ -1,7 +1,7 @@
-"""A rubric as a YAML file that people read, keep beside their code and take to another project.
+"""A rubric as a YAML file, to read, store with code and copy to another project.
 
-The names are those of ``CriterionDraft`` and of the API. A file is read whole, or refused with all that is
-wrong in it; nothing in it is executed, and it cannot refer to itself.
+Names are those of ``CriterionDraft`` and of the API. A file is read completely, or refused with all its
+problems; nothing in it is executed, and it cannot refer to itself.
 """
 
 import re
@@ -30,7 +30,7 @@ _HEAD = ("evalapp_rubric", "name", "description", "instructions", "criteria")
 
 
 def write_yaml(rubric: RubricDraft) -> str:
-    """The file that `read_yaml` reads back as it was; what is as usual in a criterion is left out."""
+    """The rubric as a file that `read_yaml` reads back unchanged; default values are left out."""
     document = {
         "evalapp_rubric": FORMAT,
         "name": rubric.name,
@@ -42,16 +42,15 @@ def write_yaml(rubric: RubricDraft) -> str:
 
 
 def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
-    """What the file says, fit to be saved; ``name`` stands instead of its own.
+    """The rubric in the file, checked; ``name`` replaces its own.
 
-    Raises InvalidError that names every place in the file with what is wrong there (at most 50): what
-    cannot be read, and what can be read and cannot be. Its ``fields`` are places as people count and
-    name them: "Criterion 2 “Tone”: tags.1.label".
+    Raises InvalidError with the problem of every invalid place in the file (at most 50), whether unreadable
+    or not allowed. Its ``fields`` are places in words: "Criterion 2 “Tone”: tags.1.label".
     """
     document = _document(content)
     reader = _Reader()
     form = document.get("evalapp_rubric") if isinstance(document, dict) else None
-    # In Python true is 1.
+    # In Python, true equals 1.
     if not isinstance(document, dict) or type(form) is not int or form != FORMAT:
         raise InvalidError(
             f"This is not a rubric file: it has no line “evalapp_rubric: {FORMAT}” at its beginning. Export"
@@ -77,7 +76,7 @@ def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks of lines, as a person would write them."""
+    """Writes texts of several lines as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -91,10 +90,10 @@ _Dumper.add_representer(str, _text_node)
 
 
 class _Loader(yaml.SafeLoader):
-    """Without aliases, by which a file of a few lines could grow without end, and without tags or double
-    keys.
+    """A loader without aliases, by which a short file could expand without limit, and without tags or
+    repeated keys.
 
-    Words mean what they say, as in YAML 1.2: yes, no, on, off and dates are texts.
+    Words are read as in YAML 1.2: yes, no, on, off and dates are texts.
     """
 
     depth = 0
@@ -125,7 +124,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
-            # By what it means: 1, +1 and "1" name one level.
+            # Compared by meaning: 1, +1 and "1" are the same level.
             name = str(self.construct_object(key_node))
             if name in seen:
                 line = key_node.start_mark.line + 1
@@ -165,7 +164,7 @@ def _document(content: bytes) -> object:
         raise InvalidError(f"{place}: not YAML: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
         raise InvalidError(f"The file is not YAML: {' '.join(str(error).split())}.") from error
-    except (ValueError, OverflowError) as error:  # of a \U escape; numbers are read with care
+    except (ValueError, OverflowError) as error:  # from a \U escape; numbers are checked before
         raise InvalidError(
             f"Line {loader.line + 1}: an escape (\\U and eight digits) names no character: the last is "
             "\\U0010FFFF. Correct it."
@@ -173,9 +172,9 @@ def _document(content: bytes) -> object:
 
 
 class _Reader:
-    """Reads values of a document by what they must be; collects what is wrong under its place.
+    """Reads values of a document by type; collects problems by place.
 
-    A place is the way to a value, its parts joined by dots; entries of a list are counted from 1.
+    A place is the path to a value, joined by dots; list entries are counted from 1.
     """
 
     def __init__(self) -> None:
@@ -234,7 +233,7 @@ class _Reader:
         return {}
 
     def short(self, value: object, place: str, most: int, what: str) -> Sequence[object]:
-        """As `sequence`; of more than ``most`` entries nothing more is read."""
+        """A list as from `sequence`; empty, with a problem, if it has more than ``most`` entries."""
         entries = self.sequence(value, place)
         if len(entries) <= most:
             return entries
@@ -258,7 +257,7 @@ class _Reader:
                 read[name] = _READERS[name](self, entry, f"{place}.{name}")
         ranged = fixed_by(read.get("kind", ""), read.get("options", ()))
         if read.get("lower_is_better"):
-            # Its low answers are the good ones, so reasons are asked at none unless the file says so.
+            # Its low levels are the good ones, so no reasons are asked unless the file sets a threshold.
             ranged = {**ranged, "low_threshold": None}
         return CriterionDraft(**{"name": "", **in_levels({**ranged, **read})})
 
@@ -276,7 +275,7 @@ class _Reader:
         return None
 
     def options(self, value: object, place: str) -> tuple[Option, ...]:
-        """Each a text, or ``{label: …, is_undesired: true}``."""
+        """Options, each a text or ``{label: …, is_undesired: true}``."""
         read = []
         for number, entry in enumerate(self.short(value, place, MOST_OPTIONS, "options"), start=1):
             where = f"{place}.{number}"
@@ -303,7 +302,7 @@ class _Reader:
         )
 
     def tags(self, value: object, place: str) -> tuple[TagDraft, ...]:
-        """Each a text, or ``{label: …, key: …}``."""
+        """Reasons, each a text or ``{label: …, key: …}``."""
         read = []
         for number, entry in enumerate(self.short(value, place, MOST_TAGS, "reasons"), start=1):
             where = f"{place}.{number}"
@@ -376,7 +375,7 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
 
 
 def _shown(name: object) -> str:
-    """The name of an entry, short, and so that every page and answer can show it."""
+    """The name of an entry, shortened and displayable."""
     text = str(name)[:_LONGEST_SHOWN]
     return "".join(
         f"U+{ord(character):04X}" if unstorable_character(character) else character for character in text

@@ -8,9 +8,9 @@ LOWEST_LEVEL = -10
 HIGHEST_LEVEL = 100
 MOST_LEVELS = 101
 MOST_STEPS = 20
-"""Parts that a point of a scale can be divided into."""
+"""Limit for ``steps_per_point``."""
 MOST_BUTTONS = 11
-"""A scale of more levels is answered by typing the number."""
+"""The most levels with buttons; a scale with more is answered by entering the number."""
 MOST_OPTIONS = 20
 HIGHEST_WEIGHT = Decimal(100)
 LONGEST_NAME = 80
@@ -22,4 +22,4 @@ LONGEST_HELP = 2_000
 LONGEST_DESCRIPTION = 2_000
 LONGEST_INSTRUCTIONS = 20_000
 LONGEST_WORDS = 20_000
-"""Of an answer in words, and of a comment."""
+"""Limit of text answers and comments."""

@@ -43,16 +43,15 @@ class RubricVersion(BaseModel):
 class Criterion(BaseModel):
     """One question of a rubric.
 
-    ``level_descriptions`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as
-    1/0. Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
-    answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options``
-    are a category's answers, stored as 1, 2, …: {"label", "is_undesired"}; of spans, which are marked in the
-    output and have no levels either, the labels. ``examples`` maps levels, as ``level_descriptions``, to an
-    answer that deserves it. ``visible_if``: {"criterion": key, "values": levels}, asked only where that
-    earlier criterion was answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the
-    best, as 1 is of places in an order; such a scale weighs nothing and has no low threshold, which all speak
-    of its other end. ``steps_per_point``: of a scale with half points or averages of ratings, 2 or more; its
-    levels are counted in steps.
+    ``level_descriptions`` maps a level (as text: "1", or "yes"/"no") to its meaning. Yes/no is stored as 1/0.
+    Reason tags are offered when a scale's value is at or below ``low_threshold`` (for yes/no: at the
+    ``undesired`` answer). A text criterion has no levels. ``options`` of a category are its answers, stored
+    as 1, 2, …: {"label", "is_undesired"}; of a span criterion, which has no levels either, they are the
+    labels. ``examples`` maps levels, like ``level_descriptions``, to an example output. ``visible_if``:
+    {"criterion": key, "values": levels}, asked only if that earlier criterion has one of these answers; null:
+    always. ``lower_is_better``: for a scale whose lowest level is the best, such as ranks; it has no weight
+    and no low threshold, because both refer to high levels as good. ``steps_per_point``: 2 or more for a
+    scale with half points or averages of ratings; its levels are counted in steps.
     """
 
     version = models.ForeignKey(RubricVersion, on_delete=models.CASCADE, related_name="criteria")
@@ -81,7 +80,7 @@ class Criterion(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["version", "position"], name="criterion_position"),
             models.UniqueConstraint(fields=["version", "key"], name="criterion_key"),
-            # What Score's copy of the range refers to (composite foreign key in a migration).
+            # The target of Score's copy of the range (composite foreign key in a migration).
             models.UniqueConstraint(fields=["id", "minimum", "maximum"], name="criterion_range"),
             models.CheckConstraint(
                 condition=models.Q(minimum__lt=models.F("maximum")), name="criterion_order"
@@ -147,7 +146,7 @@ class Criterion(BaseModel):
         return self.rules.axis_label
 
     def level_words(self, level: int) -> str:
-        """An answer as people read it: the level, yes or no, the option."""
+        """An answer in words: the level, yes or no, the option."""
         return self.rules.words(level)
 
 

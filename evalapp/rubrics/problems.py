@@ -29,7 +29,7 @@ _TWO_QUESTIONS = re.compile(r"\s(?:and|or|und|oder)\s|\s?[&/+]\s?", re.IGNORECAS
 
 
 def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
-    """All that keeps these criteria from being saved; empty when there is nothing."""
+    """All problems that keep these criteria from being saved."""
     if not drafts:
         return [DraftProblem(0, "name", "A rubric needs at least one criterion. Add one.")]
     if len(drafts) > MOST_CRITERIA:
@@ -56,7 +56,7 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
 
 
 def unstorable_character(text: str) -> str:
-    """The first character that no database keeps, in words; empty where there is none."""
+    """The first character that the database cannot store, in words; "" if none."""
     if found := _UNKEPT.search(text):
         number = ord(found.group())
         return f"half of a character (U+{number:04X})" if number else "a NUL character (U+0000)"
@@ -140,8 +140,8 @@ def _direction_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
 
 
 def _no_such_key(wanted: str, before: Sequence[CriterionDraft]) -> str:
-    """With the key that is meant, where a criterion's name was written, or capitals; else with those there
-    are.
+    """The message for an unknown key, with the key probably meant (for a criterion's name, or wrong
+    capitals), else with the available ones.
     """
     message = f"There is no criterion with the key “{wanted}” to depend on."
     meant = wanted.strip().casefold()
@@ -155,11 +155,13 @@ def _no_such_key(wanted: str, before: Sequence[CriterionDraft]) -> str:
 def _condition_problems(
     draft: CriterionDraft, drafts: Sequence[CriterionDraft], position: int
 ) -> Iterator[tuple[str, str]]:
-    """Looking back only: so conditions can form no cycle. A circle is said of its first criterion alone."""
+    """Conditions may only refer to earlier criteria, so that they form no cycle. A cycle is reported only for
+    its first criterion.
+    """
     condition = draft.visible_if
     if condition is None:
         return
-    # Of two with one key the first is meant; that the second repeats it is said of the second.
+    # If two criteria have the same key, the first is meant; the second gets the message about the repetition.
     places = {each.key: place for place, each in reversed(list(enumerate(drafts))) if each.key}
     place = places.get(condition.criterion)
     if place is None:
@@ -193,7 +195,9 @@ def _condition_problems(
 
 
 def _circle(drafts: Sequence[CriterionDraft], places: Mapping[str, int], start: int) -> list[int]:
-    """The way from a criterion by what each depends on, where it leads back to it; else nothing."""
+    """The positions on the path of dependencies from a criterion back to itself; empty if it does not
+    return.
+    """
     way = [start]
     while (condition := drafts[way[-1]].visible_if) is not None:
         place = places.get(condition.criterion)
@@ -230,7 +234,7 @@ def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
 
 
 def hints(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
-    """What can be saved and yet makes ratings worse; each with its reason."""
+    """Hints about settings that can be saved but make ratings worse, each with its reason."""
     found = [
         DraftProblem(position, field_name, message)
         for position, draft in enumerate(drafts)

@@ -90,7 +90,7 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
 
 
 def condition_words(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) -> str:
-    """When the criterion is asked, in words: "always", or "where Tone is 1 or 2"."""
+    """The condition of a criterion in words: "always", or "where Tone is 1 or 2"."""
     if draft.visible_if is None:
         return "always"
     of = all_drafts.get(draft.visible_if.criterion)

@@ -24,7 +24,7 @@ from evalapp.rubrics.templates import TEMPLATES
 
 
 class RubricProblemError(InvalidError):
-    """Some criteria cannot be saved; ``problems`` names their invalid fields (400)."""
+    """Some criteria cannot be saved; ``problems`` lists their invalid fields (400)."""
 
     def __init__(self, problems: Sequence[DraftProblem]) -> None:
         fields: defaultdict[str, list[str]] = defaultdict(list)
@@ -98,11 +98,10 @@ def save_version(
     instructions: str = "",
     based_on: str | None = None,
 ) -> RubricVersion:
-    """Store the criteria, in order: into the latest version while it is not in use, else as the next.
+    """Store the criteria, in order: in the latest version while it is not in use, else as the next version.
 
-    Nothing changes where the latest version already says the same. ``based_on`` is the ``fingerprint``
-    of what the editor started from: StaleError where somebody has saved something else since.
-    Raises RubricProblemError naming every field that is wrong.
+    Nothing changes if the latest version is equal. ``based_on``: the ``fingerprint`` of the version that the
+    edit started from; StaleError if it has changed since. Raises RubricProblemError with all invalid fields.
     """
     keyed = with_keys(criteria)
     if problems := draft_problems(keyed):
@@ -114,7 +113,7 @@ def save_version(
         )
     instructions = instructions.strip()
     Rubric.objects.select_for_update(no_key=True).get(pk=rubric.pk)
-    # Not through ``rubric.versions``: that may be prefetched by an aggregating query, which cannot lock.
+    # Not through ``rubric.versions``, which may be prefetched by an aggregating query that cannot lock.
     latest = RubricVersion.objects.filter(rubric=rubric).select_for_update().order_by("-number").first()
     if based_on is not None and based_on != fingerprint(latest):
         raise StaleError(
@@ -159,7 +158,7 @@ def freeze(*, rubric_version: RubricVersion, by: User | None = None) -> None:
 
 
 def fingerprint(version: RubricVersion | None) -> str:
-    """A short fingerprint of a version: equal where criteria and instructions are equal."""
+    """A short fingerprint of a version: equal if criteria and instructions are equal."""
     return fingerprint_of(drafts_of(version), version.instructions) if version is not None else ""
 
 

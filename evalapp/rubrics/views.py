@@ -47,7 +47,7 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_RUBRICS)
 def rubric_import(request: MemberRequest) -> HttpResponse:
-    """A rubric from a YAML file, at once with its version 1."""
+    """Import a rubric from a YAML file, with its version 1."""
     form = ImportRubricForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -72,7 +72,7 @@ def rubric_import(request: MemberRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.EDIT_RUBRICS)
 def rubric_sample(request: MemberRequest) -> HttpResponse:
-    """A rubric file with a criterion of every kind, to start from."""
+    """A sample rubric file with a criterion of every kind."""
     return _as_file(get_template("rubrics/sample.yaml").render(), "rubric-sample")
 
 
@@ -93,7 +93,7 @@ def rubric_file(request: MemberRequest, rubric_id: int, number: int) -> HttpResp
 @require_safe
 @project_view(Permission.VIEW_RUBRICS)
 def rubric_detail(request: MemberRequest, rubric_id: int, number: int | None = None) -> HttpResponse:
-    """A version as reviewers see it, and what changed over versions; without ``number`` the latest."""
+    """A version as reviewers see it, and the changes over versions; the latest without ``number``."""
     rubric = _rubric(request, rubric_id)
     versions = list(queries.versions_of(rubric))
     shown = next((version for version in versions if number in (None, version.number)), None)

@@ -1,4 +1,6 @@
-"""Forms of external metrics and their files, and one per kind of rule check (``params``: as stored)."""
+"""Forms of external metrics and their files, and one for each kind of rule check (``params``: its stored
+settings).
+"""
 
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ from evalapp.scoring.models import Better, RuleCheck
 
 
 class RuleForm(forms.Form):
-    """Fields of every kind of rule; subclasses add their own."""
+    """Fields of all kinds; subclasses add their own."""
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
@@ -98,7 +100,7 @@ FORMS: dict[str, type[RuleForm]] = {
 
 
 class ExternalMetricForm(forms.Form):
-    """A score that is computed elsewhere."""
+    """A score that another program computes."""
 
     name = forms.CharField(
         max_length=LONGEST_NAME, help_text="The column’s name in the results, followed by “(external)”."

@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.inclusion_tag("reviews/change_requests.html")
 def change_requests(person: User) -> dict[str, Any]:
-    """A notice of what the person is asked to look at again; nothing where there is none."""
+    """A notice of the change requests to this person; empty without any."""
     return {"change_requests": [(each, review_url(each.review)) for each in change_requests_to(person)]}

@@ -22,7 +22,7 @@ from evalapp.charts.theme import themed
 from evalapp.core.number_format import as_number, as_percent, as_text, digits_of_interval
 
 register = template.Library()
-# A page has dozens of each, and the same ones again when it is asked for again.
+# Cached: a page has dozens of each, and repeats them at every request.
 _written_once = lru_cache(maxsize=4096, typed=True)
 
 _IN_SCRIPTS = {"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"}
@@ -43,9 +43,9 @@ CANDIDATE_SHAPES = 8
 
 @register.simple_tag
 def chip(state: str, label: str = "", tone: str = "") -> SafeString:
-    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's own.
+    """A state in words with a tone; ``tone`` (ok, warn, bad, busy, quiet) overrides the state's default.
 
-    No template of its own: the end of its last line would be an underlined space in a link.
+    Without a template file: the newline at its end would show as an underlined space in a link.
     """
     return format_html(
         '<span class="chip chip-{}" data-state="{}">{}</span>',
@@ -68,7 +68,7 @@ def stat(label: str, value: Any, note: str = "", href: str = "") -> dict[str, An
 
 @register.inclusion_tag("components/empty.html")
 def empty(text: str, href: str = "", action: str = "") -> dict[str, str]:
-    """An empty list: one sentence, and the one next action."""
+    """An empty list: one sentence and one next action."""
     return {"text": text, "href": href, "action": action}
 
 
@@ -98,7 +98,9 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
 
 @register.inclusion_tag("components/cell_field.html")
 def cell_field(bound: BoundField, row: str) -> dict[str, Any]:
-    """The control and errors of a form field in the table's row of that name; its column says the rest."""
+    """The control and errors of a form field in a table cell; ``row`` labels it, and the column heading
+    explains it.
+    """
     error = f"{bound.auto_id}_error"
     attributes = {**bound.field.widget.attrs, "aria-label": f"{row}: {bound.label}"}
     if bound.errors:
@@ -127,7 +129,7 @@ def pager(context: template.Context, page: Any) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def query_with(context: template.Context, **changes: Any) -> str:
-    """The present query string with some parameters changed (None or "" removes one)."""
+    """The current query string with some parameters changed (None or "" removes one)."""
     query = context["request"].GET.copy()
     query.pop("after", None)
     for name, value in changes.items():
@@ -147,7 +149,7 @@ def kbd(*keys: str) -> SafeString:
 
 @register.simple_tag
 def relative_time(when: datetime | None, missing: str = "never") -> SafeString:
-    """How long ago ("3 min ago"), with the absolute time in the title; ``missing`` where there is none."""
+    """How long ago ("3 min ago"), with the absolute time in the title; ``missing`` without a time."""
     if when is None:
         return format_html('<span class="soft">{}</span>', missing)
     local = timezone.localtime(when)
@@ -176,9 +178,9 @@ def _ago(when: datetime) -> str:
 @register.simple_tag
 @_written_once
 def number(value: float | None, half_width: float | None = None, digits: int | None = None) -> SafeString:
-    """A number with as many digits as its interval justifies; a dash where there is none.
+    """A number with as many digits as its interval justifies; a dash for None.
 
-    ``half_width`` is half of the interval's width: 4.1667 with 0.31 reads 4.2.
+    ``half_width``: half of the interval's width; 4.1667 with 0.31 is shown as 4.2.
     """
     return as_number(value, half_width=half_width, digits=digits)
 
@@ -188,10 +190,10 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 def ranged_value(
     value: float | None, low: float | None = None, high: float | None = None, is_count: bool = False
 ) -> SafeString:
-    """A value with the ends of its interval, in as many digits as it justifies: "4.2 (3.6 to 4.4)".
+    """A value with its interval, in as many digits as the interval justifies: "4.2 (3.6 to 4.4)".
 
-    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 (122
-    to 147)", but "3.4 (2.0 to 4.8)".
+    ``is_count``: a mean of whole numbers, with decimals only if the interval justifies them: "134 (122 to
+    147)", but "3.4 (2.0 to 4.8)".
     """
     fallback = 0 if is_count else 2
     if value is None or low is None or high is None:
@@ -231,10 +233,11 @@ def interval(  # noqa: PLR0917 - a template names them
     unit: str = "",
     words: str = "",
 ) -> SafeString:
-    """A thin line with a dot on the axis [minimum, maximum], and the numbers as text beside it.
+    """A value drawn as a dot with its interval as a line on the axis [minimum, maximum], with the numbers as
+    text.
 
-    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent, and ``unit``
-    stands behind the numbers; ``words`` replace them.
+    ``quiet`` draws it grey, for a difference that is not significant. ``is_share`` shows percent; ``unit``
+    follows the numbers; ``words`` replace them.
     """
     if value is None:
         return _NO_INTERVAL
@@ -260,7 +263,7 @@ def interval(  # noqa: PLR0917 - a template names them
     return format_html(_INTERVAL, quietly, mark_safe("".join(lines)), place(value), numbers)  # noqa: S308 - parts of ours
 
 
-# Written here as the bar below is: a page has dozens, and a template takes five times as long.
+# In Python, as the bar below: a page has dozens, and a template takes five times as long.
 _NO_INTERVAL = mark_safe('<span class="soft">–</span>')
 _AXIS = mark_safe('<line class="interval-axis" x1="4" x2="116" y1="8" y2="8" />')
 _GATE_AT = '<line class="interval-gate" x1="{0}" x2="{0}" y1="1" y2="15" />'
@@ -275,7 +278,7 @@ _INTERVAL = (
 def candidate(position: int, label: Any = "", href: str = "", words: str = "") -> SafeString:
     """A candidate's marker: colour and shape by its position in the campaign (from 0), and its label.
 
-    ``label`` is the model version, or words; ``words`` replace its label.
+    ``label``: the model version, or words; ``words`` replace its label.
     """
     return _candidate(int(position) % CANDIDATE_SHAPES + 1, str(words or label), href)
 
@@ -287,9 +290,10 @@ def _candidate(number: int, label: str, href: str) -> SafeString:
 
 @register.simple_tag
 def rating_bar(counts: Sequence[int] | Mapping[Any, int], labels: Sequence[str] | None = None) -> SafeString:
-    """A diverging bar of how many gave each level, lowest first; the middle level straddles the centre.
+    """A diverging bar of the number of ratings at each level, lowest first; the middle level straddles the
+    centre.
 
-    ``counts`` is a sequence by level, or a mapping level → count; ``labels`` name the levels.
+    ``counts``: a sequence by level, or a mapping level → count; ``labels``: names of the levels.
     """
     if isinstance(counts, Mapping):
         levels = [str(level) for level in counts]
@@ -315,7 +319,7 @@ def _bar(numbers: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
             (
                 (
                     part.tone,
-                    # Each half of the drawing is 100 wide, so that bars above one another share the centre.
+                    # Each half of the drawing is 100 wide, so that stacked bars share the centre.
                     f"{100 + 100 * part.start:.2f}",
                     f"{100 * (part.end - part.start):.2f}",
                     name,
@@ -339,9 +343,9 @@ _SEGMENT = '<rect class="rating-{}" x="{}" y="1" width="{}" height="12"><title>{
 
 @register.simple_tag
 def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
-    """A chart's specification in the common theme beside its number, safe inside a script element."""
+    """A chart's specification with the shared theme, as a script element with that id; escaped for it."""
     text = json.dumps(themed(value), cls=DjangoJSONEncoder)
-    # As Django's json_script, whose str.translate takes four times as long as all the rest for a scatter.
+    # Like Django's json_script, whose str.translate takes four times as long as the rest for a scatter plot.
     for character, escaped in _IN_SCRIPTS.items():
         text = text.replace(character, escaped)
     script = f'<script id="{escape(identity)}" type="application/json">{text}</script>'
@@ -350,6 +354,6 @@ def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
 
 @register.simple_tag
 def table_rows(rows: Iterable[Iterable[Any]]) -> SafeString:
-    """Rows of plain cells; of a chart there are hundreds, for which a template takes ten times as long."""
+    """Table rows of plain cells; charts have hundreds, for which a template takes ten times as long."""
     cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
     return mark_safe("".join(f"<tr>{each}</tr>" for each in cells))  # noqa: S308 - every cell is escaped

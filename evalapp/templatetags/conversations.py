@@ -1,4 +1,4 @@
-"""What pages show of a conversation beside its text."""
+"""Tags for the parts of a conversation besides its text."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ register = template.Library()
 
 @register.inclusion_tag("conversations/beside_text.html")
 def beside_text(conversation: Conversation | None) -> dict[str, Any]:
-    """All of it, the answer that it ends with included."""
+    """The parts of the whole conversation, including its final answer."""
     return {"beside": None if conversation is None else shown_beside(conversation)}
 
 
 @register.inclusion_tag("conversations/beside_text.html")
 def beside_prompt(conversation: Conversation | None) -> dict[str, Any]:
-    """Of what an answer is given to alone: a reviewer is not shown how the row's own answer came about."""
+    """The parts of the prompt only: a reviewer must not see how the row's own answer was made."""
     return {"beside": None if conversation is None else shown_beside(asked(conversation))}

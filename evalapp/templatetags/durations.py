@@ -9,7 +9,7 @@ _UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Two units at most, as in "3 min 20 s"; a dash where there is none."""
+    """At most two units, for example "3 min 20 s"; a dash for None."""
     if seconds is None:
         return "–"
     if 0 < seconds < 1:
@@ -25,7 +25,9 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def about(seconds: float | None) -> str:
-    """A time left that does not flicker: rounded to 5 s under a minute, to minutes above ten."""
+    """Remaining time, rounded so that it does not flicker: to 5 s under a minute, 10 s under ten minutes,
+    else a minute.
+    """
     if seconds is None:
         return ""
     step = 5 if seconds < 60 else 10 if seconds < 600 else 60

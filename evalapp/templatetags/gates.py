@@ -24,8 +24,8 @@ _SHARES = ("low_share", "veto")
 
 @register.inclusion_tag("gates/panel.html", takes_context=True)
 def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
-    """The campaign's gate and its last verdict, or the way to apply one; nothing where
-    answers are compared.
+    """The campaign's gate and its last verdict, or the way to apply one; empty in campaigns that compare
+    outputs.
     """
     campaign_gate = [] if campaign.compares else applied_gates(campaign)
     first = campaign_gate[0] if campaign_gate else None
@@ -44,7 +44,7 @@ def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
 
 @register.inclusion_tag("gates/release_line.html", takes_context=True)
 def release_line(context: template.Context, campaign: Campaign, conclusion: Any) -> dict[str, Any]:
-    """Whether to release: by the campaign's gate, or without one what the comparison concludes."""
+    """Whether to release: by the campaign's gate, else by the candidate comparison's conclusion."""
     return {**gate_panel(context, campaign), "conclusion": conclusion}
 
 
@@ -73,7 +73,7 @@ def _is_share(result: Mapping[str, Any]) -> bool:
 
 @register.inclusion_tag("gates/verdict.html")
 def gate_verdict(evaluation: GateEvaluation) -> dict[str, Any]:
-    """The verdict in a sentence: with how many more reviews, what it rests on, and whether it counts."""
+    """The verdict in a sentence: how many more reviews it needs, its basis, and whether it counts."""
     not_met = [each for each in evaluation.record["results"] if each["state"] == "not_met"]
     undecided = [each for each in evaluation.record["results"] if each["state"] == "undecided"]
     return {
@@ -87,14 +87,14 @@ def gate_verdict(evaluation: GateEvaluation) -> dict[str, Any]:
 
 @register.simple_tag
 def spent_splits(version: DatasetVersion) -> list[str]:
-    """The splits of a dataset version on which more candidates than planned were tried, as words."""
+    """Names of the dataset version's splits on which more candidates than planned were evaluated."""
     spent = version.ledgers.exclude(spent_at=None).order_by("split")
     return [ledger.get_split_display().lower() for ledger in spent]
 
 
 @register.filter
 def as_level(level: float) -> str:
-    """A one-sided level in percent, with as many digits as it takes to tell it from none."""
+    """A one-sided level in percent, with two decimals at most; "under 0.01%" below that."""
     percent = level * 100
     if percent < 0.01:
         return "under 0.01%"

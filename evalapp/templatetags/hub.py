@@ -1,4 +1,4 @@
-"""Tags for what has gone to a hub."""
+"""Tags for pushes to a hub."""
 
 from django import template
 
@@ -13,6 +13,6 @@ register = template.Library()
 
 @register.simple_tag
 def pushed_to(version: DatasetVersion) -> list[DatasetPush]:
-    """The latest pushes of a version, those that failed left out: ``{% pushed_to version as pushes %}``."""
+    """The latest ten pushes of a version without failed ones: ``{% pushed_to version as pushes %}``."""
     pushes = pushes_of(version).exclude(commit="", job__state__in=["failed", "dead", "cancelled"])
     return list(pushes[:_SHOWN])

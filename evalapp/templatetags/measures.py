@@ -45,14 +45,14 @@ def p_value(p: float | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
-    """The list of exactly the outputs behind a number; whose reviews count is carried along."""
+    """The list of the outputs behind a number, with the page's filter and reviewer type."""
     filter_form = context.get("filter_form")
     reviewer_type = context.get("reviewer_type", "all")
     kept = filter_form.query if filter_form else ""
     return _case_list(campaign.project.slug, campaign.pk, tuple(filters.items()), reviewer_type, kept)
 
 
-# Asked for every number of a page.
+# Called for every number of a page.
 @lru_cache(maxsize=4096)
 def _case_list(
     slug: str, campaign_id: int, filters: tuple[tuple[str, Any], ...], reviewer_type: str, filter_query: str
@@ -69,13 +69,12 @@ def _case_list(
 def reviewer_mean(
     context: template.Context, campaign: Campaign, reviewer: int, criterion: Criterion, mean: float | None
 ) -> SafeString:
-    """A reviewer's mean, or share, as the link to the outputs behind it; a dash where there is none."""
+    """A reviewer's mean or share, linked to the outputs behind it; a dash for None."""
     cases = str(cases_url(context, campaign, reviewer=reviewer, criterion=criterion.key))
     return _reviewer_mean(cases, mean, criterion.rules.has_mean)
 
 
-# Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its
-# number.
+# A panel has hundreds of cells, for which a template's conditions take longer than the numbers.
 @lru_cache(maxsize=4096)
 def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString:
     if mean is None:
@@ -86,8 +85,8 @@ def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString
 
 @register.simple_tag(takes_context=True)
 def view_query(context: template.Context) -> str:
-    """What another page of the same evidence needs to show the same view: "?reviewer_type=human&split=test",
-    or nothing.
+    """The query string that shows the same view on another page of these results:
+    "?reviewer_type=human&split=test", or "".
     """
     filter_form = context.get("filter_form")
     reviewer_type = context.get("reviewer_type", "all")
@@ -101,8 +100,8 @@ def view_query(context: template.Context) -> str:
 
 @register.simple_tag(takes_context=True)
 def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
-    """The list of the cases behind a hint about a reviewer; of the preferences, where
-    answers are compared.
+    """The list of the cases behind a hint about a reviewer; of preferences, in campaigns that compare
+    outputs.
     """
     if campaign.compares:
         return preferences_url(context, campaign, **hint.cases)
@@ -111,7 +110,7 @@ def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def preferences_url(context: template.Context, campaign: Any, **filters: Any) -> str:
-    """The list of exactly the preferences behind a number; whose preferences count is carried along."""
+    """The list of the preferences behind a number, for the page's reviewer type."""
     url = reverse("preference_list", args=[campaign.project.slug, campaign.pk])
     if context.get("reviewer_type", "all") != "all":
         filters["reviewer_type"] = context["reviewer_type"]
@@ -126,14 +125,14 @@ def item(mapping: Mapping[Any, Any], key: Any) -> Any:
 
 @register.filter
 def beside(criteria: Sequence[Criterion], means: Sequence[float | None]) -> Iterator[tuple[Criterion, Any]]:
-    """Each criterion with the mean of a row that follows the criteria's order."""
+    """Each criterion with its mean, from a row in the order of the criteria."""
     return zip(criteria, means, strict=True)
 
 
 @register.filter
 def shared_reason(rows: Sequence[Any], column: str = "") -> str:
-    """Why every row of a table is undefined, or every measure of a column of it, where it is one reason, so
-    that it is said once; "" otherwise.
+    """The reason why all rows of a table, or all measures of its column, are undefined, if it is the same
+    one, so that the page shows it once; else "".
     """
     reasons = {(getattr(row, column) if column else row).reason for row in rows}
     return reasons.pop() if len(reasons) == 1 else ""
@@ -146,7 +145,7 @@ def corpus_label(name: str) -> str:
 
 @register.filter
 def render_document(text: str) -> SafeString:
-    """A document of the product's own as HTML, each heading with an anchor made of its words."""
+    """A document of the product as HTML; each heading gets an anchor from its words."""
     tokens = _DOCUMENT.parse(text)
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
@@ -157,20 +156,20 @@ def render_document(text: str) -> SafeString:
 
 @register.filter
 def cell_for(row: Any, key: str) -> Any:
-    """The reviewers' scores of a comparison's candidate on the criterion of that key, or None."""
+    """The reviewers' scores of a comparison's candidate on the criterion with that key, or None."""
     return row.cell(key) if row is not None else None
 
 
 @register.simple_tag
 def human_mean(cell: Any, href: str = "") -> SafeString:
-    """A criterion's mean with its interval on the criterion's own axis, or why there is none."""
+    """A criterion's mean with its interval on the criterion's axis, or the reason if undefined."""
     return mean_of(cell.mean, cell.criterion, href)
 
 
 @register.simple_tag
 def mean_of(measure: Measure, criterion: Criterion, href: str = "") -> SafeString:
-    """A criterion's mean with its interval on its own axis, in percent where it is a share; or why there is
-    none.
+    """A criterion's mean with its interval on the criterion's axis, a share in percent; or the reason if
+    undefined.
     """
     return _mean(measure, criterion.rules.drawn_range, href, is_share=not criterion.rules.has_mean)
 
@@ -186,8 +185,9 @@ def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: b
 
 @register.simple_tag
 def estimate(measure: Measure, is_count: bool = False) -> SafeString:
-    """A number with its interval, what it rests on in the title; or why there is none. ``is_count``: whole
-    where its interval gives it no decimals.
+    """A number with its interval, its n and note in the title; or the reason if undefined.
+
+    ``is_count``: whole, unless the interval justifies decimals.
     """
     shown = ranged_value(measure.value, measure.low, measure.high, is_count=is_count)
     return _titled(measure, shown) + without_interval(measure)
@@ -195,7 +195,7 @@ def estimate(measure: Measure, is_count: bool = False) -> SafeString:
 
 @register.simple_tag
 def agreement_value(key: str, measure: Measure) -> SafeString:
-    """A measure of agreement with its interval, a share in percent; or why there is none."""
+    """A measure of agreement with its interval, a share in percent; or the reason if undefined."""
     if key not in ("exact", "within_one"):
         return estimate(measure)
     return _titled(measure, share(measure.value, measure.low, measure.high)) + without_interval(measure)
@@ -214,7 +214,7 @@ def _undefined(measure: Measure) -> SafeString:
 
 @register.simple_tag
 def without_interval(measure: Measure) -> SafeString:
-    """Why a number has no interval, where its note says so: "no interval: one item"; nothing otherwise."""
+    """The reason why a number has no interval, from its note: "no interval: one item"; else empty."""
     if not measure.defined or measure.low is not None:
         return SafeString("")
     told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
@@ -223,13 +223,13 @@ def without_interval(measure: Measure) -> SafeString:
 
 @register.filter
 def is_many(rows: Sequence[Any]) -> bool:
-    """Whether a table has a row for more candidates than people compare side by side."""
+    """Whether the table has more candidates than people compare side by side."""
     return len(rows) > MOST_CANDIDATES
 
 
 @register.filter
 def leaderboard(rows: Sequence[Any]) -> list[Any]:
-    """A comparison's rows; of many candidates those with the highest total first."""
+    """A comparison's rows; with many candidates, in descending order of the total."""
     if not is_many(rows):
         return list(rows)
     return sorted(rows, key=lambda row: -1.0 if row.total.value is None else row.total.value, reverse=True)
@@ -237,19 +237,19 @@ def leaderboard(rows: Sequence[Any]) -> list[Any]:
 
 @register.simple_tag
 def metric_columns(comparison: Any, usage: Sequence[Any]) -> Any:
-    """The columns of the table of metrics."""
+    """The columns of the metrics table."""
     return columns_of_metrics(comparison, usage)
 
 
 @register.simple_tag
 def usage_for(usage: Sequence[Any], row: Any) -> Any:
-    """What the candidate of a comparison's row took."""
+    """Usage (tokens, time, cost) of the candidate in a comparison's row."""
     return usage_of_candidate(usage, row.candidate)
 
 
 @register.simple_tag
 def usage_of_candidate(usage: Sequence[Any], candidate: Any) -> Any:
-    """What a campaign's candidate took."""
+    """Usage (tokens, time, cost) of a campaign's candidate."""
     return next(each for each in usage if each.candidate.pk == candidate.pk)
 
 
@@ -257,8 +257,8 @@ def usage_of_candidate(usage: Sequence[Any], candidate: Any) -> Any:
 def signed_interval(
     measure: Measure, span: float, is_significant: bool, is_share: bool = False
 ) -> SafeString:
-    """A difference on an axis from -span to +span, which may run down; grey without significance. One of
-    shares (``is_share``) is told in percentage points.
+    """A difference on an axis from -span to +span, grey if not significant. ``span`` may be negative, which
+    reverses the axis. ``is_share``: in percentage points.
     """
     factor = 100 if is_share else 1
     value, low, high = (
@@ -272,7 +272,7 @@ def signed_interval(
 
 @register.simple_tag
 def signed_range(pair: Any) -> SafeString:
-    """The words of a pair's difference, drawn."""
+    """A pair's difference as a drawn interval, with the pair's words."""
     measure, far, quiet = pair.adjusted, pair.drawn_span, not pair.is_significant
     ends = (measure.value, measure.low, measure.high)
     return interval(*ends, -far, far, gate=0, quiet=quiet, words=pair.words)
@@ -280,13 +280,13 @@ def signed_range(pair: Any) -> SafeString:
 
 @register.simple_tag
 def subgroup_query(subgroup: Any) -> str:
-    """The filter of a subgroup, as a part of a URL."""
+    """The filter of a subgroup, as part of a query string."""
     return urlencode({f"{FIELD}{subgroup.field}": subgroup.value})
 
 
 @register.simple_tag
 def mean_alone(row: Any, pair: Any) -> str:
-    """A candidate's mean on the criterion of a pair, or its share; a dash where it has none."""
+    """A candidate's mean or share on the criterion of a pair; a dash if undefined."""
     measure = row.total if pair.is_total else row.cell(pair.criterion.key).mean
     if not measure.defined:
         return format_html('<span class="soft" title="{}">–</span>', measure.reason)
@@ -304,19 +304,19 @@ def metric_means(preference: Any) -> str:
 
 @register.inclusion_tag("analysis/adjusted.html")
 def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]:
-    """A severity-adjusted score with its interval and standard error, beside the raw mean."""
+    """A severity-adjusted score with its interval and standard error, next to the raw mean."""
     return {"score": score, "minimum": minimum, "maximum": maximum}
 
 
 @register.inclusion_tag("analysis/planned_number.html")
 def planned_number(measure: Measure) -> dict[str, Measure]:
-    """A planned number without an interval, or why there is none."""
+    """A planned number without an interval, or the reason if undefined."""
     return {"measure": measure}
 
 
 @register.simple_tag(takes_context=True)
 def copy_table(context: template.Context, campaign: Any, name: str) -> SafeString:
-    """A table of `analysis.named_tables` to take along, with the choices of the page's URL."""
+    """Links that copy a table of `analysis.named_tables`, with the choices of the page's URL."""
     return _copies(
         context["request"].GET.urlencode(), "analysis_table", campaign.project.slug, campaign.pk, name
     )
@@ -324,13 +324,13 @@ def copy_table(context: template.Context, campaign: Any, name: str) -> SafeStrin
 
 @register.simple_tag(takes_context=True)
 def copy_plan(context: template.Context, name: str) -> SafeString:
-    """A table of `analysis.planner_tables` to take along, of the plan in the page's URL."""
+    """Links that copy a table of `analysis.planner_tables` for the plan in the page's URL."""
     return _copies(context["request"].GET.urlencode(), "planner_table", context["project"].slug, name)
 
 
 @register.simple_tag(takes_context=True)
 def copy_judged(context: template.Context, judge: Any, campaign: Any, name: str) -> SafeString:
-    """A table of `llm_judges.tables` to take along."""
+    """Links that copy a table of `llm_judges.tables`."""
     query = context["request"].GET.urlencode()
     return _copies(query, "judge_table", judge.project.slug, campaign.pk, judge.pk, name)
 

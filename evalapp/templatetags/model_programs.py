@@ -7,5 +7,5 @@ register = template.Library()
 
 @register.simple_tag
 def why_not_runnable() -> str:
-    """Why no training or generation can run here; empty where they can."""
+    """The reason why this installation cannot train or generate; empty if it can."""
     return model_programs.why_not_runnable()

@@ -1,4 +1,4 @@
-"""What the project's home says of its streams."""
+"""The streams on the project's home page."""
 
 from django import template
 

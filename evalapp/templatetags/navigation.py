@@ -1,7 +1,7 @@
-"""The navigation: its entries, and the tabs of what a page belongs to.
+"""The navigation: its entries, and the tabs of the page's subject.
 
-The URL is the navigation: below a project its first part names the entry, and the longest path of a tab that
-it begins with names the tab. A link is shown to whoever the page behind it opens for.
+The URL determines the navigation: the first part below the project names the entry, and the longest tab path
+that matches names the tab. A link is shown if the member may open its page.
 """
 
 import re
@@ -17,15 +17,15 @@ from evalapp.reviews.to_do import reviews_to_do
 
 register = template.Library()
 
-# More than these are found under "All projects".
+# Further projects are listed under "All projects".
 MOST_IN_SWITCHER = 12
 
 Condition = Callable[[Mapping[str, Any]], bool]
 
 
 class Page(NamedTuple):
-    """``path`` stands below its entry or subject. ``when`` asks the page's context whether there is such a
-    page; with ``is_found_elsewhere`` it is a link only while it is open.
+    """``path``: below its entry or subject. ``when``: whether the page exists, given the template context.
+    With ``is_found_elsewhere`` the link is shown only while the page is open.
     """
 
     label: str
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a page may be about, with tabs of its own; ``path`` is a pattern below the project."""
+    """A kind of page with its own tabs; ``path``: a pattern below the project."""
 
     label: str
     path: re.Pattern[str]
@@ -225,7 +225,9 @@ SUBJECTS = (
 
 @register.inclusion_tag("components/rail.html", takes_context=True)
 def rail(context: template.Context) -> dict[str, Any]:
-    """The project switcher and the entries that the person's role opens; nothing for who only reviews."""
+    """The project switcher and the entries that the member's role may open; empty for people who only
+    review.
+    """
     project = context.get("project")
     memberships = [each for each in context.get("my_memberships") or () if each.role != Role.REVIEWER]
     may_create = bool(context.get("may_create_project"))
@@ -240,7 +242,7 @@ def rail(context: template.Context) -> dict[str, Any]:
 
 @register.inclusion_tag("components/page_tabs.html", takes_context=True)
 def page_tabs(context: template.Context) -> dict[str, Any]:
-    """The tabs of what the page belongs to, and the pages of the tab that is open where it has several."""
+    """The tabs of the page's entry or subject, and the pages of the open tab if it has several."""
     below = _path_below_project(context)
     entry = _entry_of(below or "")
     if below is None or not entry.path:
@@ -267,7 +269,9 @@ def page_tabs(context: template.Context) -> dict[str, Any]:
 
 @register.inclusion_tag("components/review_link.html", takes_context=True)
 def review_link(context: template.Context) -> dict[str, Any]:
-    """The way to one's own reviews and how many are to do, for who has any to do and for who only reviews."""
+    """The link to one's own reviews and their number, for people with reviews to do and for people who only
+    review.
+    """
     user = context["user"]
     to_do = reviews_to_do(user)
     roles = {each.role for each in context.get("my_memberships") or ()}
@@ -293,7 +297,7 @@ def _entries(context: template.Context) -> list[Link]:
 
 
 def _path_below_project(context: template.Context) -> str | None:
-    """What the URL says after the project; None on pages of no project."""
+    """The part of the URL after the project; None outside projects."""
     request, project = context.get("request"), context.get("project")
     if request is None or project is None:
         return None
@@ -311,7 +315,7 @@ def _url_of(context: template.Context) -> Callable[[str], str]:
 
 
 def _pages(context: template.Context, start: str, pages: Iterable[Page], below: str) -> Sequence[Page]:
-    """Those that are there, and open for this member."""
+    """The pages that exist and that this member may open."""
     may = context.get("may") or ()
     given = {str(name): value for name, value in context.flatten().items()}
     return [
@@ -325,7 +329,7 @@ def _pages(context: template.Context, start: str, pages: Iterable[Page], below: 
 
 @lru_cache(maxsize=256)
 def _permission_of(below: str) -> str:
-    """The name of the permission that the view at a path below a project needs to be read."""
+    """The name of the permission that the view at a path below a project requires."""
     path = f"/projects/any/{below}"
     if below.endswith("llm-judges/") and below.startswith("results/"):
         path += "1/"

@@ -10,17 +10,17 @@ register = template.Library()
 
 @register.filter
 def indented_json(value: Any) -> str:
-    """JSON over several lines, letters as they are; plain text, so it is escaped like any other."""
+    """Indented JSON without ASCII escapes; plain text, so templates escape it."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 @register.filter
 def percent(share: object) -> str:
-    """A share to a tenth of a percent: "0.9%"; empty where it is not known."""
+    """A share in percent with one decimal: "0.9%"; empty if unknown."""
     return f"{100 * share:.1f}%" if isinstance(share, int | float) else ""
 
 
 @register.filter
 def in_words(name: str) -> str:
-    """A name from a program ("prompt_too_long") as words; what is more than a name stays as it was said."""
+    """A program's name ("prompt_too_long") in words; other text stays as it is."""
     return str(name).replace("_", " ") if str(name).isidentifier() else str(name)

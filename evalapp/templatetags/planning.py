@@ -1,4 +1,4 @@
-"""Tags for what a design or a gate will be able to show."""
+"""Tags for the power of a design or a gate."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ register = template.Library()
 def design_power(
     context: template.Context, version: RubricVersion | None, cost: Cost | None
 ) -> dict[str, Any]:
-    """The smallest differences that the design of a campaign finds, and what would help most; nothing where
-    outputs are not rated or the design is not whole.
+    """The smallest differences that a campaign's design can find, and what would help most; empty if outputs
+    are not rated or the design is incomplete.
     """
     return {"power": _power(context, version, cost)}
 

@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.simple_tag
 def recorded_at() -> datetime:
-    """When the demonstration's recorded cycle was made."""
+    """When the demonstration's recorded cycle was recorded."""
     return day_of_recording()

@@ -22,14 +22,14 @@ def criterion_fields(
 ) -> dict[str, Any]:
     """A criterion's fieldset: ``{% criterion_fields criterion criteria answer=answer errors=errors %}``.
 
-    ``all_criteria``: the rubric's, for the words of a condition. ``answer``: {"value": level, "na" or
-    None, "tags": [keys]}. The radio group is named ``criterion-<key>``, the reasons ``tag-<key>``;
-    ``prefix`` goes before both. Prefetch ``reason_tags``.
+    ``all_criteria``: the rubric's, for the words of a condition. ``answer``: {"value": level, "na" or None,
+    "tags": [keys]}. The radio group is named ``criterion-<key>``, the reasons ``tag-<key>``; ``prefix``
+    precedes both. Prefetch ``reason_tags``.
     """
     draft = _draft(criterion)
     return {
         "field": fields_of(draft, prefix=prefix, answer=answer, errors=errors),
-        # A preview is the real form as scripts make it, with nothing in it to press.
+        # A preview is the same form, as scripts copy it, but without controls.
         "is_preview": prefix.startswith("preview"),
         "condition": asked(draft, all_criteria) if draft.visible_if else "",
     }
@@ -39,10 +39,9 @@ def criterion_fields(
 def rubric_hints(
     criteria: Sequence[CriterionDraft] | RubricVersion, edit: str = "", of: str = ""
 ) -> dict[str, Any]:
-    """What makes ratings by these criteria worse, though it can be used: ``{% rubric_hints criteria edit
-    %}``.
+    """Warnings about criteria that are usable but make ratings worse: ``{% rubric_hints criteria edit %}``.
 
-    ``edit``: where it can be fixed, if the person may. ``of`` names the rubric where the page is about
+    ``edit``: the URL where they can be fixed, if the person may. ``of``: the rubric's name, on pages about
     something else.
     """
     drafts = drafts_of(criteria) if isinstance(criteria, RubricVersion) else criteria
@@ -52,7 +51,7 @@ def rubric_hints(
 
 @register.filter
 def asked(draft: CriterionDraft, all_criteria: Sequence[Criterion | CriterionDraft]) -> str:
-    """When a criterion is asked, in words: ``{{ draft|asked:criteria }}``."""
+    """The condition under which a criterion is asked, in words: ``{{ draft|asked:criteria }}``."""
     return condition_words(draft, {each.key: _draft(each) for each in all_criteria})
 
 
@@ -64,7 +63,7 @@ def kind_in_words(draft: CriterionDraft) -> str:
 
 @register.filter
 def low_levels(draft: CriterionDraft) -> str:
-    """The answers that reasons are asked at: ``{{ draft|low_levels }}``."""
+    """The low levels, at which reasons are asked: ``{{ draft|low_levels }}``."""
     return draft.rules.low_in_words
 
 

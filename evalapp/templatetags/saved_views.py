@@ -15,12 +15,14 @@ MOST_SHOWN = 20
 
 @register.inclusion_tag("decisions/views_of_comparison.html", takes_context=True)
 def saved_views(context: template.Context, campaign: Campaign) -> dict[str, Any]:
-    """The views of this comparison that the reader may open, and the form that saves the present one."""
+    """The saved views of this comparison that the reader may open, and the form that saves the current
+    one.
+    """
     request = context["request"]
     filter_form = context["filter_form"]
     carried = [(name, request.GET[name]) for name in KEPT if request.GET.get(name)]
     mine = views_for(request.user, campaign.project).filter(campaign=campaign).order_by("name", "pk")
-    # Nothing of whom or what they are of: the joins take longer than the rest of the query.
+    # Without the related objects, whose joins take longer than the rest of the query.
     views = list(mine.select_related(None).only("name", "is_shared"))
     query = request.GET.urlencode() if filter_form.query or carried else ""
     return {

@@ -1,4 +1,4 @@
-"""What users and models wrote, made safe to show."""
+"""Text of users and models, made safe to show."""
 
 import re
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from markdown_it.token import Token
 
 register = template.Library()
 
-# No raw HTML, and no images: an image's URL would tell an outside server who reads what, when.
-# Prompts and answers mean the ends of their lines.
+# No raw HTML and no images: an image's URL would tell an outside server who reads the text and when. Line
+# ends in prompts and outputs are meant.
 _OPTIONS = {"html": False, "linkify": False, "breaks": True}
 _MARKDOWN = MarkdownIt("commonmark", _OPTIONS).enable("table").disable("image")
 _TAGS = {
@@ -30,8 +30,8 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener noreferrer nofollow",
 )
 _MOST_CHARACTERS = 40_000
-# Reading takes time by the token, and each of these characters may begin one. A table makes cells of
-# characters that are not there, so its cells are counted.
+# Parsing takes time per token, and each of these characters may start one. A table adds cells without such
+# characters, so its cells are counted separately.
 _MOST_MARKS = 4_000
 _MARKS = re.compile(r"[\\`*_\[\]!<&|\n]")
 _MOST_CELLS = 3_000
@@ -39,7 +39,7 @@ _TABLE_RULE = re.compile(r"^[ >]*\|?[ ]*:?-[-:| ]*$", re.MULTILINE)
 
 
 def _lower_headings(tokens: list[Token]) -> None:
-    # The page owns h1 and h2, so an answer cannot pose as a part of it.
+    # The page uses h1 and h2, so that an output cannot pose as a part of the page.
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
@@ -49,7 +49,7 @@ def _is_too_much(source: str) -> bool:
     if len(source) > _MOST_CHARACTERS or len(_MARKS.findall(source)) > _MOST_MARKS:
         return True
     columns = max((rule.count("|") + 1 for rule in _TABLE_RULE.findall(source)), default=0)
-    # Every line below a rule becomes a row with as many cells as the rule has.
+    # Every line below the delimiter row becomes a row with the same number of cells.
     return columns * source.count("\n") > _MOST_CELLS and "|" in source
 
 
@@ -57,14 +57,14 @@ def _is_too_much(source: str) -> bool:
 def render_markdown(text: str | None) -> SafeString:
     """Markdown as inert HTML: no raw HTML, no images, no script URLs; headings start at h3.
 
-    Text over 40,000 characters, with more than 4,000 marks or line ends, with tables of more than 3,000
-    cells, or nested deeper than Markdown is read is shown as it is, whole.
+    Shown complete, as plain text: text over 40,000 characters, with more than 4,000 marks or line ends, with
+    tables of more than 3,000 cells, or nested deeper than the parser reads.
     """
     source = text or ""
     if _is_too_much(source):
         return format_html('<pre class="plain">{}</pre>', source)
     tokens = _MARKDOWN.parse(source)
-    # What lies deeper is left out by the reader.
+    # The parser drops deeper content.
     if any(token.level >= _MARKDOWN.options.maxNesting - 1 for token in tokens):
         return format_html('<pre class="plain">{}</pre>', source)
     _lower_headings(tokens)
@@ -74,13 +74,13 @@ def render_markdown(text: str | None) -> SafeString:
 
 @register.filter
 def pairs(mapping: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    """Names and values, whatever the names are: a template's ".items" is the value of a field "items"."""
+    """Pairs of name and value; unlike ".items" in a template, safe for a mapping with a key "items"."""
     return list(mapping.items()) if mapping else []
 
 
 @register.filter
 def in_words(value: Any) -> str:
-    """A value of an audit event for people: lists with commas, objects as "train 600, test 20"."""
+    """A value of an audit event in words: lists with commas, objects as "train 600, test 20"."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value == "":
@@ -100,8 +100,8 @@ def spaced(code: str) -> str:
 
 @register.filter
 def object_kind(code: str) -> str:
-    """``datasetversion``, a model's name as the audit keeps it, as "dataset version"."""
+    """A model's name in the audit log, ``datasetversion``, as "dataset version"."""
     try:
         return str(apps.get_model("evalapp", code)._meta.verbose_name)
-    except LookupError:  # a kind that a later version of the product does not have any more
+    except LookupError:  # a kind of object that the current version no longer has
         return code

@@ -7,7 +7,7 @@ from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 class EndpointForm(forms.Form):
-    """Registers or changes an endpoint."""
+    """The fields to register or change an endpoint."""
 
     url = url_field("Where events are sent, by POST. A new URL gets a new secret.")
     events = forms.MultipleChoiceField(

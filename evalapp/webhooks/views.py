@@ -22,7 +22,9 @@ _MANAGED = Permission.MANAGE_WEBHOOKS
 
 
 def site_of(request: HttpRequest) -> str:
-    """Where whoever asks reaches this installation; the host has been checked against those allowed."""
+    """Scheme and host under which the client reached this installation; the host was checked against the
+    allowed ones.
+    """
     return f"{request.scheme}://{request.get_host()}"
 
 
@@ -30,7 +32,7 @@ def site_of(request: HttpRequest) -> str:
 @never_cache
 @project_view(_SEEN, post=_MANAGED)
 def webhook_list(request: MemberRequest) -> HttpResponse:
-    """The endpoints; a POST registers one and shows its secret, this once."""
+    """The endpoints; a POST registers one and shows its secret once."""
     form = EndpointForm(request.POST if request.method == "POST" else None)
     made = None
     if form.is_valid():
@@ -52,9 +54,7 @@ def webhook_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @project_view(_SEEN, post=_MANAGED)
 def webhook_detail(request: MemberRequest, webhook_id: int) -> HttpResponse:
-    """An endpoint and its deliveries; a POST changes it, and shows the new secret where its
-    URL is another.
-    """
+    """An endpoint and its deliveries; a POST changes it, and shows the new secret if the URL changed."""
     endpoint = _endpoint(request, webhook_id)
     form = EndpointForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if request.method == "POST" and form.is_valid():
@@ -76,7 +76,7 @@ def webhook_detail(request: MemberRequest, webhook_id: int) -> HttpResponse:
 @never_cache
 @project_view(_MANAGED)
 def webhook_secret(request: MemberRequest, webhook_id: int) -> HttpResponse:
-    """A new secret, shown this once."""
+    """Create a new secret and show it once."""
     endpoint = _endpoint(request, webhook_id)
     renewed = services.renew_secret(endpoint=endpoint, by=request.user)
     return _detail(request, endpoint, secret=renewed.secret, status=201)
@@ -121,7 +121,7 @@ def webhook_test(request: MemberRequest, webhook_id: int) -> HttpResponse:
 @require_safe
 @project_view(_SEEN)
 def webhook_delivery(request: MemberRequest, webhook_id: int, delivery_id: int) -> HttpResponse:
-    """What was sent, and what each attempt brought."""
+    """A delivery's body, and the result of each attempt."""
     endpoint = _endpoint(request, webhook_id)
     delivery = _delivery(endpoint, delivery_id)
     context = {

@@ -1,4 +1,4 @@
-"""The audit's pages. They are here because the audit package is below accounts and knows no members."""
+"""The audit's pages. They are not in `evalapp.audit`, which is below accounts and does not know members."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,7 +20,7 @@ def audit_list(request: MemberRequest) -> HttpResponse:
 
 @site_admin_view
 def installation_audit(request: HttpRequest) -> HttpResponse:
-    """All projects' events, also of deleted ones, and those of accounts, which are in no project."""
+    """All projects' events, including deleted projects', and events of accounts, which have no project."""
     return _audit(request, None)
 
 
@@ -54,7 +54,9 @@ def _audit(request: HttpRequest, project_id: int | None) -> HttpResponse:
 
 
 def _labels_for(events: list[AuditEvent]) -> dict[tuple[str, int], str]:
-    """Names for the ids in the events' details: people's of today, else what the audit last said."""
+    """Names for the ids in the events' details: current names of people, else the last labels in the audit
+    log.
+    """
     ids = ids_in(events)
     people = ids.pop("user", set())
     names = {("user", user.pk): str(user) for user in User.objects.filter(pk__in=people)} if people else {}

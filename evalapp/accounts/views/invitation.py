@@ -21,9 +21,10 @@ BACKEND = "evalapp.accounts.backends.AccountBackend"
 @never_cache
 @answers_problems
 def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Whoever holds the link: joins when signed in, makes an account when new, signs in otherwise.
+    """Accept an invitation by its link: signed-in people join, new people create an account, others sign in
+    first.
 
-    A link that was mailed also opens an account that somebody else has made under the same email.
+    A mailed link also opens an account that somebody else created under the same email.
     """
     invitation = invitation_for(token)
     claimed = claimed_by(invitation)
@@ -54,5 +55,5 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     return render(request, "accounts/invitation.html", {"invitation": invitation, "form": None})
 
 
-# The address holds a secret, so nobody without it gets past `invitation_for`.
+# The URL contains a secret, which `invitation_for` checks.
 opens_for(invitation_accept, "link")

@@ -1,4 +1,4 @@
-"""The members of a project, their roles, and the links that let people in."""
+"""A project's members, their roles, and invitation links."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from evalapp.core.http import RefusalsOn, field_errors, get_or_missing, status_o
 @never_cache
 @project_view(Permission.MANAGE_MEMBERS)
 def member_list(request: MemberRequest) -> HttpResponse:
-    """The list; a POST makes invitations, and shows their links this once or mails them."""
+    """The members; a POST creates invitations, and mails their links or shows them once."""
     form = InvitationForm(request.POST or None, inviter_role=request.membership.role)
     if request.method != "POST":
         return _page(request, {"form": form})
@@ -39,8 +39,8 @@ def member_list(request: MemberRequest) -> HttpResponse:
 
 
 class InvitationResult(NamedTuple):
-    """What became of one invitation: a ``link`` to pass on, or that it was mailed, or the ``problem`` with
-    that.
+    """The result of one invitation: a ``link`` to pass on, or the ``problem`` with mailing it; both are "" if
+    it was mailed.
     """
 
     email: str
@@ -102,7 +102,7 @@ def member_remove(request: MemberRequest, pk: int) -> HttpResponse:
 @never_cache
 @project_view(Permission.MANAGE_MEMBERS)
 def member_reset_link(request: MemberRequest, pk: int) -> HttpResponse:
-    """Show, this once, a link with which a member sets a new password."""
+    """Show once a link with which a member sets a new password."""
     membership = get_or_missing(request.project.memberships.select_related("user", "project"), pk=pk)
     path = create_reset_link(membership=membership, by=request.membership)
     form = InvitationForm(inviter_role=request.membership.role)

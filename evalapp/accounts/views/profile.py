@@ -53,7 +53,9 @@ def _sends_verification(user: User) -> bool:
 @require_POST
 @signed_in_view
 def email_verify(request: HttpRequest) -> HttpResponse:
-    """Mail a link that sets a password: who opens it has the mailbox, so the email is verified."""
+    """Mail a link that sets a password; opening it proves that the person has the mailbox, and so verifies
+    the email.
+    """
     user = person_of(request)
     if not _sends_verification(user):
         raise ConflictError(
@@ -77,7 +79,7 @@ def email_verify(request: HttpRequest) -> HttpResponse:
 @never_cache
 @signed_in_view
 def token_list(request: HttpRequest) -> HttpResponse:
-    """The person's tokens; a POST makes one and shows its secret, this once."""
+    """The person's tokens; a POST creates one and shows its secret once."""
     user = person_of(request)
     form = TokenForm(request.POST or None)
     secret = ""
@@ -105,7 +107,7 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @signed_in_view
 def person_delete(request: HttpRequest) -> HttpResponse:
-    """Delete one's own data; ratings stay, without the name."""
+    """Delete the person's own data; ratings stay without the name."""
     user = person_of(request)
     form = DeletePersonForm(request.POST)
     if not form.is_valid() or form.cleaned_data["typed_email"].strip().lower() != user.email.lower():

@@ -1,5 +1,5 @@
-"""A project's settings. Its creation and deletion are in `evalapp.decisions`, which knows all that is in
-it.
+"""A project's settings. Creation and deletion are in `evalapp.decisions`, which knows everything in a
+project.
 """
 
 from django.contrib import messages

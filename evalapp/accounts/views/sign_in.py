@@ -1,4 +1,4 @@
-"""Sign-in with its lock-out, and the pages in the place of sign-up and mailed resets."""
+"""Sign-in with lock-out, and the pages in place of sign-up and mailed resets."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from evalapp.core.http import answers_problems, wants_json
 @ensure_csrf_cookie
 @answers_problems
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Allauth's own page; where passwords are switched off, it only shows single sign-on."""
+    """Allauth's sign-in page; if passwords are switched off, it only shows single sign-on."""
     if request.method == "POST" and not settings.PASSWORDS_ALLOWED:
         raise NotAllowedError(f"Passwords are switched off here. Sign in with {provider_name()}.")
     response: HttpResponse = allauth.login(request)
@@ -24,9 +24,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def attempted_email(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Whom a sign-in was tried as, however it was spelt: failures count by person and place. See
-    AXES_USERNAME_CALLABLE.
-    """
+    """The email of a sign-in attempt, normalised, for counting failures. See AXES_USERNAME_CALLABLE."""
     given = credentials or {}
     return (
         str(given.get("email") or given.get("username") or request.POST.get("login", "")).strip().casefold()
@@ -34,19 +32,21 @@ def attempted_email(request: HttpRequest, credentials: dict[str, Any] | None) ->
 
 
 def sign_up_closed(request: HttpRequest) -> HttpResponse:
-    """People come by invitation."""
+    """Explain that accounts are created by invitation."""
     return render(request, "account/signup_closed.html")
 
 
 def forgotten_password(request: HttpRequest) -> HttpResponse:
-    """Says whom to ask for a link; asks for no address, so it tells nobody who has an account."""
+    """Say whom to ask for a link. Asks for no email, so that it reveals no accounts."""
     return render(request, "account/password_reset.html")
 
 
 def locked_out(
     request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """After too many failed sign-ins: how long it lasts, and what to do (429). See AXES_LOCKOUT_CALLABLE."""
+    """The page after too many failed sign-ins: how long the lock lasts, and what to do (429). See
+    AXES_LOCKOUT_CALLABLE.
+    """
     minutes = round(settings.AXES_COOLOFF_TIME * 60)
     message = (
         f"Too many failed sign-ins for this email from your IP address. Wait {minutes} minutes and try"

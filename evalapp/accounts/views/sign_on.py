@@ -1,4 +1,4 @@
-"""Signing in without a password: single sign-on, and the site admin's way in when it fails."""
+"""Sign-in without a password: single sign-on, and the site admin's emergency link."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,9 @@ View = Callable[..., HttpResponse]
 
 
 def needs_passwords(view: View) -> View:
-    """A page that only makes sense where people have passwords (EVALAPP_PASSWORDS); else refused."""
+    """Decorator for pages that need passwords (EVALAPP_PASSWORDS). Raises NotAllowedError if they are
+    switched off.
+    """
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
@@ -53,7 +55,7 @@ class _Callback(OAuth2CallbackView):
 @answers_problems
 @require_safe
 def begin(request: HttpRequest) -> HttpResponse:
-    """Go to the provider. Only from a page of ours, so that no other site signs somebody in."""
+    """Redirect to the provider, only from pages of this site, so that no other site can sign somebody in."""
     chosen_provider()
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return redirect("account_login")
@@ -64,7 +66,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 @answers_problems
 @require_safe
 def callback(request: HttpRequest) -> HttpResponse:
-    """Come back from the provider."""
+    """Handle the redirect from the provider."""
     chosen_provider()
     return _carried_out(request, _Callback)
 
@@ -74,11 +76,11 @@ def _carried_out(request: HttpRequest, step: type) -> HttpResponse:
     try:
         response: HttpResponse = step.adapter_view(SignOnFlow(request, PROVIDER))(request)  # type: ignore[attr-defined]  # allauth has no types
     except IntegrityError:
-        # Two tabs came back at one moment, and the other was quicker: the account is there by now.
+        # Two tabs returned at the same moment, and the other one has created the account.
         logger.info("Two sign-ins of one new identity met.")
         return refusal(request, "You signed in twice at the same time. Try again.", status=409)
     except (OAuth2Error, RequestException, LookupError, TypeError, ValueError) as error:
-        # Whatever the provider answers, it is no fault of the person and none of ours.
+        # Invalid answers of the provider are neither the person's error nor ours.
         logger.warning("Sign-on with %s failed: %s", name, error)
         message = f"{name} cannot be reached, or sent an answer that cannot be read. Try again in a minute."
         return refusal(request, message, status=502)
@@ -89,7 +91,7 @@ def _carried_out(request: HttpRequest, step: type) -> HttpResponse:
 @require_POST
 @signed_in_view
 def identity_unlink(request: HttpRequest) -> HttpResponse:
-    """Nobody comes in to one's own account by the identity that is linked to it."""
+    """Unlink the identities of the person's own account, so that they no longer sign in to it."""
     unlink_identities(user=person_of(request), by=person_of(request))
     return redirect("profile")
 
@@ -97,7 +99,7 @@ def identity_unlink(request: HttpRequest) -> HttpResponse:
 @never_cache
 @answers_problems
 def emergency_sign_in(request: HttpRequest, token: str) -> HttpResponse:
-    """The site admin, by a link that `manage.py sign_in_link` printed."""
+    """Sign the site admin in by a link from `manage.py sign_in_link`."""
     person = person_of_emergency_link(token)
     if request.method == "POST":
         login(request, use_emergency_link(token), backend=BACKEND)
@@ -105,5 +107,5 @@ def emergency_sign_in(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "account/emergency.html", {"person": person})
 
 
-# The address holds a secret, so nobody without it gets past `person_of_emergency_link`.
+# The URL contains a secret, which `person_of_emergency_link` checks.
 opens_for(emergency_sign_in, "link")

@@ -26,7 +26,7 @@ from evalapp.reviews.change_requests import WAITING_FIRST
 @require_safe
 @project_view(Permission.ADJUDICATE)
 def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """What reviewers do not agree with, those that wait for an answer first."""
+    """Appeals of reviewers, unanswered ones first."""
     campaign = campaign_or_missing(request, campaign_id)
     page = keyset_page(appeals_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
@@ -51,7 +51,7 @@ def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> HttpResponse:
-    """One appeal beside the reviews it is about, and its answer."""
+    """An appeal with the reviews that it is about, and its answer."""
     campaign = campaign_or_missing(request, campaign_id)
     appeal: Appeal = get_or_missing(appeals_of(campaign), pk=appeal_id)
     subject = subject_of(appeal)

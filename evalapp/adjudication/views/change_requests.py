@@ -45,7 +45,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def change_request_new(request: MemberRequest, campaign_id: int, review_id: int) -> HttpResponse:
-    """Ask a reviewer to look again at what they submitted."""
+    """Ask a reviewer to change a submitted review."""
     campaign = _campaign(request, campaign_id)
     review = get_or_missing(reviews_to_change(campaign), pk=review_id)
     require_reader(request.user, campaign, review)
@@ -71,7 +71,7 @@ def change_request_new(request: MemberRequest, campaign_id: int, review_id: int)
 @require_safe
 @project_view(Permission.ADJUDICATE)
 def change_request_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The campaign's change requests, and what came of them."""
+    """The campaign's change requests and their results."""
     campaign = _campaign(request, campaign_id)
     page = keyset_page(change_requests_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)

@@ -1,4 +1,4 @@
-"""The adjudicator's desk: the list of disagreements, and one output after another."""
+"""The adjudicator's desk: the list of disagreements, and the pages of single outputs and comparisons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,12 +69,12 @@ def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: 
 @require_safe
 @project_view(Permission.ADJUDICATE)
 def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Where people differ, farthest apart first."""
+    """Disagreements, farthest apart first."""
     campaign = campaign_or_missing(request, campaign_id)
     apart, shown = _apart(request), request.GET.get("show", "open")
     shown = shown if shown in SHOWN else "open"
     worklist = _worklist(campaign, apart)
-    # The rows are in memory already, so pages by number cost nothing here.
+    # The rows are in memory already, so paging by number costs nothing.
     page = Paginator(worklist.chosen(shown), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "campaign": campaign,
@@ -133,7 +133,7 @@ def _rows(
 def _differences(
     row: DisputedOutput | DisputedComparison, names: ReviewerNames
 ) -> list[tuple[str, str, bool]]:
-    """What or who, the answers in words, and whether that alone is decided."""
+    """Criterion or reviewer, the answers in words, and whether that criterion is already decided."""
     if isinstance(row, DisputedComparison):
         return [(names.of(each.reviewer_id), preference_words(each.turned), False) for each in row.apart.rows]
     return [(each.criterion.name, each.words, each.is_decided) for each in row.disagreements]
@@ -147,7 +147,7 @@ def _desk_url(campaign: Campaign, subject_id: int, apart: int) -> str:
 @require_safe
 @project_view(Permission.ADJUDICATE)
 def adjudication_next(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """On to the next disagreement that this person may decide."""
+    """Redirect to the next disagreement that this person may decide."""
     campaign = campaign_or_missing(request, campaign_id)
     after = request.GET.get("after", "")
     return _to_next(request, campaign, int(after) if after.isdecimal() and len(after) < 19 else None)
@@ -173,7 +173,7 @@ def _nothing_left(worklist: Worklist[Any]) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id: int) -> HttpResponse:
-    """One output: its reviews side by side, and a decision on each criterion they differ on."""
+    """One output: its reviews side by side, and a decision on each criterion with a disagreement."""
     campaign = campaign_or_missing(request, campaign_id)
     item_output = output_or_missing(campaign, item_output_id)
     require_may_read(person=request.user, campaign=campaign, subject=item_output)
@@ -203,7 +203,7 @@ def _desk(
     worklist: Worklist[Any],
     problem: ProblemError | None,
 ) -> dict[str, Any]:
-    """What the desk of any subject shows."""
+    """Context shared by the desks of all subjects."""
     apart = _apart(request)
     return {
         **desk_context(request, campaign, subject, apart=apart),
@@ -222,7 +222,7 @@ def _rating_fields(
     worklist: Worklist[DisputedOutput],
     problem: ProblemError | None,
 ) -> dict[str, Any]:
-    """The criteria to decide: those that are disputed, and those that are decided."""
+    """The fields of disputed and of already decided criteria."""
     decided = {each.criterion_id: each for each in decisions_about([item_output])[item_output.pk]}
     disputed = next(
         (each.disagreements for each in worklist.rows if each.item_output_id == item_output.pk), []
@@ -240,7 +240,7 @@ def _rating_fields(
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
-    """One comparison: what its judges said side by side, and a preference beside theirs."""
+    """One comparison: its reviewers' preferences side by side, and the adjudicator's decision."""
     campaign = campaign_or_missing(request, campaign_id)
     comparison = comparison_or_missing(campaign, comparison_id)
     require_may_read(person=request.user, campaign=campaign, subject=comparison)
@@ -289,7 +289,7 @@ def _fields(
     request: MemberRequest,
     errors: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """A criterion's fieldset without its reasons and its condition: only its levels are decided on."""
+    """A criterion's fieldset without reasons and condition: only the level is decided."""
     draft = replace(draft_of(criterion), tags=(), visible_if=None, is_required=True, is_critical=False)
     value: object = None
     if decision is not None:

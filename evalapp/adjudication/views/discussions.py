@@ -1,4 +1,4 @@
-"""The discussion of an output or of compared answers: for those who decide, and for those who reviewed it."""
+"""The discussion of an output or comparison, for adjudicators and for its reviewers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from evalapp.reviews.queries import review_context_at
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: int) -> HttpResponse:
-    """For those who decide."""
+    """The discussion of an output, for adjudicators."""
     campaign = campaign_or_missing(request, campaign_id)
     return _office(request, campaign, output_or_missing(campaign, item_output_id))
 
@@ -48,7 +48,7 @@ def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def comparison_discussion(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
-    """As `output_discussion`, of compared answers."""
+    """The discussion of a comparison, for adjudicators."""
     campaign = campaign_or_missing(request, campaign_id)
     return _office(request, campaign, comparison_or_missing(campaign, comparison_id))
 
@@ -74,8 +74,8 @@ def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> Htt
 
 @dataclass(frozen=True)
 class _OwnReview:
-    """What somebody submitted, as their pages of its dispute show it. ``url`` is its own; ``source`` is
-    as of `source_context`, of compared answers as they stood for this person.
+    """A person's submitted review for its discussion pages. ``url``: the review's own; ``source``: as from
+    `source_context`, with compared outputs in the order that this person saw.
     """
 
     review: Review
@@ -89,7 +89,9 @@ class _OwnReview:
 
 
 def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
-    """The person's own submitted review; before it, nothing of what others say is there."""
+    """The person's own submitted review. Raises MissingError before it is submitted, when others' reviews
+    stay hidden.
+    """
     review_context = review_context_at(person_of(request), key, slot)
     campaign = review_context.assignment.campaign
     kind = kind_of(campaign)
@@ -113,14 +115,14 @@ def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """For whoever reviewed it: requests and decisions about it, and the thread."""
+    """The discussion for a reviewer: requests and decisions about their review, and the messages."""
     return _discuss(request, _own_or_missing(request, key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """Say that a request or a decision about one's own review is wrong."""
+    """Appeal against a change request or a decision about one's own review."""
     return _appeal(request, _own_or_missing(request, key, slot))
 
 
@@ -174,8 +176,8 @@ def _show(
 
 
 def _form_for(against: str, given: AppealForm | None, *, revision: int | None = None) -> AppealForm:
-    """The form that was sent, where it was about this; else one with ids of its own, which keeps the words
-    that were sent about an earlier ``revision``.
+    """The submitted form if it was about this object, else a new one with its own ids; that keeps the reason
+    entered for an earlier ``revision``.
     """
     initial: dict[str, Any] = {"against": against, "revision": revision}
     if given is not None and given.data.get("against") == against:
@@ -198,7 +200,7 @@ def _requests(review: Review, form: AppealForm | None) -> list[dict[str, Any]]:
 
 
 class _OwnDecision(NamedTuple):
-    """A decision as its reviewer reads it: beside what they had given themselves."""
+    """A decision as its reviewer sees it, with their own answer."""
 
     decision: Adjudication | ComparisonAdjudication
     against: str
@@ -217,7 +219,7 @@ def _decisions(own: _OwnReview, person_id: int, form: AppealForm | None) -> list
     found = []
     for each in told:
         appealed = latest.get(each.decision.pk)
-        # What it was revised to since can be appealed anew.
+        # A decision revised since the appeal can be appealed again.
         is_open = appealed is None or appealed.revision != each.decision.revision
         found.append(
             {
@@ -244,7 +246,7 @@ def _adjudications(review: Review) -> list[_OwnDecision]:
 
 
 def _comparison_adjudication(review: Review) -> list[_OwnDecision]:
-    """By the letters under which this person saw the answers."""
+    """The decision, with the letters under which this person saw the outputs."""
     about = comparison_adjudications_about([Comparison(pk=review.subject_id)])
     adjudication = about.get(review.subject_id)
     if adjudication is None:

@@ -1,4 +1,4 @@
-"""What the pages about a campaign's disputes share."""
+"""Helpers for the pages of a campaign's disputes."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from evalapp.reviews.queries import task_for
 
 
 def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
-    """Of a draft there is nothing to dispute, so it is not there."""
+    """A campaign that has been opened; drafts have nothing to dispute, so they raise MissingError."""
     opened = request.project.campaigns.exclude(state=CampaignState.DRAFT)
     return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
 
@@ -45,14 +45,14 @@ def comparison_or_missing(campaign: Campaign, comparison_id: int) -> Comparison:
 
 
 def subject_url(campaign: Campaign, subject: Subject, *, discussion: bool = False) -> str:
-    """Of the subject's desk, or of its discussion."""
+    """The URL of the subject's desk or discussion."""
     kind = "comparison" if isinstance(subject, Comparison) else "output"
     name = f"{kind}_discussion" if discussion else f"adjudication_{kind}"
     return reverse(name, args=[campaign.project.slug, campaign.pk, subject.pk])
 
 
 def source_context(campaign: Campaign, subject: Subject, reader: User) -> dict[str, Any]:
-    """What was asked, and the answer or the compared answers in the comparison's own order."""
+    """The input, and the output or the compared outputs in the comparison's own order."""
     if isinstance(subject, Comparison):
         return sides_context(answers_side_by_side(subject.outputs, campaign=campaign, reader=reader))
     task = task_for(item_output_id=subject.pk, campaign=campaign, reviewer=reader)
@@ -60,7 +60,7 @@ def source_context(campaign: Campaign, subject: Subject, reader: User) -> dict[s
 
 
 def sides_context(task: ComparisonTask) -> dict[str, Any]:
-    """`source_context` of answers in the order of the task."""
+    """`source_context` for compared outputs in the task's order."""
     sides = side_rows(task, sides_of(task), PreferenceAnswers())
     return {"task": task, "sides": sides, "source_template": "adjudication/answers.html"}
 
@@ -68,7 +68,7 @@ def sides_context(task: ComparisonTask) -> dict[str, Any]:
 def desk_context(
     request: MemberRequest, campaign: Campaign, subject: Subject, *, apart: int = DEFAULT_APART
 ) -> dict[str, Any]:
-    """What those who decide see of a subject: the source, what people said of it, and its discussion."""
+    """A subject for adjudicators: its source, its reviews, and its discussion."""
     names = Names(campaign, reader=request.user, to_reviewer=False)
     said: dict[str, Any] = (
         {
@@ -93,7 +93,7 @@ def desk_context(
 
 
 def waiting_counts(campaign: Campaign) -> dict[str, int]:
-    """How many wait behind a tab, by its path."""
+    """The number of waiting entries by the path of their tab."""
     return {
         "adjudication/change-requests/": change_requests_of(campaign).filter(resolved_at=None).count(),
         "adjudication/appeals/": Appeal.objects.filter(campaign=campaign, answered_at=None).count(),

@@ -13,7 +13,7 @@ from evalapp.datasets.models import DatasetVersion, Split
 
 
 class OfferedValue(NamedTuple):
-    """A value on offer. ``lists``: the word lists that it uses, by name."""
+    """An offered value. ``lists``: its word lists, each with heading and words."""
 
     chosen: Chosen
     is_checked: bool
@@ -26,7 +26,7 @@ class OfferedPerturbation(NamedTuple):
 
 
 class CounterfactualForm(forms.Form):
-    """The choice among the perturbations defined in the submitted lists."""
+    """The choice of perturbations and their lists."""
 
     name = forms.CharField(
         max_length=LONGEST_NAME, label="Name of the new dataset",
@@ -102,7 +102,7 @@ class CounterfactualForm(forms.Form):
 
 
 def _lists(text: str) -> str:
-    """The lists as a plan stores them: "" for the product's own."""
+    """The submitted lists as a plan stores them: "" for the product's own."""
     plain = text.replace("\r\n", "\n").strip()
     return "" if plain == own_lists().strip() else plain
 

@@ -22,7 +22,7 @@ from evalapp.datasets.row_changes import field_label
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)
 def dataset_counterfactuals(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
-    """The perturbations with their rules and lists, a preview of them on the rows, and the job."""
+    """The perturbations with their rules and lists, a preview on the rows, and the job."""
     versions = DatasetVersion.objects.filter(dataset__project=request.project, state=VersionState.READY)
     version = get_or_missing(versions.select_related("dataset__project"), dataset=dataset_id, number=number)
     form = CounterfactualForm(request.POST if request.method == "POST" else None, version=version)

@@ -29,7 +29,7 @@ class RecipeForm(forms.Form):
 
 
 class SourceForm(forms.Form):
-    """One source; without rows it is left out."""
+    """One source; without chosen rows it is ignored."""
 
     rows = forms.ChoiceField(label="Rows of", required=False)
     from_reviews = forms.BooleanField(
@@ -62,12 +62,12 @@ class SourceForm(forms.Form):
 
     @property
     def is_limited(self) -> bool:
-        """Whether a filter or limit is set, or wrong."""
+        """Whether a filter or limit is set or invalid."""
         return any(self[name].value() or self[name].errors for name in _LIMITS)
 
     @property
     def source(self) -> Source | None:
-        """Of a valid form; None where no rows are chosen."""
+        """The source from a valid form; None if no rows are chosen."""
         values = dict(self.cleaned_data)
         chosen = values.pop("rows")
         if not chosen:
@@ -80,7 +80,7 @@ SourceForms = forms.formset_factory(SourceForm, extra=0, max_num=MOST_SOURCES, a
 
 
 def source_choices(project: Project) -> list[Any]:
-    """Newest, all and each of the latest versions, by dataset."""
+    """The choices by dataset: newest version, all versions, each of the latest versions."""
     choices: list[Any] = [("", "None")]
     for dataset in datasets_of(project):
         versions = dataset.versions.all()
@@ -104,6 +104,6 @@ def initial_of(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_of(form: RecipeForm, sources: "forms.BaseFormSet[SourceForm]") -> RecipeSettings:
-    """What valid forms say."""
+    """The settings from valid forms."""
     chosen = [source for each in sources if (source := each.source) is not None]
     return RecipeSettings(chosen, form.cleaned_data["seed"])

@@ -36,7 +36,9 @@ def dataset_recipe_new(request: MemberRequest, dataset_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_DATA, post=Permission.EDIT_DATA)
 def dataset_recipe(request: MemberRequest, dataset_id: int, recipe_id: int) -> HttpResponse:
-    """A recipe, what it would take now, and the versions that it wrote; a POST changes it or writes one."""
+    """A recipe, a preview of its next version, and the versions that it wrote; a POST changes it or writes a
+    version.
+    """
     recipe = get_or_missing(recipes_of(request.project), dataset=dataset_id, pk=recipe_id)
     action = request.POST.get("action") if request.method == "POST" else ""
     if action == "delete":
@@ -100,7 +102,9 @@ def _forms(
 
 
 def _first_settings(request: MemberRequest, dataset: Dataset) -> RecipeSettings:
-    """The newest version, and with ``?corrections=`` what reviews made of all versions of that dataset."""
+    """The newest version; with ``?corrections=`` also the rows from reviews in all versions of that
+    dataset.
+    """
     sources = [Source(dataset.pk)]
     corrections = number_of(request.GET.get("corrections", ""))
     if corrections is not None:

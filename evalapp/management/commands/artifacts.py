@@ -62,7 +62,7 @@ class Command(BaseCommand):
     def _act(self, act: str, shown: list[Artifact], *, is_named: bool) -> None:
         done = problems = 0
         for each in shown:
-            # Of all of them, those that the act is for.
+            # Without names, only the artifacts that the action applies to.
             if not is_named and (each.needs or (each.set_aside is None) != (act == "set_aside")):
                 continue
             try:

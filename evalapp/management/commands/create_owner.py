@@ -87,7 +87,7 @@ class Command(BaseCommand):
         return input("E-mail address: ")
 
     def _ask_password(self, email: str, name: str) -> str:
-        """A password typed twice, or the first line of a standard input that is not a terminal."""
+        """The password typed twice, or the first line of a standard input that is not a terminal."""
         if sys.stdin.isatty():
             password = getpass.getpass("Password: ")
             if getpass.getpass("Repeat the password: ") != password:
@@ -117,14 +117,14 @@ class Command(BaseCommand):
             user.save(update_fields=["is_superuser"])
             void_links_of(user, by=None)
             record("person.made_site_admin", by=None, obj=user)
-        # Without one a new account could open nothing: it takes an owner to open another project.
+        # A new account needs one: only an owner can create further projects.
         if name := options["project"] or (FIRST_PROJECT if is_new else ""):
             found_project(name=name, by=user)
         return user
 
 
 def _keep_person(user: User, password: str | None) -> None:
-    """Changes an existing account: confirms the email and sets the password."""
+    """Confirm the email of an existing account and set its password."""
     verify_email(user, how="create_owner")
     if password is not None:
         user.set_password(password)

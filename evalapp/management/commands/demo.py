@@ -58,7 +58,7 @@ class Command(BaseCommand):
             )
 
     def _remove(self) -> None:
-        """Waits until the running job has stopped, for as long as saving or losing a worker can take."""
+        """Wait until the running job has stopped, at most as long as saving or losing a worker can take."""
         until = time.monotonic() + settings.JOB_STOP_SECONDS + settings.JOB_LEASE_SECONDS
         is_told = False
         while True:
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Recorded {kept} outputs to {path}.")
 
     def _watch(self) -> None:
-        """Ends with the live track; CommandError if it has stopped or cannot begin."""
+        """Print the live track's progress until it ends; CommandError if it has stopped or cannot begin."""
         told = ""
         while True:
             live = Demonstration.objects.select_related("job").filter(track=Track.LIVE).first()

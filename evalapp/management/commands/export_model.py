@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
     def _write(self, version: ModelVersion, merged: MergedExport | None, path: Path) -> None:
         entries = packing.entries_of(version, reader=None, merged=merged)
-        # Beside its place, so that it is there whole or not at all.
+        # Renamed when complete, so that no partial file remains.
         part = path.with_name(f".{path.name}.part")
         if path.exists():
             raise CommandError(f"{path} exists already. Choose another name.")

@@ -34,13 +34,13 @@ class Command(BaseCommand):
         "release; 1: do not release; 2: not yet (also before the first review, and for exploratory "
         "or simulated evaluations); 3: the gate could not be evaluated."
     )
-    # A check that fails would exit by 1.
+    # A failing check would exit with 1.
     requires_system_checks: list[str] = []
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **options)
 
-        # Two would be “not yet”.
+        # argparse would exit with 2, “not yet”.
         def refuse(message: str) -> NoReturn:
             parser.print_usage(sys.stderr)
             print(message, file=sys.stderr)
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         except CommandError:
             raise
         except Exception as error:
-            # The edge of the process: whatever it was must not read as a verdict, as the usual 1 would.
+            # Any unexpected error must not read as a verdict, as the default exit code 1 would.
             raise CommandError(f"The gate could not be evaluated: {error}", returncode=ERROR) from error
         if options["json"]:
             self.stdout.write(json.dumps(_told(found), ensure_ascii=False, indent=1))
@@ -79,9 +79,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
-        """The evaluation, just recorded or recorded earlier; nothing is recorded before the gate's first
-        review.
-        """
+        """The new or the last recorded evaluation; nothing is recorded before the gate's first review."""
         campaign = _campaign(options["campaign"])
         campaign_gate = next(iter(applied_gates(campaign)), None)
         if campaign_gate is None:
@@ -98,7 +96,7 @@ class Command(BaseCommand):
 
     def _print(self, evaluation: GateEvaluation) -> None:
         verdict = GateVerdict(evaluation.verdict_for_delivery).label.lower()
-        # Nobody reads “release” of what nobody can sign.
+        # A verdict that cannot be signed must not read as “release”.
         beside = (
             ""
             if evaluation.may_be_signed

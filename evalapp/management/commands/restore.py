@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = environment()
         try:
-            # Servers of yours may serve an evalapp that another home, or another machine, runs.
+            # An external database may serve an evalapp of another home or machine.
             if not wanted.embedded_postgres and health(wanted) is not None:
                 raise CommandError(f"evalapp is running at {wanted.bind.url}. Stop it first.")
             with ensure_running_alone(wanted):

@@ -27,9 +27,10 @@ _MEGABYTE = 10**6
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the installation. Memory is in bytes (PSS); `queues` is None while the broker is away.
-    `silent_for` has the seconds since the last heartbeat of each worker and the scheduler, `oldest_waits` the
-    longest waiting time by queue. `disk` has the free space in the home, and the reason if writing is
+    """The state of the installation. Memory is in bytes (PSS); `queues`: None if the broker does not answer.
+
+    `silent_for`: seconds since the last heartbeat of each worker and the scheduler; `oldest_waits`: the
+    longest waiting time in seconds by queue; `disk`: the free space in the home, and the reason if writing is
     refused.
     """
 
@@ -69,7 +70,7 @@ class Command(BaseCommand):
 
 
 def look(wanted: Environment) -> Status:
-    """Asks every part whether it answers; takes a few seconds if one hangs."""
+    """Ask every part whether it answers; takes a few seconds if one hangs."""
     owner = Ownership(wanted).current_owner()
     answer = health(wanted)
     broker, database = broker_answers(wanted), database_answers(wanted)
@@ -98,7 +99,7 @@ def look(wanted: Environment) -> Status:
 def _oldest_waits() -> dict[str, float]:
     try:
         return {queue: waits.total_seconds() for queue, waits in oldest_waits().items()}
-    except DatabaseError:  # before the first start has made the tables
+    except DatabaseError:  # before the first start has created the tables
         return {}
 
 

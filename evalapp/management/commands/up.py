@@ -78,7 +78,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {line}")
             self.stdout.flush()
         except OSError:
-            # The terminal is gone; the product is not.
+            # The terminal is gone, but the product keeps running.
             sys.stdout = sys.stderr
 
 
@@ -112,5 +112,5 @@ def _demonstration(after: str) -> OneShot:
 def _model_is_wanted(wanted: Environment) -> bool:
     if wanted.bundled_model_folder.exists():
         return False
-    # An interpreter of its own is trusted to have what it is for.
+    # A separate interpreter is assumed to have its packages.
     return str(wanted.model_python) != sys.executable or importlib.util.find_spec("torch") is not None

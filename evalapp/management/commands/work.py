@@ -39,14 +39,14 @@ class Command(BaseCommand):
         self.stdout.flush()
         os.chdir(program.folder or wanted.home)
         os.nice(program.niceness)
-        # The worker takes this process's place: signals and exit status are its own.
+        # The worker replaces this process, so signals and exit status are its own.
         os.environ.pop(programs.SUPERVISOR_VARIABLE, None)
         os.execv(sys.executable, [str(word) for word in program.command])  # noqa: S606  # our own command
 
 
 def _problems(wanted: Environment) -> Iterator[str]:
-    """The reasons why this machine cannot work, as sentences; reasons that follow from the first are left
-    out.
+    """The reasons why this machine cannot work, as sentences; without those that follow from an earlier
+    one.
     """
     if wanted.embedded_postgres or wanted.embedded_valkey:
         yield (

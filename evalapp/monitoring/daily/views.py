@@ -86,7 +86,7 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """The stream's events, newest first; with a day in the URL only that day's, with a metric in it its
+    """The stream's events, newest first. With a day in the URL only that day's events; with a metric, its
     values.
     """
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
@@ -100,7 +100,7 @@ def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
     for each in Assessment.objects.filter(key__in=[event.key_id for event in page.rows]).order_by("pk"):
         assessed.setdefault(each.key_id, []).append(each)
     metric = request.GET.get("metric", "")
-    # Assessments are shown with each event anyway.
+    # Assessments are shown with each event in any case.
     values = values_of(stream, page.rows) if metric and not metric.startswith(ASSESSED) else repeat({})
     context = {
         "stream": stream,

@@ -53,7 +53,7 @@ def deployment_end(request: MemberRequest, deployment_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.DECIDE)
 def stream_roll_back(request: MemberRequest, stream_id: int) -> HttpResponse:
-    """Confirms a rollback: the version that gets the traffic, and the reason."""
+    """Confirm a rollback: the version that gets the traffic, and the reason."""
     stream = get_or_missing(streams_of(request.project), pk=stream_id)
     history = list(stream.deployments.select_related("version").order_by("-started_at", "-pk"))
     newest = history[0] if history else None

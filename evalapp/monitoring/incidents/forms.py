@@ -4,7 +4,7 @@ from evalapp.monitoring.incidents.models import LONGEST_REASON
 
 
 class AcceptForm(forms.Form):
-    """The feedback that the page showed when the form was sent."""
+    """The dataset version of the feedback that the page showed."""
 
     dataset_version = forms.IntegerField(required=False)
 

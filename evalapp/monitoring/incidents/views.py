@@ -73,14 +73,14 @@ def _render(
 
 
 def _base_dataset(stream: Stream) -> int:
-    """The dataset that the champion was trained on, else the stream's own."""
+    """The dataset that the champion was trained on, else the stream's."""
     trained = Run.objects.filter(project=stream.project_id, produced__alias=ModelAlias.CHAMPION)
     found = trained.order_by("-pk").values_list("dataset_version__dataset", flat=True).first()
     return found or stream.dataset_id
 
 
 def _last_write(incident: Incident, action: str) -> AuditEvent | None:
-    """When the action was last done, and the person."""
+    """The latest event of the action in the audit log, with its time and person."""
     writes = events_of(object_type="incident", object_id=incident.pk, action=action)
     return writes.order_by("-pk").first()
 
@@ -90,8 +90,8 @@ def _trained_part(incident: Incident) -> str:
 
 
 def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVersion]) -> dict[str, str]:
-    """Links to the forms of the second review, filled in: a generation with the champion and the trained
-    versions, and the campaign over the outputs.
+    """Links to the forms of the second review with values filled in: a generation with the champion and the
+    trained versions, and the campaign over the outputs.
     """
     if incident.second_review_id is None:
         return {}
@@ -112,8 +112,8 @@ def _links(request: MemberRequest, incident: Incident, trained: Sequence[ModelVe
 
 
 def _calibration_url(incident: Incident, progress: Progress) -> str:
-    """The URL of the form of a campaign with a calibration round, over the outputs of the week that alerted
-    first; empty if reviewers are not the cause.
+    """The URL of the form for a campaign with a calibration round, over the outputs of the first week that
+    alerted; empty if reviewers are not the cause.
     """
     campaign = progress.alerts[0].weekly_sample.campaign if progress.alerts else None
     if campaign is None or not (progress.is_of_reviewers or progress.is_perhaps_of_reviewers):
@@ -164,10 +164,10 @@ incident_second_review = _move(
 @require_POST
 @project_view(Permission.DECIDE)
 def incident_accept(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
-    """Accept the feedback that was shown, and continue to the training form filled in with it."""
+    """Accept the feedback that the page showed, and continue to the training form filled in with it."""
     incident = _incident(request, stream_id, incident_id)
     form = AcceptForm(request.POST)
-    # Text that is not a number names no version.
+    # Invalid text: 0 matches no version.
     shown = form.cleaned_data["dataset_version"] if form.is_valid() else 0
     try:
         version = services.accept_training_data(incident=incident, by=request.user, dataset_version=shown)

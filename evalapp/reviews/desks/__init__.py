@@ -1,4 +1,4 @@
-"""The reviewer's desk of each kind of review."""
+"""The review page's desk for each kind of review."""
 
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.desks.base import Desk

@@ -13,10 +13,10 @@ from evalapp.reviews.queries import ReviewContext
 
 
 class Desk(ABC):
-    """What the reviewer's pages show of one kind of review.
+    """The content of the reviewer's pages for one kind of review.
 
-    ``page``, ``kept_page`` and ``said``: the templates of the desk, of a text that is kept, and of what a
-    submitted review says, in a cell of “My submitted”.
+    ``page``, ``kept_page`` and ``said``: templates of the desk, of a saved text that no longer counts, and of
+    a submitted review in a cell of “My submitted”.
     """
 
     kind: ClassVar[ReviewKind[Any, Any, Any]]
@@ -26,35 +26,35 @@ class Desk(ABC):
 
     @abstractmethod
     def unused_keys(self, campaign: Campaign) -> Container[str]:
-        """Actions of the single-letter keys that this desk has no use for."""
+        """Actions of single-letter keys that this desk does not use."""
 
     @abstractmethod
     def read(self, request: HttpRequest, review_context: ReviewContext) -> Submission[Any]:
-        """A submission from JSON or from the page's form; its shape is checked, not yet its answers."""
+        """A submission from JSON or the page's form; checks its structure but not yet its answers."""
 
     def completed(
         self, submission: Submission[Any], request: HttpRequest, review_context: ReviewContext
     ) -> Submission[Any]:
-        """With what the form says in words instead; InvalidError where that cannot be understood."""
+        """The submission with answers that the form gives in words. Raises InvalidError if these are
+        invalid.
+        """
         return submission
 
     @abstractmethod
     def draft_of(self, task: Any) -> Any:
-        """The answers of a task's draft; None where there is none."""
+        """The answers of a task's draft, or None."""
 
     @abstractmethod
     def answers_shown(self, task: Any) -> list[dict[str, str]]:
-        """``letter``, ``answer`` and ``candidate`` (empty where the campaign is blind) of each answer, A
-        first.
-        """
+        """``letter``, ``answer`` and ``candidate`` (empty in blind campaigns) of each output, A first."""
 
     @abstractmethod
     def shown(self, task: Any) -> dict[str, Any]:
-        """What is to be reviewed, as the page's script takes it."""
+        """The subject of the review for the page's script."""
 
     @abstractmethod
     def config(self, campaign: Campaign) -> dict[str, Any]:
-        """What the page's script needs to know of the kind; no secret and no id."""
+        """Settings of this kind for the page's script; without secrets and ids."""
 
     @abstractmethod
     def context(
@@ -67,12 +67,12 @@ class Desk(ABC):
         answers: Any,
         problem: ProblemError | None,
     ) -> dict[str, Any]:
-        """What the desk's template shows of the kind; ``answers``: what it starts with, None for nothing."""
+        """Context of the desk's template; ``answers``: its initial answers, or None."""
 
     @abstractmethod
     def kept_context(self, campaign: Campaign, task: Any, answers: Any) -> dict[str, Any]:
-        """The reviewer's own text at a slot that is not theirs any more; ``answers`` of the draft."""
+        """The reviewer's own text at a slot that is no longer theirs; ``answers``: of the draft."""
 
     @abstractmethod
     def review_text_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
-        """By review: what ``said`` shows."""
+        """By review id: the context of the ``said`` template."""

@@ -1,4 +1,4 @@
-"""The input of a review desk's script: a slot as JSON, and its configuration."""
+"""Data for the review page's script: a slot as JSON, and its configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,14 +17,14 @@ from evalapp.reviews.desks import desk_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import progress_payload
 
-# Of longer answers it would take a noticeable part of a second.
+# Checking longer outputs would take a noticeable part of a second.
 LONGEST_CHECKED = 50_000
 
 
 def task_payload(
     *, url: str, task: Any, campaign_reviewer: CampaignReviewer, review: Review | None = None
 ) -> dict[str, Any]:
-    """A slot as the page's script takes it; ``review``: what was submitted there before, with its answers."""
+    """A slot for the page's script; ``review``: the review submitted there earlier, with its answers."""
     desk = desk_of(campaign_reviewer.campaign)
     draft, saved_at = desk.draft_of(task), task.draft_saved_at
     return {
@@ -46,8 +46,8 @@ def task_payload(
 
 
 def _unsupported(task: Any, answers: Sequence[str]) -> list[str] | None:
-    """The numbers and dates of the answers that neither request nor facts hold, as the metric reads them;
-    None where the answers are too long to be checked meanwhile.
+    """The numbers and dates of the outputs that are not in request or context, as the metric finds them; None
+    if the outputs are too long to check.
     """
     if sum(map(len, answers)) > LONGEST_CHECKED:
         return None
@@ -60,7 +60,7 @@ def _unsupported(task: Any, answers: Sequence[str]) -> list[str] | None:
 def page_config(
     *, campaign: Campaign, user: User, task: dict[str, Any], fields: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
-    """What the page's script needs to know; it holds no secret and no id."""
+    """The configuration of the page's script; without secrets and ids."""
     desk = desk_of(campaign)
     return {
         "task": task,
@@ -68,7 +68,7 @@ def page_config(
         "undo_url": reverse("review_undo", args=[campaign.key]),
         "keys_url": reverse("review_keys"),
         "keys": keys_of(user, without=desk.unused_keys(campaign)),
-        # Drafts of two people on one browser must not meet; the real id stays here.
+        # Keeps apart the drafts of two people in one browser; the real id stays on the server.
         "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
         **desk.config(campaign),
         "errors": dict(fields or {}),

@@ -21,7 +21,7 @@ CHOICE_KEYS = dict(zip(Choice.values, "1234", strict=True))
 
 
 class PreferenceDesk(Desk):
-    """Answers side by side, with a choice or their ranks."""
+    """Outputs side by side, with a choice or ranks."""
 
     kind = PREFERENCE
     page = "reviews/preferences/desk.html"
@@ -77,7 +77,7 @@ class PreferenceDesk(Desk):
 
 
 def sides_of(task: ComparisonTask) -> list[dict[str, Any]]:
-    """The answers as they stand."""
+    """The outputs in the order shown."""
     return [
         {
             "html": render_markdown(answer.text),
@@ -89,7 +89,7 @@ def sides_of(task: ComparisonTask) -> list[dict[str, Any]]:
 
 
 def choice_rows(answers: PreferenceAnswers) -> list[dict[str, Any]]:
-    """The answers to a pair, with their keys."""
+    """The possible preferences for a pair, with their keys."""
     return [
         {"value": value, "label": label, "key": CHOICE_KEYS[value], "is_chosen": answers.choice == value}
         for value, label in Choice.choices
@@ -99,7 +99,7 @@ def choice_rows(answers: PreferenceAnswers) -> list[dict[str, Any]]:
 def side_rows(
     task: ComparisonTask, sides: Sequence[Mapping[str, Any]], answers: PreferenceAnswers
 ) -> list[dict[str, Any]]:
-    """The answers as they stand side by side; in a ranking each with its possible ranks."""
+    """The outputs in the order shown; in a ranking each with its possible ranks."""
     count = len(sides)
     ranks = list(answers.ranks or ()) + [None] * count
     return [

@@ -18,7 +18,7 @@ from evalapp.templatetags.text import render_markdown
 
 
 class RatingDesk(Desk):
-    """One answer beside its rubric."""
+    """One output with its rubric."""
 
     kind = RATING
     page = "reviews/rating.html"
@@ -34,7 +34,7 @@ class RatingDesk(Desk):
     def completed(
         self, submission: Submission[ReviewAnswers], request: HttpRequest, review_context: ReviewContext
     ) -> Submission[ReviewAnswers]:
-        """With the marks on words that are quoted."""
+        """The submission with spans for quoted words added."""
         quoted = quoted_in(request.POST, criteria_of(review_context.assignment.campaign.rubric_version))
         if not quoted:
             return submission

@@ -1,4 +1,4 @@
-"""What can be said in a review: one class per kind; everybody else asks the kind."""
+"""The kinds of reviews: one class each, which all other code calls."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from evalapp.reviews.queries import ReviewContext, own_reviews
 
 
 class Answers(Protocol):
-    """What a reviewer answers, as it is typed or stored."""
+    """A reviewer's answers, as entered or stored."""
 
     @property
     def comment(self) -> str: ...
@@ -23,14 +23,14 @@ class Answers(Protocol):
 
 
 class StorableAnswers(Protocol):
-    """Answers that may be stored."""
+    """Checked answers, which may be stored."""
 
     @property
     def answers(self) -> Any: ...
 
 
 class Task(Protocol):
-    """What a slot shows its reviewer; nothing of it names the candidate of a blind campaign."""
+    """The content of a slot for its reviewer; does not name the candidate in a blind campaign."""
 
     @property
     def draft(self) -> Any: ...
@@ -48,59 +48,63 @@ Shown = TypeVar("Shown", bound=Task)
 
 
 class ReviewKind(ABC, Generic[Given, Valid, Shown]):
-    """What reviews of one kind ask and store. All else about a review is the same for every kind: who holds
-    it, that it is stored once, its revisions, drafts and change requests.
+    """What reviews of one kind ask and store. Everything else is common to all kinds: claiming, storing once,
+    revisions, drafts and change requests.
 
-    ``subject``: the field of a `Review` and a `Draft` that says what is reviewed.
+    ``subject``: the field of `Review` and `Draft` that refers to what is reviewed.
     """
 
     subject: ClassVar[str]
 
     @abstractmethod
     def read(self, raw: object) -> Given:
-        """Answers from decoded JSON of any shape; InvalidError where the shape is wrong."""
+        """Answers from decoded JSON. Raises InvalidError for a wrong structure."""
 
     @abstractmethod
     def check(self, answers: Given, *, assignment: Assignment, subject_id: int) -> Valid:
-        """The answers as they are stored; InvalidError with every field that cannot stay."""
+        """The answers as stored. Raises InvalidError with all invalid fields."""
 
     @abstractmethod
     def store(self, review: Review, checked: Valid) -> None:
-        """Write a new review with what it says; its draft ends. Raises IntegrityError as ``create`` would."""
+        """Store a new review with its answers, and delete its draft. Raises IntegrityError like
+        ``create``.
+        """
 
     @abstractmethod
     def replace(self, review: Review, checked: Valid) -> None:
-        """Write what an amended review says in place of what it said."""
+        """Replace the stored answers of an amended review."""
 
     @abstractmethod
     def with_answers(self, reviews: QuerySet[Review]) -> QuerySet[Review]:
-        """Reads with the reviews what `answers_of` needs."""
+        """The queryset with everything that `answers_of` needs."""
 
     @abstractmethod
     def answers_of(self, review: Review) -> Given:
-        """What the review says now."""
+        """The review's current answers."""
 
     @abstractmethod
     def storable(self, answers: Given) -> Given:
-        """Without the characters that the database cannot hold: a draft is kept rather than refused."""
+        """The answers without characters that the database cannot store, so that a draft is saved rather than
+        refused.
+        """
 
     @abstractmethod
     def check_draft(self, answers: Given) -> None:
-        """InvalidError for a draft that is too long to be kept; its answers may be incomplete
-        or impossible.
+        """Raise InvalidError for a draft that is too long to store; its answers may be incomplete or
+        invalid.
         """
 
     def outputs_at(self, review_context: ReviewContext) -> list[int] | None:
-        """Of outputs that are compared: how they stand there."""
+        """The compared outputs in the order shown there; None for ratings."""
         return None
 
     @abstractmethod
     def draft_body(self, draft: Draft, review_context: ReviewContext) -> dict[str, Any]:
-        """What a draft holds, for outputs as they stand there."""
+        """A draft's content, for the outputs in the order shown there."""
 
     @abstractmethod
     def task(self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User) -> Shown:
-        """What a slot shows its reviewer, with their own draft."""
+        """The content of a slot for its reviewer, with their own draft."""
 
     def task_at(self, review_context: ReviewContext) -> Shown:
         return self.task(
@@ -111,5 +115,5 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
         )
 
     def own_review(self, review_context: ReviewContext) -> Review | None:
-        """What the reviewer submitted there, with its answers."""
+        """The review that the reviewer submitted there, with its answers, or None."""
         return self.with_answers(own_reviews(review_context)).first()

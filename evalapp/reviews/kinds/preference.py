@@ -19,7 +19,7 @@ from evalapp.reviews.storing import store_preference
 
 
 class CheckedPreference(NamedTuple):
-    """``outputs``: how they stood on the reviewer's screen."""
+    """``outputs``: in the order on the reviewer's screen."""
 
     answers: PreferenceAnswers
     outputs: list[int]
@@ -43,7 +43,7 @@ class PreferenceKind(ReviewKind[PreferenceAnswers, CheckedPreference, Comparison
         store_preference(review, checked.answers, checked.outputs)
 
     def replace(self, review: Review, checked: CheckedPreference) -> None:
-        # The outputs stay as they stood when it was submitted: that is what the amended choice is told by.
+        # ``outputs`` keeps the order at submission, to which the amended choice refers.
         Preference.objects.filter(review=review).update(
             choice=checked.answers.choice, ranks=checked.answers.ranks
         )

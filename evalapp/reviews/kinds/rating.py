@@ -14,7 +14,7 @@ from evalapp.reviews.storing import store_answers, store_rating
 
 
 class RatingKind(ReviewKind[ReviewAnswers, CheckedAnswers, Task]):
-    """One output against a rubric: scores, reasons, texts, spans and a correction."""
+    """One output rated by a rubric: scores, reasons, texts, spans and a correction."""
 
     subject = "item_output"
 

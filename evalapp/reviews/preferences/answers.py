@@ -17,8 +17,8 @@ _TURNED = {Choice.A: Choice.B, Choice.B: Choice.A}
 
 @dataclass(frozen=True)
 class PreferenceAnswers:
-    """``choice`` of a pair ("" where there is none yet); ``ranks`` of the others, in the order in which
-    the outputs are shown, None where one has no rank yet.
+    """``choice``: for a pair, "" if not chosen yet; ``ranks``: for more outputs, in the order shown, None for
+    outputs without a rank yet.
     """
 
     choice: str = ""
@@ -26,17 +26,19 @@ class PreferenceAnswers:
     comment: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON, the same for the same preference."""
+        """The preference as plain JSON, equal for equal preferences."""
         ranks = None if self.ranks is None else list(self.ranks)
         return {"choice": str(self.choice), "ranks": ranks, "comment": self.comment}
 
     def fingerprint(self) -> str:
-        """SHA-256; tells a replay from another review of the same comparison."""
+        """SHA-256 of the preference; distinguishes a replay from another review of the same comparison."""
         text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def turned(self, was: Sequence[int], now: Sequence[int]) -> "PreferenceAnswers":
-        """The same preference for outputs that stood as ``was`` and stand as ``now``."""
+        """The same preference for outputs that were shown in the order ``was`` and are now in the order
+        ``now``.
+        """
         if list(was) == list(now) or set(was) != set(now):
             return self
         if self.ranks is not None and len(self.ranks) == len(was):
@@ -46,9 +48,9 @@ class PreferenceAnswers:
 
 
 def check_preference(preference: PreferenceAnswers, *, outputs: int) -> PreferenceAnswers:
-    """The preference as it is stored, or InvalidError with every field that cannot stay.
+    """The preference as stored. Raises InvalidError with all invalid fields.
 
-    ``outputs`` is how many are compared: two take a choice, more take ranks.
+    ``outputs``: the number of compared outputs; two need a choice, more need ranks.
     """
     problems: dict[str, list[str]] = {}
     if outputs == 2:
@@ -99,9 +101,9 @@ def _add(problems: dict[str, list[str]], name: str, message: str) -> None:
 
 
 def read_preference(raw: object) -> PreferenceAnswers:
-    """A preference from decoded JSON of any shape; InvalidError where the shape is wrong.
+    """A preference from decoded JSON. Raises InvalidError for a wrong structure and unknown fields.
 
-    ``{"choice": str, "ranks": [rank | null] | null, "comment": str}``; unknown fields are refused.
+    ``{"choice": str, "ranks": [rank | null] | null, "comment": str}``.
     """
     problems: dict[str, list[str]] = {}
     if not isinstance(raw, dict):

@@ -1,4 +1,4 @@
-"""Reads of the calibration round where answers are compared, and of any campaign's."""
+"""Reads of the calibration round for comparisons, and dispatch for any campaign."""
 
 from collections import defaultdict
 from itertools import permutations
@@ -26,7 +26,7 @@ from evalapp.stats.repeats import order_tau
 
 
 class ComparedRound(Round):
-    """Preferences on an item's comparisons, in words that name the answers as the reader's page does."""
+    """A round of comparisons: preferences in words, with the names that the reader's page uses."""
 
     def __init__(self, campaign: Campaign, reader: User, *, is_manager: bool) -> None:
         super().__init__(campaign, reader, is_manager=is_manager)
@@ -69,8 +69,8 @@ class ComparedRound(Round):
 
 
 def _as_stood(item: Item, assignment: Assignment | None) -> list[tuple[Comparison, list[int]]]:
-    """The item's comparisons with their outputs, as they stand at an assignment; without one as they were
-    made.
+    """The item's comparisons with their outputs, in the order of an assignment, or without one in the order
+    of creation.
     """
     comparisons = {each.pk: each for each in item.comparisons.all()}
     if assignment is None:
@@ -87,14 +87,16 @@ def round_of(campaign: Campaign, reader: User, *, is_manager: bool) -> Round:
 
 
 def people_in_round(campaign: Campaign) -> list[Calibrating]:
-    """`calibrating` for any campaign: by scale scores, or by preferences where answers are compared."""
+    """`calibrating` for any campaign: by distances of scale scores, or of preferences in campaigns that
+    compare outputs.
+    """
     distances = preference_distances if campaign.compares else score_distances
     return calibrating(campaign, distances(campaign))
 
 
 def preference_distances(campaign: Campaign) -> dict[int, float]:
-    """By person: the mean share of the others' preferences on the same comparisons that
-    differ from theirs.
+    """By person: the mean share of the others' preferences on the same comparisons that differ from
+    theirs.
     """
     given: dict[int, dict[int, PreferenceAnswers]] = defaultdict(dict)
     reviews = campaign.reviews.filter(purpose=Purpose.CALIBRATION).select_related("comparison", "preference")
@@ -109,7 +111,7 @@ def preference_distances(campaign: Campaign) -> dict[int, float]:
 
 
 def _apart(one: PreferenceAnswers, other: PreferenceAnswers) -> float:
-    """0 for the same preference, 1 for another; of rankings the share of pairs told the other way round."""
+    """0 for equal preferences, 1 for different ones; for rankings the share of pairs in opposite order."""
     ranks = [[rank for rank in each.ranks or () if rank is not None] for each in (one, other)]
     if not ranks[0]:
         return float(one.choice != other.choice)

@@ -1,7 +1,7 @@
-"""Each reviewer's results on gold and hidden repeats where answers are compared. For managers only.
+"""Each reviewer's results on gold and hidden repeats in campaigns that compare outputs. For managers only.
 
-A repeat has its answers in another arrangement, two of them the other way round. So who keeps to an answer
-chooses the other side the second time, and who keeps to a side is told from them.
+A repeat shows the outputs in another arrangement, a pair the other way round. So a reviewer who prefers an
+output chooses the other side the second time, unlike one who prefers a side.
 """
 
 from collections import defaultdict
@@ -19,12 +19,12 @@ from evalapp.reviews.preferences.tasks import preference_of, preference_words
 from evalapp.stats.proportions import wilson
 from evalapp.stats.repeats import mean_tau, order_tau
 
-# One pair of neighbours that changed places, in a ranking: the counterpart of one level off on a scale.
+# One swapped pair of neighbours in a ranking, the counterpart of one level's difference on a scale.
 _ONE_PAIR = 1
 
 
 class GoldMiss(NamedTuple):
-    """A preference on a gold item other than what is known."""
+    """A preference on a gold item that differs from the known one."""
 
     item_id: int
     row_number: int
@@ -33,9 +33,11 @@ class GoldMiss(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """Two preferences of one person on the same comparison. ``keeps_side``: the second time the same position
-    was chosen, or all ranks went to the same positions, though other answers stood there; None where the
-    preferences cannot tell. ``tau``: of rankings, between the two orders of the answers.
+    """Two preferences of one person on the same comparison.
+
+    ``keeps_side``: whether the second time the same position was chosen, or all ranks went to the same
+    positions, although other outputs stood there; None if that cannot be determined. ``tau``: of rankings,
+    between the two orders of the outputs.
     """
 
     item_id: int
@@ -64,7 +66,7 @@ class ComparisonChecks(GoldChecks):
 
     @property
     def close(self) -> int:
-        """The same again; of rankings also with one pair the other way round."""
+        """The number of repeats with the same preference; for rankings also with one swapped pair."""
         return sum(repeat.is_close for repeat in self.repeats)
 
     @property
@@ -78,7 +80,7 @@ class ComparisonChecks(GoldChecks):
 
     @property
     def tau(self) -> Measure:
-        """Of rankings: how alike the two orders are."""
+        """The mean rank correlation of both orders, for rankings."""
         return mean_tau([repeat.tau for repeat in self.repeats if repeat.tau is not None])
 
     @property
@@ -91,7 +93,7 @@ class ComparisonChecks(GoldChecks):
 
     @property
     def side_share(self) -> Measure:
-        """Share of repeats in which the position was kept instead of the answer."""
+        """Share of repeats in which the reviewer kept the position instead of the output."""
         return wilson(self.sides_kept, self.sides_compared, name="repeat-kept-side")
 
     @property
@@ -100,14 +102,12 @@ class ComparisonChecks(GoldChecks):
 
 
 def checks_of(campaign: Campaign) -> Sequence[ReviewerChecks | ComparisonChecks]:
-    """Everybody's, whether the campaign rates answers or compares them."""
+    """Results of all reviewers, for ratings or comparisons."""
     return comparison_checks(campaign) if campaign.compares else checks_by_reviewer(campaign)
 
 
 def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:
-    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the
-    size of the team.
-    """
+    """Results of all reviewers, in the order of the campaign's reviewers; a constant number of queries."""
     names = candidate_names(campaign)
     golds, repeats = _gold_results(campaign, names), _repeat_results(campaign, names)
     found = []
@@ -126,13 +126,13 @@ def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:
 
 
 def candidate_names(campaign: Campaign) -> dict[int, str]:
-    """By model version: its label. For those who may see which answer is whose."""
+    """Labels by model version id, for people who may see the candidates."""
     candidates = campaign.candidates.select_related("model_version")
     return {each.model_version_id: each.model_version.label for each in candidates}
 
 
 def preference_by_name(preference: PreferenceAnswers, names: Sequence[str]) -> str:
-    """A preference with the names of the answers as they stood, A first: "Base is better", "Base › Tuned"."""
+    """A preference with the outputs' names in the order shown, A first: "Base is better", "Base › Tuned"."""
     if preference.choice in (Choice.A, Choice.B):
         return f"{names[0 if preference.choice == Choice.A else 1]} is better"
     return preference_words(preference, names)
@@ -144,14 +144,14 @@ def _given(campaign: Campaign, purpose: str) -> list[Review]:
 
 
 def _owners(reviews: Sequence[Review]) -> dict[int, int]:
-    """By ItemOutput: whose it is, a model version."""
+    """Model version ids by ItemOutput id."""
     outputs = {output for review in reviews for output in review.preference.outputs}
     entries = ItemOutput.objects.filter(pk__in=outputs)
     return dict(entries.values_list("pk", "candidate__model_version_id"))
 
 
 def _gold_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, list[GoldMiss | None]]:
-    """By reviewer: their preferences of which something is known, in the order given; None is a hit."""
+    """By reviewer: results on gold preferences in order of submission; None for a correct one."""
     known: dict[tuple[int, frozenset[int]], GoldPreference] = {}
     for preference in campaign.gold_preferences.select_related("candidate", "against"):
         pair = (
@@ -178,7 +178,9 @@ def _gold_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, lis
 
 
 def is_right(review: Review, shown: Sequence[int], known: GoldPreference) -> bool:
-    """Whether a preference is the known one, or within its tolerance; ``shown``: whose answers, A first."""
+    """Whether a preference is the known one, or within its tolerance; ``shown``: the outputs' model versions,
+    A first.
+    """
     if review.preference.ranks is not None:
         return shown[review.preference.ranks.index(1)] == known.candidate_id
     if known.outcome != KnownOutcome.BETTER:
@@ -219,7 +221,7 @@ def _repeat_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, l
 
 
 def repeat_of(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
-    """The two preferences held against each other; ``said``: each in words."""
+    """The comparison of both preferences; ``said``: each in words."""
     before, now = (
         preference_of(first).turned(first.preference.outputs, repeat.preference.outputs),
         preference_of(repeat),

@@ -1,4 +1,4 @@
-"""Items whose preferences so far differ, for more reviewers where agreement is low."""
+"""Items whose preferences differ so far, to add reviewers where agreement is low."""
 
 from typing import cast
 
@@ -9,8 +9,8 @@ from evalapp.stats.pairs import PairPreference, agreeing_shares
 
 
 def items_with_differing_preferences(campaign: Campaign, *, most: float) -> set[int]:
-    """Items of whose preferences at most the share ``most`` agrees, see `agreeing_shares`. Items with added
-    assignments still to be done are left out: their preferences may settle it.
+    """Ids of items whose share of agreeing preferences is at most ``most`` (see `agreeing_shares`). Without
+    items with added assignments still to do, whose preferences may settle the difference.
     """
     given = campaign.reviews.filter(purpose=Purpose.REVIEW).values_list(
         "comparison__item", "reviewer", "preference__outputs", "preference__choice", "preference__ranks"

@@ -1,4 +1,4 @@
-"""The distance of preferences on the same answers, and the comparisons on which they differ."""
+"""The distance of preferences on the same outputs, and the comparisons on which they differ."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.pairs import pairs_of
 
 CHUNK = 5_000
-# A tie, or both bad, beside a preference: between the same and the opposite.
+# A tie or "both bad" against a preference: halfway between equal and opposite.
 _HALF = 0.5
 
 
 class HasPairs(Protocol):
-    """A preference with what it is of; ``pairs`` are as of `reviews.preferences.pairs`."""
+    """A preference and its comparison; ``pairs`` as in `reviews.preferences.pairs`."""
 
     @property
     def comparison_id(self) -> int: ...
@@ -31,8 +31,8 @@ Row = TypeVar("Row", bound=HasPairs)
 
 
 class DifferingPreferences(NamedTuple, Generic[Row]):
-    """Preferences on the same answers. ``farthest``: of the two most different, from 0 (the same) to 1 (the
-    opposite); ``mean``: of all two.
+    """Preferences on the same outputs. ``farthest``: the greatest distance of any two, from 0 (same) to 1
+    (opposite); ``mean``: of all pairs of preferences.
     """
 
     comparison_id: int
@@ -42,7 +42,7 @@ class DifferingPreferences(NamedTuple, Generic[Row]):
 
 
 def differing_preferences(rows: Iterable[Row]) -> list[DifferingPreferences[Row]]:
-    """Every comparison with two preferences that differ, the most different first."""
+    """Every comparison with preferences that differ, the greatest distance first."""
     by_comparison: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         by_comparison[row.comparison_id].append(row)
@@ -55,16 +55,16 @@ def differing_preferences(rows: Iterable[Row]) -> list[DifferingPreferences[Row]
 
 
 def distance(one: HasPairs, other: HasPairs) -> float:
-    """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for
-    the same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside
-    each other.
+    """The distance of two preferences on the same outputs: the mean over all pairs of outputs of 0 for the
+    same, 1 for the opposite preference, ½ for a preference against a tie or "both bad", or a tie against
+    "both bad".
     """
     points, others = _points(one), _points(other)
     return fmean(_between(points[pair], others[pair]) for pair in points)
 
 
 def _points(row: HasPairs) -> dict[tuple[int, int], float | None]:
-    """By two answers, the lower id first: what that one got; None is "both bad"."""
+    """Points of the output with the lower id, by pair of ids; None for "both bad"."""
     found: dict[tuple[int, int], float | None] = {}
     for first, second, points in row.pairs():
         if first < second or points is None:
@@ -81,9 +81,7 @@ def _between(one: float | None, other: float | None) -> float:
 
 
 class GivenPreference(NamedTuple):
-    """What a review of a comparison says, as it was given; ``own_order``: the comparison's outputs in its own
-    order.
-    """
+    """The preference in a review, as given; ``own_order``: the comparison's outputs in its own order."""
 
     comparison_id: int
     reviewer_id: int
@@ -94,7 +92,7 @@ class GivenPreference(NamedTuple):
 
     @property
     def turned(self) -> PreferenceAnswers:
-        """In the comparison's own order."""
+        """The preference in the comparison's own order."""
         return PreferenceAnswers(self.choice, self.ranks).turned(self.outputs, self.own_order)
 
     def pairs(self) -> Iterator[tuple[int, int, float | None]]:
@@ -102,7 +100,7 @@ class GivenPreference(NamedTuple):
 
 
 def given_preferences(reviews: QuerySet[Review]) -> list[GivenPreference]:
-    """Those of reviews alone, in the order in which they were given."""
+    """The preferences of ordinary reviews, in order of submission."""
     columns = (
         "comparison",
         "reviewer",

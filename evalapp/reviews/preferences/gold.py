@@ -1,4 +1,4 @@
-"""Gold where answers are compared: examples of which a manager knows the outcome of a comparison."""
+"""Gold for comparisons: examples with a known outcome."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,12 +24,12 @@ from evalapp.reviews.preferences.models import GoldPreference, KnownOutcome
 COLUMNS = ("row", "candidate", "against", "outcome", "tie_counts")
 WORSE = "worse"
 OUTCOMES = (KnownOutcome.BETTER.value, WORSE, KnownOutcome.TIE.value, KnownOutcome.BOTH_BAD.value)
-"""Outcome for the candidate against the other."""
+"""Outcome for ``candidate`` compared with ``against``."""
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 
 
 class GoldPreferenceRow(NamedTuple):
-    """A known outcome as it was written; ``line`` names where. Of a ranking only ``candidate``, the best."""
+    """A known outcome as entered; ``line``: its place. For a ranking only ``candidate``, the best one."""
 
     line: str
     row: str
@@ -40,8 +40,8 @@ class GoldPreferenceRow(NamedTuple):
 
 
 def read_preference_file(data: bytes, *, is_ranking: bool) -> list[GoldPreferenceRow]:
-    """The rows of a CSV with the columns row and candidate; for pairs against and outcome, too, and
-    tie_counts if wanted. Raises InvalidError for a file that is none.
+    """The rows of a CSV file with the columns row and candidate; for pairs also against, outcome and
+    optionally tie_counts. Raises InvalidError for other files.
     """
     needed = COLUMNS[:2] if is_ranking else COLUMNS[:4]
     return [GoldPreferenceRow(*row) for row in read_rows(data, columns=COLUMNS, needed=needed)]
@@ -49,11 +49,10 @@ def read_preference_file(data: bytes, *, is_ranking: bool) -> list[GoldPreferenc
 
 @transaction.atomic
 def set_gold_preferences(*, campaign: Campaign, rows: Sequence[GoldPreferenceRow], by: User | None) -> int:
-    """Store known outcomes; those that are known already are replaced. How many.
+    """Store known outcomes, replacing existing ones; returns their number.
 
-    New examples are taken while the campaign is a draft; of one that is open, the outcomes of its gold items
-    can be fixed. Raises InvalidError with every row that cannot stay, ConflictError where the campaign is
-    closed or compares nothing.
+    A draft campaign takes new examples; an open one only corrects outcomes of its gold items. Raises
+    InvalidError with all invalid rows, ConflictError if the campaign is closed or does not compare outputs.
     """
     locked = locked_for_gold(campaign)
     if not locked.compares:
@@ -78,7 +77,7 @@ def _of_the_same(preference: GoldPreference) -> Q:
 
 
 class _Reader:
-    """Turns rows into preferences of one campaign, and collects what cannot stay."""
+    """Converts rows to gold preferences of one campaign, and collects problems."""
 
     def __init__(self, campaign: Campaign, rows: Sequence[GoldPreferenceRow]) -> None:
         self.campaign = campaign
@@ -93,7 +92,7 @@ class _Reader:
         self.seen: dict[tuple[int, frozenset[str]], str] = {}
 
     def preference(self, row: GoldPreferenceRow) -> GoldPreference | None:
-        """The row's preference; None, and a problem more, where it cannot stay."""
+        """The row's preference, or None with a new entry in ``problems``."""
         example = self.examples.get(int(row.row)) if is_number(row.row) else None
         problem = self._problem(row, example)
         if problem is None and example is not None:

@@ -1,4 +1,4 @@
-"""What is known of gold as it is typed or uploaded: answers to criteria, or where answers are compared
+"""Forms and files for gold: known answers to criteria or, in campaigns that compare outputs, known
 preferences.
 """
 
@@ -32,7 +32,7 @@ _OUTCOME_WORDS = (
 
 
 class KnownForm(forms.Form):
-    """One thing that is known; ``noun`` says what such a thing is called, ``columns`` what a file holds."""
+    """One known answer; ``noun``: the word for it, ``columns``: those of a file."""
 
     noun: ClassVar[str]
     row = forms.IntegerField(min_value=1, label="Row of the data")
@@ -45,7 +45,7 @@ class KnownForm(forms.Form):
         self.candidates = [(label, label) for label in labels]
 
     def rows(self) -> Sequence[Any]:
-        """What was typed, as a row of a file; none where it cannot be read."""
+        """The entry as a list with one row; empty if it is invalid."""
         return [self.read()] if self.is_valid() else []
 
     @property
@@ -103,7 +103,7 @@ class AnswerForm(KnownForm):
 
 
 class PreferenceForm(KnownForm):
-    """One known preference; of a ranking its best candidate only."""
+    """One known preference; for a ranking only its best candidate."""
 
     noun = "preference"
     candidate = forms.ChoiceField(label="First candidate")
@@ -151,7 +151,7 @@ class PreferenceForm(KnownForm):
 
 
 class KnownFileForm(forms.Form):
-    """A file of what is known, in the columns of the campaign's ``KnownForm``."""
+    """A file of known answers, with the columns of the campaign's ``KnownForm``."""
 
     file = forms.FileField(label="CSV file")
 
@@ -161,7 +161,7 @@ class KnownFileForm(forms.Form):
         self.fields["file"].help_text = f"Columns: {of.columns}."
 
     def rows(self) -> Sequence[Any]:
-        """The rows of the file; none where there is no file. InvalidError for one that cannot be read."""
+        """The rows of the file; empty without a file. Raises InvalidError for an invalid one."""
         if not self.is_valid():
             return []
         file = self.cleaned_data["file"]

@@ -11,7 +11,7 @@ from evalapp.reviews.models import Review
 
 
 class Choice(models.TextChoices):
-    """What a reviewer says of two answers; A is the one that stands first."""
+    """A preference between two outputs; A is shown first."""
 
     A = "a", "A is better"
     B = "b", "B is better"
@@ -20,11 +20,10 @@ class Choice(models.TextChoices):
 
 
 class StatedPreference(BaseModel):
-    """What is said of answers that stand side by side.
+    """A preference among outputs shown side by side.
 
-    ``outputs`` are ItemOutput ids in that order, A first: without them neither ``choice`` nor the effect of
-    a position can be told. A pair has a ``choice``; a ranking has ``ranks`` instead, for each of the outputs
-    its rank, 1 for the best.
+    ``outputs``: ItemOutput ids in the order shown, A first, which ``choice`` and position effects refer to. A
+    pair has a ``choice``; a ranking has ``ranks`` instead, one for each output, 1 for the best.
     """
 
     outputs = ArrayField(models.BigIntegerField())
@@ -38,18 +37,18 @@ class StatedPreference(BaseModel):
 CHOICE_OR_RANKS = Q(choice__in=Choice.values, ranks__isnull=True, outputs__len=2) | Q(
     choice="", ranks__len=F("outputs__len"), outputs__len__gte=3
 )
-"""A preference on two answers is a choice, one on more is an order of all of them."""
+"""Constraint: a preference on two outputs is a choice, one on more is a ranking."""
 RANKS_ARE_AN_ORDER = (
     Q(ranks__isnull=True)
     | Q(ranks__len=3, ranks__contains=[1, 2, 3])
     | Q(ranks__len=4, ranks__contains=[1, 2, 3, 4])
     | Q(ranks__len=5, ranks__contains=[1, 2, 3, 4, 5])
 )
-"""Each rank is given once."""
+"""Constraint: each rank is given once."""
 
 
 class Preference(StatedPreference):
-    """What a review of a comparison says; ``outputs``: as they stood on the reviewer's screen."""
+    """The preference in a review of a comparison; ``outputs``: in the order on the reviewer's screen."""
 
     review = models.OneToOneField(Review, on_delete=models.CASCADE, related_name="preference")
 
@@ -64,7 +63,7 @@ class Preference(StatedPreference):
 
 
 class KnownOutcome(models.TextChoices):
-    """What is known of a candidate's answer beside another's, or in a ranking beside all others."""
+    """The known result of a candidate's output against another's, or in a ranking against all others."""
 
     BETTER = "better", "Better"
     TIE = "tie", "Equally good"
@@ -72,10 +71,10 @@ class KnownOutcome(models.TextChoices):
 
 
 class GoldPreference(BaseModel):
-    """What is known of an example's answers where they are compared.
+    """The known result of a comparison of an example's outputs.
 
-    In pairs: how ``candidate``'s answer does ``against`` another's; of one that is better, a preference of
-    "equally good" is right, too, where ``admits_tie``. In a ranking ``candidate``'s is the best of all.
+    In pairs: the ``outcome`` of ``candidate`` compared with ``against``; with ``admits_tie``, "equally good"
+    also counts as right if one is better. In a ranking ``candidate`` is the best.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_preferences")
@@ -125,7 +124,7 @@ class GoldPreference(BaseModel):
 
     @property
     def words(self) -> str:
-        """What is known as people read it."""
+        """The known result in words."""
         candidate = self.candidate.label
         if self.against is None:
             return f"{candidate} is the best"

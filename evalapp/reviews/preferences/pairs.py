@@ -1,4 +1,4 @@
-"""A preference as pairs of two answers."""
+"""A preference as pairs of outputs."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -14,7 +14,9 @@ POINTS = {Choice.A: 1.0, Choice.B: 0.0, Choice.TIE: 0.5, Choice.BOTH_BAD: None}
 def pairs_of(
     shown: Sequence[Shown], choice: str, ranks: Sequence[int] | None
 ) -> Iterator[tuple[Shown, Shown, float | None]]:
-    """Every two of what was shown, with what the one that stood first got; a ranking tells them all."""
+    """All pairs of the shown outputs, with the points of the one that stands first; a ranking gives several
+    pairs.
+    """
     if ranks is None:
         yield shown[0], shown[1], POINTS[Choice(choice)]
         return

@@ -1,5 +1,5 @@
-"""What a reviewer sees of a comparison. What a blind reviewer may see of an output is decided by
-`reviews.queries.task_for` alone; here its tasks are only put side by side.
+"""A comparison as a reviewer sees it. Only `reviews.queries.task_for` decides what a blind reviewer may see
+of an output; this module combines its tasks.
 """
 
 import json
@@ -33,7 +33,7 @@ WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s
 
 
 class ShownAnswer(NamedTuple):
-    """One of the answers; ``letter`` is all that a blind reviewer learns of whose it is."""
+    """One of the outputs; in blind campaigns, only ``letter`` identifies it."""
 
     letter: str
     text: str
@@ -41,9 +41,9 @@ class ShownAnswer(NamedTuple):
 
 
 class ComparisonTask(NamedTuple):
-    """All that a reviewer sees of a comparison; no id, run or peer has a field.
+    """Everything that a reviewer sees of a comparison, without ids, runs or other reviewers.
 
-    ``outputs`` (ItemOutput ids as shown) is for the services and never leaves the server.
+    ``outputs`` (ItemOutput ids in the order shown) is for services and never leaves the server.
     """
 
     messages: list[dict[str, str]]
@@ -65,7 +65,7 @@ class ComparisonTask(NamedTuple):
 def comparison_task(
     *, assignment_key: UUID, comparison_id: int, campaign: Campaign, reviewer: User
 ) -> ComparisonTask:
-    """The outputs as they stand at this assignment, their example, and the reviewer's own draft."""
+    """The outputs in this assignment's order, their example, and the reviewer's own draft."""
     keys: dict[str, Any] = {
         "user": reviewer.pk,
         "assignment": assignment_key,
@@ -90,7 +90,7 @@ def comparison_task(
 
 
 def answers_side_by_side(outputs: Sequence[int], *, campaign: Campaign, reader: User) -> ComparisonTask:
-    """The outputs (ids of ItemOutput) in this order, and their example, as the reader may see them."""
+    """The outputs (ItemOutput ids) in this order and their example, as the reader may see them."""
     tasks = [task_for(item_output_id=pk, campaign=campaign, reviewer=reader) for pk in outputs]
     return ComparisonTask(
         messages=tasks[0].messages,
@@ -107,13 +107,13 @@ def _answer(letter: str, task: Task) -> ShownAnswer:
 
 
 def preference_of(review: Review) -> PreferenceAnswers:
-    """What the review says now, of its preference's ``outputs`` in their order. Select ``preference``."""
+    """The review's current preference, for its ``outputs`` in their order. Select ``preference``."""
     said = review.preference
     return PreferenceAnswers(said.choice, said.ranks, review.comment)
 
 
 def preference_words(answers: PreferenceAnswers, letters: Sequence[str] = LETTERS) -> str:
-    """The preference in a few words: "A is better", or the letters from best to last."""
+    """The preference in words: "A is better", or the letters from best to worst."""
     if answers.ranks is None:
         return Choice(answers.choice).label if answers.choice else ""
     ranked = sorted(zip(answers.ranks, letters, strict=False), key=lambda each: each[0] or 0)

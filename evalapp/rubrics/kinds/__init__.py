@@ -1,4 +1,4 @@
-"""Every kind of criterion: one module each, named once in `KINDS`."""
+"""The kinds of criteria: one module each, registered in `KINDS`."""
 
 from collections.abc import Sequence
 
@@ -18,12 +18,12 @@ def kind_named(name: str) -> type[CriterionKind]:
 
 
 def rules_of(name: str, criterion: CriterionDefinition) -> CriterionKind:
-    """The kind of that name, bound to a criterion."""
+    """The rules of that kind for a criterion."""
     return kind_named(name)(criterion)
 
 
 def fixed_by(name: str, options: Sequence[Option]) -> dict[str, int | None]:
-    """The fields in which the kind of that name leaves no choice; none for a name that is no kind's."""
+    """The fields that the kind of that name fixes, with values; empty for an unknown name."""
     return next((kind.fixed(options) for kind in KINDS if kind.name == name), {})
 
 
@@ -33,7 +33,7 @@ def choices() -> list[tuple[str, str]]:
 
 
 def answered_by(what: str) -> list[str]:
-    """The names of the kinds whose answers are stored so: "level", "words" or "marks"."""
+    """The names of kinds whose answers are stored as ``what``: "level", "words" or "marks"."""
     return [kind.name for kind in KINDS if kind.answered_by == what]
 
 

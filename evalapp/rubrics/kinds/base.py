@@ -1,8 +1,8 @@
 """The base class of criterion kinds.
 
-A kind is bound to a criterion or to its draft (``criterion.rules``); what holds for all criteria of the kind
-is said by the class. An answer is stored as a level (a whole number between the criterion's ``minimum`` and
-``maximum``), as words, or as marks in the output.
+A kind is bound to a criterion or its draft (``criterion.rules``); class attributes apply to all criteria of
+the kind. An answer is stored as a level (a whole number between the criterion's ``minimum`` and ``maximum``),
+as text, or as spans of the output.
 """
 
 from collections import Counter
@@ -15,13 +15,13 @@ from evalapp.rubrics.kinds.values import Level, RawValue
 from evalapp.rubrics.limits import LONGEST_TAG
 
 Problem = tuple[str, str]
-"""A field of a criterion, and what is wrong with it or could be better."""
+"""A field of a criterion, and its problem or a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer of a category criterion, or a label of spans. An undesired answer asks for reasons, as a
-    low score does.
+    """One answer of a category criterion, or a label of spans. Like a low score, an undesired answer asks for
+    reasons.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Option:
 
 
 class CriterionDefinition(Protocol):
-    """What of a criterion or its draft a kind reads; ``options`` are `Option`s, or stored as their fields."""
+    """The parts of a criterion or draft that a kind reads; ``options``: `Option`s, or their stored fields."""
 
     @property
     def name(self) -> str: ...
@@ -62,7 +62,7 @@ class CriterionDefinition(Protocol):
 
 
 class PostedCriterion(Protocol):
-    """A criterion of the rubric's editor as it was posted."""
+    """A criterion as posted by the rubric editor."""
 
     @property
     def options(self) -> tuple[Option, ...]: ...
@@ -71,51 +71,51 @@ class PostedCriterion(Protocol):
 
 
 class CriterionKind:
-    """The rules of one kind of criterion; a class each."""
+    """The rules of one kind of criterion; each kind is a subclass."""
 
     name: ClassVar[str]
     label: ClassVar[str]
     new_one: ClassVar[str]
-    """What a criterion of this kind is called where one is added."""
+    """The name of a new criterion of this kind on the button that adds it."""
     answered_by: ClassVar[Literal["level", "words", "marks"]] = "level"
-    """Where its answers are stored: as scores, text answers or span answers."""
+    """Where answers are stored: as scores, text answers or span answers."""
     has_mean: ClassVar[bool] = False
     """Whether its number is the mean of its levels, which has a weight in the total; else the share of
     `counted_levels`.
     """
     has_order: ClassVar[bool] = True
-    """Whether a level lies between others, so that two answers can be more or less far apart."""
+    """Whether levels are ordered, so that two answers can be more or less far apart."""
     has_options: ClassVar[bool] = False
-    """Whether people write its options or labels."""
+    """Whether people define its options or labels."""
     reads_values: ClassVar[bool] = True
-    """Whether a file of ratings can answer it by a value."""
+    """Whether values in a ratings file can answer it."""
     options_label: ClassVar[str] = "Options"
     not_applicable: ClassVar[tuple[str, str]] = ("N/A", "Does not apply here")
-    """What stands on the answer that is none, and what it means."""
+    """Label and meaning of the answer "not applicable"."""
     takes_not_applicable: ClassVar[bool] = True
     """Whether a rubric can allow that answer."""
     allowed_not_applicable: ClassVar[str] = "N/A"
-    """The same where it is allowed."""
+    """The name of that answer in the setting that allows it."""
     usual: ClassVar[Mapping[str, Any]] = {}
-    """The fields of a new criterion of this kind that differ from a scale's."""
+    """Fields of a new criterion of this kind that differ from a scale's."""
     editor_fields: ClassVar[str] = ""
-    """The template of the fields that only this kind has in the rubric's editor."""
+    """The template of fields in the rubric editor that only this kind has."""
     cell_template: ClassVar[str] = ""
-    """The template of what stands under its number in the comparison of candidates."""
+    """The template shown below its number in the candidate comparison."""
     no_reasons: ClassVar[str] = ""
-    """Why there are no reasons to pick from; empty where there are."""
+    """The message why this kind has no reasons to choose; empty if it has."""
 
     def __init__(self, criterion: CriterionDefinition) -> None:
         self.criterion = criterion
 
     @classmethod
     def fixed(cls, _options: Sequence[Option]) -> dict[str, int | None]:
-        """The fields in which the kind leaves no choice."""
+        """Fields with values fixed by this kind."""
         return {"minimum": 0, "maximum": 1, "low_threshold": None}
 
     @classmethod
     def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
-        """The fields of a criterion that only some kinds have, from the rubric's editor."""
+        """The fields of a criterion that only some kinds have, from the rubric editor."""
         options = posted.options if cls.has_options else ()
         return {**cls.fixed(options), "options": options}
 
@@ -129,36 +129,36 @@ class CriterionKind:
 
     @property
     def not_to_depend_on(self) -> str:
-        """Why no other criterion can be asked by its answer; empty where one can."""
+        """Why no other criterion can depend on its answer; empty if one can."""
         return ""
 
     # Levels
 
     @property
     def levels(self) -> list[int]:
-        """From the lowest; none where it is answered otherwise."""
+        """All levels, from the lowest; empty if answers are not levels."""
         if not self.has_levels:
             return []
         return list(range(self.criterion.minimum, self.criterion.maximum + 1))
 
     @property
     def offered_levels(self) -> list[int]:
-        """In the order in which a form offers them."""
+        """The levels in the order of a form."""
         return self.levels
 
     @property
     def described_levels(self) -> list[int]:
-        """The levels that a text can be written for."""
+        """The levels that can have a description."""
         return self.offered_levels
 
     @property
     def is_typed(self) -> bool:
-        """Whether its levels are so many that the answer is a number typed in."""
+        """Whether it has so many levels that the answer is entered as a number."""
         return False
 
     @property
     def step(self) -> str:
-        """By how much neighbouring numbers differ, where the answer is typed, as HTML writes it."""
+        """The difference of neighbouring numbers in an entered answer, as an HTML attribute."""
         return "1"
 
     @property
@@ -167,14 +167,14 @@ class CriterionKind:
 
     @property
     def control(self) -> str:
-        """How a person answers: names the template in ``rubrics/controls`` and the module in
+        """The form control: the name of a template in ``rubrics/controls`` and of a module in
         ``js/controls``.
         """
         return "number" if self.is_typed else "choice"
 
     @property
     def shows_keys(self) -> bool:
-        """Whether a key is drawn on the answers, because their words do not say it."""
+        """Whether answers show their keys, because their words do not."""
         return True
 
     def level_key(self, level: int) -> str:
@@ -182,31 +182,31 @@ class CriterionKind:
         return str(level)
 
     def level_from_key(self, key: str) -> float | str:
-        """A level's name as a YAML file writes it."""
+        """A level's name as written in a YAML file."""
         return int(key)
 
     def level_label(self, level: int) -> str:
-        """What stands on a level."""
+        """The label of a level."""
         return self.level_key(level).capitalize()
 
     def words(self, level: int) -> str:
-        """An answer as people read it in a sentence."""
+        """An answer in a sentence."""
         return str(self.number(level))
 
     def number(self, level: float) -> float:
-        """The number that a level stands for, or the one that a mean of levels stands for."""
+        """The number of a level, or of a mean of levels."""
         return level
 
     def level_of(self, answer: object) -> int | None:
-        """The level that an answer given as a number stands for; None for one between two levels."""
+        """The level for an answer given as a number; None between two levels."""
         return answer if isinstance(answer, int) and not isinstance(answer, bool) else None
 
     def not_applicable_words(self) -> str:
-        """The answer that is none, as people read it."""
+        """The answer "not applicable" in words."""
         return "N/A"
 
     def exported(self, level: int) -> float | str:
-        """An answer in a file that is read outside the rubric."""
+        """An answer in a file that is read without the rubric."""
         return self.number(level)
 
     def is_low(self, level: int) -> bool:
@@ -215,7 +215,7 @@ class CriterionKind:
 
     @property
     def low_threshold(self) -> int | None:
-        """The level at and under which a score is low; None where that is not asked."""
+        """The highest level that counts as low; None if none does."""
         return None
 
     @property
@@ -229,7 +229,7 @@ class CriterionKind:
 
     @property
     def counted_levels(self) -> frozenset[int]:
-        """The answers whose share stands for a criterion that has no mean."""
+        """The answers whose share represents a criterion without a mean."""
         return frozenset()
 
     @property
@@ -239,61 +239,61 @@ class CriterionKind:
 
     @property
     def finds_errors(self) -> bool:
-        """Whether some answer says that an output has a material error."""
+        """Whether some answer reports a material error."""
         return bool(self.failing_levels)
 
     # Numbers
 
     @property
     def is_less_better(self) -> bool:
-        """Whether the lower number is the better one."""
+        """Whether lower numbers are better."""
         return bool(self.counted_levels & self.failing_levels)
 
     @property
     def shows_high_first(self) -> bool:
-        """Whether the outputs to be looked at are those with a high number."""
+        """Whether lists of outputs start with the highest numbers."""
         return True
 
     @property
     def axis_label(self) -> str:
-        """What a number of this criterion is: its range, or whose share."""
+        """The axis label for numbers of this criterion: its range, or the answers whose share it is."""
         return "share of undesired answers"
 
     @property
     def range(self) -> tuple[float, float]:
-        """Between which numbers its own lies."""
+        """The range of its number."""
         return (0, 1)
 
     @property
     def drawn_range(self) -> tuple[float, float]:
-        """The ends of the number as it is drawn: what is better stands at the right, or above."""
+        """The ends of the drawn axis: better values are at the right, or above."""
         return self.range
 
     @property
     def span(self) -> int:
-        """How far apart two answers can lie; 1 where they can only differ."""
+        """The greatest difference of two answers in levels; 1 if they can only differ."""
         return 1
 
     def apart(self, difference: int) -> float:
-        """Two answers' difference as a share of the largest that there can be."""
+        """The difference of two answers as a share of the greatest possible one."""
         return 1.0
 
     @property
     def agreement_scale(self) -> Literal["ordinal", "nominal"]:
-        """How Krippendorff's alpha weighs two answers that differ."""
+        """The weighting of differing answers in Krippendorff's alpha."""
         return "ordinal" if self.has_mean else "nominal"
 
     @property
     def column(self) -> Literal["number", "share"]:
-        """What a table's column of its number holds."""
+        """The kind of its column in tables."""
         return "number" if self.has_mean else "share"
 
     def mean_or_share(self, values: Sequence[int]) -> float | None:
-        """The mean of these answers, or the share that counts; None where there is neither."""
+        """The mean of these answers, or the share of counted ones; None if undefined."""
         return self.mean_or_share_of_counts(Counter(values))
 
     def mean_or_share_of_counts(self, counts: Mapping[int, int]) -> float | None:
-        """`mean_or_share` of answers that are counted by level."""
+        """`mean_or_share` of answers counted by level."""
         counted, total = self.counted_levels, sum(counts.values())
         if not total or not (self.has_mean or counted):
             return None
@@ -302,8 +302,8 @@ class CriterionKind:
         return sum(times for level, times in counts.items() if level in counted) / total
 
     def spread(self, values: Sequence[int]) -> float:
-        """How far apart these answers are, of which there are two at least: their standard deviation, without
-        an order the share that is not the most frequent answer.
+        """The spread of at least two answers: their standard deviation; without an order, the share of
+        answers other than the most frequent one.
         """
         if self.has_order:
             return stdev(values)
@@ -313,7 +313,7 @@ class CriterionKind:
 
     @property
     def title(self) -> str:
-        """The kind in the rubric's editor."""
+        """The kind's name in the rubric editor."""
         return self.label.lower()
 
     @property
@@ -323,27 +323,27 @@ class CriterionKind:
 
     @property
     def label_with_range(self) -> str:
-        """The kind's label, with the range of its number where that is not a share."""
+        """The kind's label, with the range of its number unless that is a share."""
         return self.label
 
     def answer_between(self, low: int, high: int) -> str:
-        """Two answers that differ, in words."""
+        """Two differing answers in words."""
         return f"{self.words(low)} and {self.words(high)}"
 
     @property
     def allowed(self) -> str:
-        """What an answer may be, in a message."""
+        """The allowed answers, for a message."""
         return f"{self.words(self.criterion.minimum)} to {self.words(self.criterion.maximum)}"
 
     @property
     def levels_in_words(self) -> str:
-        """The levels that can have a text, in a message."""
+        """The levels that can have a description, for a message."""
         names = sorted(map(self.level_key, self.levels)) if self._is_ranged else []
         return f"levels {', '.join(names) or 'of none'}"
 
     @property
     def low_in_words(self) -> str:
-        """The answers that reasons are asked at: "1, 2", "yes"; empty where there is none."""
+        """The answers at which reasons are asked: "1, 2", "yes"; empty if there are none."""
         return ", ".join(self.level_in_words(level) for level in self.offered_levels if self.is_low(level))
 
     def level_in_words(self, level: int) -> str:
@@ -353,7 +353,7 @@ class CriterionKind:
     # Reading
 
     def level_said(self, given: Any) -> int | None:
-        """The level that a model's answer names, by its number or its word; None where it names none."""
+        """The level in a model's answer, by number or word; None without one."""
         if not isinstance(given, str):
             level = self.level_of(given)
             return level if level in self.levels else None
@@ -362,22 +362,22 @@ class CriterionKind:
         return by_word.get(given.strip().casefold())
 
     def value_reader(self) -> Callable[[RawValue], Level]:
-        """What a value of a ratings file is as an answer; the function raises ValueProblemError."""
+        """A function that turns a value of a ratings file into an answer; it raises ValueProblemError."""
         raise NotImplementedError
 
-    # Checks of the rubric's editor
+    # Checks of the rubric editor
 
     def problems(self) -> Iterator[Problem]:
-        """What keeps the criterion from being saved, of what its kind decides."""
+        """Problems specific to the kind that keep the criterion from being saved."""
         yield from ()
 
     def hints(self) -> Iterator[Problem]:
-        """What can be saved and yet makes ratings worse."""
+        """Hints about settings that can be saved but make ratings worse."""
         yield from ()
 
     @property
     def level_hint(self) -> str:
-        """What the text of a level says."""
+        """The placeholder for a level's description in the editor."""
         return "What this level means"
 
     @property

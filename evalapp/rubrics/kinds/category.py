@@ -1,4 +1,4 @@
-"""A category: one of the criterion's options, stored as 1, 2, … in their order."""
+"""A category: one of the criterion's options, stored as 1, 2, … in order."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -26,7 +26,7 @@ class Category(CriterionKind):
         return self.options[level - 1].label if 0 < level <= len(self.options) else str(level)
 
     def exported(self, level: int) -> float | str:
-        """Its words: its number means nothing outside its rubric version."""
+        """The option's label, since its number means nothing outside the rubric version."""
         return self.words(level)
 
     def is_low(self, level: int) -> bool:
@@ -50,7 +50,7 @@ class Category(CriterionKind):
         return f"one of {', '.join(option.label for option in self.options)}"
 
     def level_in_words(self, level: int) -> str:
-        """An option has a name, which stays as it was given."""
+        """The option's label, unchanged."""
         return self.level_label(level)
 
     @property

@@ -1,4 +1,4 @@
-"""A scale: levels in order, of which a mean is formed."""
+"""A scale: ordered levels, with a mean."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,8 +21,8 @@ _ENDS = {"minimum": 1, "maximum": 5, "low_threshold": 2}
 
 
 def in_levels(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a criterion with its ends in levels, from points as people, files and the API give
-    them; what is not given is usual.
+    """The fields of a criterion with its ends converted to levels, from the points that people, files and the
+    API use; missing ends get defaults.
     """
     steps = _possible(fields.get("steps_per_point", 1))
     if steps == 1:
@@ -32,8 +32,8 @@ def in_levels(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ends_in_points(criterion: CriterionDefinition) -> dict[str, int | None]:
-    """``minimum``, ``maximum`` and ``low_threshold`` of a criterion in whole points, and
-    ``steps_per_point``: what `in_levels` reads.
+    """``minimum``, ``maximum`` and ``low_threshold`` of a criterion in whole points, with
+    ``steps_per_point``: the inverse of `in_levels`.
     """
     ends, steps = {name: getattr(criterion, name) for name in _ENDS}, _possible(criterion.steps_per_point)
     in_points = {name: end if end is None else end // steps for name, end in ends.items()}
@@ -41,7 +41,7 @@ def ends_in_points(criterion: CriterionDefinition) -> dict[str, int | None]:
 
 
 def _possible(steps: int) -> int:
-    """Steps that a point can have; 1 for a number of them that is refused when it is saved."""
+    """The steps of a point; 1 for an invalid number, which saving refuses."""
     return steps if 1 <= steps <= MOST_STEPS else 1
 
 
@@ -73,7 +73,7 @@ class Scale(CriterionKind):
 
     @property
     def shows_keys(self) -> bool:
-        """The levels are the keys."""
+        """False: the levels are the keys."""
         return False
 
     @property
@@ -123,7 +123,7 @@ class Scale(CriterionKind):
 
     @property
     def described_levels(self) -> list[int]:
-        """All; of a wide scale every tenth part and those that have a text."""
+        """All levels; of a wide scale every tenth part, and levels that have a text."""
         if not self.is_typed:
             return self.levels
         lowest, width = self.criterion.minimum, self.criterion.maximum - self.criterion.minimum
@@ -139,7 +139,9 @@ class Scale(CriterionKind):
 
     @property
     def poor_level(self) -> int:
-        """The last low one, or where lower is better the highest; the worst where none is called low."""
+        """The highest low level, or the lowest level without a threshold; if lower is better, the highest
+        level.
+        """
         if self.criterion.lower_is_better:
             return self.criterion.maximum
         return self.criterion.minimum if self.low_threshold is None else self.low_threshold
@@ -149,14 +151,14 @@ class Scale(CriterionKind):
 
     @property
     def failing_levels(self) -> frozenset[int]:
-        """The low ones; the lowest where none is called low."""
+        """The low levels; without a threshold, the lowest level."""
         lowest = self.criterion.minimum
         threshold = lowest if self.low_threshold is None else self.low_threshold
         return frozenset(range(lowest, threshold + 1))
 
     @property
     def finds_errors(self) -> bool:
-        """A low score is no error."""
+        """False: a low score is not an error."""
         return False
 
     @property
@@ -169,7 +171,7 @@ class Scale(CriterionKind):
 
     @property
     def axis_label(self) -> str:
-        """Its range, with the direction where it is not the usual one."""
+        """The range, with the direction if lower is better."""
         direction = ", lower is better" if self.criterion.lower_is_better else ""
         return f"{self.words(self.criterion.minimum)}–{self.words(self.criterion.maximum)}{direction}"
 

@@ -1,4 +1,4 @@
-"""Span labels: stretches of the output are marked with one of the criterion's labels."""
+"""Span labels: spans of the output are marked with one of the criterion's labels."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""A text: answered in words, which are stored as they are and form no number."""
+"""A text answer, stored as it is; it has no number."""
 
 from collections.abc import Callable, Iterator
 

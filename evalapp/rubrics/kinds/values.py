@@ -1,4 +1,4 @@
-"""A criterion's values as files and models write them, before a kind has made levels of them. Pure."""
+"""Values of a criterion as written in files and by models, before a kind converts them to levels. Pure."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _LONGEST_SHOWN = 40
 
 
 class Level(NamedTuple):
-    """A value as a review keeps it: a level, N/A (no level, no words), or words."""
+    """A value as stored in a review: a level, N/A (neither level nor text), or text."""
 
     value: int | None = None
     words: str | None = None
@@ -26,7 +26,7 @@ class Level(NamedTuple):
 
 
 class ValueProblemError(Exception):
-    """A value that the criterion cannot have."""
+    """A value that the criterion does not allow."""
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(problem)
@@ -38,7 +38,7 @@ def is_not_applicable(raw: RawValue) -> bool:
 
 
 def whole_number(raw: RawValue) -> int | None:
-    """The whole number that a value is, however it is written (4, "4", 4.0), or None."""
+    """The whole number in a value (4, "4", 4.0), or None."""
     if isinstance(raw, bool):
         return None
     if isinstance(raw, int):
@@ -50,15 +50,15 @@ def whole_number(raw: RawValue) -> int | None:
 
 
 def any_number(raw: RawValue) -> float | None:
-    """The number that a value is, however it is written (3.5, "3.5", "3,5"), or None."""
+    """The number in a value (3.5, "3.5", "3,5"), or None."""
     if is_decimal(raw):
         return float(str(raw).strip().replace(",", "."))
     return whole_number(raw)
 
 
 def step_of(number: float, steps_per_point: int) -> int | None:
-    """How many steps a number is; None for one between two. A step that two decimals cannot write, such as a
-    third, is also its number rounded to two decimals.
+    """The number in steps; None between two steps. Steps that two decimals cannot represent, such as thirds,
+    also match when rounded to two decimals.
     """
     if not math.isfinite(number):
         return None
@@ -83,6 +83,6 @@ def is_decimal(raw: RawValue) -> bool:
 
 
 def shown(raw: RawValue) -> str:
-    """A value in a message, short."""
+    """A value for a message, shortened."""
     text = str(raw)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"

@@ -1,4 +1,4 @@
-"""A question that is answered by yes (1) or no (0)."""
+"""A question answered by yes (1) or no (0)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,7 +44,7 @@ class YesNo(CriterionKind):
 
     @property
     def failing_levels(self) -> frozenset[int]:
-        """The undesired answer."""
+        """The undesired answer, if there is one."""
         undesired = self.criterion.undesired
         return frozenset() if undesired is None else frozenset({undesired})
 

@@ -1,4 +1,4 @@
-"""Rubrics to start from, by the name that the API knows them by. The first is every new project's."""
+"""Rubric templates by their name in the API. The first one is created in every new project."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Criteria as templates write them."""
+"""Functions that write criteria of templates."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ def scale(
     weight: int = 1,
     allows_not_applicable: bool = False,
 ) -> CriterionDraft:
-    """A scale from 1, with a text for each level; reasons are asked at 1 and 2."""
+    """A scale from 1, with a description of each level; reasons are asked at 1 and 2."""
     return CriterionDraft(
         name=name,
         help_text=help_text,
@@ -28,7 +28,7 @@ def scale(
 
 
 def fault(name: str, help_text: str, *, yes: str, no: str, tags: tuple[str, ...]) -> CriterionDraft:
-    """A critical question: yes fails the whole answer."""
+    """A critical question: the answer yes fails the whole output."""
     return CriterionDraft(
         name=name,
         kind=YesNo.name,
