@@ -86,7 +86,7 @@ def folder_of(version: ModelVersion) -> Path:
     artifacts, where they are fetched from the store if another machine created them.
 
     Raises InvalidError for a kind without weights or removed weights, NotHereError for a base that is missing
-    on this machine but may be on another, and StoreAwayError.
+    on this machine but may be on another, and StoreUnavailableError.
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"

@@ -23,7 +23,7 @@ def joined(run: Run) -> GenerationReport:
     the merged report.
 
     Raises GarbageError when a shard's answers do not match its report or two shards do not belong together,
-    and StoreAwayError.
+    and StoreUnavailableError.
     """
     shards = list(run.shards.order_by("number"))
     reports = [GenerationReport.from_dict(shard.report) for shard in shards]

@@ -26,7 +26,7 @@ def adapter_of(key: str) -> str:
 def link_inputs(run: Run, folder: Path) -> None:
     """Link what the run reads into its directory, fetching artifacts that this machine lacks.
 
-    Raises NotHereError for a base that is not on this machine, and StoreAwayError.
+    Raises NotHereError for a base that is not on this machine, and StoreUnavailableError.
     """
     versions = _versions(run)
     inputs.link_inputs(

@@ -23,7 +23,7 @@ LOOK_SECONDS = 1.0
 
 
 def saved_run(folder: Path) -> SavedRun | None:
-    """A run directory's location in the store; None without a store. Raises StoreAwayError."""
+    """A run directory's location in the store; None without a store. Raises StoreUnavailableError."""
     store = artifact_store()
     return SavedRun(store, folder.name, folder) if store is not None else None
 
@@ -31,7 +31,7 @@ def saved_run(folder: Path) -> SavedRun | None:
 def restore(work: Work, folder: Path, number: int) -> Save | None:
     """Bring the directory to the newest save before ``number``, if another machine made it.
 
-    Call before writing anything there. Raises StoreAwayError.
+    Call before writing anything there. Raises StoreUnavailableError.
     """
     saved = saved_run(folder)
     if saved is None:
@@ -76,7 +76,7 @@ class SavedRunFollower:
             logger.warning("Job %s: the store is not available; retrying", self._work.job.pk)
 
     def finish(self) -> None:
-        """Fetch everything that the node left. Raises StoreAwayError."""
+        """Fetch everything that the node left. Raises StoreUnavailableError."""
         if self._saved is None:
             return
         with store_errors_explained():
@@ -89,7 +89,7 @@ class Saving:
     """Context manager whose thread saves every new checkpoint and output; on exit, everything is saved.
 
     Store errors do not stop the run: the thread retries and logs one warning. After success, checkpoints are
-    not saved. Only the last save raises StoreAwayError.
+    not saved. Only the last save raises StoreUnavailableError.
     """
 
     def __init__(self, work: Work, folder: Path, number: int, base: Save | None) -> None:
