@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 BENCHMARKS = (
-    *("rouge", "statistics_bootstrap", "severity", "import_rows", "data_health", "events"),
+    *("rouge", "statistics_bootstrap", "severity", "import_rows", "import_ratings", "data_health", "events"),
     *("review_flow", "review_paint", "claim_scale", "dashboard", "start", "slow_clients"),
     *("training", "generation"),
 )

@@ -1,0 +1,137 @@
+"""Import of a file of ratings into a closed campaign, and all of its stored analysis.
+
+    python -m bench.import_ratings [--ratings 200000]
+
+The file has one line per rating: ten reviewers rate the answers of four candidates to each question on
+five criteria. Prints the seconds of the check before the import, of the import and of each analysis job, and
+the ratio of the import to a bare COPY of the same scores. Targets with 200,000 ratings on two cores: the
+import in 20 s or 6 times the bare COPY, the analysis in 30 s.
+"""
+
+import argparse
+import csv
+import io
+import time
+from random import Random
+from typing import Any
+
+from bench.ports import free_port
+from bench.review_flow import installation
+
+CANDIDATES, REVIEWERS = 4, 10
+CRITERIA = ("Accuracy", "Clarity", "Tone", "Personalization", "Completeness")
+USUAL_RATINGS = 200_000
+MOST_IMPORT, MOST_TIMES_COPY, MOST_ANALYSIS = 20.0, 6.0, 30.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ratings", type=int, default=USUAL_RATINGS)
+    options = parser.parse_args()
+    with installation(free_port()):
+        reached = measure(max(2, options.ratings // (CANDIDATES * REVIEWERS * len(CRITERIA))))
+    raise SystemExit(0 if reached or options.ratings != USUAL_RATINGS else 1)
+
+
+def measure(items: int) -> bool:
+    """Print all measurements; returns whether both targets were reached."""
+    from evalapp.analysis.models import AnalysisKind
+
+    campaign, seconds = time_import(items)
+    bare = time_bare_copy()
+    print(f"import {seconds:.1f} s, {seconds / bare:.1f} times a bare COPY of the scores ({bare:.2f} s)")
+    times = {kind.label: time_analysis(campaign, kind) for kind in AnalysisKind}
+    told = ", ".join(f"{name} {each:.1f} s" for name, each in times.items())
+    print(f"stored analysis {sum(times.values()):.1f} s: {told}", flush=True)
+    is_quick = seconds <= MOST_IMPORT or seconds <= MOST_TIMES_COPY * bare
+    return is_quick and sum(times.values()) <= MOST_ANALYSIS
+
+
+def ratings_file(items: int) -> bytes:
+    """A CSV file with one line per rating; items, candidates and reviewers differ, and scores are noisy."""
+    draw = Random(5)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("item", "candidate", "reviewer", "criterion", "value", "prompt", "answer"))
+    severity = [draw.gauss(0, 0.3) for _ in range(REVIEWERS)]
+    for item in range(1, items + 1):
+        ease = draw.gauss(0, 0.6)
+        for candidate in range(CANDIDATES):
+            answer = f"Answer {item} of candidate {candidate}: " + "the policy covers water damage. " * 8
+            for reviewer in range(REVIEWERS):
+                for criterion in CRITERIA:
+                    value = 3.2 + 0.2 * candidate + ease + severity[reviewer] + draw.gauss(0, 0.7)
+                    writer.writerow(
+                        (
+                            *(item, f"candidate {candidate}", f"reviewer {reviewer}", criterion),
+                            *(min(5, max(1, round(value))), f"Question {item}?", answer),
+                        )
+                    )
+    return text.getvalue().encode()
+
+
+def time_import(items: int) -> tuple[Any, float]:
+    """The imported campaign, and the seconds of the import without the check."""
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from evalapp.accounts.models import Project, User
+    from evalapp.ratings.options import RatingsOptions
+    from evalapp.ratings.services import receive_ratings, start_ratings_import
+    from evalapp.ratings.tasks import import_ratings
+
+    manager = User.objects.create_user("manager@bench.example")
+    project = Project.objects.create(name="Bench", slug="bench")
+    content = ratings_file(items)
+    received = receive_ratings(project=project, upload=SimpleUploadedFile("ratings.csv", content), by=manager)
+    seconds = {}
+    for checks_only in (True, False):
+        options = RatingsOptions(**received.options)
+        job = start_ratings_import(
+            ratings_import=received, options=options, by=manager, checks_only=checks_only
+        )
+        began = time.perf_counter()
+        import_ratings(job.pk)
+        seconds[checks_only] = time.perf_counter() - began
+        job.refresh_from_db()
+        received.refresh_from_db()
+        if job.state != "succeeded":
+            raise SystemExit(f"The import ended as {job.state}: {job.error}")
+    print(
+        f"{received.records_imported:,} ratings in a file of {len(content) / 1e6:.0f} MB; check"
+        f" {seconds[True]:.1f} s",
+        flush=True,
+    )
+    return received.campaign, seconds[False]
+
+
+def time_bare_copy() -> float:
+    """The seconds of a COPY of all scores into a table of the same shape and indexes."""
+    from django.db import connection, transaction
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bare (LIKE evalapp_score INCLUDING ALL EXCLUDING IDENTITY)")
+        with cursor.copy("COPY evalapp_score TO STDOUT") as copy:
+            blocks = [bytes(block) for block in copy]
+        began = time.perf_counter()
+        with cursor.copy("COPY bare FROM STDIN") as copy:
+            for block in blocks:
+                copy.write(block)
+        return time.perf_counter() - began
+
+
+def time_analysis(campaign: Any, kind: Any) -> float:
+    from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
+    from evalapp.analysis.tasks import compute
+
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(kind), by=None)
+    began = time.perf_counter()
+    compute(job.pk)
+    seconds = time.perf_counter() - began
+    job.refresh_from_db()
+    if job.state != "succeeded":
+        raise SystemExit(f"The analysis ended as {job.state}: {job.error}")
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
