@@ -7,6 +7,7 @@ are not cut.
 """
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -59,6 +60,8 @@ class Patterns(NamedTuple):
         return scores
 
 
+# The measures of one panel are computed one after the other from the same ratings.
+@lru_cache(maxsize=8)
 def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
     """Group the items with ``at_least`` scores by their set of scores."""
     enough = ratings.per_item[ratings.item] >= at_least

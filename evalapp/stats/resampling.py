@@ -111,11 +111,12 @@ def column_sums(
     """``weights @ table`` for a table (units × ``columns``) with ``values`` at ``row`` and ``column`` and 0
     elsewhere; for tables that are mostly 0 and would not fit into memory.
     """
-    if not len(weights):
-        return np.empty((0, columns))
-    return np.stack(
-        [np.bincount(column, weights=drawn[row] * values, minlength=columns) for drawn in weights]
-    )
+    from scipy.sparse import csr_array
+
+    entries = np.broadcast_to(np.asarray(values, dtype=np.float64), row.shape)
+    table = csr_array((entries, (column, row)), shape=(columns, weights.shape[1]))
+    sums: Array = (table @ weights.T).T
+    return sums
 
 
 def percentile_interval(values: Array, *, level: float) -> Interval:

@@ -1,7 +1,7 @@
 """A campaign's scores as plain columns, the source of all tables and charts of the analysis."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -145,6 +145,16 @@ class CampaignScores:
             cells[answer.criterion_id, answer.candidate_id].append(answer)
         return cells
 
+    @cached_property
+    def _ratings_made(self) -> dict[Hashable, Ratings]:
+        return {}
+
+    def _kept(self, key: Hashable, make: Callable[[], Ratings]) -> Ratings:
+        """The ratings of that key, made once: many figures rest on the same ones."""
+        if key not in self._ratings_made:
+            self._ratings_made[key] = make()
+        return self._ratings_made[key]
+
     def answers_to(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> list[Answer]:
         """Answers to one criterion, about one candidate or all of them."""
         chosen = [candidate] if candidate is not None else self.candidates
@@ -155,7 +165,7 @@ class CampaignScores:
         criterion: Criterion,
         candidate: CampaignCandidate | None = None,
         *,
-        counted: Container[int] | None = None,
+        counted: frozenset[int] | None = None,
         as_designed: bool = False,
     ) -> Ratings:
         """Answers to one criterion, of one candidate (items are items) or of all (items are outputs).
@@ -163,6 +173,19 @@ class CampaignScores:
         With ``counted`` levels an answer is 1 if it is one of them, else 0. ``as_designed`` leaves out
         answers requested because reviewers differed, which would bias agreement.
         """
+        return self._kept(
+            ("ratings", criterion.pk, candidate and candidate.pk, counted, as_designed),
+            lambda: self._ratings(criterion, candidate, counted, as_designed=as_designed),
+        )
+
+    def _ratings(
+        self,
+        criterion: Criterion,
+        candidate: CampaignCandidate | None,
+        counted: frozenset[int] | None,
+        *,
+        as_designed: bool,
+    ) -> Ratings:
         chosen = self.answers_to(criterion, candidate)
         if as_designed:
             chosen = [answer for answer in chosen if not answer.is_added]
@@ -178,6 +201,11 @@ class CampaignScores:
 
     def numbers_given(self, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
         """`ratings` of a candidate as the numbers of the levels, for means."""
+        return self._kept(
+            ("numbers", criterion.pk, candidate.pk), lambda: self._numbers_given(criterion, candidate)
+        )
+
+    def _numbers_given(self, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
         chosen, number = self.answers_to(criterion, candidate), criterion.rules.number
         return Ratings.from_columns(
             [answer.item_id for answer in chosen],
@@ -192,6 +220,9 @@ class CampaignScores:
 
     def totals(self, candidate: CampaignCandidate) -> Ratings:
         """Each review's weighted mean over scale criteria, rescaled to 1–5; without N/A answers."""
+        return self._kept(("totals", candidate.pk), lambda: self._totals(candidate))
+
+    def _totals(self, candidate: CampaignCandidate) -> Ratings:
         weights: dict[Hashable, float] = {criterion.pk: float(criterion.weight) for criterion in self.scales}
         cells: dict[tuple[int, int], dict[Hashable, float | None]] = defaultdict(dict)
         for criterion in self.scales:
@@ -258,7 +289,7 @@ def metric_named(name: str, among: Mapping[str, MetricDescription]) -> MetricDes
     return among[name]
 
 
-def _counted(value: int | None, counted: Container[int] | None) -> int | None:
+def _counted(value: int | None, counted: frozenset[int] | None) -> int | None:
     return value if counted is None or value is None else int(value in counted)
 
 
