@@ -193,7 +193,7 @@ def limits(shown: LiveTables, view: str) -> list[str]:
         (bool(view), f"It shows a part, chosen afterwards: {view}. Other parts may differ."),
         (
             campaign.state != CampaignState.CLOSED,
-            "The campaign was still running; later reviews are not in these results.",
+            "The campaign was not closed; its reviews could still change.",
         ),
         (
             design.assignments_submitted is not None

@@ -208,9 +208,24 @@ def test_what_two_reviewers_agree_on_may_be_undecided_for_reviewers_like_them(
     words = words_of(campaign, manager)
     assert "Better at Clarity (+0.6). ? Undecided: Accuracy, Tone, Personalization" in words
     assert (
-        "For reviewers like these 2, on items like these 10. For these reviewers alone, also shown at Tone."
+        "For reviewers like these 2, on items like these 10. For these reviewers alone, also better at Tone."
         in words
     )
+
+
+def test_worse_for_these_reviewers_is_not_hidden_by_a_wider_claim(
+    project: Project, panel: list[User], manager: User
+) -> None:
+    formal, plain = every_row(tone=5, clarity=3), every_row(tone=2, clarity=4)
+    for row in range(1, 5):
+        plain[row] = {"tone": 2, "clarity": 3}
+    campaign = rated(project, panel, formal, plain)
+    assert "Mixed Worse at Tone, better at Clarity." in words_of(campaign, manager)
+    project.population = "reviewers"
+    project.save()
+    words = words_of(campaign, manager)
+    assert "Mixed Better at Clarity; for these reviewers worse at Tone." in words
+    assert "For these reviewers alone, also worse at Tone." in words
 
 
 def test_missing_reviews_of_an_open_campaign_are_the_first_reason(

@@ -87,8 +87,13 @@ class CriterionDifference:
             return "untested"
         if not self.is_significant:
             return "undecided"
-        is_higher = (self.difference.difference.value or 0.0) > 0
-        return "better" if is_higher != self.criterion.is_less_better else "worse"
+        return "worse" if self.is_worse else "better"
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the candidate's value is the worse one, significant or not."""
+        value = self.difference.difference.value or 0.0
+        return value > 0 if self.criterion.is_less_better else value < 0
 
     @property
     def untested(self) -> str:

@@ -82,20 +82,22 @@ def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> 
     """The conclusion on one candidate against the reference; none while reviews are outstanding."""
     if reviews < expected:
         return Conclusion("Not yet", f"{expected - reviews:,} of {expected:,} reviews are missing", "warn")
+    worse_here = [pair for pair in summary.undecided if pair.holds_elsewhere and pair.is_worse]
     if summary.worse and summary.better:
         reason = f"worse at {names_of(summary.worse)}, better at {names_of(summary.better)}"
         return Conclusion("Mixed", reason, "bad")
     if summary.worse:
-        return Conclusion(
-            "Worse", f"at {names_of(summary.worse)}; not shown to be better at any criterion", "bad"
-        )
+        reason = f"at {names_of(summary.worse)}; not shown to be better at any criterion"
+        return Conclusion("Worse", reason, "bad")
     if not summary.better:
         return Conclusion("Undecided", "no difference is shown", "warn")
-    if summary.undecided or summary.untested:
-        return Conclusion(
-            "Better", f"at {names_of(summary.better)}; not shown to be worse at any criterion", "ok"
-        )
-    return Conclusion("Better", "at every criterion", "ok")
+    if worse_here:
+        reason = f"better at {names_of(summary.better)}; for these reviewers worse at {names_of(worse_here)}"
+    elif summary.undecided or summary.untested:
+        reason = f"at {names_of(summary.better)}; not shown to be worse at any criterion"
+    else:
+        reason = "at every criterion"
+    return Conclusion("Mixed" if worse_here else "Better", reason, "warn" if worse_here else "ok")
 
 
 def names_of(pairs: Sequence[ComparedPair]) -> str:
@@ -111,7 +113,10 @@ def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
     if design.population == Population.REVIEWERS:
         gained = [pair for pair in summary.undecided if pair.holds_elsewhere]
         if gained:
-            return f"For these reviewers alone, also shown at {names_of(gained)}."
+            better = names_of([pair for pair in gained if not pair.is_worse])
+            worse = names_of([pair for pair in gained if pair.is_worse])
+            told = [f"{word} at {names}" for word, names in (("better", better), ("worse", worse)) if names]
+            return f"For these reviewers alone, also {' and '.join(told)}."
         return "Also shown for these reviewers alone." if shown and not lost else ""
     if not lost:
         return "Also shown for other reviewers like these." if shown else ""

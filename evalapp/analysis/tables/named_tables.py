@@ -206,7 +206,8 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         columns,
         rows,
         "Paired by item and reviewer; 95% intervals for"
-        f" {shown.comparison.design.whose}, on {shown.comparison.design.of_which}; p adjusted over all rows.",
+        f" {shown.comparison.design.whose}, on {shown.comparison.design.of_which}; p adjusted over all rows."
+        f"{' Of shares, 0.1 is 10 points.' if any(pair.is_share for pair in shown.pairs) else ''}",
     )
 
 

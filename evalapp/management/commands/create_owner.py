@@ -2,6 +2,8 @@
 
 import getpass
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +28,14 @@ from evalapp.embedded import state
 from evalapp.env import environment
 
 FIRST_PROJECT = "First project"
+
+
+@contextmanager
+def _refuses_end_of_input() -> Iterator[None]:
+    try:
+        yield
+    except EOFError as error:
+        raise CommandError("The input ended. Nothing was stored; run the command again.") from error
 
 
 class Command(BaseCommand):
@@ -84,13 +94,16 @@ class Command(BaseCommand):
     def _ask_email(self) -> str:
         if not sys.stdin.isatty():
             raise CommandError("There is no terminal to ask for the email. Give it with --email.")
-        return input("E-mail address: ")
+        with _refuses_end_of_input():
+            return input("E-mail address: ")
 
     def _ask_password(self, email: str, name: str) -> str:
         """The password typed twice, or the first line of a standard input that is not a terminal."""
         if sys.stdin.isatty():
-            password = getpass.getpass("Password: ")
-            if getpass.getpass("Repeat the password: ") != password:
+            with _refuses_end_of_input():
+                password = getpass.getpass("Password: ")
+                again = getpass.getpass("Repeat the password: ")
+            if again != password:
                 raise CommandError("The two passwords differ. Nothing was stored; run the command again.")
         else:
             password = sys.stdin.readline().rstrip("\n")
