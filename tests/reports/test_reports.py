@@ -272,7 +272,7 @@ def test_limits_are_said_where_they_apply(
     review_all(campaign, reviewer, {})
     words = words_of(page_of(made(campaign, manager)))
     assert "One reviewer: no interval covers other reviewers" in words
-    assert "The campaign was still running" in words
+    assert "The campaign was not closed" in words
     assert "8 of 16 assignments were submitted." in words
     assert "No gate was applied before the first review" in words
     assert "Simulated" not in words
