@@ -80,7 +80,7 @@ def appeal_change_request(*, change_request: ChangeRequest, by: User, reason: st
         decided_by=change_request.requested_by,
         change_request=change_request,
     )
-    return _open(new, reason)
+    return _store_appeal(new, reason)
 
 
 def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User, reason: str) -> Appeal:
@@ -99,10 +99,10 @@ def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User
         new.comparison_adjudication = decision
     else:
         new.adjudication = decision
-    return _open(new, reason)
+    return _store_appeal(new, reason)
 
 
-def _open(appeal: Appeal, reason: str) -> Appeal:
+def _store_appeal(appeal: Appeal, reason: str) -> Appeal:
     appeal.reason = checked_words(reason, field="reason", missing="Say why you do not agree.")
     try:
         with transaction.atomic():
@@ -182,7 +182,7 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
         if not changed:
             raise ConflictError(ANSWERED)
         if outcome == Outcome.CHANGED:
-            _change(appeal, by, answer, value)
+            _change_decision(appeal, by, answer, value)
         record(
             "appeal.answered",
             by=by,
@@ -194,7 +194,7 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
     return appeal
 
 
-def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
+def _change_decision(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
     against = appeal.against
     if isinstance(against, ChangeRequest):
         # If the reviewer has resubmitted meanwhile, there is nothing left to withdraw.
@@ -212,7 +212,7 @@ def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
 def _adjudicate_anew(decision: Adjudication, by: User, answer: str, value: NewValue) -> None:
     present = "na" if decision.value is None else decision.value
     if value is None or isinstance(value, PreferenceAnswers) or value == present:
-        raise _nothing_new(decision, "value")
+        raise _unchanged_error(decision, "value")
     key = decision.criterion.key
     scores = {key: AdjudicatedScore(value, answer, decision.revision)}
     try:
@@ -229,7 +229,7 @@ def _adjudicate_comparison_anew(
         not isinstance(value, PreferenceAnswers)
         or value.fingerprint() == adjudication.preference.fingerprint()
     ):
-        raise _nothing_new(adjudication, "choice" if adjudication.choice else "ranks")
+        raise _unchanged_error(adjudication, "choice" if adjudication.choice else "ranks")
     adjudicate_comparison(
         campaign=adjudication.campaign,
         comparison=adjudication.comparison,
@@ -240,7 +240,7 @@ def _adjudicate_comparison_anew(
     )
 
 
-def _nothing_new(decision: Adjudication | ComparisonAdjudication, field: str) -> InvalidError:
+def _unchanged_error(decision: Adjudication | ComparisonAdjudication, field: str) -> InvalidError:
     return InvalidError(f"Give another value than {decision.words}, or uphold the decision.", field=field)
 
 
@@ -252,12 +252,12 @@ def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:
 
 def own_appeals(review: Review, person: User) -> QuerySet[Appeal]:
     """The person's appeals on their review: against a change request, or an adjudication on its subject."""
-    decided = (
+    about_decision = (
         Q(comparison_adjudication__comparison=review.comparison_id)
         if review.comparison_id is not None
         else Q(adjudication__item_output=review.item_output_id)
     )
-    about = Q(change_request__review=review) | decided
+    about = Q(change_request__review=review) | about_decision
     return with_subject(Appeal.objects.filter(about, appellant=person))
 
 

@@ -19,8 +19,8 @@ from evalapp.reviews.preferences.distance import (
 from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.rubrics.models import Criterion
 
-APART_CHOICES = (1, 2, 3, 4)
-DEFAULT_APART = 2
+LEAST_DIFFERENCE_CHOICES = (1, 2, 3, 4)
+DEFAULT_LEAST_DIFFERENCE = 2
 LONGEST_EXCERPT = 160
 
 
@@ -66,12 +66,12 @@ class DisputedOutput(NamedTuple):
 class DisputedComparison(NamedTuple):
     """A comparison on which preferences differ; as `DifferingPreferences`, with whether it is adjudicated."""
 
-    apart: DifferingPreferences[GivenPreference]
+    differing: DifferingPreferences[GivenPreference]
     is_adjudicated: bool
 
     @property
     def subject_id(self) -> int:
-        return self.apart.comparison_id
+        return self.differing.comparison_id
 
     @property
     def total(self) -> int:
@@ -129,8 +129,11 @@ def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
     return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
 
 
-def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[DisputedOutput]:
-    """Every criterion of an output on which two reviewers' answers are at least ``apart``.
+def worklist_of(
+    campaign: Campaign, *, least_difference: int = DEFAULT_LEAST_DIFFERENCE
+) -> Worklist[DisputedOutput]:
+    """Every criterion of an output on which two reviewers' answers differ by at
+    least ``least_difference``.
 
     Scales of other ranges are rescaled to 1–5; for yes/no and category any difference counts. Simulated
     answers count only in demonstrations, as everywhere.
@@ -140,7 +143,7 @@ def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[D
         return Worklist([])
     far = Q()
     for criterion in criteria.values():
-        far |= Q(criterion=criterion.pk, spread__gte=least_spread(criterion, apart))
+        far |= Q(criterion=criterion.pk, spread__gte=least_spread(criterion, least_difference))
     rows = (
         _counted_scores(campaign)
         .filter(criterion__in=criteria)
@@ -183,9 +186,9 @@ def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
     )
 
 
-def least_spread(criterion: Criterion, apart: int) -> int:
-    """The smallest difference in the criterion's own levels that counts as ``apart``."""
-    return max(1, math.ceil(apart * criterion.rules.span / 4))
+def least_spread(criterion: Criterion, least_difference: int) -> int:
+    """The smallest difference in the criterion's own levels that counts as a disagreement."""
+    return max(1, math.ceil(least_difference * criterion.rules.span / 4))
 
 
 def _distance(criterion: Criterion, spread: int) -> float:

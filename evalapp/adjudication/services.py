@@ -22,7 +22,7 @@ from evalapp.reviews.words import checked_words
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
 
-WHY = "Give a reason that the reviewers can follow."
+REASON_MISSING = "Give a reason that the reviewers can follow."
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,16 @@ def adjudicate(
     for key, score in scores.items():
         if key not in criteria or not criteria[key].levels:
             raise InvalidError("This rubric has no criterion with levels under that key.", field="criterion")
-        problems |= _problems(criteria[key], score)
+        problems |= _problems_of_score(criteria[key], score)
     _raise_if_any(problems)
     with transaction.atomic():
-        return [_decide(campaign, item_output, criteria[key], score, by) for key, score in scores.items()]
+        return [
+            _adjudicate_criterion(campaign, item_output, criteria[key], score, by)
+            for key, score in scores.items()
+        ]
 
 
-def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[str]]:
+def _problems_of_score(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     value = score.value
     name = f"{criterion.key}.value"
@@ -70,10 +73,12 @@ def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[s
     elif criterion.rules.level_of(value) not in criterion.levels:
         allowed = f"{criterion.level_words(criterion.minimum)} to {criterion.level_words(criterion.maximum)}"
         found[name] = [f"{criterion.name} is {allowed}."]
-    return found | _refused(checked_words, score.reason, field=f"{criterion.key}.reason", missing=WHY)
+    return found | _problems_from(
+        checked_words, score.reason, field=f"{criterion.key}.reason", missing=REASON_MISSING
+    )
 
 
-def _decide(
+def _adjudicate_criterion(
     campaign: Campaign, item_output: ItemOutput, criterion: Criterion, score: AdjudicatedScore, by: User
 ) -> Adjudication:
     value = None if score.value == NOT_APPLICABLE else criterion.rules.level_of(score.value)
@@ -85,9 +90,9 @@ def _decide(
         is_not_applicable=value is None,
         minimum=criterion.minimum,
         maximum=criterion.maximum,
-        reason=checked_words(score.reason, field="reason", missing=WHY),
+        reason=checked_words(score.reason, field="reason", missing=REASON_MISSING),
     )
-    return _settle(new, score.revision, by)
+    return _store_decision(new, score.revision, by)
 
 
 def adjudicate_comparison(
@@ -108,8 +113,8 @@ def adjudicate_comparison(
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=comparison)
     _raise_if_any(
-        _refused(check_preference, preference, outputs=len(comparison.outputs))
-        | _refused(checked_words, reason, field="reason", missing=WHY)
+        _problems_from(check_preference, preference, outputs=len(comparison.outputs))
+        | _problems_from(checked_words, reason, field="reason", missing=REASON_MISSING)
     )
     new = ComparisonAdjudication(
         campaign=campaign,
@@ -119,13 +124,13 @@ def adjudicate_comparison(
         ranks=(
             cast(list[int], list(preference.ranks)) if preference.ranks else None
         ),  # checked: none is missing
-        reason=checked_words(reason, field="reason", missing=WHY),
+        reason=checked_words(reason, field="reason", missing=REASON_MISSING),
     )
     with transaction.atomic():
-        return _settle(new, revision, by)
+        return _store_decision(new, revision, by)
 
 
-def _refused(check: Callable[..., object], *given: object, **named: object) -> dict[str, list[str]]:
+def _problems_from(check: Callable[..., object], *given: object, **named: object) -> dict[str, list[str]]:
     """The fields that a check refuses, with the reasons."""
     try:
         check(*given, **named)
@@ -143,22 +148,22 @@ def _raise_if_any(problems: dict[str, list[str]]) -> None:
 Decision = TypeVar("Decision", Adjudication, ComparisonAdjudication)
 
 
-def _settle(new: Decision, revision: int, by: User) -> Decision:
+def _store_decision(new: Decision, revision: int, by: User) -> Decision:
     """Store ``new`` as the first adjudication of its subject, or as the next revision."""
     about = {name: getattr(new, name) for name in new.IDENTITY}
     stored = type(new).objects.select_for_update(of=("self",)).filter(**about).first()
     if stored is None:
         if revision:
-            raise _stale(new)
-        return _first(new, by)
+            raise _stale_error(new)
+        return _store_first(new, by)
     if all(getattr(stored, name) == getattr(new, name) for name in (*new.SAYS, "reason")):
         return stored
     if stored.revision != revision:
-        raise _stale(new)
+        raise _stale_error(new)
     return _revise(stored, new, by)
 
 
-def _first(decision: Decision, by: User) -> Decision:
+def _store_first(decision: Decision, by: User) -> Decision:
     if not _is_disputed(decision):
         raise ConflictError(f"The reviewers do not differ on {decision.topic}; there is nothing to decide.")
     decision.decided_by, decision.decided_at = by, timezone.now()
@@ -168,8 +173,8 @@ def _first(decision: Decision, by: User) -> Decision:
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
-        raise _stale(decision) from error
-    _tell("adjudication.decided", decision, by)
+        raise _stale_error(decision) from error
+    _record_decision("adjudication.decided", decision, by)
     return decision
 
 
@@ -195,16 +200,18 @@ def _revise(decision: Decision, new: Decision, by: User) -> Decision:
     decision.revision += 1
     decision.decided_by, decision.decided_at = by, timezone.now()
     decision.save(update_fields=[*new.SAYS, "reason", "revision", "decided_by", "decided_at"])
-    _tell("adjudication.revised", decision, by, before=before)
+    _record_decision("adjudication.revised", decision, by, before=before)
     return decision
 
 
-def _tell(action: str, decision: Adjudication | ComparisonAdjudication, by: User, **more: object) -> None:
+def _record_decision(
+    action: str, decision: Adjudication | ComparisonAdjudication, by: User, **more: object
+) -> None:
     data = {"campaign": decision.campaign_id, **decision.recorded, "revision": decision.revision, **more}
     record(action, by=by, obj=decision, project=decision.campaign.project, data=data)
 
 
-def _stale(decision: Adjudication | ComparisonAdjudication) -> StaleError:
+def _stale_error(decision: Adjudication | ComparisonAdjudication) -> StaleError:
     return StaleError(
         f"Somebody else decided on {decision.topic} since you opened this page. Reload it, compare, and"
         " decide again if you still want to."

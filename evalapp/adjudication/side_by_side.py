@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Prefetch
 
-from evalapp.adjudication.disagreements import DEFAULT_APART, least_spread
+from evalapp.adjudication.disagreements import DEFAULT_LEAST_DIFFERENCE, least_spread
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import (
     Adjudication,
@@ -113,11 +113,15 @@ def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dic
 
 
 def reviews_beside_each_other(
-    campaign: Campaign, item_output: ItemOutput, names: Names, *, apart: int = DEFAULT_APART
+    campaign: Campaign,
+    item_output: ItemOutput,
+    names: Names,
+    *,
+    least_difference: int = DEFAULT_LEAST_DIFFERENCE,
 ) -> ReviewTable:
     """Every review of the output as a column, and every rated or written criterion as a row.
 
-    ``apart``: the least disagreement, as in `worklist_of`.
+    ``least_difference``: the least disagreement, as in `worklist_of`.
     """
     reviews = (
         Review.objects.filter(
@@ -134,15 +138,15 @@ def reviews_beside_each_other(
         scores = [
             score for each in reviews for score in each.scores.all() if score.criterion_id == criterion.pk
         ]
-        rows.append(CriterionRow(criterion, cells, *_difference(criterion, scores, apart)))
+        rows.append(CriterionRow(criterion, cells, *_difference(criterion, scores, least_difference)))
     return ReviewTable(columns, rows)
 
 
-def _difference(criterion: Criterion, scores: Sequence[Score], apart: int) -> tuple[bool, str]:
+def _difference(criterion: Criterion, scores: Sequence[Score], least_difference: int) -> tuple[bool, str]:
     """Whether the answers are a disagreement, and why different ones are not."""
     values = [score.value for score in scores if score.value is not None]
     spread = max(values) - min(values) if values else 0
-    least = least_spread(criterion, apart)
+    least = least_spread(criterion, least_difference)
     if spread >= least:
         return True, ""
     if spread:

@@ -27,7 +27,7 @@ def rated_outputs(campaign: Campaign) -> QuerySet[ItemOutput]:
     return outputs.none() if campaign.compares else outputs
 
 
-def given_by(person: User, campaign: Campaign) -> set[int]:
+def subject_ids_reviewed_by(person: User, campaign: Campaign) -> set[int]:
     """The ids of the campaign's subjects that the person has reviewed."""
     given = person.reviews.filter(campaign=campaign)
     return set(given.values_list(f"{subject_field(campaign)}_id", flat=True))

@@ -25,7 +25,7 @@ def set_alias_by_hand(*, version: ModelVersion, alias: str, by: User) -> None:
     version.refresh_from_db(fields=["alias"])
     if ModelAlias.CHAMPION in {alias, version.alias} and alias != version.alias:
         _require_decider(version, by)
-        _require_no_gate(version=version, crowns=alias == ModelAlias.CHAMPION)
+        _require_no_gate(version=version, makes_champion=alias == ModelAlias.CHAMPION)
     set_alias(version=version, alias=alias, by=by)
 
 
@@ -38,12 +38,12 @@ def _require_decider(version: ModelVersion, by: User) -> None:
         )
 
 
-def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
+def _require_no_gate(*, version: ModelVersion, makes_champion: bool) -> None:
     campaign_gate = deciding_gate(version.project_id)
     if campaign_gate is None:
         return
     gate = f"the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name})"
-    if not crowns:
+    if not makes_champion:
         raise ConflictError(
             f"{version.label} is the champion, and this project decides by {gate}: it stays champion until"
             " another version is signed as “release”, or an earlier champion is set again."

@@ -154,7 +154,7 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
         return None
     cells = [(cycle, cycle.cell(criterion.key)) for cycle in reversed(cycles)]
     steps = [(cycle, cell.mean) for cycle, cell in cells if cell is not None and cell.mean.defined]
-    of = [cycle.campaign.dataset_version.dataset_id for cycle, _ in steps]
-    told = next((dataset for dataset in reversed(of) if of.count(dataset) > 1), None)
-    same = [step for step, dataset in zip(steps, of, strict=True) if dataset == told]
-    return Progress(criterion.name, same) if same else None
+    datasets = [cycle.campaign.dataset_version.dataset_id for cycle, _ in steps]
+    repeated_dataset = next((dataset for dataset in reversed(datasets) if datasets.count(dataset) > 1), None)
+    comparable = [step for step, dataset in zip(steps, datasets, strict=True) if dataset == repeated_dataset]
+    return Progress(criterion.name, comparable) if comparable else None

@@ -32,7 +32,7 @@ PathsToProject = dict[type[models.Model], str]
 
 MOST_TRIES = 5
 _SHOWN_JOBS = 3
-_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolation)
+_CONCURRENT_WRITES = (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolation)
 
 
 class JobsRunningError(ConflictError):
@@ -50,19 +50,19 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
     """
     if typed_name.strip() != project.name:
         raise InvalidError(f"Type the project's name, {project.name}, to delete it.", field="typed_name")
-    _look_at_tables()
+    _refresh_planner_statistics()
     for _ in range(MOST_TRIES):
         try:
-            return _delete(project, by)
+            return _delete_rows(project, by)
         except (OperationalError, IntegrityError) as error:
-            if not isinstance(error.__cause__, _IN_THE_WAY):
+            if not isinstance(error.__cause__, _CONCURRENT_WRITES):
                 raise
     raise ConflictError(
         f"Others are working in “{project}”, so nothing was deleted. Try again shortly, or ask them to pause."
     )
 
 
-def _look_at_tables() -> None:
+def _refresh_planner_statistics() -> None:
     """Update the planner's statistics of the tables.
 
     Statistics taken before a large import was committed show empty tables, and then deleting a few thousand
@@ -75,11 +75,11 @@ def _look_at_tables() -> None:
 
 
 @transaction.atomic
-def _delete(project: Project, by: User) -> None:
+def _delete_rows(project: Project, by: User) -> None:
     allow_long_statements()
     if Project.objects.select_for_update().filter(pk=project.pk).first() is None:
         raise MissingError(f"“{project}” has been deleted already, with everything in it.")
-    _require_no_job_at_work(project)
+    _require_no_running_job(project)
     for campaign_id in project.campaigns.order_by("pk").values_list("pk", flat=True):
         hold_submissions(campaign_id)
     # An upload refers to its dataset, not to the project: a running upload is waited for, or refused.
@@ -87,28 +87,28 @@ def _delete(project: Project, by: User) -> None:
     left = LeftFiles.objects.create(files=files_of(project))
     record("project.deleted", by=by, obj=project, project=project)
     # Accounts of this project only, which nobody can sign in to.
-    recorded = list(recorded_reviewers_of(project).values_list("pk", flat=True))
+    recorded_reviewers = list(recorded_reviewers_of(project).values_list("pk", flat=True))
     paths = paths_to_project()
     for model in _referring_first(paths):
         rows = model._base_manager.filter(**{paths[model]: project.pk})
         rows._raw_delete(rows.db)
-    User.objects.filter(pk__in=recorded)._raw_delete("default")
+    User.objects.filter(pk__in=recorded_reviewers)._raw_delete("default")
     Project.objects.filter(pk=project.pk)._raw_delete("default")
     transaction.on_commit(partial(remove_files, left.pk), robust=True)
 
 
-def _require_no_job_at_work(project: Project) -> None:
+def _require_no_running_job(project: Project) -> None:
     """Lock the project's jobs, so that no worker takes one; raises if a worker has one.
 
     A job whose lease has expired has lost its worker; the lock keeps off its next attempt.
     """
     jobs = list(Job.objects.select_for_update().filter(project=project).order_by("pk"))
     now = timezone.now()
-    at_work = [job for job in jobs if job.lease_expires_at is not None and job.lease_expires_at > now]
-    if not at_work:
+    running = [job for job in jobs if job.lease_expires_at is not None and job.lease_expires_at > now]
+    if not running:
         return
-    shown = ", ".join(f"“{job}” ({job.get_state_display().lower()})" for job in at_work[:_SHOWN_JOBS])
-    more = f" and {len(at_work) - _SHOWN_JOBS} more" if len(at_work) > _SHOWN_JOBS else ""
+    shown = ", ".join(f"“{job}” ({job.get_state_display().lower()})" for job in running[:_SHOWN_JOBS])
+    more = f" and {len(running) - _SHOWN_JOBS} more" if len(running) > _SHOWN_JOBS else ""
     raise JobsRunningError(
         f"Jobs of this project are running: {shown}{more}. Nothing was deleted. Cancel them, wait until they "
         "have stopped (two minutes at most), then delete the project."

@@ -46,7 +46,7 @@ def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
     evaluation = decision.evaluation
     assert evaluation is not None
     gate = evaluation.campaign_gate.gate
-    yield GATE, _gate(gate, evaluation)
+    yield GATE, _gate_body(gate, evaluation)
     for dataset in evaluation.record["datasets"]:
         yield DATASET, dataset
     for candidate in evaluation.record["candidates"]:
@@ -68,7 +68,7 @@ def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
     )
 
 
-def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
+def _gate_body(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
     campaign_gate = evaluation.campaign_gate
     body = body_of(
         name=gate.name,
@@ -77,7 +77,7 @@ def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
         planned_reviews=gate.planned_reviews,
         challengers=gate.challengers,
         population=gate.population,
-        conditions=gate.asked,
+        conditions=gate.parsed_conditions,
     )
     frozen = gate.frozen_at.isoformat() if gate.frozen_at else None
     return {

@@ -34,12 +34,12 @@ class DecisionForm(forms.Form):
             campaign_entries__campaign=campaign
         )
         verdict = choice_field(self, "verdict")
-        verdict.choices = _verdicts(may_release=gate is None)
+        verdict.choices = _verdict_choices(may_release=gate is None)
         if gate is not None:
             verdict.error_messages["invalid_choice"] = why_not_released(campaign, gate)
 
 
-def _verdicts(*, may_release: bool) -> list[tuple[str, str]]:
+def _verdict_choices(*, may_release: bool) -> list[tuple[str, str]]:
     return [
         choice for choice in DecisionVerdict.choices if may_release or choice[0] != DecisionVerdict.RELEASE
     ]
@@ -65,4 +65,4 @@ class SigningForm(forms.Form):
         replaces = standing.pk if standing is not None else None
         super().__init__(data, initial={"verdict": evaluation.verdict, "replaces": replaces})
         may_release = evaluation.verdict == GateVerdict.RELEASE
-        choice_field(self, "verdict").choices = _verdicts(may_release=may_release)
+        choice_field(self, "verdict").choices = _verdict_choices(may_release=may_release)

@@ -17,7 +17,7 @@ from evalapp.decisions.forms import SigningForm
 from evalapp.decisions.models import Decision
 from evalapp.decisions.review_changes import review_changes_since
 from evalapp.decisions.services import decide
-from evalapp.decisions.signing import signed_before, trainer_of, why_not_signed_by
+from evalapp.decisions.signing import newest_signing_decision, trainer_of, why_not_signed_by
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
@@ -69,7 +69,7 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         campaign_gate__campaign__project=request.project,
     )
     campaign = evaluation.campaign_gate.campaign
-    standing = signed_before(evaluation)
+    standing = newest_signing_decision(evaluation)
     form = SigningForm(request.POST or None, evaluation=evaluation, standing=standing)
     status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
@@ -85,7 +85,7 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
             show_problem(form, error)
             status = error.status
             # The page now shows the current decision, so signing again confirms that it was seen.
-            standing = signed_before(evaluation)
+            standing = newest_signing_decision(evaluation)
             form.data = {**request.POST.dict(), "replaces": standing.pk if standing is not None else ""}
         else:
             messages.success(request, f"Signed: {decision}. Its dossier can be downloaded here.")

@@ -14,7 +14,7 @@ from evalapp.campaigns.queries import waiting_for_admission
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.decisions.inbox_campaigns import campaign_entries
 from evalapp.decisions.inbox_entries import InboxEntry
-from evalapp.decisions.signals import inbox_asked
+from evalapp.decisions.signals import inbox_entries_requested
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.ratings.services import IMPORT_TASK as RATINGS_IMPORT_TASK
@@ -30,14 +30,14 @@ def inbox_of(project: Project) -> list[InboxEntry]:
     """The next tasks of a manager or engineer, most pressing first, at most 8."""
     entries = [
         *_failed_jobs(project),
-        *_of_packages_above(project),
-        *_mended_counts(project),
+        *_entries_of_other_packages(project),
+        *_campaigns_with_corrected_counts(project),
         *_silent_webhooks(project),
-        *_flagged(project),
-        *_appeals(project),
+        *_flagged_campaigns(project),
+        *_campaigns_with_open_appeals(project),
         *_waiting_for_admission(project),
-        *_undecided(project),
-        *_complete(project),
+        *_undecided_campaigns(project),
+        *_complete_campaigns(project),
         *campaign_entries(project),
         *_proposed_rows(project),
     ]
@@ -70,12 +70,14 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _of_packages_above(project: Project) -> list[InboxEntry]:
-    answers = cast("list[tuple[object, list[InboxEntry]]]", inbox_asked.send(Project, project=project))
+def _entries_of_other_packages(project: Project) -> list[InboxEntry]:
+    answers = cast(
+        "list[tuple[object, list[InboxEntry]]]", inbox_entries_requested.send(Project, project=project)
+    )
     return [entry for _, entries in answers for entry in entries]
 
 
-def _mended_counts(project: Project) -> list[InboxEntry]:
+def _campaigns_with_corrected_counts(project: Project) -> list[InboxEntry]:
     """Campaigns whose stored counts were recently corrected by a recount: something wrote past the database's
     rules.
     """
@@ -104,7 +106,7 @@ def _silent_webhooks(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _flagged(project: Project) -> list[InboxEntry]:
+def _flagged_campaigns(project: Project) -> list[InboxEntry]:
     return [
         InboxEntry(
             "flagged",
@@ -115,7 +117,7 @@ def _flagged(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _appeals(project: Project) -> list[InboxEntry]:
+def _campaigns_with_open_appeals(project: Project) -> list[InboxEntry]:
     appealed = (
         project.campaigns.annotate(waiting=Count("appeals", filter=Q(appeals__answered_at=None)))
         .filter(waiting__gt=0)
@@ -144,7 +146,7 @@ def _waiting_for_admission(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _undecided(project: Project) -> list[InboxEntry]:
+def _undecided_campaigns(project: Project) -> list[InboxEntry]:
     # Campaigns over picked items and weeks of streams need no decision.
     closed = project.campaigns.filter(
         state=CampaignState.CLOSED, decisions__isnull=True, picked_because="", weekly_sample=None
@@ -159,9 +161,9 @@ def _undecided(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _complete(project: Project) -> list[InboxEntry]:
+def _complete_campaigns(project: Project) -> list[InboxEntry]:
     complete = (
-        _running(project)
+        _running_campaigns(project)
         .annotate(done=Sum("reviewers__reviews_done"))
         .filter(done__gte=F("reviews_total"))
         .order_by("-id")[:3]
@@ -176,7 +178,7 @@ def _complete(project: Project) -> list[InboxEntry]:
     ]
 
 
-def _running(project: Project) -> QuerySet[Campaign]:
+def _running_campaigns(project: Project) -> QuerySet[Campaign]:
     return project.campaigns.filter(
         state__in=[CampaignState.OPEN, CampaignState.PAUSED], invites_visitors=False
     )

@@ -57,36 +57,36 @@ def campaign_entries(project: Project) -> list[InboxEntry]:
         return []
     now = timezone.now()
     overdue = [campaign for campaign in campaigns if campaign.deadline and campaign.deadline <= now]
-    going = [each for each in campaigns if each.state == CampaignState.OPEN and each not in overdue]
+    on_time = [each for each in campaigns if each.state == CampaignState.OPEN and each not in overdue]
     return [
-        *(_overdue(project, campaign, now) for campaign in overdue[:SHOWN_OF_A_KIND]),
-        *_stalled(project, going, now),
-        *_late(project, going, now),
-        *_left_again(project),
+        *(_overdue_entry(project, campaign, now) for campaign in overdue[:SHOWN_OF_A_KIND]),
+        *_stalled_entries(project, on_time, now),
+        *_late_entries(project, on_time, now),
+        *_abandoned_item_entries(project),
     ]
 
 
-def _page(project: Project, campaign: Campaign, name: str = "campaign_detail") -> str:
+def _campaign_url(project: Project, campaign: Campaign, name: str = "campaign_detail") -> str:
     return reverse(name, args=[project.slug, campaign.pk])
 
 
-def _overdue(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
+def _overdue_entry(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
     assert campaign.deadline is not None
     past = duration((now - campaign.deadline).total_seconds())
     text = (
         f"{campaign.name} is {past} past its deadline, {campaign.done} of {campaign.reviews_total} reviews in"  # type: ignore[attr-defined]  # annotated by the query
     )
-    return InboxEntry("overdue", text, _page(project, campaign))
+    return InboxEntry("overdue", text, _campaign_url(project, campaign))
 
 
-def _stalled(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
+def _stalled_entries(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
     """Campaigns without reviews for longer than is usual for them."""
     silent: dict[int, datetime] = {}
     for campaign in campaigns:
         since = campaign.latest or campaign.opened_at  # type: ignore[attr-defined]  # annotated by the query
         if since is not None and since <= now - SHORTEST_SILENCE:
             silent[campaign.pk] = since
-    pauses = _pauses(silent)
+    pauses = _longest_pauses(silent)
     entries = []
     for campaign in campaigns:
         if campaign.pk not in silent:
@@ -100,11 +100,11 @@ def _stalled(project: Project, campaigns: Sequence[Campaign], now: datetime) -> 
         text = f"{campaign.name} has had no review for {how_long}"
         if longest is not None and allowed == 2 * longest:
             text += f"; its longest pause before was {duration(longest.total_seconds())}"
-        entries.append(InboxEntry("stalled", text, _page(project, campaign, "campaign_progress")))
+        entries.append(InboxEntry("stalled", text, _campaign_url(project, campaign, "campaign_progress")))
     return entries[:SHOWN_OF_A_KIND]
 
 
-def _pauses(silent: dict[int, datetime]) -> dict[int, tuple[timedelta | None, int]]:
+def _longest_pauses(silent: dict[int, datetime]) -> dict[int, tuple[timedelta | None, int]]:
     if not silent:
         return {}
     parameters: dict[str, Any] = {
@@ -117,7 +117,7 @@ def _pauses(silent: dict[int, datetime]) -> dict[int, tuple[timedelta | None, in
         return {campaign_id: (longest, reviews) for campaign_id, longest, reviews in database.fetchall()}
 
 
-def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
+def _late_entries(project: Project, campaigns: Sequence[Campaign], now: datetime) -> list[InboxEntry]:
     """Campaigns that will miss their future deadline at the pace of the last days."""
     due = [campaign for campaign in campaigns if campaign.deadline is not None]
     days = recent_days(due, now=now) if due else {}
@@ -130,11 +130,11 @@ def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> lis
             f"{campaign.name} will be done on {found.done_at:%-d %B} at its present pace, {found.days_late} "
             f"{'day' if found.days_late == 1 else 'days'} after its deadline"
         )
-        entries.append(InboxEntry("late", text, _page(project, campaign, "campaign_progress")))
+        entries.append(InboxEntry("late", text, _campaign_url(project, campaign, "campaign_progress")))
     return entries[:SHOWN_OF_A_KIND]
 
 
-def _left_again(project: Project) -> list[InboxEntry]:
+def _abandoned_item_entries(project: Project) -> list[InboxEntry]:
     """Campaigns with items whose assignments are repeatedly claimed and left."""
     assignments = (
         Assignment.objects.filter(

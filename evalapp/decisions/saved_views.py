@@ -54,7 +54,7 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
     kept = _checked_query(campaign, query)
     if campaign.saved_views.count() >= MOST_VIEWS:
         raise ConflictError(f"This campaign has {MOST_VIEWS} saved views; delete one first.")
-    with _name_is_free(name):
+    with _unless_name_taken(name):
         view = SavedView.objects.create(
             project=campaign.project,
             campaign=campaign,
@@ -63,7 +63,7 @@ def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by:
             is_shared=is_shared,
             owner=by,
         )
-    record("saved_view.saved", by=by, obj=view, project=view.project, data=_data(view))
+    record("saved_view.saved", by=by, obj=view, project=view.project, data=_audit_data(view))
     return view
 
 
@@ -80,9 +80,9 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> Sav
         )
     name = checked_name(name, of="the view", longest=80)
     view.name, view.is_shared = name, is_shared
-    with _name_is_free(name):
+    with _unless_name_taken(name):
         view.save(update_fields=["name", "is_shared"])
-    record("saved_view.changed", by=by, obj=view, project=view.project, data=_data(view))
+    record("saved_view.changed", by=by, obj=view, project=view.project, data=_audit_data(view))
     return view
 
 
@@ -90,7 +90,7 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> Sav
 def delete_view(*, view: SavedView, by: User) -> None:
     """Delete a view; the numbers that it showed remain."""
     require_may_change(view, by)
-    record("saved_view.deleted", by=by, obj=view, project=view.project, data=_data(view))
+    record("saved_view.deleted", by=by, obj=view, project=view.project, data=_audit_data(view))
     view.delete()
 
 
@@ -121,9 +121,9 @@ def _checked_query(campaign: Campaign, query: str) -> str:
     return urlencode([*kept, *chosen])
 
 
-def _name_is_free(name: str) -> AbstractContextManager[None]:
+def _unless_name_taken(name: str) -> AbstractContextManager[None]:
     return unless_taken(f"There is a view called “{name}” already. Choose another name.", field="name")
 
 
-def _data(view: SavedView) -> dict[str, object]:
+def _audit_data(view: SavedView) -> dict[str, object]:
     return {"campaign": view.campaign_id, "query": view.query, "is_shared": view.is_shared}

@@ -14,7 +14,12 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import seal_of
 from evalapp.decisions.models import Decision, DecisionVerdict
-from evalapp.decisions.signing import require_no_gate, require_seen, require_signable, signed_before
+from evalapp.decisions.signing import (
+    newest_signing_decision,
+    require_decision_seen,
+    require_no_gate,
+    require_signable,
+)
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
@@ -34,13 +39,13 @@ def check_may_open_project(person: User) -> None:
 def open_project(
     *, name: str, description: str = "", population: str = ResultsApplyTo.PANEL, by: User
 ) -> Project:
-    """`found_project` on a person's request. Raises NotAllowedError if they may not."""
+    """`set_up_project` on a person's request. Raises NotAllowedError if they may not."""
     check_may_open_project(by)
-    return found_project(name=name, description=description, population=population, by=by)
+    return set_up_project(name=name, description=description, population=population, by=by)
 
 
 @transaction.atomic
-def found_project(
+def set_up_project(
     *,
     name: str,
     description: str = "",
@@ -91,7 +96,7 @@ def decide(
     row = _row_of(comparison, campaign, candidate)
     judged = pair_results(load_preferences(campaign)) if campaign.compares else None
     _require_evidence(found, judged, has_evaluation=evaluation is not None)
-    said = {
+    fields = {
         "candidate": candidate,
         "verdict": verdict,
         "note": note.strip(),
@@ -110,18 +115,18 @@ def decide(
         )
         _require_reason(evaluation, verdict=verdict, note=note)
     standing = campaign.decisions.select_related("candidate", "decided_by").order_by("-id").first()
-    if standing is not None and _holds(standing, said):
+    if standing is not None and _is_same_decision(standing, fields):
         return standing
-    require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
+    require_decision_seen(standing if evaluation is None else newest_signing_decision(evaluation), replaces)
     # A signed evaluation uses human reviews only.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     is_simulated = is_simulated and evaluation is None
-    return _recorded(
-        Decision(project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said), by=by
+    return _record_decision(
+        Decision(project=campaign.project, campaign=campaign, is_simulated=is_simulated, **fields), by=by
     )
 
 
-def _recorded(decision: Decision, *, by: User) -> Decision:
+def _record_decision(decision: Decision, *, by: User) -> Decision:
     """Store and audit the decision, seal it if it signs an evaluation, and promote the candidate if it
     releases.
     """
@@ -182,9 +187,9 @@ def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> N
         )
 
 
-def _holds(standing: Decision, said: dict[str, Any]) -> bool:
+def _is_same_decision(standing: Decision, fields: dict[str, Any]) -> bool:
     """Whether the same was decided and still applies: the champion may have changed since."""
-    is_same = all(getattr(standing, name) == value for name, value in said.items())
+    is_same = all(getattr(standing, name) == value for name, value in fields.items())
     is_released = standing.candidate.alias == ModelAlias.CHAMPION
     return is_same and (is_released or standing.verdict != DecisionVerdict.RELEASE)
 

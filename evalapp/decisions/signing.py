@@ -53,13 +53,13 @@ def require_signable(
         )
 
 
-def signed_before(evaluation: GateEvaluation) -> Decision | None:
+def newest_signing_decision(evaluation: GateEvaluation) -> Decision | None:
     """The newest decision that signs this evaluation."""
     found: Decision | None = evaluation.decisions.select_related("decided_by").order_by("-pk").first()
     return found
 
 
-def require_seen(standing: Decision | None, replaces: int | None) -> None:
+def require_decision_seen(standing: Decision | None, replaces: int | None) -> None:
     """Raises ConflictError if a decision on the evaluation, or on the campaign without one, exists and
     ``replaces`` is not its id, so that nobody overrides it unseen. Call it under the project's lock, so that
     no other is made meanwhile.

@@ -35,7 +35,7 @@ from evalapp.metrics.registry import HEADLINE_METRIC, METRICS
 def home(request: HttpRequest) -> HttpResponse:
     """Redirects reviewers to their reviews, members of one project to it, others to the projects."""
     memberships = list(person_of(request).memberships.select_related("project").order_by("project__name"))
-    if _only_reviews(memberships):
+    if _has_only_reviewer_roles(memberships):
         return redirect("review_home")
     if len(memberships) == 1:
         return redirect("project_home", memberships[0].project.slug)
@@ -48,7 +48,7 @@ def project_list(request: HttpRequest) -> HttpResponse:
     return render(request, "decisions/projects.html")
 
 
-def _only_reviews(memberships: list[Membership]) -> bool:
+def _has_only_reviewer_roles(memberships: list[Membership]) -> bool:
     return bool(memberships) and all(membership.role == Role.REVIEWER for membership in memberships)
 
 
@@ -68,8 +68,8 @@ def project_new(request: HttpRequest) -> HttpResponse:
 @project_view(Permission.VIEW_HOME)
 def project_home(request: MemberRequest) -> HttpResponse:
     cycles = cycles_of(request.project)
-    told = headline_cycles(cycles)
-    story = next((cycle for cycle in told if cycle.contradiction), None)
+    headline = headline_cycles(cycles)
+    story = next((cycle for cycle in headline if cycle.contradiction), None)
     steps = [] if cycles else first_steps(request.project, role=request.membership.role)
     return render(
         request,
@@ -82,8 +82,8 @@ def project_home(request: MemberRequest) -> HttpResponse:
             "headline_metric": METRICS[HEADLINE_METRIC],
             "story": story,
             "story_trains": story is not None and next_step_after(story.campaign).trains,
-            "corrections": next((c.export for c in told if c.export and c.export.dataset_version), None),
-            "progress": progress_of(told),
+            "corrections": next((c.export for c in headline if c.export and c.export.dataset_version), None),
+            "progress": progress_of(headline),
             "inbox": inbox_of(request.project),
             "jobs": active_jobs(request.project),
             "invitations": request.project.campaigns.filter(invites_visitors=True, state="open"),
@@ -129,7 +129,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         gate=gate,
         initial={
             "candidate": about.candidate.model_version_id if about else None,
-            "replaces": _newest(campaign),
+            "replaces": _newest_decision_id(campaign),
         },
     )
     status = 400 if form.is_bound else 200
@@ -140,7 +140,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
             show_problem(form, error)
             status = error.status
             # The page now shows the current decision, so deciding again confirms that it was seen.
-            form.data = {**request.POST.dict(), "replaces": _newest(campaign) or ""}
+            form.data = {**request.POST.dict(), "replaces": _newest_decision_id(campaign) or ""}
         else:
             messages.success(
                 request, f"Recorded for {decision.candidate.label}: {decision.get_verdict_display().lower()}."
@@ -160,5 +160,5 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
     return render(request, "decisions/decide.html", context, status=status)
 
 
-def _newest(campaign: Campaign) -> int | None:
+def _newest_decision_id(campaign: Campaign) -> int | None:
     return campaign.decisions.order_by("-id").values_list("pk", flat=True).first()

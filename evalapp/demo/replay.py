@@ -15,7 +15,7 @@ from evalapp.accounts.services import add_member
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput
 from evalapp.core.errors import InvalidError
-from evalapp.decisions.services import found_project
+from evalapp.decisions.services import set_up_project
 from evalapp.demo.submitting import submit_simulated
 from evalapp.monitoring.daily.counting import count_batch
 from evalapp.monitoring.evaluation import evaluate
@@ -88,7 +88,7 @@ def open_replay(name: str, events: ReplayedEvents, *, reviewed_a_week: int, by: 
     """Create a demonstration project, because the reviews are simulated, with a rubric for the file's scores
     and a paused stream that has received the events.
     """
-    project = found_project(
+    project = set_up_project(
         name=name,
         description="Replayed from a file; its reviews are simulated.",
         by=by,

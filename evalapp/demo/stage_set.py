@@ -15,7 +15,7 @@ from evalapp.accounts.services import add_member
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
-from evalapp.decisions.services import found_project
+from evalapp.decisions.services import set_up_project
 from evalapp.demo.generator import DemoExample, generate_examples
 from evalapp.demo.review_words import REASON_TAGS
 from evalapp.demo.simulated_reviewers import REVIEWERS
@@ -53,7 +53,7 @@ def set_stage() -> Project:
     The accounts get random passwords, which are written to EVALAPP_HOME/demo-logins.txt (mode 0600).
     """
     people = {name: _person(name) for name, _ in PEOPLE}
-    project = found_project(
+    project = set_up_project(
         name=PROJECT_NAME,
         description="Client profile and portfolio facts in, a personal summary out: ROUGE favours formal "
         "adviser texts, reviewers prefer house style.",

@@ -317,7 +317,9 @@ class CampaignGateDetail(CampaignGateView):
         if nobody can sign it. Reading spends no budget.
         """
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
-        return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
+        return _campaign_gate_values(
+            campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None
+        )
 
     @operation(
         "Evaluate a gate",
@@ -342,12 +344,14 @@ class CampaignGateDetail(CampaignGateView):
             raise ConflictError(f"{campaign} has no gate to evaluate. Apply one first.")
         candidate = candidate_named(campaign_gate, values["candidate"])
         if reviews_needed_of(campaign_gate):
-            return Answer(_shown(campaign_gate, None), 200)
+            return Answer(_campaign_gate_values(campaign_gate, None), 200)
         found = evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=self.person)
-        return Answer(_shown(campaign_gate, found.evaluation), 201 if found.is_new else 200)
+        return Answer(_campaign_gate_values(campaign_gate, found.evaluation), 201 if found.is_new else 200)
 
 
-def _shown(campaign_gate: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
+def _campaign_gate_values(
+    campaign_gate: CampaignGate | None, evaluation: GateEvaluation | None
+) -> dict[str, Any]:
     waiting = reviews_needed_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
     if waiting is not None:
         told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}

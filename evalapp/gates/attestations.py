@@ -52,7 +52,7 @@ def attestations_needed(campaign_gate: CampaignGate) -> list[ModelVersion]:
     """Candidates that cannot pass because nobody has attested their training data; empty if the gate has no
     such condition.
     """
-    if all(each.kind != ConditionKind.CONTAMINATION for each in campaign_gate.gate.asked):
+    if all(each.kind != ConditionKind.CONTAMINATION for each in campaign_gate.gate.parsed_conditions):
         return []
     attested = set(campaign_gate.campaign.attestations.values_list("candidate", flat=True))
     return [

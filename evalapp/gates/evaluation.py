@@ -24,8 +24,8 @@ from evalapp.gates.lineage import (
     CleanCheck,
     TrainingData,
     clean_check,
-    described,
-    described_candidate,
+    describe_candidate,
+    describe_dataset_version,
     training_data_of,
 )
 from evalapp.gates.manifest import review_lines
@@ -53,7 +53,7 @@ class LedgerEntry:
     number: int | None = None
     planned: int | None = None
     share: float | None = None
-    why: str = ""
+    why_off_ledger: str = ""
     end_level: float | None = None
     """At the planned end, if no other evaluation comes before it; None beside the ledger, where every
     evaluation has ``level``.
@@ -111,7 +111,7 @@ def evaluate_gate(
         return RecordedEvaluation(last, is_new=False)
     ledger_entry = _ledger_entry(campaign_gate, candidate, evidence)
     outcome = measure(
-        campaign_gate.gate.asked,
+        campaign_gate.gate.parsed_conditions,
         Inputs(
             scores=evidence.scores,
             candidate=evidence.candidate,
@@ -124,12 +124,14 @@ def evaluate_gate(
             remaining=max((ledger_entry.planned or 0) - evidence.candidate_reviews, 0),
             counterfactuals=(
                 counterfactual_items(campaign_gate.campaign)
-                if any(each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.asked)
+                if any(
+                    each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.parsed_conditions
+                )
                 else NO_ITEMS
             ),
         ),
     )
-    evaluation = _store(campaign_gate, evidence, ledger_entry, outcome, by)
+    evaluation = _store_evaluation(campaign_gate, evidence, ledger_entry, outcome, by)
     data = {
         "campaign": campaign_gate.campaign_id,
         "verdict": evaluation.verdict,
@@ -163,7 +165,7 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     # Locked, so that the measured and the listed reviews are the same, and evaluations run one after the
     # other.
     hold_submissions(campaign.pk)
-    scores = _scores(campaign)
+    scores = _scores_to_evaluate(campaign)
     is_simulated = any(answer.is_simulated for answer in scores.answers)
     lines = review_lines(campaign, is_simulated=is_simulated)
     if not lines:
@@ -181,7 +183,7 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     )
 
 
-def _scores(campaign: Campaign) -> CampaignScores:
+def _scores_to_evaluate(campaign: Campaign) -> CampaignScores:
     """People's scores; simulated reviews only if there are no others, and then without consequences."""
     scores = load_scores(campaign, reviewer_type="human")
     if scores.answers or not campaign.project.is_demonstration:
@@ -191,13 +193,13 @@ def _scores(campaign: Campaign) -> CampaignScores:
 
 def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence: _Evidence) -> LedgerEntry:
     """The evaluation's place on the ledger, which this transaction then locks, or why it has none."""
-    plain = campaign_gate.gate.alpha
+    alpha = campaign_gate.gate.alpha
     if evidence.is_simulated:
-        return LedgerEntry(plain, why="only simulated reviewers have rated")
+        return LedgerEntry(alpha, why_off_ledger="only simulated reviewers have rated")
     if campaign_gate.is_exploratory:
-        return LedgerEntry(plain, why="the gate was applied after the first review")
+        return LedgerEntry(alpha, why_off_ledger="the gate was applied after the first review")
     if campaign_gate.campaign.split in DEVELOPMENT:
-        return LedgerEntry(plain, why="prompts and checkpoints are chosen on these rows")
+        return LedgerEntry(alpha, why_off_ledger="prompts and checkpoints are chosen on these rows")
     ledger = _locked_ledger(campaign_gate)
     numbers = challengers_of(ledger)
     challenger = numbers.get((candidate.pk, campaign_gate.campaign_id), max(numbers.values(), default=0) + 1)
@@ -207,32 +209,34 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
             f"{ledger} is spent: {ledger.challengers} candidates have been evaluated on it (a candidate"
             " tested in several campaigns counts once for each)"
         )
-        return LedgerEntry(plain, why=f"{words}, so it is development data")
-    before = list(
+        return LedgerEntry(alpha, why_off_ledger=f"{words}, so it is development data")
+    earlier = list(
         ledger.evaluations.filter(challenger=challenger).order_by("number").values_list("share", "planned")
     )
-    planned = max(before[0][1] or 0, 1) if before else planned_reviews(campaign_gate)
-    if not campaign_gate.gate.is_sequential and not before:
-        planned = _all_reviews(campaign_gate, candidate, planned, evidence.candidate_reviews)
-    shares = [share or 0.0 for share, _ in before]
+    planned = max(earlier[0][1] or 0, 1) if earlier else planned_reviews(campaign_gate)
+    if not campaign_gate.gate.is_sequential and not earlier:
+        planned = _require_planned_reviews(campaign_gate, candidate, planned, evidence.candidate_reviews)
+    shares = [share or 0.0 for share, _ in earlier]
     share = evidence.candidate_reviews / planned
     if shares and (max(shares) >= 1 or share <= max(shares)):
-        raise _spent(candidate, ledger, planned, is_over=max(shares) >= 1)
-    spending = Spending(level=min(plain, ledger.alpha), challengers=ledger.challengers)
+        raise _budget_error(candidate, ledger, planned, is_over=max(shares) >= 1)
+    spending = Spending(level=min(alpha, ledger.alpha), challengers=ledger.challengers)
     level = interim_level(spending, challenger=challenger, shares=[*shares, share])
     end = interim_level(spending, challenger=challenger, shares=[*shares, share, 1.0]) if share < 1 else level
     return LedgerEntry(
         level.value or SMALLEST_LEVEL,
         ledger,
         challenger,
-        len(before) + 1,
+        len(earlier) + 1,
         planned,
         share,
         end_level=end.value,
     )
 
 
-def _all_reviews(campaign_gate: CampaignGate, candidate: ModelVersion, planned: int, done: int) -> int:
+def _require_planned_reviews(
+    campaign_gate: CampaignGate, candidate: ModelVersion, planned: int, done: int
+) -> int:
     """The reviews that a standard gate is evaluated with: all planned ones, or those made before the campaign
     closed.
     """
@@ -245,7 +249,7 @@ def _all_reviews(campaign_gate: CampaignGate, candidate: ModelVersion, planned: 
     return min(planned, done)
 
 
-def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:
+def _budget_error(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:
     if is_over:
         return ConflictError(
             f"The false-release budget for {candidate.label} on {ledger} was spent at the planned end,"
@@ -280,7 +284,7 @@ def challengers_of(ledger: Ledger) -> dict[tuple[int, int], int]:
     return {(candidate, campaign): number for candidate, campaign, number in found if number is not None}
 
 
-def _told(
+def _evaluation_record(
     campaign_gate: CampaignGate,
     evidence: _Evidence,
     ledger_entry: LedgerEntry,
@@ -290,18 +294,18 @@ def _told(
     """The whole evaluation, as its hash covers it and as the database returns it."""
     campaign, answers = campaign_gate.campaign, evidence.scores.answers
     reviewers = {answer.reviewer_id for answer in answers}
-    candidates = [described_candidate(evidence.candidate.model_version, "candidate")]
+    candidates = [describe_candidate(evidence.candidate.model_version, "candidate")]
     if evidence.champion is not None:
-        candidates.append(described_candidate(evidence.champion.model_version, "champion"))
-    told = {
+        candidates.append(describe_candidate(evidence.champion.model_version, "champion"))
+    evaluation_record = {
         "gate": campaign_gate.gate.body_hash,
         "campaign": campaign.pk,
         "applied_at": campaign_gate.created_at.isoformat(),
         "evaluated_at": evaluated_at.isoformat(),
         "candidates": candidates,
         "datasets": [
-            described(campaign.dataset_version, "tested", campaign.split),
-            *(described(version, "training") for version in evidence.training.versions),
+            describe_dataset_version(campaign.dataset_version, "tested", campaign.split),
+            *(describe_dataset_version(version, "training") for version in evidence.training.versions),
         ],
         "contamination": evidence.clean._asdict(),
         "level": ledger_entry.level,
@@ -310,9 +314,9 @@ def _told(
         "share": ledger_entry.share,
         "candidate_reviews": evidence.candidate_reviews,
         "challenger": ledger_entry.challenger,
-        "is_exploratory": bool(ledger_entry.why) and not evidence.is_simulated,
+        "is_exploratory": bool(ledger_entry.why_off_ledger) and not evidence.is_simulated,
         "is_simulated": evidence.is_simulated,
-        "why_beside_ledger": ledger_entry.why,
+        "why_beside_ledger": ledger_entry.why_off_ledger,
         "items": len({answer.item_id for answer in answers}),
         "reviewers": len(reviewers),
         "reviewers_added_later": len(reviewers & evidence.added_later),
@@ -323,10 +327,12 @@ def _told(
         "more_reviews": outcome.more_reviews,
     }
     # PostgreSQL's jsonb has no negative zero.
-    return cast(dict[str, Any], json.loads(json.dumps(told), parse_float=lambda text: float(text) + 0.0))
+    return cast(
+        dict[str, Any], json.loads(json.dumps(evaluation_record), parse_float=lambda text: float(text) + 0.0)
+    )
 
 
-def _store(
+def _store_evaluation(
     campaign_gate: CampaignGate,
     evidence: _Evidence,
     ledger_entry: LedgerEntry,
@@ -334,7 +340,7 @@ def _store(
     by: User | None,
 ) -> GateEvaluation:
     evaluated_at = timezone.now()
-    told = _told(campaign_gate, evidence, ledger_entry, outcome, evaluated_at)
+    evaluation_record = _evaluation_record(campaign_gate, evidence, ledger_entry, outcome, evaluated_at)
     return GateEvaluation.objects.create(
         campaign_gate=campaign_gate,
         candidate=evidence.candidate.model_version,
@@ -345,11 +351,11 @@ def _store(
         planned=ledger_entry.planned,
         share=ledger_entry.share,
         level=ledger_entry.level,
-        is_exploratory=told["is_exploratory"],
+        is_exploratory=evaluation_record["is_exploratory"],
         is_simulated=evidence.is_simulated,
         more_reviews=outcome.more_reviews,
-        record=told,
-        body_hash=digest(told),
+        record=evaluation_record,
+        body_hash=digest(evaluation_record),
         reviews="\n".join(evidence.lines),
         reviews_digest=evidence.reviews_digest,
         evaluated_at=evaluated_at,

@@ -23,7 +23,7 @@ from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.rubrics.kinds.scale import ends_in_points
 from evalapp.rubrics.models import Criterion, Rubric
 
-AGAINST = (
+CHAMPION_COMPARISONS = (
     ("", "no condition"),
     (ConditionKind.NON_INFERIORITY.value, "not worse"),
     (ConditionKind.SUPERIORITY.value, "better"),
@@ -40,11 +40,11 @@ COLUMNS = {
 }
 PERCENT = 100
 STANDARD, SEQUENTIAL = "once", "repeatedly"
-EVALUATED = (
+EVALUATION_MODES = (
     (STANDARD, "Once, when all planned reviews are in (standard)"),
     (SEQUENTIAL, "Repeatedly, as reviews come in (sequential)"),
 )
-SEVERAL = 5
+DEFAULT_CHALLENGERS = 5
 
 
 class GateForm(forms.Form):
@@ -57,7 +57,7 @@ class GateForm(forms.Form):
     name = forms.CharField(max_length=LONGEST_NAME)
     evaluated = forms.ChoiceField(
         label="Evaluated",
-        choices=EVALUATED,
+        choices=EVALUATION_MODES,
         widget=forms.RadioSelect,
         help_text=(
             "Once has the most power. Repeatedly stops early for a clear result, and several candidates can"
@@ -80,7 +80,7 @@ class GateForm(forms.Form):
         help_text="Empty: as many as the campaign plans.",
     )  # fmt: skip
     challengers = forms.IntegerField(
-        label="Candidates, if evaluated repeatedly", initial=SEVERAL, required=False, min_value=1,
+        label="Candidates, if evaluated repeatedly", initial=DEFAULT_CHALLENGERS, required=False, min_value=1,
         max_value=MOST_CHALLENGERS,
         help_text=(
             "They share the level. After that many candidates, the test examples count as development"
@@ -111,14 +111,14 @@ class GateForm(forms.Form):
             if latest
             else []
         )
-        initial = _initial(gate) if gate is not None else _of_new(rubric)
+        initial = _initial_of_gate(gate) if gate is not None else _initial_of_new_gate(rubric)
         super().__init__(data, initial=initial)
         if gate is not None:
             del self.fields["name"]
-        for key, criterion in self._keyed():
+        for key, criterion in self._criteria_by_key():
             self._add_fields(key, criterion)
 
-    def _keyed(self) -> list[tuple[str, Criterion | None]]:
+    def _criteria_by_key(self) -> list[tuple[str, Criterion | None]]:
         scales = [each for each in self.criteria if each.rules.has_mean]
         total = [(TOTAL, None)] if len(scales) > 1 else []
         return [*((each.key, each) for each in self.criteria), *total]
@@ -127,13 +127,15 @@ class GateForm(forms.Form):
         if criterion is None or criterion.rules.has_mean:
             low, high = criterion.rules.range if criterion else (1, 5)
             self.fields[f"floor-{key}"] = _number(FLOOR, low, high)
-            self.fields[f"against-{key}"] = forms.ChoiceField(label=CHAMPION, choices=AGAINST, required=False)
+            self.fields[f"against-{key}"] = forms.ChoiceField(
+                label=CHAMPION, choices=CHAMPION_COMPARISONS, required=False
+            )
             self.fields[f"margin-{key}"] = _number(MARGIN, 0, high - low)
             self.fields[f"counterfactual-{key}"] = _number(FAIRNESS, 0, high - low)
         if criterion is None:
             return
         if criterion.rules.has_mean:
-            low_scores = f"scores ≤ {_low_of(criterion)}"
+            low_scores = f"scores ≤ {_highest_low_score(criterion)}"
             self.fields[f"low-{key}"] = _number(SHARE, 0, PERCENT, hint=low_scores)
         elif criterion.failing_levels:
             levels = "” or “".join(criterion.level_words(each) for each in sorted(criterion.failing_levels))
@@ -144,7 +146,7 @@ class GateForm(forms.Form):
         """The name of each criterion, with its fields of `COLUMNS` under their labels; None for a field that
         it lacks.
         """
-        for key, criterion in self._keyed():
+        for key, criterion in self._criteria_by_key():
             cells = [
                 (
                     label,
@@ -159,7 +161,7 @@ class GateForm(forms.Form):
         values = super().clean() or {}
         if values.get("evaluated") == SEQUENTIAL and not values.get("challengers"):
             self.add_error("challengers", "Give the number of candidates that will be tested.")
-        for key, _ in self._keyed():
+        for key, _ in self._criteria_by_key():
             if values.get(f"counterfactual-{key}") == 0:
                 self.add_error(f"counterfactual-{key}", "Give a margin above 0.")
             against, margin = values.get(f"against-{key}"), values.get(f"margin-{key}")
@@ -183,13 +185,13 @@ class GateForm(forms.Form):
 
     def _conditions(self) -> Iterator[Condition]:
         values = self.cleaned_data
-        for key, criterion in self._keyed():
+        for key, criterion in self._criteria_by_key():
             name = criterion.name if criterion else "Total"
             if (floor := values.get(f"floor-{key}")) is not None:
                 yield Condition(ConditionKind.FLOOR, key, name, floor)
             if (low := values.get(f"low-{key}")) is not None and criterion is not None:
                 share = round(low / PERCENT, 8)
-                yield Condition(ConditionKind.LOW_SHARE, key, name, share, _low_of(criterion))
+                yield Condition(ConditionKind.LOW_SHARE, key, name, share, _highest_low_score(criterion))
             if against := values.get(f"against-{key}"):
                 yield Condition(ConditionKind(against), key, name, values.get(f"margin-{key}") or 0.0)
             if (fairness := values.get(f"counterfactual-{key}")) is not None:
@@ -214,43 +216,43 @@ def _number(label: str, smallest: float, largest: float, *, hint: str = "") -> f
     )
 
 
-def _low_of(criterion: Criterion) -> int:
+def _highest_low_score(criterion: Criterion) -> int:
     low = ends_in_points(criterion)["low_threshold"]
     return 2 if low is None else low
 
 
-def _of_new(rubric: Rubric) -> dict[str, Any]:
+def _initial_of_new_gate(rubric: Rubric) -> dict[str, Any]:
     return {"population": rubric.project.population, "evaluated": STANDARD}
 
 
-def _initial(gate: Gate) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _initial_of_gate(gate: Gate) -> dict[str, Any]:
+    values: dict[str, Any] = {
         "alpha": round(gate.alpha * PERCENT, 6),
         "planned_reviews": gate.planned_reviews,
         "evaluated": SEQUENTIAL if gate.is_sequential else STANDARD,
-        "challengers": gate.challengers or SEVERAL,
+        "challengers": gate.challengers or DEFAULT_CHALLENGERS,
         "population": gate.population,
         "contamination": False,
     }
-    for each in gate.asked:
+    for each in gate.parsed_conditions:
         share = round((each.threshold or 0) * PERCENT, 6)
         match each.kind:
             case ConditionKind.FLOOR:
-                found[f"floor-{each.criterion}"] = each.threshold
+                values[f"floor-{each.criterion}"] = each.threshold
             case ConditionKind.LOW_SHARE:
-                found[f"low-{each.criterion}"] = share
+                values[f"low-{each.criterion}"] = share
             case ConditionKind.VETO:
-                found[f"veto-{each.criterion}"] = share
+                values[f"veto-{each.criterion}"] = share
             case ConditionKind.COUNTERFACTUAL:
-                found[f"counterfactual-{each.criterion}"] = each.threshold
+                values[f"counterfactual-{each.criterion}"] = each.threshold
             case ConditionKind.CONTAMINATION:
-                found["contamination"] = True
+                values["contamination"] = True
             case ConditionKind.ITEMS | ConditionKind.REVIEWERS:
-                found[each.kind.value] = int(each.threshold or 1)
+                values[each.kind.value] = int(each.threshold or 1)
             case _:
-                found[f"against-{each.criterion}"] = each.kind.value
-                found[f"margin-{each.criterion}"] = each.threshold
-    return found
+                values[f"against-{each.criterion}"] = each.kind.value
+                values[f"margin-{each.criterion}"] = each.threshold
+    return values
 
 
 def _name_of(row: Gate | ModelVersion) -> str:
@@ -296,7 +298,7 @@ class ApplyGateForm(forms.Form):
 
     def _compares_with_champion(self) -> bool:
         gate = self.offered
-        return gate is not None and any(each.kind in AGAINST_CHAMPION for each in gate.asked)
+        return gate is not None and any(each.kind in AGAINST_CHAMPION for each in gate.parsed_conditions)
 
     @property
     def offered(self) -> Gate | None:

@@ -40,17 +40,17 @@ class CleanCheck(NamedTuple):
 
 def training_data_of(candidate: ModelVersion) -> TrainingData:
     """The training data of the candidate, of the versions that it was continued from, and of its base."""
-    versions, unknown = _versions_behind(candidate)
+    versions, unknown = _training_versions(candidate)
     return TrainingData(versions, unknown, decisions_behind(candidate))
 
 
-def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str]:
+def _training_versions(candidate: ModelVersion) -> tuple[list[DatasetVersion], str]:
     """The versions, and why they are incomplete, or ""."""
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
         if current.kind in EXTERNAL_KINDS:
-            versions += _shown_from(current, versions)
+            versions += _versions_shown_in_prompt(current, versions)
             return versions, f"{current.label} was not created here"
         if current.is_tuned:
             run = training_of(current)
@@ -59,12 +59,12 @@ def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str
             if run.dataset_version not in versions:
                 versions.append(run.dataset_version)
         else:
-            versions += _shown_from(current, versions)
+            versions += _versions_shown_in_prompt(current, versions)
         current = current.parent or current.base
     return versions, ""
 
 
-def _shown_from(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
+def _versions_shown_in_prompt(prompt: ModelVersion, known: list[DatasetVersion]) -> list[DatasetVersion]:
     """The version whose training rows a prompt contains as examples."""
     shown = DatasetVersion.objects.filter(pk=prompt.config.get("examples", {}).get("dataset_version"))
     return [version for version in shown.select_related("dataset") if version not in known]
@@ -88,21 +88,21 @@ def clean_check(
     training data unknown here, an ``attestation`` is accepted.
     """
     attestation = attestation if data.unknown else None
-    is_clean, words = _compared(campaign, data, is_attested=attestation is not None)
-    said = [] if attestation is None else [_attested(attestation)]
+    is_clean, words = _compare_with_training_rows(campaign, data, is_attested=attestation is not None)
+    attested = [] if attestation is None else [_attestation_sentence(attestation)]
     return CleanCheck(
         is_clean,
-        " ".join([words, *said, *(_decided(each) for each in data.allowed)]),
-        [_described_decision(each) for each in data.allowed],
-        None if attestation is None else _described_attestation(attestation),
+        " ".join([words, *attested, *(_decision_sentence(each) for each in data.allowed)]),
+        [_describe_decision(each) for each in data.allowed],
+        None if attestation is None else _describe_attestation(attestation),
     )
 
 
-def _attested(attestation: TrainingDataAttestation) -> str:
+def _attestation_sentence(attestation: TrainingDataAttestation) -> str:
     return f"Attested on {attestation.created_at:%-d %B %Y}: “{attestation.statement}”"
 
 
-def _described_attestation(attestation: TrainingDataAttestation) -> dict[str, Any]:
+def _describe_attestation(attestation: TrainingDataAttestation) -> dict[str, Any]:
     """As in a dossier: without names of people, who may leave while sealed content stays."""
     return {
         "id": attestation.pk,
@@ -111,7 +111,9 @@ def _described_attestation(attestation: TrainingDataAttestation) -> dict[str, An
     }
 
 
-def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> tuple[bool | None, str]:
+def _compare_with_training_rows(
+    campaign: Campaign, data: TrainingData, *, is_attested: bool
+) -> tuple[bool | None, str]:
     if data.unknown and not (is_attested and data.versions):
         is_clean = True if is_attested else None
         return is_clean, f"{data.unknown}, so its training data is not known here."
@@ -123,7 +125,7 @@ def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> t
         .only(*_FIELDS)
     )
     tested = Example.objects.filter(items__campaign=campaign, items__purpose=Purpose.REVIEW).only(*_FIELDS)
-    report = contamination(training.iterator(_CHUNK), tested, templates=_templates(campaign))
+    report = contamination(training.iterator(_CHUNK), tested, templates=_prompt_texts(campaign))
     if report.is_refused:
         return False, " ".join(report.sentences())
     shared = len({match.evaluation_row for match in report.shared})
@@ -137,7 +139,7 @@ def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> t
     )
 
 
-def _decided(decision: ContaminationDecision) -> str:
+def _decision_sentence(decision: ContaminationDecision) -> str:
     """A gate never silently passes a candidate trained on evaluation rows."""
     rows = len(decision.training_rows)
     counted = f"{rows:,} row{'' if rows == 1 else 's'} of {decision.dataset_version}"
@@ -147,7 +149,7 @@ def _decided(decision: ContaminationDecision) -> str:
     )
 
 
-def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
+def _describe_decision(decision: ContaminationDecision) -> dict[str, Any]:
     """As in a dossier: without names of people, who may leave while sealed content stays."""
     return {
         "id": decision.pk,
@@ -160,14 +162,14 @@ def _described_decision(decision: ContaminationDecision) -> dict[str, Any]:
     }
 
 
-def _templates(campaign: Campaign) -> list[str]:
+def _prompt_texts(campaign: Campaign) -> list[str]:
     """The texts of the project's prompt candidates, which are no evidence of contamination."""
     prompts = ModelVersion.objects.filter(project=campaign.project_id, kind=ModelKind.PROMPT)
     pairs = prompts.values_list("system_prompt", "prompt_template")
     return [text for pair in pairs for text in pair if text]
 
 
-def described(version: DatasetVersion, role: str, split: str = "") -> dict[str, Any]:
+def describe_dataset_version(version: DatasetVersion, role: str, split: str = "") -> dict[str, Any]:
     """A dataset version as in a dossier: by its hash."""
     return {
         "role": role,
@@ -178,7 +180,7 @@ def described(version: DatasetVersion, role: str, split: str = "") -> dict[str, 
     }
 
 
-def described_candidate(version: ModelVersion, role: str) -> dict[str, Any]:
+def describe_candidate(version: ModelVersion, role: str) -> dict[str, Any]:
     """A candidate as in a dossier: by the hash of its adapter, weights or prompt."""
     return {
         "role": role,

@@ -84,7 +84,7 @@ def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
     """All conditions and the verdict: release if all are met; do not release if one is shown to be false, or
     no evaluation is left to show it; else not yet.
     """
-    results = [_with_note(_ON[each.kind](each, inputs)) for each in conditions]
+    results = [_with_note_in_reason(_EVALUATIONS[each.kind](each, inputs)) for each in conditions]
     undecided = [result for result in results if result.state == UNDECIDED]
     if any(result.state == NOT_MET for result in results):
         return Outcome(GateVerdict.DO_NOT_RELEASE, results, None)
@@ -97,7 +97,7 @@ def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
     return Outcome(GateVerdict.NOT_YET, results, max(known) if len(known) == len(wanted) else None)
 
 
-def _with_note(result: Result) -> Result:
+def _with_note_in_reason(result: Result) -> Result:
     """The note on people or items that the bounds leave out becomes part of the reason."""
     found = result.measure
     if found is None or found.low is None or not found.note:
@@ -109,7 +109,7 @@ def criterion_of(scores: CampaignScores, condition: Condition) -> Criterion | No
     return next((each for each in scores.criteria if each.key == condition.criterion), None)
 
 
-def unusable(condition: Condition, criterion: Criterion | None) -> str:
+def why_unusable(condition: Condition, criterion: Criterion | None) -> str:
     """Why a condition cannot be set for this criterion of a rubric; empty if it can."""
     if not condition.is_on_scores or condition.criterion == TOTAL:
         return ""
@@ -140,9 +140,11 @@ def scale_of(condition: Condition, criterion: Criterion | None) -> tuple[float, 
     return float(low), float(high)
 
 
-def _on_scores(evaluation: Callable[[Condition, Inputs], Result]) -> Callable[[Condition, Inputs], Result]:
-    def evaluated(condition: Condition, inputs: Inputs) -> Result:
-        problem = unusable(condition, criterion_of(inputs.scores, condition))
+def _requires_usable_scores(
+    evaluate: Callable[[Condition, Inputs], Result],
+) -> Callable[[Condition, Inputs], Result]:
+    def evaluate_if_usable(condition: Condition, inputs: Inputs) -> Result:
+        problem = why_unusable(condition, criterion_of(inputs.scores, condition))
         if condition.kind in AGAINST_CHAMPION and not problem:
             if inputs.champion is None:
                 problem = "no champion was named when the gate was applied, or it is not a candidate"
@@ -150,9 +152,9 @@ def _on_scores(evaluation: Callable[[Condition, Inputs], Result]) -> Callable[[C
                 problem = "this is the champion itself"
         if problem:
             return Result(condition, UNDECIDED, f"It cannot be measured: {problem}.")
-        return evaluation(condition, inputs)
+        return evaluate(condition, inputs)
 
-    return evaluated
+    return evaluate_if_usable
 
 
 class _Bounds(Protocol):
@@ -161,8 +163,8 @@ class _Bounds(Protocol):
     def __call__(self, level: float, times: float = 1.0) -> Measure: ...
 
 
-@_on_scores
-def _floor(condition: Condition, inputs: Inputs) -> Result:
+@_requires_usable_scores
+def _evaluate_floor(condition: Condition, inputs: Inputs) -> Result:
     ratings = _ratings(inputs, condition, inputs.candidate)
     smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
 
@@ -176,22 +178,22 @@ def _floor(condition: Condition, inputs: Inputs) -> Result:
             times=times,
         )
 
-    return _above(condition, bounds, condition.threshold or 0.0, ratings, inputs, what="mean")
+    return _compare_lower_bound(condition, bounds, condition.threshold or 0.0, ratings, inputs, what="mean")
 
 
-@_on_scores
-def _against_champion(condition: Condition, inputs: Inputs) -> Result:
+@_requires_usable_scores
+def _evaluate_against_champion(condition: Condition, inputs: Inputs) -> Result:
     assert inputs.champion is not None
     ratings = _ratings(inputs, condition, inputs.candidate)
     criterion = criterion_of(inputs.scores, condition)
     smallest, largest = scale_of(condition, criterion)
     step = step_of(criterion or TOTAL_CRITERION, inputs.scores)
-    against = _ratings(inputs, condition, inputs.champion)
+    champion_ratings = _ratings(inputs, condition, inputs.champion)
 
     def bounds(level: float, times: float = 1.0) -> Measure:
         return difference_bounds(
             ratings,
-            against,
+            champion_ratings,
             population=inputs.population,
             alpha=level,
             smallest=smallest,
@@ -202,11 +204,13 @@ def _against_champion(condition: Condition, inputs: Inputs) -> Result:
 
     margin = condition.threshold or 0.0
     threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
-    return _above(condition, bounds, threshold, ratings, inputs, what="difference", is_strict=True)
+    return _compare_lower_bound(
+        condition, bounds, threshold, ratings, inputs, what="difference", is_strict=True
+    )
 
 
-@_on_scores
-def _counterfactual(condition: Condition, inputs: Inputs) -> Result:
+@_requires_usable_scores
+def _evaluate_counterfactual(condition: Condition, inputs: Inputs) -> Result:
     """Every variant with enough pairs must be no worse than its original by the margin."""
     items = inputs.counterfactuals
     if not items.tested:
@@ -242,7 +246,7 @@ def _counterfactual(condition: Condition, inputs: Inputs) -> Result:
 
     threshold = -(condition.threshold or 0.0)
     what = "worst difference of a variant from its original"
-    return _above(condition, bounds, threshold, ratings, inputs, what=what, is_strict=True)
+    return _compare_lower_bound(condition, bounds, threshold, ratings, inputs, what=what, is_strict=True)
 
 
 def no_pairs_words(items: CounterfactualItems) -> str:
@@ -255,7 +259,7 @@ def no_pairs_words(items: CounterfactualItems) -> str:
     )
 
 
-def _above(
+def _compare_lower_bound(
     condition: Condition,
     bounds: _Bounds,
     threshold: float,
@@ -279,7 +283,10 @@ def _above(
         return Result(condition, MET, f"The lower bound, {_number(found.low)}, is {at_least} {limit}.", found)
     if found.high < threshold or (found.high == threshold and is_strict):
         return Result(
-            condition, NOT_MET, f"Even the upper bound, {_number(found.high)}, does not reach {limit}.", found
+            condition,
+            NOT_MET,
+            f"Even the upper bound, {_number(found.high)}, does not reach {limit}.",
+            found,
         )
     if found.value <= threshold:
         return Result(
@@ -298,30 +305,30 @@ def _above(
         f"The {what} is {_number(found.value)}, and its lower bound, {_number(found.low)}, does not reach"
         f" {limit} yet."
     )
-    return _open_yet(Result(condition, UNDECIDED, reason, found), ratings, is_reached, inputs)
+    return _with_further_reviews(Result(condition, UNDECIDED, reason, found), ratings, is_reached, inputs)
 
 
-@_on_scores
-def _low_share(condition: Condition, inputs: Inputs) -> Result:
+@_requires_usable_scores
+def _evaluate_low_share(condition: Condition, inputs: Inputs) -> Result:
     criterion = criterion_of(inputs.scores, condition)
     ceiling = condition.at_most if condition.at_most is not None else 2
     if criterion is None:
         return Result(condition, UNDECIDED, "It cannot be measured: the total has no low scores.")
     low = frozenset(level for level in criterion.levels if criterion.rules.number(level) <= ceiling)
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=low)
-    return _below(condition, marks, inputs)
+    return _compare_upper_bound(condition, marks, inputs)
 
 
-@_on_scores
-def _veto(condition: Condition, inputs: Inputs) -> Result:
+@_requires_usable_scores
+def _evaluate_veto(condition: Condition, inputs: Inputs) -> Result:
     criterion = criterion_of(inputs.scores, condition)
     if criterion is None:
         return Result(condition, UNDECIDED, "It cannot be measured: the total is not a single criterion.")
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=criterion.failing_levels)
-    return _below(condition, marks, inputs)
+    return _compare_upper_bound(condition, marks, inputs)
 
 
-def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
+def _compare_upper_bound(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
     """The upper bound of the rate must be at most the ceiling."""
     found = share_bounds(marks, population=inputs.population, alpha=inputs.level)
     ceiling = condition.threshold or 0.0
@@ -359,7 +366,7 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, is still over"
         f" {_percent(ceiling)}."
     )
-    return _open_yet(Result(condition, UNDECIDED, reason, found), marks, is_reached, inputs)
+    return _with_further_reviews(Result(condition, UNDECIDED, reason, found), marks, is_reached, inputs)
 
 
 def _number(value: float) -> str:
@@ -370,7 +377,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}%"
 
 
-def _open_yet(
+def _with_further_reviews(
     result: Result, ratings: Ratings, is_reached: Callable[[float], bool], inputs: Inputs
 ) -> Result:
     """The undecided result with the candidate's further reviews that would show it at the planned end, or why
@@ -396,12 +403,12 @@ def _open_yet(
     return replace(result, reason=f"{result.reason} {words}")
 
 
-def _contamination(condition: Condition, inputs: Inputs) -> Result:
+def _evaluate_contamination(condition: Condition, inputs: Inputs) -> Result:
     state = {True: MET, False: NOT_MET, None: UNDECIDED}[inputs.clean.is_clean]
     return Result(condition, state, inputs.clean.words)
 
 
-def _items(condition: Condition, inputs: Inputs) -> Result:
+def _evaluate_item_count(condition: Condition, inputs: Inputs) -> Result:
     reviewed = [answer for answer in inputs.scores.answers if answer.candidate_id == inputs.candidate.pk]
     items = {answer.item_id for answer in reviewed}
     wanted = int(condition.threshold or 0)
@@ -414,7 +421,7 @@ def _items(condition: Condition, inputs: Inputs) -> Result:
     )
 
 
-def _reviewers(condition: Condition, inputs: Inputs) -> Result:
+def _evaluate_reviewer_count(condition: Condition, inputs: Inputs) -> Result:
     people = {
         answer.reviewer_id for answer in inputs.scores.answers if answer.candidate_id == inputs.candidate.pk
     }
@@ -424,14 +431,14 @@ def _reviewers(condition: Condition, inputs: Inputs) -> Result:
     return Result(condition, UNDECIDED, f"{len(people):,} of {wanted:,} reviewers have rated it.", None, 1)
 
 
-_ON: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {
-    ConditionKind.FLOOR: _floor,
-    ConditionKind.NON_INFERIORITY: _against_champion,
-    ConditionKind.SUPERIORITY: _against_champion,
-    ConditionKind.COUNTERFACTUAL: _counterfactual,
-    ConditionKind.LOW_SHARE: _low_share,
-    ConditionKind.VETO: _veto,
-    ConditionKind.CONTAMINATION: _contamination,
-    ConditionKind.ITEMS: _items,
-    ConditionKind.REVIEWERS: _reviewers,
+_EVALUATIONS: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {
+    ConditionKind.FLOOR: _evaluate_floor,
+    ConditionKind.NON_INFERIORITY: _evaluate_against_champion,
+    ConditionKind.SUPERIORITY: _evaluate_against_champion,
+    ConditionKind.COUNTERFACTUAL: _evaluate_counterfactual,
+    ConditionKind.LOW_SHARE: _evaluate_low_share,
+    ConditionKind.VETO: _evaluate_veto,
+    ConditionKind.CONTAMINATION: _evaluate_contamination,
+    ConditionKind.ITEMS: _evaluate_item_count,
+    ConditionKind.REVIEWERS: _evaluate_reviewer_count,
 }

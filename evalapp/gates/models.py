@@ -57,7 +57,7 @@ class Gate(BaseModel):
         return self.challengers is not None
 
     @property
-    def asked(self) -> list[Condition]:
+    def parsed_conditions(self) -> list[Condition]:
         return conditions_in(self.conditions)
 
 

@@ -25,7 +25,7 @@ from evalapp.stats.populations import Population
 
 POWER = 0.8
 #: The true mean that is looked for is right to this share of the scale.
-_EXACT = 0.0025
+_TOLERANCE = 0.0025
 
 
 class ConditionPower(NamedTuple):
@@ -55,8 +55,8 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
     expected = expected_variances(campaign.rubric_version, besides=campaign)
     found = [
         ConditionPower(condition, words)
-        for condition in gate.asked
-        if (words := _needs(condition, expected, _design_of(condition, design, campaign), level))
+        for condition in gate.parsed_conditions
+        if (words := _requirement_words(condition, expected, _design_of(condition, design, campaign), level))
     ]
     return GatePower(found, expected.source, level)
 
@@ -74,7 +74,9 @@ def _design_of(condition: Condition, design: Design, campaign: Campaign) -> Desi
     return replace(design, items=fewest, groups=groups)
 
 
-def _needs(condition: Condition, expected: ExpectedVariances, design: Design | None, level: float) -> str:
+def _requirement_words(
+    condition: Condition, expected: ExpectedVariances, design: Design | None, level: float
+) -> str:
     if design is None:
         return ""
     if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
@@ -104,7 +106,7 @@ def _smallest_mean(condition: Condition, variance: CriterionVariance, design: De
     low, high = floor, largest
     if not is_met(high):
         return "not possible on this scale"
-    while high - low > _EXACT * (largest - smallest):
+    while high - low > _TOLERANCE * (largest - smallest):
         middle = (low + high) / 2
         low, high = (low, middle) if is_met(middle) else (middle, high)
     return f"mean of {as_text(high, digits=1)} or more"

@@ -3,7 +3,7 @@
 from evalapp.analysis.scores.counterfactual_items import (
     CounterfactualItems,
     counterfactual_items,
-    paired,
+    pair_items,
 )
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.planned_items import PlannedItems, planned_items
@@ -26,21 +26,21 @@ def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
     items or reviewers than required. Assumes one evaluation at the planned end, which has the highest level.
     """
     campaign = campaign_gate.campaign
-    level, found = level_of(campaign_gate), planned_items(campaign)
+    level, planned = level_of(campaign_gate), planned_items(campaign)
     reviewers = campaign.reviewers.count()
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
-    told = [
-        _why(condition, level=level, found=found, reviewers=reviewers)
-        for condition in campaign_gate.gate.asked
+    sentences = [
+        _why_unreachable(condition, level=level, planned=planned, reviewers=reviewers)
+        for condition in campaign_gate.gate.parsed_conditions
     ]
-    if any(each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.asked):
-        told += _why_no_pairs(campaign_gate)
-    told += [
-        _why_no_floor(condition, criteria.get(condition.criterion), level=level, found=found)
-        for condition in campaign_gate.gate.asked
-        if condition.kind == ConditionKind.FLOOR and found.items
+    if any(each.kind == ConditionKind.COUNTERFACTUAL for each in campaign_gate.gate.parsed_conditions):
+        sentences += _why_pairs_missing(campaign_gate)
+    sentences += [
+        _why_floor_unreachable(condition, criteria.get(condition.criterion), level=level, planned=planned)
+        for condition in campaign_gate.gate.parsed_conditions
+        if condition.kind == ConditionKind.FLOOR and planned.items
     ]
-    return [each for each in told if each]
+    return [each for each in sentences if each]
 
 
 def planned_pairs(campaign: Campaign) -> CounterfactualItems:
@@ -50,40 +50,40 @@ def planned_pairs(campaign: Campaign) -> CounterfactualItems:
     marks = campaign.dataset_version.examples.filter(
         split=campaign.split, metadata__has_key=FIELD
     ).values_list("pk", f"metadata__{FIELD}")
-    return paired(
+    return pair_items(
         (pk, str(mark.get("pair", "")), str(mark.get("perturbation", "")), str(mark.get("variant", "")))
         for pk, mark in marks
         if isinstance(mark, dict)
     )
 
 
-def _why_no_pairs(campaign_gate: CampaignGate) -> list[str]:
+def _why_pairs_missing(campaign_gate: CampaignGate) -> list[str]:
     pairs = planned_pairs(campaign_gate.campaign)
     if pairs.tested:
         return []
     return [
         f"{condition.words}. It cannot be measured: {no_pairs_words(pairs)}."
-        for condition in campaign_gate.gate.asked
+        for condition in campaign_gate.gate.parsed_conditions
         if condition.kind == ConditionKind.COUNTERFACTUAL
     ]
 
 
-def _why_no_floor(
-    condition: Condition, criterion: Criterion | None, *, level: float, found: PlannedItems
+def _why_floor_unreachable(
+    condition: Condition, criterion: Criterion | None, *, level: float, planned: PlannedItems
 ) -> str:
     ends = scale_of(condition, criterion)
     limit = condition.threshold or 0.0
-    best = best_bound(found.independent, alpha=level, smallest=ends[0], largest=ends[1])
+    best = best_bound(planned.independent, alpha=level, smallest=ends[0], largest=ends[1])
     if best >= limit:
         return ""
     wanted = items_for_best(limit, alpha=level, smallest=ends[0], largest=ends[1])
     takes = (
-        f"no number of {found.noun} shows a mean at the end of the scale"
+        f"no number of {planned.noun} shows a mean at the end of the scale"
         if wanted is None
-        else f"it takes {wanted:,} {found.noun}"
+        else f"it takes {wanted:,} {planned.noun}"
     )
     return (
-        f"{condition.words}. Even if every score were the best possible, {found.words} show only a mean of"
+        f"{condition.words}. Even if every score were the best possible, {planned.words} show only a mean of"
         f" at least {as_text(best, digits=2)}; {takes}."
     )
 
@@ -98,18 +98,18 @@ def level_of(campaign_gate: CampaignGate) -> float:
     return Spending(level=alpha, challengers=challengers).for_challenger(1)
 
 
-def _why(condition: Condition, *, level: float, found: PlannedItems, reviewers: int) -> str:
+def _why_unreachable(condition: Condition, *, level: float, planned: PlannedItems, reviewers: int) -> str:
     limit = condition.threshold or 0
-    if condition.kind in RATES and found.items:
+    if condition.kind in RATES and planned.items:
         wanted = items_for_none(ceiling=limit, alpha=level)
-        if wanted > found.independent:
-            least = share_without_any(items=found.independent, alpha=level)
+        if wanted > planned.independent:
+            least = share_without_any(items=planned.independent, alpha=level)
             return (
-                f"{condition.words}. Even without a single such score, {found.words} show only that it is at"
-                f" most {least:.1%}; it takes {wanted:,} {found.noun}."
+                f"{condition.words}. Even without a single such score, {planned.words} show only that it is"
+                f" at most {least:.1%}; it takes {wanted:,} {planned.noun}."
             )
-    if condition.kind == ConditionKind.ITEMS and found.items < limit:
-        return f"{condition.words}. The campaign has {found.items:,}."
+    if condition.kind == ConditionKind.ITEMS and planned.items < limit:
+        return f"{condition.words}. The campaign has {planned.items:,}."
     if condition.kind == ConditionKind.REVIEWERS and reviewers < limit:
         return f"{condition.words}. The campaign has {reviewers:,}."
     return ""

@@ -22,7 +22,7 @@ from evalapp.gates.conditions import (
     body_of,
     require_sound,
 )
-from evalapp.gates.measuring import unusable
+from evalapp.gates.measuring import why_unusable
 from evalapp.gates.models import CampaignGate, Gate
 from evalapp.gates.queries import has_reviews
 from evalapp.registry.models import ModelAlias, ModelVersion
@@ -88,7 +88,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         population=population,
         conditions=conditions,
     )
-    if latest is not None and _says(latest, body):
+    if latest is not None and _has_body(latest, body):
         return latest
     fields = {
         "rubric": plan.rubric,
@@ -108,7 +108,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
     return saved
 
 
-def _says(gate: Gate, body: dict[str, object]) -> bool:
+def _has_body(gate: Gate, body: dict[str, object]) -> bool:
     return gate.body_hash == body_hash({**body, "version": gate.version})
 
 
@@ -119,7 +119,7 @@ def _require_criteria(rubric: Rubric, conditions: Sequence[Condition]) -> None:
 
 
 def _require_usable(conditions: Sequence[Condition], criteria: dict[str, Criterion], where: str) -> None:
-    problems = [unusable(each, criteria.get(each.criterion)) for each in conditions]
+    problems = [why_unusable(each, criteria.get(each.criterion)) for each in conditions]
     found = [f"{where}: {problem}." for problem in dict.fromkeys(problems) if problem]
     if found:
         raise InvalidError(" ".join(found), fields={"conditions": found})
@@ -142,11 +142,11 @@ def apply_gate(
         raise InvalidError(PICKED, field="gate")
     # A gate binds every decision of the project, so the project's row serialises gates and decisions.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
-    conditions = gate.asked
+    conditions = gate.parsed_conditions
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
     _require_usable(conditions, criteria, f"The rubric of {campaign}")
     if champion is not None or any(each.kind in AGAINST_CHAMPION for each in conditions):
-        champion = _champion(campaign, champion)
+        champion = _require_champion(campaign, champion)
     if any(each.kind == ConditionKind.COUNTERFACTUAL for each in conditions):
         _require_counterfactuals(campaign)
     # No review can come between the search for the first one and the application.
@@ -176,7 +176,7 @@ def _require_counterfactuals(campaign: Campaign) -> None:
         )
 
 
-def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
+def _require_champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
     candidates = [entry.model_version for entry in campaign.candidates.select_related("model_version")]
     if wanted is None:
         found = next((each for each in candidates if each.alias == ModelAlias.CHAMPION), None)

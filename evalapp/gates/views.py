@@ -16,7 +16,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.gates.attestations import attest_training_data, attestations_needed
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.forms import ApplyGateForm, GateForm
-from evalapp.gates.measuring import unusable
+from evalapp.gates.measuring import why_unusable
 from evalapp.gates.models import CampaignGate, Gate
 from evalapp.gates.power import power_of_gate
 from evalapp.gates.queries import (
@@ -62,7 +62,7 @@ def gate_new(request: MemberRequest) -> HttpResponse:
     if rubric is None:
         return render(request, "gates/new.html", {"rubrics": [], "form": None, "gate": None})
     form = GateForm(request.POST or None, rubric=rubric)
-    return _saved(request, form, {"rubrics": rubrics, "rubric": rubric, "gate": None})
+    return _render_or_save(request, form, {"rubrics": rubrics, "rubric": rubric, "gate": None})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,10 +70,10 @@ def gate_new(request: MemberRequest) -> HttpResponse:
 def gate_edit(request: MemberRequest, gate_id: int) -> HttpResponse:
     gate = _gate(request, gate_id)
     form = GateForm(request.POST or None, rubric=gate.rubric, gate=gate)
-    return _saved(request, form, {"rubrics": [], "rubric": gate.rubric, "gate": gate})
+    return _render_or_save(request, form, {"rubrics": [], "rubric": gate.rubric, "gate": gate})
 
 
-def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> HttpResponse:
+def _render_or_save(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> HttpResponse:
     """The form, or after saving a redirect to the gate's page."""
     if request.method == "POST" and form.is_valid():
         with RefusalsOn(form):
@@ -124,7 +124,7 @@ def _render(
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
-    parts = [_part(campaign_gate) for campaign_gate in applied_gates(campaign)]
+    parts = [_applied_gate_context(campaign_gate) for campaign_gate in applied_gates(campaign)]
     form = form or ApplyGateForm(
         campaign=campaign, project=request.project, chosen=request.GET.get("gate", "")
     )
@@ -137,7 +137,7 @@ def _render(
         "ledger_rows": rows if len(rows) > 1 or any(_is_sequential(part) for part in parts) else [],
         "ledger_campaigns": len({row.campaign for row in rows}),
         "form": form,
-        "offered": _needs_of_offered(campaign, form) if not parts or "gate" in request.GET else None,
+        "offered": _requirements_of_offered(campaign, form) if not parts or "gate" in request.GET else None,
         "problem": problem,
         "attestations": campaign.attestations.select_related("candidate", "attested_by").order_by("pk"),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
@@ -146,7 +146,7 @@ def _render(
     return render(request, "gates/campaign.html", context, status=status)
 
 
-def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
+def _applied_gate_context(campaign_gate: CampaignGate) -> dict[str, Any]:
     """An applied gate with its evaluations; before the first one, with what can and cannot be met here."""
     evaluations = list(evaluations_of(campaign_gate)[:MOST_SHOWN])
     # A standard gate evaluates each candidate only once.
@@ -158,7 +158,7 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "choices": choices,
         "unattested": attestations_needed(campaign_gate),
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
-        "needs": None if evaluations else _needs(campaign_gate),
+        "needs": None if evaluations else _requirements(campaign_gate),
     }
 
 
@@ -166,7 +166,7 @@ def _is_sequential(part: dict[str, Any]) -> bool:
     return bool(part["campaign_gate"].gate.is_sequential)
 
 
-def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
+def _requirements(campaign_gate: CampaignGate) -> dict[str, Any]:
     """Requirements for meeting the conditions in this campaign, and the conditions that cannot be met."""
     return {
         "out_of_reach": unreachable_conditions(campaign_gate),
@@ -174,15 +174,15 @@ def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
     }
 
 
-def _needs_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[str, Any] | None:
-    """Like `_needs`, for the gate chosen in the form, if it can still be frozen for the campaign."""
+def _requirements_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[str, Any] | None:
+    """Like `_requirements`, for the gate chosen in the form, if it can still be frozen for the campaign."""
     gate = form.offered
     if gate is None or campaign.compares or has_reviews(campaign):
         return None
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
-    if any(unusable(each, criteria.get(each.criterion)) for each in gate.asked):
+    if any(why_unusable(each, criteria.get(each.criterion)) for each in gate.parsed_conditions):
         return None
-    return _needs(CampaignGate(campaign=campaign, gate=gate))
+    return _requirements(CampaignGate(campaign=campaign, gate=gate))
 
 
 @require_POST

@@ -11,7 +11,7 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, User
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.decisions.models import Decision
-from evalapp.decisions.signals import inbox_asked
+from evalapp.decisions.signals import inbox_entries_requested
 from evalapp.monitoring.deployments.models import Deployment, DeploymentOrigin
 from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.incidents.models import IncidentState
@@ -23,7 +23,7 @@ from evalapp.registry.signals import champion_changed
 SHOWN = 3
 
 
-@receiver(inbox_asked)
+@receiver(inbox_entries_requested)
 def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEntry]:
     """The newest incidents that nobody has acknowledged."""
     waiting = incidents_of(project).filter(state=IncidentState.OPEN, acknowledged_at=None).order_by("-id")

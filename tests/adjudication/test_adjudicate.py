@@ -62,10 +62,10 @@ def test_access(page: str, request: pytest.FixtureRequest, disputed: ItemOutput)
 def test_disagreements_by_distance(campaign: Campaign) -> None:
     formal, plain = output_of(campaign, "formal"), output_of(campaign, "plain")
 
-    def found(apart: int) -> list[tuple[int, list[tuple[str, int, int]]]]:
+    def found(least_difference: int) -> list[tuple[int, list[tuple[str, int, int]]]]:
         return [
             (each.item_output_id, [(one.criterion.key, one.low, one.high) for one in each.disagreements])
-            for each in worklist_of(campaign, apart=apart).rows
+            for each in worklist_of(campaign, least_difference=least_difference).rows
         ]
 
     tone, error = ("tone", 1, 5), (YES_NO, 0, 1)
@@ -351,7 +351,10 @@ def test_the_desk_shows_marks_and_takes_numbers(
     marked = ReviewAnswers({"worth": 20}, spans={"facts": (Span(4, 5, 1),)})
     review_all(campaign, reviewer, {"one": marked})
     review_all(campaign, other_reviewer, {"one": ReviewAnswers({"worth": 70})})
-    assert (worklist_of(campaign, apart=2).total, worklist_of(campaign, apart=3).total) == (1, 0)
+    assert (
+        worklist_of(campaign, least_difference=2).total,
+        worklist_of(campaign, least_difference=3).total,
+    ) == (1, 0)
     desk = address(campaign, f"adjudication/{output_of(campaign, 'one').pk}/")
     page = client_of(manager).get(desk).text
     assert "invented: “A”" in page

@@ -9,7 +9,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison.candidates import CandidateRow
 from evalapp.analysis.comparison.counterfactuals import differences_of_candidate
 from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
-from evalapp.analysis.scores.counterfactual_items import CounterfactualItems, paired
+from evalapp.analysis.scores.counterfactual_items import CounterfactualItems, pair_items
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.campaigns.services import create_campaign, open_campaign
@@ -160,7 +160,7 @@ def drawn_scores(
         assignments={},
         names=nothing,
     )
-    return scores, paired(rows)
+    return scores, pair_items(rows)
 
 
 def false_alarms(simulations: int, *, seed: int, pairs: int = 20, variants: int = 5, **design: int) -> int:

@@ -26,7 +26,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour
 from evalapp.gates.conditions import Condition, ConditionKind
-from evalapp.gates.measuring import unusable
+from evalapp.gates.measuring import why_unusable
 from evalapp.metrics.registry import METRICS
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.rubrics.drafts import CriterionDraft, RubricDraft
@@ -281,7 +281,7 @@ def test_what_speaks_of_the_low_end_as_the_bad_one_is_refused(campaign: Campaign
     assert "for scales only" in problems(**yes_no)[0]
     place = Criterion.objects.get(version=campaign.rubric_version_id, key="place")
     floor = Condition(ConditionKind.FLOOR, criterion="place", threshold=2.0)
-    assert "lower is better" in unusable(floor, place)
+    assert "lower is better" in why_unusable(floor, place)
     with pytest.raises(IntegrityError, match="criterion_lower_is_better"), transaction.atomic():
         fresh = create_rubric(project=campaign.project, name="Another", by=None).versions.create(number=1)
         Criterion.objects.create(

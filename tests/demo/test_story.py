@@ -186,7 +186,7 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
     panel = client.get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "Only simulated reviewers rated; this decides nothing." in panel
     page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
-    for condition in campaign_gate.gate.asked:
+    for condition in campaign_gate.gate.parsed_conditions:
         assert escape(condition.words) in page
     assert "Earlier evaluations" in page
 

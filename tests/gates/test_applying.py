@@ -22,7 +22,7 @@ def plan_of(gate: Gate, **changes: object) -> GatePlan:
     same = {
         "name": gate.name,
         "rubric": gate.rubric,
-        "conditions": gate.asked,
+        "conditions": gate.parsed_conditions,
         "planned_reviews": gate.planned_reviews,
     }
     return GatePlan(**{**same, **changes})  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ def test_an_edit_goes_into_it_until_it_is_frozen_and_makes_the_next_version_afte
     gate = make_gate(project)
     harder = Condition(ConditionKind.FLOOR, "tone", "Tone", 4.0)
     edited = save_gate(project=project, plan=plan_of(gate, conditions=[harder]), by=manager, gate=gate)
-    assert (edited.pk, edited.version, edited.asked) == (gate.pk, 1, [harder])
+    assert (edited.pk, edited.version, edited.parsed_conditions) == (gate.pk, 1, [harder])
     assert edited.body_hash != gate.body_hash
     apply_gate(campaign=campaign, gate=edited, by=manager)
     edited.refresh_from_db()

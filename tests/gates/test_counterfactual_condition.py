@@ -191,7 +191,7 @@ class TestOnACampaign:
         assert refused.status_code == 400 and "Give a margin above 0" in refused.content.decode()
         answer = browser.post(url, {**sent, "counterfactual-tone": "0.4"})
         gate = Gate.objects.get()
-        assert gate.asked == [Condition(ConditionKind.COUNTERFACTUAL, "tone", "Tone", 0.4)]
+        assert gate.parsed_conditions == [Condition(ConditionKind.COUNTERFACTUAL, "tone", "Tone", 0.4)]
         edit = browser.get(f"{answer['Location']}edit/").content.decode()
         assert re.search(r'name="counterfactual-tone" value="0\.4"', edit)
         body = {

@@ -73,7 +73,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(
     answer = browser.post(address, sent)
     gate = Gate.objects.get()
     assert answer["Location"] == f"/projects/{project.slug}/campaigns/gates/{gate.pk}/"
-    asked = {(each.kind, each.criterion, each.threshold) for each in gate.asked}
+    asked = {(each.kind, each.criterion, each.threshold) for each in gate.parsed_conditions}
     assert asked == {
         (ConditionKind.FLOOR, "tone", 4.5),
         (ConditionKind.LOW_SHARE, "tone", 0.1),

@@ -6,11 +6,16 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.disagreements import APART_CHOICES, DEFAULT_APART, Disagreement, worklist_of
+from evalapp.adjudication.disagreements import (
+    DEFAULT_LEAST_DIFFERENCE,
+    LEAST_DIFFERENCE_CHOICES,
+    Disagreement,
+    worklist_of,
+)
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate
-from evalapp.adjudication.subjects import given_by, rated_outputs
+from evalapp.adjudication.subjects import rated_outputs, subject_ids_reviewed_by
 from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
 from evalapp.api.operations import chosen, operation, route
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
@@ -27,9 +32,9 @@ RANKS = "Rank of each output, 1 is the best; null for a pair."
 
 class DisagreementQuery(Paging):
     apart = serializers.ChoiceField(
-        choices=APART_CHOICES,
+        choices=LEAST_DIFFERENCE_CHOICES,
         required=False,
-        default=DEFAULT_APART,
+        default=DEFAULT_LEAST_DIFFERENCE,
         help_text=(
             "Smallest difference, in points on a scale of 1 to 5 (other scales are rescaled). If "
             "omitted, any difference counts."
@@ -128,8 +133,8 @@ class DisagreementList(DisputeView):
             raise MissingError(
                 "This campaign compares answers and has no scores: see its “comparisons/disputed/”."
             )
-        self.own = given_by(self.person, campaign)
-        worklist = worklist_of(campaign, apart=int(self.query["apart"]))
+        self.own = subject_ids_reviewed_by(self.person, campaign)
+        worklist = worklist_of(campaign, least_difference=int(self.query["apart"]))
         decided = {"open": (False,), "decided": (True,), "all": (False, True)}[self.query["state"]]
         rows = [each for output in worklist.rows for each in output.disagreements]
         return self.page([each for each in rows if each.is_decided in decided])

@@ -11,7 +11,7 @@ from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.services import adjudicate_comparison
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, preferences_beside_each_other
-from evalapp.adjudication.subjects import given_by
+from evalapp.adjudication.subjects import subject_ids_reviewed_by
 from evalapp.api.fields import Body, Id, List, Paging, Text, Whole
 from evalapp.api.operations import chosen, operation, route
 from evalapp.campaigns.models import Comparison
@@ -30,14 +30,14 @@ class DisputedComparisonSerializer(serializers.Serializer[Any]):
     """
 
     comparison = serializers.IntegerField(source="subject_id")
-    farthest = serializers.FloatField(source="apart.farthest")
+    farthest = serializers.FloatField(source="differing.farthest")
     preferences = serializers.SerializerMethodField()
     is_decided = serializers.BooleanField(source="is_adjudicated")
     is_own = serializers.SerializerMethodField()
 
     def get_preferences(self, row: Any) -> int:
         """Number of preferences."""
-        return len(row.apart.rows)
+        return len(row.differing.rows)
 
     def get_is_own(self, row: Any) -> bool:
         """You reviewed it, so somebody else has to decide."""
@@ -119,7 +119,7 @@ class DisputedComparisonList(DisputeView):
         answers are rated.
         """
         campaign = self.campaign(campaign_id)
-        self.own = given_by(self.person, campaign)
+        self.own = subject_ids_reviewed_by(self.person, campaign)
         return self.page(disputed_comparisons(campaign).chosen(self.query["state"]))
 
     def key_of(self, row: DisputedComparison) -> str:

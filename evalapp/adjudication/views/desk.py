@@ -16,8 +16,8 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.review_keys import keys_of
 from evalapp.adjudication.disagreements import (
-    APART_CHOICES,
-    DEFAULT_APART,
+    DEFAULT_LEAST_DIFFERENCE,
+    LEAST_DIFFERENCE_CHOICES,
     DisputedComparison,
     DisputedOutput,
     Worklist,
@@ -30,7 +30,7 @@ from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.services import adjudicate, adjudicate_comparison
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
-from evalapp.adjudication.subjects import Subject, given_by
+from evalapp.adjudication.subjects import Subject, subject_ids_reviewed_by
 from evalapp.adjudication.views.shared import (
     campaign_or_missing,
     comparison_or_missing,
@@ -54,15 +54,17 @@ SHOWN = {"open": "Undecided", "decided": "Decided", "all": "All"}
 PER_PAGE = 50
 
 
-def _apart(request: HttpRequest) -> int:
+def _least_difference(request: HttpRequest) -> int:
     text = request.GET.get("apart", "")
-    return int(text) if text in map(str, APART_CHOICES) else DEFAULT_APART
+    return int(text) if text in map(str, LEAST_DIFFERENCE_CHOICES) else DEFAULT_LEAST_DIFFERENCE
 
 
-def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: Any) -> str:
+def _url_with_least_difference(
+    name: str, campaign: Campaign, least_difference: int, *more: int, **query: Any
+) -> str:
     url = reverse(name, args=[campaign.project.slug, campaign.pk, *more])
-    if apart != DEFAULT_APART:
-        query["apart"] = apart
+    if least_difference != DEFAULT_LEAST_DIFFERENCE:
+        query["apart"] = least_difference
     return f"{url}?{urlencode(query)}" if query else url
 
 
@@ -71,31 +73,31 @@ def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: 
 def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Disagreements, farthest apart first."""
     campaign = campaign_or_missing(request, campaign_id)
-    apart, shown = _apart(request), request.GET.get("show", "open")
+    least_difference, shown = _least_difference(request), request.GET.get("show", "open")
     shown = shown if shown in SHOWN else "open"
-    worklist = _worklist(campaign, apart)
+    worklist = _worklist(campaign, least_difference)
     # The rows are in memory already, so paging by number costs nothing.
     page = Paginator(worklist.chosen(shown), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "campaign": campaign,
         "worklist": worklist,
         "page": page,
-        "rows": _rows(request, campaign, list(page.object_list), apart),
+        "rows": _worklist_rows(request, campaign, list(page.object_list), least_difference),
         "is_reviewing": is_reviewing(campaign, request.user),
-        "next_href": _with_apart("adjudication_next", campaign, apart),
+        "next_href": _url_with_least_difference("adjudication_next", campaign, least_difference),
         "apart_filters": [
             {
                 "label": f"{each} point{'' if each == 1 else 's'} or more",
-                "href": _with_apart("adjudication_list", campaign, each, show=shown),
-                "on": each == apart,
+                "href": _url_with_least_difference("adjudication_list", campaign, each, show=shown),
+                "on": each == least_difference,
             }
-            for each in APART_CHOICES
+            for each in LEAST_DIFFERENCE_CHOICES
             if not campaign.compares
         ],
         "filters": [
             {
                 "label": label,
-                "href": _with_apart("adjudication_list", campaign, apart, show=key),
+                "href": _url_with_least_difference("adjudication_list", campaign, least_difference, show=key),
                 "on": key == shown,
             }
             for key, label in SHOWN.items()
@@ -105,18 +107,22 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     return render(request, "adjudication/list.html", context)
 
 
-def _worklist(campaign: Campaign, apart: int) -> Worklist[Any]:
-    return disputed_comparisons(campaign) if campaign.compares else worklist_of(campaign, apart=apart)
+def _worklist(campaign: Campaign, least_difference: int) -> Worklist[Any]:
+    return (
+        disputed_comparisons(campaign)
+        if campaign.compares
+        else worklist_of(campaign, least_difference=least_difference)
+    )
 
 
-def _rows(
+def _worklist_rows(
     request: MemberRequest,
     campaign: Campaign,
     chosen: Sequence[DisputedOutput | DisputedComparison],
-    apart: int,
+    least_difference: int,
 ) -> list[dict[str, Any]]:
     excerpts = excerpts_of(campaign, [each.subject_id for each in chosen])
-    own = given_by(request.user, campaign)
+    own = subject_ids_reviewed_by(request.user, campaign)
     names = shown_names(campaign, reader_id=request.user.pk)
     return [
         {
@@ -124,7 +130,7 @@ def _rows(
             "is_own": each.subject_id in own,
             "differences": _differences(each, names),
             "excerpt": excerpts[each.subject_id],
-            "href": _desk_url(campaign, each.subject_id, apart),
+            "href": _desk_url(campaign, each.subject_id, least_difference),
         }
         for each in chosen
     ]
@@ -135,13 +141,15 @@ def _differences(
 ) -> list[tuple[str, str, bool]]:
     """Criterion or reviewer, the answers in words, and whether that criterion is already decided."""
     if isinstance(row, DisputedComparison):
-        return [(names.of(each.reviewer_id), preference_words(each.turned), False) for each in row.apart.rows]
+        return [
+            (names.of(each.reviewer_id), preference_words(each.turned), False) for each in row.differing.rows
+        ]
     return [(each.criterion.name, each.words, each.is_decided) for each in row.disagreements]
 
 
-def _desk_url(campaign: Campaign, subject_id: int, apart: int) -> str:
+def _desk_url(campaign: Campaign, subject_id: int, least_difference: int) -> str:
     name = "adjudication_comparison" if campaign.compares else "adjudication_output"
-    return _with_apart(name, campaign, apart, subject_id)
+    return _url_with_least_difference(name, campaign, least_difference, subject_id)
 
 
 @require_safe
@@ -150,21 +158,21 @@ def adjudication_next(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Redirect to the next disagreement that this person may decide."""
     campaign = campaign_or_missing(request, campaign_id)
     after = request.GET.get("after", "")
-    return _to_next(request, campaign, int(after) if after.isdecimal() and len(after) < 19 else None)
+    return _redirect_to_next(request, campaign, int(after) if after.isdecimal() and len(after) < 19 else None)
 
 
-def _to_next(request: MemberRequest, campaign: Campaign, after: int | None) -> HttpResponse:
-    apart = _apart(request)
-    worklist = _worklist(campaign, apart)
-    found = worklist.next_open(after=after, without=given_by(request.user, campaign))
+def _redirect_to_next(request: MemberRequest, campaign: Campaign, after: int | None) -> HttpResponse:
+    least_difference = _least_difference(request)
+    worklist = _worklist(campaign, least_difference)
+    found = worklist.next_open(after=after, without=subject_ids_reviewed_by(request.user, campaign))
     if found is None or is_reviewing(campaign, request.user):
         if found is None:
-            messages.info(request, _nothing_left(worklist))
-        return redirect(_with_apart("adjudication_list", campaign, apart))
-    return redirect(_desk_url(campaign, found, apart))
+            messages.info(request, _nothing_left_words(worklist))
+        return redirect(_url_with_least_difference("adjudication_list", campaign, least_difference))
+    return redirect(_desk_url(campaign, found, least_difference))
 
 
-def _nothing_left(worklist: Worklist[Any]) -> str:
+def _nothing_left_words(worklist: Worklist[Any]) -> str:
     if worklist.decided == worklist.total:
         return "Every disagreement here is decided."
     return "Nothing is left for you: the open disagreements are on reviews of your own, or on this page."
@@ -189,14 +197,14 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
             problem = error
         else:
             messages.success(request, f"Decided: {', '.join(each.criterion.name for each in decided)}.")
-            return _to_next(request, campaign, item_output.pk)
-    worklist = worklist_of(campaign, apart=_apart(request))
-    context = _desk(request, campaign, item_output, worklist, problem)
+            return _redirect_to_next(request, campaign, item_output.pk)
+    worklist = worklist_of(campaign, least_difference=_least_difference(request))
+    context = _shared_desk_context(request, campaign, item_output, worklist, problem)
     context |= _rating_fields(request, item_output, worklist, problem)
     return render(request, "adjudication/desk.html", context, status=problem.status if problem else 200)
 
 
-def _desk(
+def _shared_desk_context(
     request: MemberRequest,
     campaign: Campaign,
     subject: Subject,
@@ -204,14 +212,16 @@ def _desk(
     problem: ProblemError | None,
 ) -> dict[str, Any]:
     """Context shared by the desks of all subjects."""
-    apart = _apart(request)
+    least_difference = _least_difference(request)
     return {
-        **desk_context(request, campaign, subject, apart=apart),
+        **desk_context(request, campaign, subject, least_difference=least_difference),
         "worklist": worklist,
         "problem": problem,
         "errors": problem.fields if problem else {},
-        "list_href": _with_apart("adjudication_list", campaign, apart),
-        "later_href": _with_apart("adjudication_next", campaign, apart, after=subject.pk),
+        "list_href": _url_with_least_difference("adjudication_list", campaign, least_difference),
+        "later_href": _url_with_least_difference(
+            "adjudication_next", campaign, least_difference, after=subject.pk
+        ),
         "config": {"keys": keys_of(request.user)},
     }
 
@@ -231,7 +241,7 @@ def _rating_fields(
     to_decide |= {each.criterion_id: each.criterion for each in decided.values()}
     errors = problem.fields if problem else {}
     rows = [
-        _fields(criterion, decided.get(criterion.pk), request, errors)
+        _criterion_fieldset(criterion, decided.get(criterion.pk), request, errors)
         for criterion in sorted(to_decide.values(), key=lambda each: each.position)
     ]
     return {"rows": rows, "drafts": [row["draft"] for row in rows]}
@@ -266,9 +276,9 @@ def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison
             problem = error
         else:
             messages.success(request, f"Decided: {decided.words}.")
-            return _to_next(request, campaign, comparison.pk)
+            return _redirect_to_next(request, campaign, comparison.pk)
     worklist = disputed_comparisons(campaign)
-    context = _desk(request, campaign, comparison, worklist, problem)
+    context = _shared_desk_context(request, campaign, comparison, worklist, problem)
     task = context["task"]
     context |= {
         "sides": side_rows(task, sides_of(task), preference),
@@ -283,7 +293,7 @@ def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison
     )
 
 
-def _fields(
+def _criterion_fieldset(
     criterion: Criterion,
     decision: Adjudication | None,
     request: MemberRequest,

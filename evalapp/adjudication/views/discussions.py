@@ -42,7 +42,7 @@ from evalapp.reviews.queries import review_context_at
 def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: int) -> HttpResponse:
     """The discussion of an output, for adjudicators."""
     campaign = campaign_or_missing(request, campaign_id)
-    return _office(request, campaign, output_or_missing(campaign, item_output_id))
+    return _adjudicators_page(request, campaign, output_or_missing(campaign, item_output_id))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,10 +50,10 @@ def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: 
 def comparison_discussion(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
     """The discussion of a comparison, for adjudicators."""
     campaign = campaign_or_missing(request, campaign_id)
-    return _office(request, campaign, comparison_or_missing(campaign, comparison_id))
+    return _adjudicators_page(request, campaign, comparison_or_missing(campaign, comparison_id))
 
 
-def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> HttpResponse:
+def _adjudicators_page(request: MemberRequest, campaign: Campaign, subject: Subject) -> HttpResponse:
     require_may_read(person=request.user, campaign=campaign, subject=subject)
     form = MessageForm(request.POST or None)
     own_url = subject_url(campaign, subject, discussion=True)
@@ -88,7 +88,7 @@ class _OwnReview:
         return f"{self.url}discussion/"
 
 
-def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
+def _own_review_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
     """The person's own submitted review. Raises MissingError before it is submitted, when others' reviews
     stay hidden.
     """
@@ -116,17 +116,17 @@ def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
 @signed_in_view
 def review_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """The discussion for a reviewer: requests and decisions about their review, and the messages."""
-    return _discuss(request, _own_or_missing(request, key, slot))
+    return _write_message_or_show(request, _own_review_or_missing(request, key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Appeal against a change request or a decision about one's own review."""
-    return _appeal(request, _own_or_missing(request, key, slot))
+    return _submit_appeal(request, _own_review_or_missing(request, key, slot))
 
 
-def _discuss(request: HttpRequest, own: _OwnReview) -> HttpResponse:
+def _write_message_or_show(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = MessageForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with RefusalsOn(form):
@@ -134,10 +134,10 @@ def _discuss(request: HttpRequest, own: _OwnReview) -> HttpResponse:
                 campaign=own.review.campaign, subject=own.subject, by=person_of(request), **form.cleaned_data
             )
             return redirect(own.discussion)
-    return _show(request, own, form=form, status=400 if form.errors else 200)
+    return _render_own_discussion(request, own, form=form, status=400 if form.errors else 200)
 
 
-def _appeal(request: HttpRequest, own: _OwnReview) -> HttpResponse:
+def _submit_appeal(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = AppealForm(request.POST)
     if form.is_valid():
         with RefusalsOn(form):
@@ -146,10 +146,10 @@ def _appeal(request: HttpRequest, own: _OwnReview) -> HttpResponse:
                 request, "Appealed. Somebody else decides on the appeal; the answer appears here."
             )
             return redirect(own.discussion)
-    return _show(request, own, form=MessageForm(), appeal_form=form, status=status_of(form))
+    return _render_own_discussion(request, own, form=MessageForm(), appeal_form=form, status=status_of(form))
 
 
-def _show(
+def _render_own_discussion(
     request: HttpRequest,
     own: _OwnReview,
     *,
@@ -165,8 +165,8 @@ def _show(
         "own_href": own.url,
         "message_url": own.discussion,
         "appeal_url": f"{own.url}appeal/",
-        "requests": _requests(own.review, appeal_form),
-        "decisions": _decisions(own, person.pk, appeal_form),
+        "requests": _change_request_rows(own.review, appeal_form),
+        "decisions": _decision_rows(own, person.pk, appeal_form),
         "thread": thread_of(own.subject, names),
         "form": form,
         "problem": appeal_form.non_field_errors() if appeal_form else [],
@@ -175,7 +175,7 @@ def _show(
     return render(request, "adjudication/review_discussion.html", context, status=status)
 
 
-def _form_for(against: str, given: AppealForm | None, *, revision: int | None = None) -> AppealForm:
+def _appeal_form_about(against: str, given: AppealForm | None, *, revision: int | None = None) -> AppealForm:
     """The submitted form if it was about this object, else a new one with its own ids; that keeps the reason
     entered for an earlier ``revision``.
     """
@@ -187,13 +187,15 @@ def _form_for(against: str, given: AppealForm | None, *, revision: int | None = 
     return AppealForm(initial=initial, auto_id=f"id_{against.replace(':', '_')}_%s")
 
 
-def _requests(review: Review, form: AppealForm | None) -> list[dict[str, Any]]:
+def _change_request_rows(review: Review, form: AppealForm | None) -> list[dict[str, Any]]:
     requests = review.change_requests.prefetch_related("appeals").order_by("-pk")
     return [
         {
             "change_request": each,
             "appeal": next(iter(each.appeals.all()), None),
-            "form": _form_for(REQUEST, form) if each.resolved_at is None and not each.appeals.all() else None,
+            "form": _appeal_form_about(REQUEST, form)
+            if each.resolved_at is None and not each.appeals.all()
+            else None,
         }
         for each in requests
     ]
@@ -209,15 +211,17 @@ class _OwnDecision(NamedTuple):
     mine: str
 
 
-def _decisions(own: _OwnReview, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
+def _decision_rows(own: _OwnReview, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
     compares = isinstance(own.subject, Comparison)
-    told = _comparison_adjudication(own.review) if compares else _adjudications(own.review)
+    own_decisions = (
+        _own_decisions_on_comparison(own.review) if compares else _own_decisions_on_output(own.review)
+    )
     field = "comparison_adjudication" if compares else "adjudication"
-    about = {f"{field}__in": [each.decision.pk for each in told]}
+    about = {f"{field}__in": [each.decision.pk for each in own_decisions]}
     mine = with_subject(Appeal.objects.filter(appellant=person_id, **about)).order_by("revision")
     latest = {getattr(each, f"{field}_id"): each for each in mine}
     found = []
-    for each in told:
+    for each in own_decisions:
         appealed = latest.get(each.decision.pk)
         # A decision revised since the appeal can be appealed again.
         is_open = appealed is None or appealed.revision != each.decision.revision
@@ -225,13 +229,15 @@ def _decisions(own: _OwnReview, person_id: int, form: AppealForm | None) -> list
             {
                 **each._asdict(),
                 "appeal": appealed,
-                "form": _form_for(each.against, form, revision=each.decision.revision) if is_open else None,
+                "form": _appeal_form_about(each.against, form, revision=each.decision.revision)
+                if is_open
+                else None,
             }
         )
     return found
 
 
-def _adjudications(review: Review) -> list[_OwnDecision]:
+def _own_decisions_on_output(review: Review) -> list[_OwnDecision]:
     mine = {score.criterion_id: score.words for score in review.scores.all()}
     return [
         _OwnDecision(
@@ -245,7 +251,7 @@ def _adjudications(review: Review) -> list[_OwnDecision]:
     ]
 
 
-def _comparison_adjudication(review: Review) -> list[_OwnDecision]:
+def _own_decisions_on_comparison(review: Review) -> list[_OwnDecision]:
     """The decision, with the letters under which this person saw the outputs."""
     about = comparison_adjudications_about([Comparison(pk=review.subject_id)])
     adjudication = about.get(review.subject_id)

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from evalapp.accounts.access import MemberRequest
 from evalapp.accounts.models import User
-from evalapp.adjudication.disagreements import DEFAULT_APART
+from evalapp.adjudication.disagreements import DEFAULT_LEAST_DIFFERENCE
 from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
@@ -66,7 +66,11 @@ def sides_context(task: ComparisonTask) -> dict[str, Any]:
 
 
 def desk_context(
-    request: MemberRequest, campaign: Campaign, subject: Subject, *, apart: int = DEFAULT_APART
+    request: MemberRequest,
+    campaign: Campaign,
+    subject: Subject,
+    *,
+    least_difference: int = DEFAULT_LEAST_DIFFERENCE,
 ) -> dict[str, Any]:
     """A subject for adjudicators: its source, its reviews, and its discussion."""
     names = Names(campaign, reader=request.user, to_reviewer=False)
@@ -78,7 +82,7 @@ def desk_context(
         if isinstance(subject, Comparison)
         else {
             "said_template": "adjudication/reviews_table.html",
-            "table": reviews_beside_each_other(campaign, subject, names, apart=apart),
+            "table": reviews_beside_each_other(campaign, subject, names, least_difference=least_difference),
         }
     )
     return {

@@ -11,7 +11,7 @@ from evalapp.analysis.scores.counterfactual_items import (
     LEAST_PAIRS,
     CounterfactualItems,
     VariantName,
-    paired,
+    pair_items,
 )
 from evalapp.datasets.counterfactuals.variants import FIELD
 from evalapp.datasets.models import Example
@@ -68,7 +68,7 @@ def counterfactual_examples(run: Run) -> CounterfactualItems:
     marks = Example.objects.filter(
         version=run.dataset_version_id, split__in=run.splits, metadata__has_key=FIELD
     ).values_list("pk", f"metadata__{FIELD}")
-    return paired(
+    return pair_items(
         (pk, str(mark.get("pair", "")), str(mark.get("perturbation", "")), str(mark.get("variant", "")))
         for pk, mark in marks
         if isinstance(mark, dict)

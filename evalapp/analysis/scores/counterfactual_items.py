@@ -48,13 +48,13 @@ NO_ITEMS = CounterfactualItems({}, {})
 def counterfactual_items(campaign: Campaign) -> CounterfactualItems:
     """The pairs among the items for review, in one query."""
     found = values_by_item(campaign, (PAIR, PERTURBATION, VARIANT))
-    return paired(
+    return pair_items(
         (item, pair, found[PERTURBATION].get(item, ""), found[VARIANT].get(item, ""))
         for item, pair in found[PAIR].items()
     )
 
 
-def paired(rows: Iterable[tuple[Hashable, str, str, str]]) -> CounterfactualItems:
+def pair_items(rows: Iterable[tuple[Hashable, str, str, str]]) -> CounterfactualItems:
     """Pairs from rows of (item, pair, perturbation, variant)."""
     originals: dict[Hashable, Hashable] = {}
     variants: dict[VariantName, dict[Hashable, Hashable]] = defaultdict(dict)

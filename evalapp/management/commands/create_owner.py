@@ -23,7 +23,7 @@ from evalapp.accounts.people import password_path
 from evalapp.audit.services import record
 from evalapp.core.errors import ProblemError
 from evalapp.core.names import checked_name
-from evalapp.decisions.services import found_project
+from evalapp.decisions.services import set_up_project
 from evalapp.embedded import state
 from evalapp.env import environment
 
@@ -132,7 +132,7 @@ class Command(BaseCommand):
             record("person.made_site_admin", by=None, obj=user)
         # A new account needs one: only an owner can create further projects.
         if name := options["project"] or (FIRST_PROJECT if is_new else ""):
-            found_project(name=name, by=user)
+            set_up_project(name=name, by=user)
         return user
 
 

@@ -228,7 +228,7 @@ def test_an_adjudication_is_whole_or_nothing(disputed, manager, preference, reas
 
 def test_a_ranking_is_decided_as_an_order(ranking, reviewer, manager) -> None:
     found = disputed_comparisons(ranking).rows
-    assert len(found) == 3 and {each.apart.farthest for each in found} == {1.0}
+    assert len(found) == 3 and {each.differing.farthest for each in found} == {1.0}
     comparison = ranking.reviews.get(comparison=found[0].subject_id, reviewer=reviewer).comparison
     desk = address(ranking, f"adjudication/comparisons/{comparison.pk}/")
     office = client_of(manager)
