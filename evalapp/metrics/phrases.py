@@ -41,7 +41,7 @@ class PhraseFinder:
 
     def spans(self, text: str) -> Iterator[Span]:
         """Occurrences of the phrases, in order, without overlaps."""
-        squeezed = _Squeezed(well_formed(text))
+        squeezed = _TextWithSingleSpaces(well_formed(text))
         position = 0
         while match := self._pattern.search(squeezed.text, position):
             # The margin characters do not belong to the match. The one behind it may also be the margin in
@@ -56,7 +56,7 @@ def _folded(phrase: str) -> str:
     return phrase.casefold()
 
 
-class _Squeezed:
+class _TextWithSingleSpaces:
     """A text with one space before, between and after its words, and a mapping back to its offsets."""
 
     def __init__(self, text: str) -> None:

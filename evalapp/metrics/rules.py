@@ -325,14 +325,14 @@ class MentionsField(Rule):
             reason = f"the field has {len(value):,} characters; the limit is {LONGEST_PHRASE:,}"
             return RuleResult(passed=None, reason=reason)
         # Built without the cache: the next example has another value.
-        finder = PhraseFinder((value,), ignore_case=True, whole_words=_word_like(value))
+        finder = PhraseFinder((value,), ignore_case=True, whole_words=_is_delimited_like_words(value))
         found = tuple(islice(finder.spans(row.output), MOST_SPANS))
-        found = found or tuple(islice(_same_number(row.output, value), MOST_SPANS))
+        found = found or tuple(islice(_spans_of_same_number(row.output, value), MOST_SPANS))
         reason = "" if found else f"{_quoted(value)} is not mentioned"
         return RuleResult(passed=bool(found), reason=reason, spans=found)
 
 
-def _word_like(value: str) -> bool:
+def _is_delimited_like_words(value: str) -> bool:
     """Whether the value begins and ends with a letter or digit of a script with spaces, so that it can be
     matched as whole words.
     """
@@ -340,7 +340,7 @@ def _word_like(value: str) -> bool:
     return all(character.isalnum() and ord(character) < 0x0E00 for character in (value[0], value[-1]))
 
 
-def _same_number(output: str, value: str) -> Iterator[Span]:
+def _spans_of_same_number(output: str, value: str) -> Iterator[Span]:
     wanted = numbers(value)
     if len(wanted) != 1 or wanted[0].span.text.strip() != value.strip():
         return

@@ -78,7 +78,7 @@ def create_external_metric(
     ``source``), and ConflictError if the project has a metric of that name, or 50 others.
     """
     name = checked_name(name, of="the metric", longest=LONGEST_NAME)
-    _require_not_ours(name)
+    _require_not_built_in(name)
     if better not in Better.values:
         raise InvalidError(f"Choose the better direction: {', '.join(Better.values)}.", field="better")
     for field, end in (("smallest", smallest), ("largest", largest)):
@@ -112,20 +112,20 @@ def create_external_metric(
     return metric
 
 
-def _require_not_ours(name: str) -> None:
-    bare = _bare(name)
+def _require_not_built_in(name: str) -> None:
+    bare = _normalised_name(name)
     for metric in METRICS.values():
-        if bare in (_bare(metric.name), _bare(metric.label)):
+        if bare in (_normalised_name(metric.name), _normalised_name(metric.label)):
             raise InvalidError(
                 f"“{name}” is a metric that is computed here ({metric.label}). Choose another name, such as"
                 f" “{name} (external)”.",
                 field="name",
             )
-    if bare in map(_bare, _OWN_WORDS) or name.strip().lower().startswith(("rule:", "external:")):
+    if bare in map(_normalised_name, _OWN_WORDS) or name.strip().lower().startswith(("rule:", "external:")):
         raise InvalidError(f"“{name}” is the name of a metric here. Choose another name.", field="name")
 
 
-def _bare(name: str) -> str:
+def _normalised_name(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower()) or name.lower()
 
 
@@ -154,7 +154,7 @@ def store_scores(
         outputs_of_project=Output.objects.filter(run__project=metric.project_id),
         run=run,
         item_field=item_field,
-        refusal_of=lambda value: _off_scale(metric, value),
+        refusal_of=lambda value: _why_off_scale(metric, value),
         field=field,
     )
     if joined.problems and not checks_only:
@@ -173,13 +173,13 @@ def store_scores(
         first=joined.first,
     )
     if not checks_only and (added or changed):
-        _write(metric, {pk: found[pk] for pk in (*added, *changed)})
+        _write_values(metric, {pk: found[pk] for pk in (*added, *changed)})
         counts = {name: getattr(result, name) for name in ("added", "changed", "unchanged", "joined_by")}
         record("external_metric.scored", by=by, obj=metric, project=metric.project, data=counts)
     return result
 
 
-def _write(metric: ExternalMetric, values: dict[int, float]) -> None:
+def _write_values(metric: ExternalMetric, values: dict[int, float]) -> None:
     MetricResult.objects.bulk_create(
         (
             MetricResult(output_id=pk, metric=metric.metric, signature=metric.signature, value=value)
@@ -192,7 +192,7 @@ def _write(metric: ExternalMetric, values: dict[int, float]) -> None:
     )
 
 
-def _off_scale(metric: ExternalMetric, value: float) -> str:
+def _why_off_scale(metric: ExternalMetric, value: float) -> str:
     if metric.smallest is not None and value < metric.smallest:
         return f"the value {value:g} is below the scale's smallest, {metric.smallest:g}"
     if metric.largest is not None and value > metric.largest:

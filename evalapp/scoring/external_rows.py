@@ -95,11 +95,11 @@ def given_score(fields: Mapping[str, Any], place: str) -> GivenScore:
         return GivenScore(
             place=place,
             value=_value(fields.get("value")),
-            output=_whole(fields, "output"),
+            output=_whole_number(fields, "output"),
             item=_item(fields.get("item")),
-            row=_whole(fields, "row"),
+            row=_whole_number(fields, "row"),
             candidate=_label(fields.get("candidate")),
-            sample=_whole(fields, "sample") or 0,
+            sample=_whole_number(fields, "sample") or 0,
         )
     except ValueError as error:
         return GivenScore(place, problem=f"{error}.")
@@ -133,7 +133,7 @@ def _value(given: Any) -> float:
     return float(given) + 0.0
 
 
-def _whole(fields: Mapping[str, Any], name: str) -> int | None:
+def _whole_number(fields: Mapping[str, Any], name: str) -> int | None:
     given = fields.get(name)
     if given is None or given == "":
         return None

@@ -50,9 +50,9 @@ def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
     checked = None
     if form.is_valid():
         with RefusalsOn(form):
-            stored = _store(request, metric, form, checks_only=checks_only)
+            stored = _store_file(request, metric, form, checks_only=checks_only)
             if not checks_only:
-                messages.success(request, _told(stored))
+                messages.success(request, _stored_scores_words(stored))
                 return redirect("external_metric", request.project.slug, metric.pk)
             checked = stored
     context = {
@@ -69,7 +69,7 @@ def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
     return render(request, "scoring/external.html", context, status=status)
 
 
-def _store(
+def _store_file(
     request: MemberRequest, metric: ExternalMetric, form: ScoresForm, *, checks_only: bool
 ) -> external.StoredScores:
     file, run = form.cleaned_data["file"], form.cleaned_data["run"]
@@ -84,7 +84,7 @@ def _store(
     )
 
 
-def _told(stored: external.StoredScores) -> str:
+def _stored_scores_words(stored: external.StoredScores) -> str:
     joined = " and ".join(f"{count:,} by {how}" for how, count in stored.joined_by.items())
     without = (
         f" {stored.without_score:,} outputs of the run have no score in this file."

@@ -18,7 +18,7 @@ from evalapp.scoring.external_rows import LARGEST_VALUE, MOST_SCORES, GivenScore
 
 SHOWN_LINES = 5
 OUTPUT_ID, ROW_NUMBER = "output id", "row number"
-_LOOKED_UP_AT_ONCE = 5_000
+_LOOKUP_CHUNK = 5_000
 
 
 class JoinedLine(NamedTuple):
@@ -81,7 +81,7 @@ def join_scores(
     `item_field_of_run`. Raises ImportProblemsError if there are no scores, and for more scores than are
     accepted at once.
     """
-    given = list(_limited(scores, field))
+    given = list(_with_most_scores_checked(scores, field))
     index = RunOutputs.of(run, item_field) if run is not None else None
     known = _known_ids(given, outputs_of_project, run)
     values: dict[int, float] = {}
@@ -90,12 +90,12 @@ def join_scores(
     problems = ProblemList()
     first: list[JoinedLine] = []
     if index is not None and index.id_field and (line := _first_by_order(given)):
-        problems.add(line.place, _order_alone(index))
+        problems.add(line.place, _only_row_number_problem(index))
         given = [each for each in given if not _is_by_order(each)]
     for each in given:
         try:
             output, how = _output_of(each, known, index)
-            _require_first(places.get(output))
+            _require_not_scored_before(places.get(output))
             _require_usable(each.value, refusal_of)
         except ValueError as error:
             problems.add(each.place, f"{str(error).rstrip('.')}.")
@@ -121,7 +121,7 @@ def _first_by_order(given: list[GivenScore]) -> GivenScore | None:
     return next(filter(_is_by_order, given), None)
 
 
-def _order_alone(index: "RunOutputs") -> str:
+def _only_row_number_problem(index: "RunOutputs") -> str:
     name = index.id_field
     return (
         f"gives only a row number, but the rows of “{index.run.name}” have ids, in “{name}”; in a file of"
@@ -178,7 +178,7 @@ class RunOutputs:
             )
         return label
 
-    def names_one(self, each: GivenScore, label: str) -> bool:
+    def names_at_most_one_row(self, each: GivenScore, label: str) -> bool:
         """Whether at most one row has the item of a line."""
         return len(self.by_item.get((each.item, label, each.sample), ())) < 2
 
@@ -210,7 +210,7 @@ class RunOutputs:
         return pk
 
 
-def _limited(scores: Iterable[GivenScore], field: str) -> Iterable[GivenScore]:
+def _with_most_scores_checked(scores: Iterable[GivenScore], field: str) -> Iterable[GivenScore]:
     for number, each in enumerate(scores, start=1):
         if number > MOST_SCORES:
             message = f"There are more than {MOST_SCORES:,} scores. Split them: what is stored stays."
@@ -222,13 +222,13 @@ def _known_ids(given: list[GivenScore], outputs_of_project: Any, run: Run | None
     wanted = [each.output for each in given if each.output is not None]
     outputs = outputs_of_project if run is None else outputs_of_project.filter(run=run)
     known: set[int] = set()
-    for start in range(0, len(wanted), _LOOKED_UP_AT_ONCE):
-        chunk = wanted[start : start + _LOOKED_UP_AT_ONCE]
+    for start in range(0, len(wanted), _LOOKUP_CHUNK):
+        chunk = wanted[start : start + _LOOKUP_CHUNK]
         known.update(outputs.filter(pk__in=chunk).values_list("pk", flat=True))
     return known
 
 
-def _require_first(earlier: str | None) -> None:
+def _require_not_scored_before(earlier: str | None) -> None:
     if earlier:
         raise ValueError(f"scores the same output as {earlier.lower()}; keep one")
 
@@ -248,7 +248,7 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
         if each.output not in known:
             where = f"the run “{index.run.name}”" if index is not None else "this project"
             raise ValueError(f"{where} has no output {each.output}")
-        _require_same(each, index.facts.get(each.output) if index is not None else None, index)
+        _require_consistent(each, index.facts.get(each.output) if index is not None else None, index)
         return each.output, OUTPUT_ID
     if not each.item and each.row is None:
         raise ValueError("has neither “output” nor “item” nor “row”, so its output is unknown")
@@ -258,25 +258,25 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
             " output by its id"
         )
     label = index.label_of(each)
-    if each.item and (each.row is None or index.names_one(each, label)):
+    if each.item and (each.row is None or index.names_at_most_one_row(each, label)):
         pk = index.output_of_item(each, label)
-        _require_same(each, index.facts[pk], index)
+        _require_consistent(each, index.facts[pk], index)
         return pk, index.item_field
     pk = index.output_of_row(each, label)
-    _require_same(each, index.facts[pk], index)
+    _require_consistent(each, index.facts[pk], index)
     return pk, ROW_NUMBER
 
 
-def _require_same(each: GivenScore, facts: OutputFacts | None, index: RunOutputs | None) -> None:
+def _require_consistent(each: GivenScore, facts: OutputFacts | None, index: RunOutputs | None) -> None:
     """Raises ValueError if anything else that a line says about its output is wrong."""
     if facts is None or index is None:
         return
-    said: Mapping[str, tuple[Any, Any]] = {
+    stated: Mapping[str, tuple[Any, Any]] = {
         "row": (each.row, facts.row),
         index.item_field or "item": (each.item or None, facts.item if index.item_field else each.item),
         "candidate": (each.candidate or None, facts.label),
     }
-    for name, (given, stored) in said.items():
+    for name, (given, stored) in stated.items():
         if given is not None and given != stored:
             raise ValueError(
                 f"says {name} {str(given)[:60]!r}, but the {name} of its output is {str(stored)[:60]!r}; "

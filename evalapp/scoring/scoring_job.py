@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 BATCH_CHARACTERS = 20_000_000
-FETCHED_AT_ONCE = 50
+FETCH_CHUNK = 50
 """Few at once: each output comes with its example, which may have megabytes."""
 ORACLE_SAMPLE = 50
 SHOWN_SPANS = 20
@@ -112,7 +112,7 @@ def _batches(run: Run, *, after: int) -> Iterator[list[Output]]:
     outputs = run.outputs.filter(pk__gt=after).select_related("example").order_by("pk")
     batch: list[Output] = []
     characters = 0
-    for output in outputs.iterator(chunk_size=FETCHED_AT_ONCE):
+    for output in outputs.iterator(chunk_size=FETCH_CHUNK):
         batch.append(output)
         characters += len(output.text) + len(output.example.context)
         if len(batch) == BATCH or characters >= BATCH_CHARACTERS:
@@ -168,7 +168,7 @@ def _score_corpora(run: Run, work: Work) -> int:
     for candidate_id, split in list(pairs):
         outputs = run.outputs.filter(candidate=candidate_id, example__split=split).select_related("example")
         measures: dict[str, Measure] = scorer.corpus(
-            (metric_row(output) for output in outputs.iterator(FETCHED_AT_ONCE)),
+            (metric_row(output) for output in outputs.iterator(FETCH_CHUNK)),
             on_progress=lambda _: work.raise_if_cancelled(),
         )
         with transaction.atomic():

@@ -26,7 +26,7 @@ def exact_match(output: str, references: Sequence[str], *, remove_articles: bool
 
     ``n`` counts references; undefined without references. Two texts without words are equal.
     """
-    return _best("exact-match", _equal, output, references, remove_articles=remove_articles)
+    return _best_over_references("exact-match", _equal, output, references, remove_articles=remove_articles)
 
 
 def token_f1(output: str, references: Sequence[str], *, remove_articles: bool = True) -> Measure:
@@ -35,10 +35,10 @@ def token_f1(output: str, references: Sequence[str], *, remove_articles: bool = 
     ``n`` counts references; undefined without references. As in the SQuAD script, a text without words scores
     0, even against another such text.
     """
-    return _best("token-f1", _f1, output, references, remove_articles=remove_articles)
+    return _best_over_references("token-f1", _f1, output, references, remove_articles=remove_articles)
 
 
-def _best(
+def _best_over_references(
     name: str,
     compare: Callable[[str, str], float],
     output: str,

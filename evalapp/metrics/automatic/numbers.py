@@ -57,7 +57,7 @@ _WORD = re.compile(r"[a-z]+")
 _HUNDRED = Decimal(100)
 LONGEST_QUANTITY = 50
 """Digits and separators of the longest number that is read as a value; Decimal arithmetic has a limit."""
-_LONGEST_KEPT = 20_000
+_LONGEST_CACHED = 20_000
 
 
 class NumberReading(NamedTuple):
@@ -85,13 +85,13 @@ def numbers(text: str) -> list[Number]:
 
 
 def _numbers_beside(text: str, written: Iterable[WrittenDate]) -> list[Number]:
-    taken = [(date.span.start, date.span.end) for date in written]
-    taken += [match.span() for match in _LIST_MARKER.finditer(text)]
-    return list(_numbers(text, taken))
+    excluded = [(date.span.start, date.span.end) for date in written]
+    excluded += [match.span() for match in _LIST_MARKER.finditer(text)]
+    return list(_numbers(text, excluded))
 
 
-def _numbers(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Number]:
-    blocked = sorted(taken)
+def _numbers(text: str, excluded: Iterable[tuple[int, int]]) -> Iterator[Number]:
+    blocked = sorted(excluded)
     starts = [start for start, _ in blocked]
     for match in _NUMBER.finditer(text):
         position = bisect_left(starts, match.end()) - 1
@@ -186,12 +186,14 @@ class _ContextNumbers:
 
 # Cached, because the outputs of all candidates for one example share its context, and a metric and a rule may
 # both check it.
-_kept_given = lru_cache(maxsize=128)(_ContextNumbers)
+_cached_context_numbers = lru_cache(maxsize=128)(_ContextNumbers)
 
 
-def _given(texts: tuple[str, ...]) -> _ContextNumbers:
+def _context_numbers(texts: tuple[str, ...]) -> _ContextNumbers:
     # Not cached for long texts: their numbers take far more memory than the texts.
-    return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _ContextNumbers(texts)
+    return (
+        _cached_context_numbers(texts) if sum(map(len, texts)) <= _LONGEST_CACHED else _ContextNumbers(texts)
+    )
 
 
 _SPACED = re.compile(r"(?=\d)(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")
@@ -209,7 +211,7 @@ def unsupported_numbers(output: str, given: Iterable[str]) -> list[Span]:
     Offsets are characters of ``output``. A date is supported if some given date states all of its parts.
     Number words ("three years") count as given, but those of the output are not checked.
     """
-    known = _given(tuple(given))
+    known = _context_numbers(tuple(given))
     written = list(dates(output))
     found = [date.span for date in written if not known.has_date(date)]
     found += [number.span for number in _numbers_beside(output, written) if not known.has(number)]
