@@ -12,17 +12,17 @@ from evalapp.analysis.comparison.differences import SEED, ComparedPair
 from evalapp.analysis.pairwise.pairs import PairResults
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.charts.chart import Chart, Panel, finished, unlike
+from evalapp.charts.chart import Chart, Panel, chart_from, distinct_names
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import (
     Axis,
     ForestLine,
+    differences_summary,
     forest,
     in_words,
     is_apart,
+    means_summary,
     overlap_of,
-    says_of_differences,
-    says_of_means,
 )
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, split_lines
@@ -90,7 +90,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
             domain = scales[0].rules.drawn_range
             axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
             panels += [
-                Panel(of, forest(part, axis, says=says_of_means(part), names_one=len(part) < len(lines)))
+                Panel(of, forest(part, axis, says=means_summary(part), names_one=len(part) < len(lines)))
                 for part in split_lines(lines, most)
             ]
     return panels
@@ -153,7 +153,7 @@ def differences_charts(
                 forest(
                     part,
                     axis,
-                    says=says_of_differences(part, name, is_share=is_share),
+                    says=differences_summary(part, name, is_share=is_share),
                     longest=0 if is_one else longest,
                 ),
             )
@@ -181,18 +181,18 @@ def strengths_chart(judged: PairResults) -> Chart | None:
     axis = Axis("Strength", list(labels.values()), (judged.low_end, judged.span), reference=0.0)
     first, last = lines[0], lines[-1]
     if first.measure.value == last.measure.value:
-        told = f"No candidate is stronger than another, {in_words(first.measure)}"
+        summary = f"No candidate is stronger than another, {in_words(first.measure)}"
     elif not is_apart(last.measure, first.measure):
-        told = (
+        summary = (
             f"The strengths lie between {in_words(last.measure)} of {last.label} and"
             f" {in_words(first.measure)} of {first.label}{overlap_of(last.measure, first.measure)}"
         )
     else:
-        told = (
+        summary = (
             f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label},"
             f" {in_words(last.measure)}"
         )
-    return forest(lines, axis, says=f"{told}; 0 is an average candidate.")
+    return forest(lines, axis, says=f"{summary}; 0 is an average candidate.")
 
 
 def _reach(pair: ComparedPair) -> float:
@@ -243,7 +243,7 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
         for output in scores.outputs
         if metric.name in output.metrics and output.item_output_id in means
     ]
-    return finished(
+    return chart_from(
         _scatter(points, criterion, metric, list(labels.values())),
         says=_quarters(points, criterion, metric),
         columns=["Candidate", metric.label, criterion.name],
@@ -257,7 +257,7 @@ def _plotted(value: float, metric: MetricDescription) -> float:
 
 def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
     """Labels by candidate; the number is added where two models have the same label."""
-    names = unlike([str(each.model_version) for each in candidates])
+    names = distinct_names([str(each.model_version) for each in candidates])
     return {candidate.pk: name for candidate, name in zip(candidates, names, strict=True)}
 
 

@@ -35,13 +35,13 @@ def chosen_reviewer_type(request: MemberRequest) -> str:
     return chosen if chosen in REVIEWER_TYPES and request.project.is_demonstration else "all"
 
 
-def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
+def redirect_with_query(request: MemberRequest, name: str, *args: object) -> HttpResponse:
     """Redirect to the page of that name, keeping the query of this URL."""
     query = request.GET.urlencode()
     return redirect(f"{reverse(name, args=args)}{'?' if query else ''}{query}")
 
 
-def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResponse:
+def filter_problem_page(request: MemberRequest, wanted: ComparisonFilter) -> HttpResponse:
     """A page (status 400) that explains the problem with a URL's filter, with the form to choose another."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {

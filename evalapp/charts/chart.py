@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 # Most clauses in a summary; the table has the rest.
-MOST_SAID = 4
+MOST_CLAUSES = 4
 
 
 class Chart(NamedTuple):
@@ -32,7 +32,7 @@ class Panel(NamedTuple):
     chart: Chart
 
 
-def finished(
+def chart_from(
     drawing: "alt.Chart | alt.LayerChart | alt.FacetChart",
     *,
     says: str,
@@ -46,15 +46,15 @@ def finished(
     return Chart({**spec, "description": says}, columns, rows, says)
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Clauses as one sentence, such as "a; b; and 3 more, in the table.", cut after `MOST_SAID`."""
-    shown = list(parts[:MOST_SAID])
-    if len(parts) > MOST_SAID:
-        shown.append(f"and {len(parts) - MOST_SAID} more, in the table")
+def joined_clauses(parts: Sequence[str]) -> str:
+    """Clauses as one sentence, such as "a; b; and 3 more, in the table.", cut after `MOST_CLAUSES`."""
+    shown = list(parts[:MOST_CLAUSES])
+    if len(parts) > MOST_CLAUSES:
+        shown.append(f"and {len(parts) - MOST_CLAUSES} more, in the table")
     return "; ".join(shown) + "." if shown else ""
 
 
-def unlike(names: Sequence[str]) -> list[str]:
+def distinct_names(names: Sequence[str]) -> list[str]:
     """The names, with their position added where several are the same."""
     return [
         name if names.count(name) == 1 else f"{name} ({position})"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evalapp.charts.chart import Chart, finished
+from evalapp.charts.chart import Chart, chart_from
 
 HEIGHT = 280
 # A browser cannot draw more points than pixels, and eight lines with more are slow on a phone.
@@ -67,7 +67,7 @@ def overlaid_curves(curves: Sequence[Curve], *, x: str, y: str, says: str, marks
         for curve in curves
         for point in _thinned(curve.points, MOST_ROWS)
     ]
-    return finished(drawing, says=says, columns=["Training", x, y], rows=rows)
+    return chart_from(drawing, says=says, columns=["Training", x, y], rows=rows)
 
 
 def spread_curves(curves: Sequence[SpreadCurve], *, x: str, y: str, says: str) -> Chart:
@@ -76,7 +76,7 @@ def spread_curves(curves: Sequence[SpreadCurve], *, x: str, y: str, says: str) -
 
     values = [{"line": curve.label, **point._asdict()} for curve in curves for point in curve.points]
     domain = [curve.label for curve in curves]
-    ticks = _apart(sorted({point.x for curve in curves for point in curve.points}))
+    ticks = _spaced_values(sorted({point.x for curve in curves for point in curve.points}))
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X(
             "x:Q",
@@ -104,16 +104,16 @@ def spread_curves(curves: Sequence[SpreadCurve], *, x: str, y: str, says: str) -
     )
     drawing = alt.layer(reach, line, points).properties(width="container", height=HEIGHT)
     rows = [
-        [curve.label, f"{point.x:,.0f}", f"{point.y:.4g}", _reach(point), point.number]
+        [curve.label, f"{point.x:,.0f}", f"{point.y:.4g}", _range_words(point), point.number]
         for curve in curves
         for point in curve.points
     ]
-    return finished(
+    return chart_from(
         drawing, says=says, columns=["Settings", x, y, "Lowest to highest", "Trainings"], rows=rows
     )
 
 
-def _reach(point: SpreadPoint) -> str:
+def _range_words(point: SpreadPoint) -> str:
     return f"{point.low:.4g} to {point.high:.4g}" if point.number > 1 else "–"
 
 
@@ -130,7 +130,7 @@ def _legend(alt: Any, domain: list[str]) -> Any:
     return None if len(domain) < 2 else alt.Legend(title=None, columns=1, labelLimit=480)
 
 
-def _apart(values: Sequence[float]) -> list[float]:
+def _spaced_values(values: Sequence[float]) -> list[float]:
     """Values far enough apart on a logarithmic axis that their labels do not overlap."""
     found: list[float] = []
     for value in values:

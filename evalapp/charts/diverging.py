@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evalapp.charts.chart import Chart, finished, listed
+from evalapp.charts.chart import Chart, chart_from, joined_clauses
 from evalapp.charts.lines import grouped_labels
 
 TONES = 5
@@ -87,9 +87,9 @@ def diverging_bars(lines: Sequence[RatingLine], *, names_one: bool = False) -> C
         )
         .properties(width="container", height=names.height)
     )
-    return finished(
+    return chart_from(
         drawing,
-        says=_says(lines),
+        says=_summary(lines),
         columns=["Criterion", "Candidate", "Ratings", "By level, from the left"],
         rows=[
             [
@@ -122,32 +122,32 @@ def _parts(key: str, name: str, line: RatingLine) -> list[dict[str, Any]]:
     ]
 
 
-def _says(lines: Sequence[RatingLine]) -> str:
-    told = []
+def _summary(lines: Sequence[RatingLine]) -> str:
+    clauses = []
     for group in dict.fromkeys(line.group for line in lines):
-        rated = [(line, _upper(line)) for line in lines if line.group == group and line.total]
+        rated = [(line, _share_above_middle(line)) for line in lines if line.group == group and line.total]
         if not rated:
-            told.append(f"{group}: no ratings")
+            clauses.append(f"{group}: no ratings")
             continue
         best, worst = max(rated, key=lambda each: each[1]), min(rated, key=lambda each: each[1])
         side = "on the better side of" if best[0].is_lower_better else "above"
         if len(rated) == 1:
-            told.append(f"{group}: {best[0].label} is {side} the middle level in {_of(*best)}")
+            clauses.append(f"{group}: {best[0].label} is {side} the middle level in {_share_words(*best)}")
             continue
-        words = f"{group}: {best[0].label} is {side} the middle level most often ({_of(*best)})"
+        words = f"{group}: {best[0].label} is {side} the middle level most often ({_share_words(*best)})"
         if best[1] > worst[1]:
-            words += f", {worst[0].label} least often ({_of(*worst)})"
+            words += f", {worst[0].label} least often ({_share_words(*worst)})"
         else:
-            words = f"{group}: all are {side} the middle level equally often ({_of(*best)})"
-        told.append(words)
-    return listed(told)
+            words = f"{group}: all are {side} the middle level equally often ({_share_words(*best)})"
+        clauses.append(words)
+    return joined_clauses(clauses)
 
 
-def _upper(line: RatingLine) -> float:
+def _share_above_middle(line: RatingLine) -> float:
     levels = len(line.counts)
     above = sum(count for position, (_, count) in enumerate(line.counts) if 2 * position > levels - 1)
     return above / line.total
 
 
-def _of(line: RatingLine, share: float) -> str:
+def _share_words(line: RatingLine, share: float) -> str:
     return f"{share:.0%} of {line.total}"

@@ -18,11 +18,11 @@ def as_svg(chart: Chart, *, scheme: Scheme = "light", width: int = WIDTH) -> str
     """An SVG picture without links, scripts or addresses; nothing is fetched to draw it."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(_still(chart.spec, scheme, width), allowed_base_urls=[])
+    svg: str = vl_convert.vegalite_to_svg(_static_spec(chart.spec, scheme, width), allowed_base_urls=[])
     return svg
 
 
-def _still(spec: Spec, scheme: Scheme, width: int) -> Spec:
+def _static_spec(spec: Spec, scheme: Scheme, width: int) -> Spec:
     """The specification for paper: a fixed width, and nothing that reacts to a pointer."""
     fit = {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
     return resolved(_on_paper({**spec, **fit}, width), scheme)

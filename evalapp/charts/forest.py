@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from evalapp.charts.chart import Chart, finished, listed
+from evalapp.charts.chart import Chart, chart_from, joined_clauses
 from evalapp.charts.lines import grouped_labels
 from evalapp.core.number_format import as_text, digits_for
 from evalapp.measure import Measure
@@ -96,7 +96,7 @@ def forest(
         line = alt.Chart(alt.InlineData(values=[{"at": axis.reference}]))
         layers.insert(0, line.mark_rule(strokeDash=[4, 3], aria=False).encode(x="at:Q"))
     drawing = alt.layer(*layers).properties(width="container", height=names.height)
-    return finished(
+    return chart_from(
         drawing,
         says=says,
         columns=["Criterion", "Candidate", axis.title, "n"],
@@ -140,10 +140,10 @@ def _digits(measure: Measure) -> int:
     return max(LEAST_DIGITS, digits_for(measure.half_width))
 
 
-def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:
+def differences_summary(lines: Sequence[ForestLine], reference: str, *, is_share: bool = False) -> str:
     """Which differences are marked, how many are not significant, and which were not tested and why."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
-    told = [
+    clauses = [
         f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than"
         f" {reference} by {in_words(_positive(line.measure), is_share=is_share)}"
         for line in marked
@@ -152,48 +152,48 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
     untested = Counter(line.untested for line in defined if line.untested and not line.is_marked)
     rest = len(defined) - len(marked) - untested.total()
     if rest and marked:
-        told.insert(
-            min(len(told), 3),
+        clauses.insert(
+            min(len(clauses), 3),
             f"{rest} of {rest + len(marked)} {'is' if rest == 1 else 'are'} not significant",
         )
     elif rest:
-        told.append(f"no {'tested ' if untested else ''}difference from {reference} is significant")
+        clauses.append(f"no {'tested ' if untested else ''}difference from {reference} is significant")
     # Always after the list, even if the list is cut short: untested must not read as "no difference".
     apart = "".join(
         f" {count} of {len(defined)} {'is' if count == 1 else 'are'} not tested: {reason}."
         for reason, count in untested.items()
     )
     # The first word is part of our own text, never a name, so it may be capitalised.
-    said = listed(told) or ("" if apart else "no difference is defined.")
-    return f"{said[:1].upper()}{said[1:]}{apart}".strip()
+    summary = joined_clauses(clauses) or ("" if apart else "no difference is defined.")
+    return f"{summary[:1].upper()}{summary[1:]}{apart}".strip()
 
 
-def says_of_means(lines: Sequence[ForestLine]) -> str:
+def means_summary(lines: Sequence[ForestLine]) -> str:
     """The highest and the lowest candidate by group; the range of means if their intervals overlap."""
-    told = []
+    clauses = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [line for line in lines if line.group == group and line.measure.value is not None]
         if not known:
-            told.append(f"{group}: undefined")
+            clauses.append(f"{group}: undefined")
             continue
         ranked = sorted(known, key=lambda line: line.measure.value or 0.0)
         if len(ranked) > 1 and ranked[0].measure.value == ranked[-1].measure.value:
-            told.append(f"{group}: all have the same mean, {in_words(ranked[0].measure)}")
+            clauses.append(f"{group}: all have the same mean, {in_words(ranked[0].measure)}")
             continue
         lowest, highest = ranked[0], ranked[-1]
         if len(ranked) == 1:
-            told.append(f"{group}: {highest.label} has a mean of {in_words(highest.measure)}")
+            clauses.append(f"{group}: {highest.label} has a mean of {in_words(highest.measure)}")
         elif is_apart(lowest.measure, highest.measure):
-            told.append(
+            clauses.append(
                 f"{group}: {highest.label} has the highest mean, {in_words(highest.measure)}, {lowest.label}"
                 f" the lowest, {in_words(lowest.measure)}"
             )
         else:
-            told.append(
+            clauses.append(
                 f"{group}: the means lie between {in_words(lowest.measure)} of {lowest.label} and "
                 f"{in_words(highest.measure)} of {highest.label}{overlap_of(lowest.measure, highest.measure)}"
             )
-    return listed(told)
+    return joined_clauses(clauses)
 
 
 def is_apart(lower: Measure, higher: Measure) -> bool:

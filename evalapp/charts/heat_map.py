@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evalapp.charts.chart import Chart, finished
+from evalapp.charts.chart import Chart, chart_from
 from evalapp.charts.forest import in_words
 from evalapp.core.number_format import as_text
 from evalapp.measure import Measure
@@ -63,15 +63,15 @@ def agreement_heat_map(names: Sequence[str], pairs: Sequence[PairAgreement], *, 
     )
     numbers = base.mark_text().encode(text=alt.Text("value:Q", format=".2f"))
     drawing = alt.layer(squares, numbers).properties(width="container", height=CELL * len(order))
-    return finished(
+    return chart_from(
         drawing,
-        says=_says(pairs, of),
+        says=_summary(pairs, of),
         columns=["Reviewer", "with", of, "n"],
         rows=[[pair.first, pair.second, in_words(pair.measure), pair.measure.n] for pair in pairs],
     )
 
 
-def _says(pairs: Sequence[PairAgreement], of: str) -> str:
+def _summary(pairs: Sequence[PairAgreement], of: str) -> str:
     known = sorted((pair for pair in pairs if pair.measure.value is not None), key=_value)
     if not known:
         return f"{of} is defined for no two reviewers."

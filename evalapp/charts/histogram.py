@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from evalapp.charts.chart import Chart, finished
+from evalapp.charts.chart import Chart, chart_from
 
 HEIGHT = 200
 
@@ -70,7 +70,7 @@ def histogram(bins: Sequence[Bin], cut: CutoffLine, *, size: str, counted: str, 
         )
         .properties(width="container", height=HEIGHT)
     )  # fmt: skip
-    return finished(
+    return chart_from(
         drawing,
         says=says,
         columns=[size, counted],

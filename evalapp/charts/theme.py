@@ -34,7 +34,7 @@ _SMALL = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400}
 _TOKEN = re.compile(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 _VARIABLE = re.compile(r"var\(--([\w-]+)\)")
 # Text by users must not be replaced by a colour.
-_WORDS = frozenset({"data", "datasets", "domain", "sort", "description"})
+_LITERAL_KEYS = frozenset({"data", "datasets", "domain", "sort", "description"})
 
 
 def theme() -> Spec:
@@ -103,7 +103,7 @@ def _replaced(value: Any, value_of: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {
             key: each
-            if key in _WORDS or (key == "title" and isinstance(each, str))
+            if key in _LITERAL_KEYS or (key == "title" and isinstance(each, str))
             else _replaced(each, value_of)
             for key, each in value.items()
         }

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.cases.case_lists import CaseList
-from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
+from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_problem_page
 from evalapp.analysis.scores.filters import read_filter
 from evalapp.analysis.scores.finder import finder_from
 from evalapp.core.errors import InvalidError
@@ -27,7 +27,7 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     view = read_filter(campaign, request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     cases = CaseList(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
@@ -42,7 +42,7 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
         by=request.user,
         name=f"{name} ({number})",
         only=found.item_output_ids,
-        picked_because=wanted.describe() + view.told,
+        picked_because=wanted.describe() + view.words_in_brackets,
     )
     show = messages.success if row_counts(export).included else messages.warning
     show(request, _told(found.count, row_counts(export)))

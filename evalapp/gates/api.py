@@ -354,16 +354,20 @@ def _campaign_gate_values(
 ) -> dict[str, Any]:
     waiting = reviews_needed_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
     if waiting is not None:
-        told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
+        values = {
+            "verdict": GateVerdict.NOT_YET,
+            "more_reviews": waiting.more_reviews,
+            "reason": waiting.words,
+        }
     elif evaluation is not None:
-        told = {
+        values = {
             "verdict": evaluation.verdict_for_delivery,
             "more_reviews": evaluation.more_reviews,
             "reason": evaluation.why_not_signed,
         }
     else:
-        told = {"verdict": None, "more_reviews": None, "reason": ""}
-    return {**told, "campaign_gate": campaign_gate, "evaluation": evaluation}
+        values = {"verdict": None, "more_reviews": None, "reason": ""}
+    return {**values, "campaign_gate": campaign_gate, "evaluation": evaluation}
 
 
 @route("campaigns/<int:campaign_id>/gate/apply/", "api_campaign_gate_apply")

@@ -52,7 +52,7 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
     if design is None or design.has_no_bound:
         return None
     level = level_of(campaign_gate)
-    expected = expected_variances(campaign.rubric_version, besides=campaign)
+    expected = expected_variances(campaign.rubric_version, excluding=campaign)
     found = [
         ConditionPower(condition, words)
         for condition in gate.parsed_conditions

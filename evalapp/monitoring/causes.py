@@ -145,23 +145,24 @@ def _languages(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _set(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
-    who = verdict.perhaps if verdict.reviewer is None else (verdict.reviewer,)
+    who = verdict.possible_reviewers if verdict.reviewer is None else (verdict.reviewer,)
     people = list(User.objects.filter(pk__in=[each for each in who if isinstance(each, int)]).order_by("pk"))
     alert.cause = _CAUSES[verdict.cause]
-    alert.cause_reviewer = None if verdict.perhaps or not people else people[0]
+    alert.cause_reviewer = None if verdict.possible_reviewers or not people else people[0]
     alert.cause_reason = _reason(verdict, mix, people)[:300]
     alert.evidence = list(_evidence(verdict.evidence, people)) if verdict.evidence else []
 
 
 def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
     words = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}."
-    if verdict.perhaps and people:
+    if verdict.possible_reviewers and people:
         words += f" It may have been {' or '.join(map(str, people))}."
     if mix.far:
         words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
-    if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.told_in is not None:
+    if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.weeks_until_found is not None:
         words += (
-            f" The cause of a change of this size is usually found {verdict.told_in} weeks after it began."
+            " The cause of a change of this size is usually found"
+            f" {verdict.weeks_until_found} weeks after it began."
         )
     return words
 

@@ -20,36 +20,37 @@ from evalapp.reports.document import Block, paragraph, table
 RESULTS = {"better": "better", "worse": "worse", "undecided": "undecided", "untested": "not tested"}
 
 
-def answer_section(shown: LiveTables) -> Iterator[Block | None]:
+def answer_section(tables: LiveTables) -> Iterator[Block | None]:
     """Each candidate against the reference, as the summary page has it; nothing where there is none."""
-    if shown.reference is None:
+    if tables.reference is None:
         return
-    design = shown.comparison.design
-    for summary in summaries_of(shown.pairs, shown.reference):
-        yield paragraph(_sentence(shown, summary))
+    design = tables.comparison.design
+    for summary in summaries_of(tables.pairs, tables.reference):
+        yield paragraph(_sentence(tables, summary))
         yield paragraph(
-            f"For {design.whose}, on {design.of_which}. {elsewhere_words(summary, design)}".strip()
+            f"For {design.population_words}, on {design.items_words}."
+            f" {elsewhere_words(summary, design)}".strip()
         )
-        yield table(_criteria(shown, summary))
-        yield paragraph(_of_metric(shown, metric_preference(summary, shown.metric)))
+        yield table(_criteria(tables, summary))
+        yield paragraph(_metric_paragraph(tables, metric_preference(summary, tables.metric)))
 
 
-def _sentence(shown: LiveTables, summary: CandidateSummary) -> str:
-    told = [
+def _sentence(tables: LiveTables, summary: CandidateSummary) -> str:
+    parts = [
         ("Better at", _with_points(summary.better)),
         ("Worse at", _with_points(summary.worse)),
         ("Undecided:", names_of(summary.undecided)),
         ("Not tested:", names_of(summary.untested)),
     ]
-    found = " ".join(f"{words} {named}." for words, named in told if named)
-    return f"{shown.label(summary.challenger)} against {shown.label(summary.reference)}. {found}"
+    found = " ".join(f"{words} {named}." for words, named in parts if named)
+    return f"{tables.label(summary.challenger)} against {tables.label(summary.reference)}. {found}"
 
 
 def _with_points(pairs: Sequence[ComparedPair]) -> str:
     return ", ".join(f"{pair.criterion.name} ({pair.points})" for pair in pairs)
 
 
-def _criteria(shown: LiveTables, summary: CandidateSummary) -> Table:
+def _criteria(tables: LiveTables, summary: CandidateSummary) -> Table:
     rows: list[list[Cell]] = []
     for pair in summary.pairs:
         record = pair.record
@@ -62,17 +63,17 @@ def _criteria(shown: LiveTables, summary: CandidateSummary) -> Table:
             ]
         )
     columns = [CRITERION, Column("Difference"), Column("Won–tied–lost"), Column("Result")]
-    title = f"{shown.label(summary.challenger)} less {shown.label(summary.reference)}"
+    title = f"{tables.label(summary.challenger)} less {tables.label(summary.reference)}"
     note = "Adjusted 95% intervals: one excludes 0 where its result is better or worse."
     return Table("summary", title, columns, rows, note)
 
 
-def _of_metric(shown: LiveTables, found: MetricPreference | None) -> str:
+def _metric_paragraph(tables: LiveTables, found: MetricPreference | None) -> str:
     if found is None:
         return ""
     means = [row.metrics[found.metric.name] for row in (found.preferred, found.other)]
     numbers = " against ".join(as_text(each.value, digits=2) for each in means if each is not None)
-    said = f"{found.metric.label} prefers {shown.label(found.preferred)} ({numbers})"
+    preference = f"{found.metric.label} prefers {tables.label(found.preferred)} ({numbers})"
     if found.misleads:
-        return f"{said} and misleads on {names_of(found.misleads)}."
-    return f"{said}, as reviewers do on {names_of(found.agrees)}." if found.agrees else f"{said}."
+        return f"{preference} and misleads on {names_of(found.misleads)}."
+    return f"{preference}, as reviewers do on {names_of(found.agrees)}." if found.agrees else f"{preference}."

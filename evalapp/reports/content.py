@@ -15,7 +15,7 @@ from evalapp.analysis.tables.choices import chosen_metric, chosen_reference
 from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
-from evalapp.charts.forest import ForestLine, says_of_means
+from evalapp.charts.forest import ForestLine, means_summary
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
@@ -59,7 +59,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     progress(1, "Comparing the candidates")
     comparison = compare(originals)
     contradiction = find_contradiction(originals, comparison)
-    shown = LiveTables(
+    tables = LiveTables(
         originals,
         originals=originals,
         reviewer_type=report.reviewer_type,
@@ -69,43 +69,43 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         reviews=filtered.reviews,
     )
     view = _view_words(report, filtered.coverage)
-    judged = shown.judged
-    data_digest, told_digests = _digests(report, judged)
+    judged = tables.judged
+    data_digest, digests = _digests(report, judged)
     document = Document(
         title=f"Evaluation report: {campaign.name}",
         project=campaign.project.name,
-        made=_made(report),
+        made=_request_line(report),
         banner=banner(campaign, comparison, view=report.view_words),
     )
-    document.section("Summary", _summary(shown, view))
+    document.section("Summary", _summary(tables, view))
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
-    document.section("Limitations", [listing(limits(shown, view))])
+    document.section("Limitations", [listing(limits(tables, view))])
     document.annex()
     progress(2, "Drawing the charts")
-    _found(document, shown, contradiction)
+    _add_results(document, tables, contradiction)
     progress(3, "Method and definitions")
-    document.section("Method", map(paragraph, method_paragraphs(shown)))
+    document.section("Method", map(paragraph, method_paragraphs(tables)))
     document.section("Definitions", [facts(definitions(document.anchors))])
     document.section("Rubric", sections.rubric_section(campaign))
-    document.section("Candidates", sections.candidates_section(shown))
-    document.section("Data", [facts(told_digests)])
+    document.section("Candidates", sections.candidates_section(tables))
+    document.section("Data", [facts(digests)])
     is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     return Content(document, data_digest, is_simulated)
 
 
-def _found(document: Document, shown: LiveTables, contradiction: Contradiction | None) -> None:
-    if shown.judged is not None:
-        document.section("Preferences", sections.pairs_section(shown, shown.judged))
-    if shown.comparison.design.reviews:
-        document.section("Reviewer scores", sections.people_section(shown))
-        document.section("Differences", sections.differences_section(shown))
-        document.section("Subgroups", sections.subgroups_section(shown))
-        document.section("Counterfactual fairness", sections.counterfactuals_section(shown))
-        document.section("Agreement between reviewers", sections.agreement_section(shown))
-        document.section("Severity", sections.severity_section(shown))
-        document.section("Reasons", sections.reasons_section(shown))
-    document.section("Metrics", sections.metrics_section(shown, contradiction))
+def _add_results(document: Document, tables: LiveTables, contradiction: Contradiction | None) -> None:
+    if tables.judged is not None:
+        document.section("Preferences", sections.pairs_section(tables, tables.judged))
+    if tables.comparison.design.reviews:
+        document.section("Reviewer scores", sections.people_section(tables))
+        document.section("Differences", sections.differences_section(tables))
+        document.section("Subgroups", sections.subgroups_section(tables))
+        document.section("Counterfactual fairness", sections.counterfactuals_section(tables))
+        document.section("Agreement between reviewers", sections.agreement_section(tables))
+        document.section("Severity", sections.severity_section(tables))
+        document.section("Reasons", sections.reasons_section(tables))
+    document.section("Metrics", sections.metrics_section(tables, contradiction))
 
 
 def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
@@ -120,13 +120,13 @@ def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
     )
 
 
-def _made(report: Report) -> str:
+def _request_line(report: Report) -> str:
     return f"Report {report.pk}, asked for on {time_of(report.created_at)}"
 
 
-def _summary(shown: LiveTables, view: str) -> list[Block | None]:
+def _summary(tables: LiveTables, view: str) -> list[Block | None]:
     """What somebody reads who reads one page."""
-    campaign, comparison = shown.originals.campaign, shown.comparison
+    campaign, comparison = tables.originals.campaign, tables.comparison
     found: list[Block | None] = []
     if comparison.design.is_simulated:
         found.append(
@@ -159,14 +159,14 @@ def _summary(shown: LiveTables, view: str) -> list[Block | None]:
         # Of an earlier evaluation than the one above.
         if decision.evaluation is not None and decision.evaluation != evaluation:
             found.append(notice(since_words(decision.evaluation)))
-    found += answer_section(shown)
+    found += answer_section(tables)
     totals = [
-        ForestLine("Total on 1–5", shown.label(row), "", row.total)
+        ForestLine("Total on 1–5", tables.label(row), "", row.total)
         for row in comparison.rows
         if row.total.defined
     ]
-    found.append(paragraph(says_of_means(totals)))
-    turned = check_simpson(shown.originals)
+    found.append(paragraph(means_summary(totals)))
+    turned = check_simpson(tables.originals)
     if turned.found:
         found += [
             notice("Simpson’s paradox check: a difference changes direction inside subgroups."),
@@ -180,14 +180,14 @@ def _summary(shown: LiveTables, view: str) -> list[Block | None]:
     return found
 
 
-def limits(shown: LiveTables, view: str) -> list[str]:
+def limits(tables: LiveTables, view: str) -> list[str]:
     """What a reader must not read into the numbers, as far as it applies here."""
-    campaign, design = shown.originals.campaign, shown.comparison.design
-    judged = shown.judged
-    apart = shared_items_of(shown.originals)
+    campaign, design = tables.originals.campaign, tables.comparison.design
+    judged = tables.judged
+    apart = shared_items_of(tables.originals)
     records = imported_records(campaign)
     reviewers = judged.reviewers if judged is not None else design.reviewers
-    told = [
+    conditional_texts = [
         (design.is_simulated, "Simulated reviews are counted: they show nothing about real users."),
         (design.is_mixed, "People and simulated reviewers are counted together."),
         (bool(view), f"It shows a part, chosen afterwards: {view}. Other parts may differ."),
@@ -231,17 +231,17 @@ def limits(shown: LiveTables, view: str) -> list[str]:
             "No gate was applied before the first review, so no verdict is valid under repeated evaluations.",
         ),
     ]
-    found = [text for applies, text in told if applies]
-    trained = [shown.label(row) for row in shown.comparison.trained_on_simulated]
+    found = [text for applies, text in conditional_texts if applies]
+    trained = [tables.label(row) for row in tables.comparison.trained_on_simulated]
     if trained:
         found.append(f"Simulated reviews went into the training of {', '.join(trained)}.")
     blinding = sections.blinding_words(unblinding_of(campaign))
-    return [*found, *_adjudicated(shown), *([blinding] if blinding else [])]
+    return [*found, *_adjudicated(tables), *([blinding] if blinding else [])]
 
 
-def _adjudicated(shown: LiveTables) -> list[str]:
-    decided = with_adjudicated(shown.originals).decided
-    adjudicated = shown.judged.adjudicated if shown.judged else 0
+def _adjudicated(tables: LiveTables) -> list[str]:
+    decided = with_adjudicated(tables.originals).decided
+    adjudicated = tables.judged.adjudicated if tables.judged else 0
     return [
         f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the results use the scores that"
         " reviewers gave."
@@ -271,10 +271,10 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
         "simulated": "SHA-256 of the simulated reviews",
         "preferences": "SHA-256 of the preferences",
     }
-    told = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
+    labelled_parts = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
     return whole, [
         ("Data of this report, SHA-256", whole),
         *([("Filter", report.view)] if report.view else []),
-        *told,
+        *labelled_parts,
         (f"SHA-256 of {version}", version.content_hash),
     ]

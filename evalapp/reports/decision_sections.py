@@ -70,7 +70,7 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     states = [result["state"] for result in record["results"]]
     # None is failed, and yet it is not released: the plan is over.
     is_over = evaluation.verdict == GateVerdict.DO_NOT_RELEASE and NOT_MET not in states
-    told = [
+    counts_in_words = [
         (
             f"{states.count(state)} not shown by the planned {record['planned']} reviews"
             if is_over and state == UNDECIDED
@@ -83,8 +83,8 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     later = f" ({added} added after the first review)" if added else ""
     words = (
         f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)}"
-        f" condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of"
-        f" {record['items']} items by {record['reviewers']}"
+        f" condition{'' if len(states) == 1 else 's'} {', '.join(counts_in_words)};"
+        f" {record['reviews']} reviews of {record['items']} items by {record['reviewers']}"
         f" reviewer{'' if record['reviewers'] == 1 else 's'}{later}, {time_of(evaluation.evaluated_at)}."
     )
     if evaluation.more_reviews:

@@ -1,7 +1,7 @@
 """A report as plain blocks, for the page and the PDF.
 
-Everything in a block is data. `page.py` and `paper.py` set the same document, and neither takes a word of it
-for markup.
+Everything in a block is data. `html_report.py` and `pdf_report.py` set the same document, and neither takes a
+word of it for markup.
 """
 
 from collections.abc import Iterable

@@ -58,21 +58,25 @@ def _size(items: int, candidates: int, overlap: str) -> str:
     return " × ".join(f"{number} {noun}{'' if str(number) == '1' else 's'}" for number, noun in counted)
 
 
-def method_paragraphs(shown: LiveTables) -> list[str]:
-    judged = shown.judged
-    campaign, comparison = shown.originals.campaign, shown.comparison
-    told = [_items(campaign, comparison), _reviewing(campaign)]
+def method_paragraphs(tables: LiveTables) -> list[str]:
+    judged = tables.judged
+    campaign, comparison = tables.originals.campaign, tables.comparison
+    paragraphs = [_items(campaign, comparison), _reviewing(campaign)]
     if judged is not None:
-        told.append(_of_pairs(judged))
+        paragraphs.append(_pairs_paragraph(judged))
     elif comparison.design.reviews:
-        told += [_of_means(comparison), _of_differences(shown), _of_agreement(shown)]
-        if not shown.severity.reason:
-            told.append(
+        paragraphs += [
+            _means_paragraph(comparison),
+            _differences_paragraph(tables),
+            _agreement_paragraph(tables),
+        ]
+        if not tables.severity.reason:
+            paragraphs.append(
                 "Severity-adjusted scores come from a many-facet ordinal model (item, candidate, reviewer,"
                 " criterion) fitted to all scale criteria together with the rubric's weights."
             )
-    told.append(_software())
-    return [text for text in told if text]
+    paragraphs.append(_software())
+    return [text for text in paragraphs if text]
 
 
 def _items(campaign: Campaign, comparison: Comparison) -> str:
@@ -95,7 +99,7 @@ def _reviewing(campaign: Campaign) -> str:
             "The ratings were given in another system and imported; how they were collected is not"
             " known here."
         )
-    asked = {
+    task_words = {
         Method.POINTWISE: "rated every candidate's answer to an item one by one, in random order",
         Method.PAIRWISE: "compared two answers side by side, sides random and balanced",
         Method.RANKING: "put answers in order, positions random and balanced",
@@ -114,16 +118,16 @@ def _reviewing(campaign: Campaign) -> str:
     ]
     found = ", ".join(each for each in checks if each)
     return (
-        f"Reviewers {asked}, by {campaign.rubric_version}. Each item was to have {campaign.overlap} "
+        f"Reviewers {task_words}, by {campaign.rubric_version}. Each item was to have {campaign.overlap} "
         f"reviewer{'' if campaign.overlap == 1 else 's'}{more}. They {blind}, {reference}."
         + (f" Reviewers were checked with {found}, which no result counts." if found else "")
     )
 
 
-def _of_means(comparison: Comparison) -> str:
+def _means_paragraph(comparison: Comparison) -> str:
     mean = next((row.total for row in comparison.rows if row.total.defined), None)
     return (
-        f"Results are about {comparison.design.whose}, on {comparison.design.of_which}:"
+        f"Results are about {comparison.design.population_words}, on {comparison.design.items_words}:"
         f" {_method_words(comparison)}."
         f" Intervals are at 95%{_signed(mean)}. N/A is left out and counted."
     )
@@ -142,36 +146,36 @@ def _method_words(comparison: Comparison) -> str:
     )
 
 
-def _of_differences(shown: LiveTables) -> str:
-    if shown.reference is None or not shown.pairs:
+def _differences_paragraph(tables: LiveTables) -> str:
+    if tables.reference is None or not tables.pairs:
         return ""
-    found = next((pair for pair in shown.pairs if pair.difference.difference.defined), None)
+    found = next((pair for pair in tables.pairs if pair.difference.difference.defined), None)
     return (
-        f"Differences from {shown.label(shown.reference)} are paired by item and blocked by reviewer; p is"
-        f" two-sided, adjusted by Holm over all {len(shown.pairs)} comparisons; a difference is called"
+        f"Differences from {tables.label(tables.reference)} are paired by item and blocked by reviewer; p is"
+        f" two-sided, adjusted by Holm over all {len(tables.pairs)} comparisons; a difference is called"
         f" significant under {differences.SIGNIFICANT:g}. Permutations: {differences.PERMUTATIONS:,}, seed"
         f" {differences.SEED}{_signed(found.difference.difference if found else None)}."
     )
 
 
-def _of_agreement(shown: LiveTables) -> str:
+def _agreement_paragraph(tables: LiveTables) -> str:
     return (
         "Agreement is Krippendorff's alpha, ordinal for scales and nominal otherwise, over outputs with two"
         f" ratings or more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES}"
         f" replicates, seed {differences.SEED}."
         + (
-            f" Correlations with {shown.metric.label} are Spearman's over all outputs, within items and"
+            f" Correlations with {tables.metric.label} are Spearman's over all outputs, within items and"
             " between candidates, and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are"
             " an accuracy with tie calibration. Their intervals are clustered by item, with as many"
             " replicates and the same seed; those within items are Student's t over items, and Kendall's of"
             f" more than {RESAMPLED_KENDALL} outputs come from the items' influences."
-            if shown.metric is not None
+            if tables.metric is not None
             else ""
         )
     )
 
 
-def _of_pairs(judged: PairResults) -> str:
+def _pairs_paragraph(judged: PairResults) -> str:
     counted = "count a tie as half and leave “both bad” out"
     if judged.is_ranking:
         counted = "use the pairs of each ranking, without ties"

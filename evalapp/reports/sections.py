@@ -13,7 +13,7 @@ from evalapp.analysis.charts import (
     strengths_chart,
 )
 from evalapp.analysis.comparison.differences import Contradiction
-from evalapp.analysis.comparison.subgroups import MOST_TOLD
+from evalapp.analysis.comparison.subgroups import MOST_WORST_SUBGROUPS
 from evalapp.analysis.comparison.unblinding import Unblinding
 from evalapp.analysis.metrics.disagreements import find_disagreements
 from evalapp.analysis.pairwise.pair_tables import checks_table, pairs_table, strengths_table
@@ -46,11 +46,11 @@ MOST_HEAT_MAPS = 4
 SHORT_HASH = 16
 
 
-def people_section(shown: LiveTables) -> Iterator[Block | None]:
+def people_section(tables: LiveTables) -> Iterator[Block | None]:
     """Means a line each, because a rubric of many criteria is wider than paper."""
     rows: list[list[Cell]] = []
-    for row in shown.comparison.rows:
-        label = shown.label(row)
+    for row in tables.comparison.rows:
+        label = tables.label(row)
         rows += [
             [
                 label,
@@ -70,19 +70,19 @@ def people_section(shown: LiveTables) -> Iterator[Block | None]:
         Column("Share of low scores", "share", is_measure=True, anchor="low-scores"),
         Column("N/A", "count"),
     ]
-    note = means_note(shown.comparison.design)
+    note = means_note(tables.comparison.design)
     yield table(Table("means", "Means on scales", columns, rows, note))
-    for panel in means_charts(shown.comparison, most=MOST_ON_A_SHEET):
+    for panel in means_charts(tables.comparison, most=MOST_ON_A_SHEET):
         yield picture(f"Means with their 95% intervals, on {panel.of}", panel.chart)
-    for chart in ratings_charts(shown.comparison, most=MOST_ON_A_SHEET):
+    for chart in ratings_charts(tables.comparison, most=MOST_ON_A_SHEET):
         yield picture("Distribution of scores", chart)
-    yield table(_shares(shown))
+    yield table(_shares(tables))
 
 
-def _shares(shown: LiveTables) -> Table:
+def _shares(tables: LiveTables) -> Table:
     rows: list[list[Cell]] = [
-        [shown.label(row), cell.criterion.name, cell.criterion.axis_label, cell.mean, cell.not_applicable]
-        for row in shown.comparison.rows
+        [tables.label(row), cell.criterion.name, cell.criterion.axis_label, cell.mean, cell.not_applicable]
+        for row in tables.comparison.rows
         for cell in row.human
         if not cell.criterion.rules.has_mean
     ]
@@ -93,85 +93,87 @@ def _shares(shown: LiveTables) -> Table:
         Column("Share", "share", is_measure=True, anchor="shares"),
         Column("N/A", "count"),
     ]
-    note = f"The share of reviewers who said so. {means_note(shown.comparison.design)}"
+    note = f"The share of reviewers who said so. {means_note(tables.comparison.design)}"
     return Table("shares", "Questions without a scale", columns, rows, note)
 
 
-def differences_section(shown: LiveTables) -> Iterator[Block | None]:
-    yield table(differences_table(shown, has_shares=False))
-    if shown.reference is not None:
-        rows = shown.comparison.rows
-        for panel in differences_charts(shown.pairs, shown.reference, rows, most=MOST_ON_A_SHEET):
-            caption = f"Differences, {panel.of}; {hollow_words(shown.pairs)}"
+def differences_section(tables: LiveTables) -> Iterator[Block | None]:
+    yield table(differences_table(tables, has_shares=False))
+    if tables.reference is not None:
+        rows = tables.comparison.rows
+        for panel in differences_charts(tables.pairs, tables.reference, rows, most=MOST_ON_A_SHEET):
+            caption = f"Differences, {panel.of}; {hollow_words(tables.pairs)}"
             yield picture(caption, panel.chart)
 
 
-def subgroups_section(shown: LiveTables) -> Iterator[Block | None]:
-    yield from _worst_rows(subgroups_table(shown))
+def subgroups_section(tables: LiveTables) -> Iterator[Block | None]:
+    yield from _worst_rows(subgroups_table(tables))
 
 
-def counterfactuals_section(shown: LiveTables) -> Iterator[Block | None]:
-    yield from _worst_rows(counterfactuals_table(shown))
+def counterfactuals_section(tables: LiveTables) -> Iterator[Block | None]:
+    yield from _worst_rows(counterfactuals_table(tables))
 
 
 def _worst_rows(found: Table | None) -> Iterator[Block | None]:
     """The first rows of a table that has the worst first."""
     if found is None:
         return
-    left_out = len(found.rows) - MOST_TOLD
+    left_out = len(found.rows) - MOST_WORST_SUBGROUPS
     if left_out > 0:
-        note = f"{found.note} The {MOST_TOLD} worst; {left_out:,} more are on the page What to fix."
-        found = replace(found, rows=found.rows[:MOST_TOLD], note=note)
+        note = (
+            f"{found.note} The {MOST_WORST_SUBGROUPS} worst; {left_out:,} more are on the page What to fix."
+        )
+        found = replace(found, rows=found.rows[:MOST_WORST_SUBGROUPS], note=note)
     yield table(found)
 
 
-def agreement_section(shown: LiveTables) -> Iterator[Block | None]:
-    reasons = {row.reason for row in shown.agreement}
+def agreement_section(tables: LiveTables) -> Iterator[Block | None]:
+    reasons = {row.reason for row in tables.agreement}
     if len(reasons) == 1 and (reason := reasons.pop()):
         yield paragraph(f"Agreement is undefined on every criterion: {reason}.")
         return
-    yield table(agreement_table(shown))
-    for criterion in shown.originals.scales[:MOST_HEAT_MAPS]:
+    yield table(agreement_table(tables))
+    for criterion in tables.originals.scales[:MOST_HEAT_MAPS]:
         yield picture(
             f"Agreement by pair of reviewers on {criterion.name}",
-            agreement_chart(shown.originals, criterion),
+            agreement_chart(tables.originals, criterion),
         )
 
 
-def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> Iterator[Block | None]:
+def metrics_section(tables: LiveTables, contradiction: Contradiction | None) -> Iterator[Block | None]:
     """Metrics, and people against the one that the page opens on."""
     rows: list[list[Cell]] = [
-        [shown.label(row), metric.label, row.metrics[metric.name]]
-        for metric in shown.comparison.metrics
-        for row in shown.comparison.rows
+        [tables.label(row), metric.label, row.metrics[metric.name]]
+        for metric in tables.comparison.metrics
+        for row in tables.comparison.rows
     ]
     columns = [CANDIDATE, Column("Metric"), Column("Mean over items", "number", is_measure=True)]
     yield table(Table("metrics", "Metrics", columns, rows, "95% intervals over items."))
-    yield table(rules_table(shown))
-    criterion = _told_criterion(shown, contradiction)
-    if shown.metric is None or criterion is None or not shown.scores.answers:
+    yield table(rules_table(tables))
+    criterion = _contradicted_criterion(tables, contradiction)
+    if tables.metric is None or criterion is None or not tables.scores.answers:
         return
-    yield table(correlations_table(shown))
+    yield table(correlations_table(tables))
     yield picture(
-        f"{criterion.name} against {shown.metric.label}, one point per output",
-        human_against_metric(shown.scores, criterion, shown.metric),
+        f"{criterion.name} against {tables.metric.label}, one point per output",
+        human_against_metric(tables.scores, criterion, tables.metric),
     )
-    found = find_disagreements(shown.scores, criterion, shown.metric)
+    found = find_disagreements(tables.scores, criterion, tables.metric)
     yield paragraph(
-        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its"
-        f" {shown.metric.good_end} quarter {'is' if found.count == 1 else 'are'} rated low on"
+        f"{found.count} output{'' if found.count == 1 else 's'} with {tables.metric.label} in its"
+        f" {tables.metric.good_end} quarter {'is' if found.count == 1 else 'are'} rated low on"
         f" {criterion.name} by at least two reviewers; chance would give {as_text(found.expected, digits=1)}."
     )
 
 
-def _told_criterion(shown: LiveTables, contradiction: Contradiction | None) -> Criterion | None:
+def _contradicted_criterion(tables: LiveTables, contradiction: Contradiction | None) -> Criterion | None:
     if contradiction is not None:
         return contradiction.cell.criterion
-    return shown.scores.scales[0] if shown.scores.scales else None
+    return tables.scores.scales[0] if tables.scores.scales else None
 
 
-def severity_section(shown: LiveTables) -> Iterator[Block | None]:
-    severity = shown.severity
+def severity_section(tables: LiveTables) -> Iterator[Block | None]:
+    severity = tables.severity
     if severity.reason:
         yield paragraph(severity.reason)
         return
@@ -182,32 +184,32 @@ def severity_section(shown: LiveTables) -> Iterator[Block | None]:
         yield notice("Some groups share no items, so comparisons between these groups are undefined.")
         yield listing([f"Group {number}: {', '.join(group)}" for number, group in enumerate(groups, start=1)])
     yield notice(severity.note[:1].upper() + severity.note[1:])
-    yield table(severity_table(shown))
-    yield table(severities_table(shown))
+    yield table(severity_table(tables))
+    yield table(severities_table(tables))
 
 
-def reasons_section(shown: LiveTables) -> Iterator[Block | None]:
-    yield table(reasons_table(shown))
-    yield table(marks_table(shown))
+def reasons_section(tables: LiveTables) -> Iterator[Block | None]:
+    yield table(reasons_table(tables))
+    yield table(marks_table(tables))
 
 
-def pairs_section(shown: LiveTables, judged: PairResults) -> Iterator[Block | None]:
+def pairs_section(tables: LiveTables, judged: PairResults) -> Iterator[Block | None]:
     """Pairwise results, where answers were compared."""
-    yield table(pairs_table(judged, shown.labels))
-    yield table(strengths_table(judged, shown.labels))
+    yield table(pairs_table(judged, tables.labels))
+    yield table(strengths_table(judged, tables.labels))
     yield picture("Strengths with their 95% intervals", strengths_chart(judged))
     yield table(checks_table(judged))
 
 
-def candidates_section(shown: LiveTables) -> Iterator[Block | None]:
+def candidates_section(tables: LiveTables) -> Iterator[Block | None]:
     rows: list[list[Cell]] = [
         [
-            shown.labels[each.pk],
+            tables.labels[each.pk],
             each.model_version.get_kind_display(),
             each.model_version.get_alias_display() if each.model_version.alias else "",
             each.model_version.content_hash[:SHORT_HASH],
         ]
-        for each in shown.scores.candidates
+        for each in tables.scores.candidates
     ]
     columns = [
         CANDIDATE,
@@ -221,11 +223,11 @@ def candidates_section(shown: LiveTables) -> Iterator[Block | None]:
 def rubric_section(campaign: Campaign) -> Iterator[Block | None]:
     """The rubric as reviewers saw it."""
     if campaign.compares:
-        asked = (
+        task_words = (
             "rank the answers" if campaign.method == Method.RANKING else "say which of two answers is better"
         )
         yield paragraph(
-            f"Reviewers were asked to {asked}; the rubric was shown as a guide and was not scored."
+            f"Reviewers were asked to {task_words}; the rubric was shown as a guide and was not scored."
         )
     rows: list[list[Cell]] = []
     for criterion in campaign.rubric_version.criteria.order_by("position"):

@@ -13,9 +13,9 @@ from evalapp.core.errors import MissingError
 from evalapp.core.storage import write_whole
 from evalapp.jobs.work import Work
 from evalapp.reports.content import STEPS, content_of
+from evalapp.reports.html_report import as_html
 from evalapp.reports.models import Report, ReportState
-from evalapp.reports.page import as_page
-from evalapp.reports.paper import as_paper
+from evalapp.reports.pdf_report import as_pdf
 
 PAGE, PAPER = "report.html", "report.pdf"
 CONTENT_TYPES = {PAGE: "text/html; charset=utf-8", PAPER: "application/pdf"}
@@ -51,8 +51,8 @@ def write_report(work: Work) -> dict[str, Any]:
     content = content_of(report, progress=lambda done, stage: work.progress(done, STEPS, stage))
     work.progress(4, STEPS, "Writing the files")
     made = {
-        PAGE: as_page(content.document).encode(),
-        PAPER: as_paper(content.document, made_at=int(report.created_at.timestamp())),
+        PAGE: as_html(content.document).encode(),
+        PAPER: as_pdf(content.document, made_at=int(report.created_at.timestamp())),
     }
     files = []
     for name, body in made.items():

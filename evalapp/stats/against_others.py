@@ -105,8 +105,8 @@ def against_others(
     is not a level.
     """
     require_level(level)
-    beside = _beside(ratings, reviewer, np.array(sorted(set(levels)), dtype=np.float64))
-    drawn = _drawn(beside, seed=seed, replicates=replicates)
+    level_pairs = _pairs_with_others(ratings, reviewer, np.array(sorted(set(levels)), dtype=np.float64))
+    drawn = _replicate_counts(level_pairs, seed=seed, replicates=replicates)
     statistics: dict[str, tuple[str, Statistic]] = {
         "alpha": ("krippendorff-alpha", _ordinal_alpha if is_ordered else _nominal_alpha),
         "kappa": ("quadratic-kappa", _kappa),
@@ -114,8 +114,8 @@ def against_others(
         "icc_1": ("icc-1", _icc_one_way),
         "icc_2_1": ("icc-2,1", _icc_two_way),
         "icc_2_k": ("icc-2,k", _icc_of_mean),
-        "exact": ("percent-agreement", _within(0.0)),
-        "within_one": ("percent-agreement-within-1", _within(1.0)),
+        "exact": ("percent-agreement", _share_within(0.0)),
+        "within_one": ("percent-agreement-within-1", _share_within(1.0)),
     }
     found = {}
     for field, (name, statistic) in statistics.items():
@@ -124,7 +124,7 @@ def against_others(
         if needs_order and not is_ordered:
             found[field] = Measure.undefined("the answers have no order", signature=label)
             continue
-        found[field] = _measured(beside, drawn, statistic, label, level=level)
+        found[field] = _measure_of(level_pairs, drawn, statistic, label, level=level)
     return AgainstOthers(**found)
 
 
@@ -148,23 +148,25 @@ def reviewer_against_panel(
     require_level(level)
     known = np.array(sorted(set(levels)), dtype=np.float64)
     items = _items_of_panel(ratings, rater)
-    judged = _beside(_on_items(ratings, items) if items.any() else ratings, rater, known)
-    panel = _among_others(ratings, rater, items, known) if items.any() else None
+    judged = _pairs_with_others(_ratings_on_items(ratings, items) if items.any() else ratings, rater, known)
+    panel = _pairs_among_others(ratings, rater, items, known) if items.any() else None
 
-    def told(statistic: Statistic, name: str) -> tuple[Measure, Measure, Measure]:
-        def signed(whose: str) -> str:
-            return signature(f"{name}-{whose}", bootstrap=replicates, seed=seed, level=level)
+    def measures_of(statistic: Statistic, name: str) -> tuple[Measure, Measure, Measure]:
+        def signed(subject: str) -> str:
+            return signature(f"{name}-{subject}", bootstrap=replicates, seed=seed, level=level)
 
-        def measured(beside: _LevelPairs | None, whose: str) -> Measure:
-            drawn = _drawn(beside, seed=seed, replicates=replicates)
+        def measured(level_pairs: _LevelPairs | None, subject: str) -> Measure:
+            drawn = _replicate_counts(level_pairs, seed=seed, replicates=replicates)
             alone = NO_OVERLAP if len(ratings) else "no scores"
-            return _measured(beside, drawn, statistic, signed(whose), level=level, alone=alone)
+            return _measure_of(level_pairs, drawn, statistic, signed(subject), level=level, alone=alone)
 
-        gap = _gap(judged, panel, statistic, signed("gap"), seed=seed, replicates=replicates, level=level)
+        gap = _difference_from_panel(
+            judged, panel, statistic, signed("gap"), seed=seed, replicates=replicates, level=level
+        )
         return measured(judged, "of-rater"), measured(panel, "of-panel"), gap
 
-    alpha = told(_ordinal_alpha if is_ordered else _nominal_alpha, "krippendorff-alpha")
-    kappa = told(_kappa, "quadratic-kappa") if is_ordered else (None, None, None)
+    alpha = measures_of(_ordinal_alpha if is_ordered else _nominal_alpha, "krippendorff-alpha")
+    kappa = measures_of(_kappa, "quadratic-kappa") if is_ordered else (None, None, None)
     return ReviewerAgainstPanel(*alpha, *kappa)
 
 
@@ -176,7 +178,7 @@ def _items_of_panel(ratings: Ratings, rater: Hashable) -> npt.NDArray[np.bool_]:
     return result
 
 
-def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable = None) -> Ratings:
+def _ratings_on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable = None) -> Ratings:
     code = ratings.reviewers.index(without) if without is not None else -1
     kept = np.flatnonzero(items[ratings.item] & (ratings.reviewer != code))
     # Ordered by item, so that items have the same numbers whichever reviewer is left out.
@@ -189,12 +191,12 @@ def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable 
     )
 
 
-def _among_others(
+def _pairs_among_others(
     ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array
 ) -> _LevelPairs:
     """Every two scores of others on an item, in both orders, so that the sides are exchangeable."""
-    others = _on_items(ratings, items, without=rater)
-    together, shared = _of_shared_items(coincidences(others))
+    others = _ratings_on_items(ratings, items, without=rater)
+    together, shared = _renumbered_items(coincidences(others))
     own = _positions(together.own, levels)[together.cell]
     other = _positions(together.other, levels)[together.cell]
     item = np.concatenate([together.item, together.item])
@@ -218,7 +220,7 @@ def _groups_of(ratings: Ratings, items: Codes) -> Codes | None:
     return None if ratings.group is None else ratings.group[items]
 
 
-def _gap(
+def _difference_from_panel(
     judged: _LevelPairs | None,
     panel: _LevelPairs | None,
     statistic: Statistic,
@@ -255,7 +257,7 @@ def _positions(scores: Array, levels: Array) -> npt.NDArray[np.int64]:
     return position
 
 
-def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs | None:
+def _pairs_with_others(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs | None:
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
     position = _positions(ratings.score, levels)
@@ -282,16 +284,16 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs 
     )
 
 
-def _drawn(beside: _LevelPairs | None, *, seed: int, replicates: int) -> Array:
+def _replicate_counts(level_pairs: _LevelPairs | None, *, seed: int, replicates: int) -> Array:
     """The counts of every replicate, shared by all measures."""
-    if beside is None or beside.items < 2:
+    if level_pairs is None or level_pairs.items < 2:
         return np.empty((0, 0))
-    chunks = item_weights(beside.items, beside.group, replicates=replicates, seed=seed)
-    return np.concatenate([beside.counts(chunk) for chunk in chunks])
+    chunks = item_weights(level_pairs.items, level_pairs.group, replicates=replicates, seed=seed)
+    return np.concatenate([level_pairs.counts(chunk) for chunk in chunks])
 
 
-def _measured(
-    beside: _LevelPairs | None,
+def _measure_of(
+    level_pairs: _LevelPairs | None,
     drawn: Array,
     statistic: Statistic,
     name: str,
@@ -299,15 +301,15 @@ def _measured(
     level: float,
     alone: str = ALONE,
 ) -> Measure:
-    if beside is None:
+    if level_pairs is None:
         return Measure.undefined(alone, signature=name)
-    n = beside.items
+    n = level_pairs.items
 
     def of(counts: Array) -> Array:
-        return statistic(beside, counts)
+        return statistic(level_pairs, counts)
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = float(of(beside.counts(np.ones((1, n))))[0])
+        value = float(of(level_pairs.counts(np.ones((1, n))))[0])
     if not np.isfinite(value):
         return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
     if few := too_few_items(n):
@@ -318,35 +320,35 @@ def _measured(
     )
 
 
-def _margins(beside: _LevelPairs, counts: Array) -> tuple[Array, Array]:
+def _margins(level_pairs: _LevelPairs, counts: Array) -> tuple[Array, Array]:
     """How often each level was given by the reviewer and by the others (replicates × levels)."""
-    levels = np.eye(beside.levels.size)
-    return counts @ levels[beside.own], counts @ levels[beside.other]
+    levels = np.eye(level_pairs.levels.size)
+    return counts @ levels[level_pairs.own], counts @ levels[level_pairs.other]
 
 
-def _within(reach: float) -> Statistic:
-    def within(beside: _LevelPairs, counts: Array) -> Array:
-        gaps = np.abs(beside.levels[beside.own] - beside.levels[beside.other])
+def _share_within(reach: float) -> Statistic:
+    def within(level_pairs: _LevelPairs, counts: Array) -> Array:
+        gaps = np.abs(level_pairs.levels[level_pairs.own] - level_pairs.levels[level_pairs.other])
         result: Array = counts[:, gaps <= reach + 1e-9].sum(axis=1) / counts.sum(axis=1)
         return result
 
     return within
 
 
-def _kappa(beside: _LevelPairs, counts: Array) -> Array:
-    own, other = _margins(beside, counts)
-    gaps = (beside.levels[beside.own] - beside.levels[beside.other]) ** 2
-    distances = (beside.levels[:, None] - beside.levels[None, :]) ** 2
+def _kappa(level_pairs: _LevelPairs, counts: Array) -> Array:
+    own, other = _margins(level_pairs, counts)
+    gaps = (level_pairs.levels[level_pairs.own] - level_pairs.levels[level_pairs.other]) ** 2
+    distances = (level_pairs.levels[:, None] - level_pairs.levels[None, :]) ** 2
     expected = ((own @ distances) * other).sum(axis=1) / counts.sum(axis=1)
     expected[expected < 1e-12] = np.nan
     result: Array = 1 - counts @ gaps / expected
     return result
 
 
-def _ordinal_alpha(beside: _LevelPairs, counts: Array) -> Array:
-    given = np.add(*_margins(beside, counts))
+def _ordinal_alpha(level_pairs: _LevelPairs, counts: Array) -> Array:
+    given = np.add(*_margins(level_pairs, counts))
     rank = np.cumsum(given, axis=1) - given / 2
-    gaps = (rank[:, beside.own] - rank[:, beside.other]) ** 2
+    gaps = (rank[:, level_pairs.own] - rank[:, level_pairs.other]) ** 2
     total = given.sum(axis=1)
     expected = 2 * (total * (given * rank**2).sum(axis=1) - (given * rank).sum(axis=1) ** 2)
     expected[expected < 1e-9 * total**4] = np.nan
@@ -354,32 +356,32 @@ def _ordinal_alpha(beside: _LevelPairs, counts: Array) -> Array:
     return result
 
 
-def _nominal_alpha(beside: _LevelPairs, counts: Array) -> Array:
-    given = np.add(*_margins(beside, counts))
+def _nominal_alpha(level_pairs: _LevelPairs, counts: Array) -> Array:
+    given = np.add(*_margins(level_pairs, counts))
     total = given.sum(axis=1)
     expected = total**2 - (given**2).sum(axis=1)
     expected[expected < 1e-9] = np.nan
-    unequal = counts[:, beside.own != beside.other].sum(axis=1)
+    unequal = counts[:, level_pairs.own != level_pairs.other].sum(axis=1)
     result: Array = 1 - (total - 1) * 2 * unequal / expected
     return result
 
 
-def _ac2(beside: _LevelPairs, counts: Array) -> Array:
-    span = beside.levels[-1] - beside.levels[0]
+def _ac2(level_pairs: _LevelPairs, counts: Array) -> Array:
+    span = level_pairs.levels[-1] - level_pairs.levels[0]
     return _chance_corrected(
-        beside, counts, 1 - ((beside.levels[:, None] - beside.levels[None, :]) / span) ** 2
+        level_pairs, counts, 1 - ((level_pairs.levels[:, None] - level_pairs.levels[None, :]) / span) ** 2
     )
 
 
-def _ac1(beside: _LevelPairs, counts: Array) -> Array:
-    return _chance_corrected(beside, counts, np.eye(beside.levels.size))
+def _ac1(level_pairs: _LevelPairs, counts: Array) -> Array:
+    return _chance_corrected(level_pairs, counts, np.eye(level_pairs.levels.size))
 
 
-def _chance_corrected(beside: _LevelPairs, counts: Array, credit: Array) -> Array:
+def _chance_corrected(level_pairs: _LevelPairs, counts: Array, credit: Array) -> Array:
     total = counts.sum(axis=1)
-    agreement = counts @ credit[beside.own, beside.other] / total
-    use = np.add(*_margins(beside, counts)) / (2 * total[:, None])
-    size = beside.levels.size
+    agreement = counts @ credit[level_pairs.own, level_pairs.other] / total
+    use = np.add(*_margins(level_pairs, counts)) / (2 * total[:, None])
+    size = level_pairs.levels.size
     chance = credit.sum() / (size * (size - 1)) * (use * (1 - use)).sum(axis=1)
     result: Array = (agreement - chance) / (1 - chance)
     return result
@@ -395,9 +397,9 @@ class _Squares(NamedTuple):
     rest: Array
 
 
-def _squares(beside: _LevelPairs, counts: Array) -> _Squares:
-    centre = float((beside.levels[beside.own] + beside.levels[beside.other]).mean()) / 2
-    own, other = beside.levels[beside.own] - centre, beside.levels[beside.other] - centre
+def _squares(level_pairs: _LevelPairs, counts: Array) -> _Squares:
+    centre = float((level_pairs.levels[level_pairs.own] + level_pairs.levels[level_pairs.other]).mean()) / 2
+    own, other = level_pairs.levels[level_pairs.own] - centre, level_pairs.levels[level_pairs.other] - centre
     n = counts.sum(axis=1)
     own_sum, other_sum = counts @ own, counts @ other
     mean = (own_sum + other_sum) ** 2 / (2 * n)
@@ -408,22 +410,22 @@ def _squares(beside: _LevelPairs, counts: Array) -> _Squares:
     return _Squares(n, items / (n - 1), reviewers, within / n, rest / (n - 1))
 
 
-def _icc_one_way(beside: _LevelPairs, counts: Array) -> Array:
-    squares = _squares(beside, counts)
+def _icc_one_way(level_pairs: _LevelPairs, counts: Array) -> Array:
+    squares = _squares(level_pairs, counts)
     result: Array = (squares.items - squares.within) / (squares.items + squares.within)
     return result
 
 
-def _icc_two_way(beside: _LevelPairs, counts: Array) -> Array:
-    squares = _squares(beside, counts)
+def _icc_two_way(level_pairs: _LevelPairs, counts: Array) -> Array:
+    squares = _squares(level_pairs, counts)
     spread = squares.items + squares.rest + 2 * (squares.reviewers - squares.rest) / squares.n
     spread[spread <= 1e-12] = np.nan
     result: Array = (squares.items - squares.rest) / spread
     return result
 
 
-def _icc_of_mean(beside: _LevelPairs, counts: Array) -> Array:
-    single = _icc_two_way(beside, counts)
+def _icc_of_mean(level_pairs: _LevelPairs, counts: Array) -> Array:
+    single = _icc_two_way(level_pairs, counts)
     # At an intraclass correlation of −1 the reliability of the mean is undefined.
     single[single <= -1 + 1e-9] = np.nan
     result: Array = 2 * single / (1 + single)
@@ -446,7 +448,7 @@ def mean_kappa(
         return Measure.undefined(why_no_scores(ratings.not_applicable), signature=name)
     if len(ratings.reviewers) < 2:
         return Measure.undefined(ONE_REVIEWER, signature=name)
-    together, shared = _of_shared_items(coincidences(ratings))
+    together, shared = _renumbered_items(coincidences(ratings))
     n = int(shared.size)
     if not n:
         return Measure.undefined(NO_OVERLAP, signature=name)
@@ -474,7 +476,7 @@ def mean_kappa(
     )
 
 
-def _of_shared_items(together: Coincidences) -> tuple[Coincidences, Codes]:
+def _renumbered_items(together: Coincidences) -> tuple[Coincidences, Codes]:
     """The items that two reviewers scored, renumbered, and their original codes."""
     items, item = np.unique(together.item, return_inverse=True)
     return replace(together, item=item), items

@@ -76,7 +76,7 @@ def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
     return Patterns(kinds.astype(np.float64), times.astype(np.float64), values, kind.reshape(-1), group)
 
 
-def _finish(
+def _with_interval(
     patterns: Patterns, statistic: WeightedStatistic, *, name: str, seed: int, replicates: int, level: float
 ) -> Measure:
     n = int(patterns.items.sum())
@@ -140,7 +140,7 @@ def krippendorff_alpha(
     if scale == "ratio" and patterns.values[0] < 0:
         raise ValueError(f"a ratio scale has no negative scores, but one is {patterns.values[0]:g}")
     alpha = _ordinal_alpha(patterns) if scale == "ordinal" else _fixed_alpha(patterns, scale)
-    return _finish(patterns, alpha, name=name, seed=seed, replicates=replicates, level=level)
+    return _with_interval(patterns, alpha, name=name, seed=seed, replicates=replicates, level=level)
 
 
 class _Pairs(NamedTuple):
@@ -240,7 +240,7 @@ def percent_agreement(
         return Measure.undefined(reason, signature=name)
     patterns = score_patterns(ratings)
     close = np.abs(patterns.values[:, None] - patterns.values[None, :]) <= within + 1e-9
-    return _finish(
+    return _with_interval(
         patterns,
         _mean_over_items(_pair_share(patterns, close.astype(np.float64))),
         name=name, seed=seed, replicates=replicates, level=level,
@@ -306,7 +306,7 @@ def gwet_ac2(
         result: Array = (agreement - chance) / (1 - chance)
         return result
 
-    found = _finish(patterns, ac2, name=name, seed=seed, replicates=replicates, level=level)
+    found = _with_interval(patterns, ac2, name=name, seed=seed, replicates=replicates, level=level)
     return Measure(
         value=found.value, n=int(patterns.items[paired].sum()), low=found.low, high=found.high,
         reason=found.reason, note=found.note, signature=name,
@@ -368,7 +368,7 @@ def quadratic_kappa(
         result: Array = 1 - gaps / n / expected
         return result
 
-    return _finish(patterns, kappa, name=name, seed=seed, replicates=replicates, level=level)
+    return _with_interval(patterns, kappa, name=name, seed=seed, replicates=replicates, level=level)
 
 
 def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> tuple[Array, Codes]:

@@ -14,18 +14,18 @@ from evalapp.stats.scores import student_quantile
 
 
 class Guess(NamedTuple):
-    """A reviewer's belief about one output: ``said`` tuned (True), not tuned (False), or unsure (None)."""
+    """A reviewer's belief about one output: ``belief``: tuned (True), not tuned (False), or unsure (None)."""
 
     reviewer: Hashable
     is_tuned: bool
-    said: bool | None
+    belief: bool | None
 
     @property
     def credit(self) -> int:
         """1 if right, -1 if wrong, 0 if unsure."""
-        if self.said is None:
+        if self.belief is None:
             return 0
-        return 1 if self.said == self.is_tuned else -1
+        return 1 if self.belief == self.is_tuned else -1
 
 
 class BlindingIndex(NamedTuple):

@@ -51,21 +51,23 @@ def mean_bounds(
         "mean-bounds", 4, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
     if population is Population.PANEL:
-        return _of_panel(ratings, alpha=alpha, ends=(smallest, largest), times=times)
+        return _panel_mean_bounds(ratings, alpha=alpha, ends=(smallest, largest), times=times)
     if not len(ratings):
         return Measure.undefined(why_no_scores(ratings.not_applicable), signature=label)
 
     def below(value: float, reach: float) -> float:
         return float(reach_below(reach, place=value, smallest=smallest, largest=largest, alpha=alpha))
 
-    found = _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label, times=times)
+    found = _bounds_about_reviewers(
+        ratings, below, ends=(smallest, largest), alpha=alpha, label=label, times=times
+    )
     if found.low is None or found.high is None:
         return found
     best = best_bound(ratings.groups * times, alpha=alpha, smallest=smallest, largest=largest)
     return replace(found, low=min(found.low, best), high=max(found.high, smallest + largest - best))
 
 
-def _of_panel(ratings: Ratings, *, alpha: float, ends: tuple[float, float], times: float) -> Measure:
+def _panel_mean_bounds(ratings: Ratings, *, alpha: float, ends: tuple[float, float], times: float) -> Measure:
     label = signature("mean-bounds", 5, population=Population.PANEL, sided=1, alpha=alpha)
     if not len(ratings):
         return Measure.undefined(why_no_scores(ratings.not_applicable), signature=label)
@@ -146,10 +148,10 @@ def difference_bounds(
         )
 
     span = largest - smallest
-    return _bounds(pairs, below, ends=(-span, span), alpha=alpha, label=label, times=times)
+    return _bounds_about_reviewers(pairs, below, ends=(-span, span), alpha=alpha, label=label, times=times)
 
 
-def _bounds(
+def _bounds_about_reviewers(
     ratings: Ratings,
     below: Callable[[float, float], float],
     *,
@@ -199,7 +201,7 @@ def share_bounds(
     require_alpha(alpha)
     label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
     if population is Population.PANEL:
-        found = _of_panel(marks, alpha=alpha, ends=(0.0, 1.0), times=times)
+        found = _panel_mean_bounds(marks, alpha=alpha, ends=(0.0, 1.0), times=times)
         if len(marks) and marks.score.sum() > panel_of(marks).ratings.score.sum():
             value = float(marks.item_means().mean())
             found = replace(found, value=value, n=len(marks.items), low=None, high=None, note=FEW_MARKED)

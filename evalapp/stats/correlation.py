@@ -97,7 +97,9 @@ def segment_correlation(
         statistic = _by_item_weights(paired, method)
         value = float(statistic(np.ones((1, paired.items)))[0])
         found = _resampled(statistic, paired, _drawn_items(paired, replicates, seed), level)
-    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
+    return Measure(
+        value=_clipped_to_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name
+    )
 
 
 def segment_gain(
@@ -177,7 +179,7 @@ def system_correlation(
 
     def means(weights: Array) -> tuple[Array, Array]:
         count, human_sum, metric_sum = (weights @ table for table in sums)
-        return _tidy(human_sum / count), _tidy(metric_sum / count)
+        return _rounded_means(human_sum / count), _rounded_means(metric_sum / count)
 
     def correlations(weights: Array) -> Array:
         drawn = generator.integers(0, n, (len(weights), n))
@@ -193,7 +195,9 @@ def system_correlation(
         correlations, paired, unit_weights(paired.items, replicates=replicates, seed=seed), level
     )
     note = "; ".join(filter(None, (found.note, _p_over_orders(observed[0][0], observed[1][0], method))))
-    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=note, signature=name)
+    return Measure(
+        value=_clipped_to_unit(value), n=n, low=found.low, high=found.high, note=note, signature=name
+    )
 
 
 def _p_over_orders(x: Array, y: Array, method: Method) -> str:
@@ -256,7 +260,7 @@ def _cannot_correlate(paired: _Paired) -> str:
     return "no variation in the metric" if np.ptp(paired.metric) == 0 else ""
 
 
-def _unit(value: float) -> float:
+def _clipped_to_unit(value: float) -> float:
     return max(-1.0, min(1.0, value))
 
 
@@ -417,6 +421,6 @@ def _table(paired: _Paired, candidate: npt.NDArray[np.int64], candidates: int, v
     return sums.reshape(paired.items, candidates)
 
 
-def _tidy(means: Array) -> Array:
+def _rounded_means(means: Array) -> Array:
     """Means rounded so that equal ones tie."""
     return np.round(means, 12)

@@ -47,19 +47,19 @@ def sides_of_pairs(
     for reviewers like these. Otherwise the two rows went to different people: then each row has the mean of
     its reviewers, and the interval is over pairs, which is valid if rows were assigned at random.
     """
-    sides = PairSides(_of(ratings, variants), _of(ratings, originals))
-    if population is Population.REVIEWERS or _by_one_reviewer(sides) >= _ENOUGH * sides.pairs:
+    sides = PairSides(_ratings_of_pairs(ratings, variants), _ratings_of_pairs(ratings, originals))
+    if population is Population.REVIEWERS or _pairs_scored_by_one_reviewer(sides) >= _ENOUGH * sides.pairs:
         return sides
     return PairSides(*(_without_reviewers(side) for side in sides))
 
 
-def _of(ratings: Ratings, pairs: Mapping[Hashable, Hashable]) -> Ratings:
+def _ratings_of_pairs(ratings: Ratings, pairs: Mapping[Hashable, Hashable]) -> Ratings:
     chosen = np.array([item in pairs for item in ratings.items], dtype=bool)
     some = ratings.among(chosen)
     return replace(some, items=tuple(pairs[item] for item in some.items))
 
 
-def _by_one_reviewer(sides: PairSides) -> int:
+def _pairs_scored_by_one_reviewer(sides: PairSides) -> int:
     """Number of pairs of which one reviewer scored both rows."""
     first, second = (
         {

@@ -112,8 +112,8 @@ def paired_difference(
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
     pairs = paired_scores(challenger, champion)
-    found = _tested(pairs, population, level, _Scale(span, step))
-    other = _tested(pairs, population.other, level, _Scale(span, step))
+    found = _tested_difference(pairs, population, level, _Scale(span, step))
+    other = _tested_difference(pairs, population.other, level, _Scale(span, step))
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
@@ -122,7 +122,7 @@ def paired_difference(
         reach=found.reach,
         p_permutation=_permutation_p(pairs, permutations, seed),
         win_rate=replace(
-            _of_pairs(rate), signature=signature("win-rate", 2, population=population, level=level)
+            _with_pairs_reason(rate), signature=signature("win-rate", 2, population=population, level=level)
         ),
         other_difference=other.difference,
         other_p=other.p,
@@ -140,10 +140,10 @@ def mean_difference(
 ) -> MeanDifference:
     """As `paired_difference`, for the requested population alone, in a third of the time."""
     require_level(level)
-    return _tested(paired_scores(challenger, champion), population, level, _Scale(span, step))
+    return _tested_difference(paired_scores(challenger, champion), population, level, _Scale(span, step))
 
 
-def _of_pairs(measure: Measure) -> Measure:
+def _with_pairs_reason(measure: Measure) -> Measure:
     return measure if measure.defined else replace(measure, reason=NO_PAIRS)
 
 
@@ -164,7 +164,7 @@ class _Scale(NamedTuple):
         return self.step / math.sqrt(6 * pairs)
 
 
-def _tested(pairs: Ratings, population: Population, level: float, scale: _Scale) -> MeanDifference:
+def _tested_difference(pairs: Ratings, population: Population, level: float, scale: _Scale) -> MeanDifference:
     name = signature("paired-difference", 2, population=population, level=level)
     p_name = signature("paired-difference-p", 2, population=population)
     if not len(pairs):

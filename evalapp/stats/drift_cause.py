@@ -40,19 +40,20 @@ class Verdict:
 
     ``evidence``: of the window that shows ``cause``; of the longest window if none does; None without a
     window.
-    ``reviewer``: who changed, for one reviewer. ``perhaps``: two reviewers of whom one changed.
+    ``reviewer``: who changed, for one reviewer. ``possible_reviewers``: two reviewers of whom one changed.
     ``also``: further causes that the same window shows, or that it cannot separate from ``cause``.
-    ``told_in``: weeks after which a change of the model as large as ``evidence.adjusted`` is found in four of
-    five cases with as many anchors; None if that is longer than the longest window, and without anchors.
+    ``weeks_until_found``: weeks after which a change of the model as large as ``evidence.adjusted`` is found
+    in four of five cases with as many anchors; None if that is longer than the longest window, and without
+    anchors.
     """
 
     cause: Cause
     evidence: Evidence | None
     reason: str
     reviewer: Hashable | None = None
-    perhaps: tuple[Hashable, ...] = ()
+    possible_reviewers: tuple[Hashable, ...] = ()
     also: tuple[Cause, ...] = ()
-    told_in: int | None = None
+    weeks_until_found: int | None = None
 
 
 def cause_of_change(
@@ -90,22 +91,22 @@ def cause_of_change(
     usable = [each for each in found if not isinstance(each, str)]
     if not usable:
         return Verdict(cause=Cause.CANNOT_TELL, evidence=None, reason=str(found[-1]))
-    verdicts = [_verdict(each, alpha, other_inputs=other_inputs) for each in usable]
-    told = [each for each in verdicts if each[1].cause is not Cause.CANNOT_TELL]
-    return min(told, key=_rank)[1] if told else verdicts[-1][1]
+    verdicts = [_verdict_of_window(each, alpha, other_inputs=other_inputs) for each in usable]
+    found_causes = [each for each in verdicts if each[1].cause is not Cause.CANNOT_TELL]
+    return min(found_causes, key=_precedence)[1] if found_causes else verdicts[-1][1]
 
 
-def _rank(said: tuple[float, Verdict]) -> tuple[bool, float]:
+def _precedence(p_and_verdict: tuple[float, Verdict]) -> tuple[bool, float]:
     """If the windows name different causes, the one with the smaller p wins. Input mix alone wins only if no
     window shows more: a short window may not show it yet.
     """
-    p, verdict = said
+    p, verdict = p_and_verdict
     return verdict.cause is Cause.INPUT_MIX and Cause.MODEL not in verdict.also, p
 
 
-def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
+def _verdict_of_window(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
     """Verdict of one window, and its p."""
-    p, reviewer, unclear, perhaps = _one_reviewer(evidence, alpha)
+    p, reviewer, unclear, possible_reviewers = _one_reviewer(evidence, alpha)
     cause, reason = Cause.CANNOT_TELL, unclear
     also: tuple[Cause, ...] = ()
     if evidence.model.is_shown(alpha):
@@ -132,15 +133,15 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
         p, cause = evidence.mix_p, Cause.INPUT_MIX
         reason = "the change of the mean comes mostly from the shares of strata"
     elif not unclear:
-        reason = _nothing(evidence, alpha)
+        reason = _why_no_cause(evidence, alpha)
     return p, Verdict(
         cause=cause,
         evidence=evidence,
         reason=reason,
         reviewer=reviewer if cause is Cause.ONE_REVIEWER or Cause.ONE_REVIEWER in also else None,
-        perhaps=perhaps if cause is Cause.CANNOT_TELL else (),
+        possible_reviewers=possible_reviewers if cause is Cause.CANNOT_TELL else (),
         also=also,
-        told_in=weeks_to_tell(evidence, alpha),
+        weeks_until_found=weeks_until_model_change_found(evidence, alpha),
     )
 
 
@@ -150,15 +151,15 @@ def _one_reviewer(
     """The reviewer who alone changed, and the p; or why it is unclear who did, and between which two."""
     if any(each.tested is None for each in evidence.apart.values()):
         return 1.0, None, "", ()
-    apart = [each.p for each in evidence.apart.values()]
+    differences = [each.p for each in evidence.apart.values()]
     # Two reviewers have one distance between them; for more, Bonferroni's correction.
-    p = min(1.0, (len(apart) if len(apart) > 2 else 1) * min(apart, default=1.0))
+    p = min(1.0, (len(differences) if len(differences) > 2 else 1) * min(differences, default=1.0))
     if p >= alpha:
         return p, None, "", ()
     has_anchors = evidence.together.tested is not None
     misfit = evidence.fit.misfit_of_one(has_anchors=has_anchors)
     best, second, *_ = sorted(misfit, key=misfit.__getitem__)
-    others = evidence.fit.told(evidence.fit.weights(reviewers=evidence.fit.others(best)))
+    others = evidence.fit.contrast_if_estimable(evidence.fit.weights(reviewers=evidence.fit.others(best)))
     if has_anchors and others is not None and others.p < alpha:
         if others.value * evidence.reviewers[best].value > 0:
             return p, None, "", ()
@@ -176,7 +177,7 @@ def _is_mix(evidence: Evidence, alpha: float) -> bool:
     return is_shown and is_most and not evidence.adjusted.is_shown(alpha)
 
 
-def _nothing(evidence: Evidence, alpha: float) -> str:
+def _why_no_cause(evidence: Evidence, alpha: float) -> str:
     if not evidence.adjusted.is_shown(alpha):
         return "no change beyond chance"
     if evidence.model.tested is None:
@@ -184,7 +185,7 @@ def _nothing(evidence: Evidence, alpha: float) -> str:
     return "scores of new outputs changed, and it is not yet clear whether reviewers changed too"
 
 
-def weeks_to_tell(evidence: Evidence, alpha: float) -> int | None:
+def weeks_until_model_change_found(evidence: Evidence, alpha: float) -> int | None:
     """Length of window, up to the longest, after which the model's change would be found in four of five
     cases.
 

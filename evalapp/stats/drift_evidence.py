@@ -104,7 +104,7 @@ class WindowFit:
             found[self.new_outputs + 1 :] = reviewers
         return found
 
-    def told(self, weights: Array) -> Contrast | None:
+    def contrast_if_estimable(self, weights: Array) -> Contrast | None:
         return self.model.contrast(weights) if self.model.can_tell(weights) else None
 
     def others(self, reviewer: Hashable) -> Array:
@@ -139,22 +139,22 @@ def evidence_of(
     rows = _Rows.of(scores, baseline=baseline, window=window)
     if not (rows.is_new & rows.in_window).any() or not (rows.is_new & ~rows.in_window).any():
         return "no new outputs were scored in the window, or in the baseline"
-    fit = _fitted(rows)
+    fit = _fit_window(rows)
     if isinstance(fit, str):
         return fit
-    named = _Named(level, int(rows.is_new.sum()))
+    namer = _ChangeNamer(level, int(rows.is_new.sum()))
     size, anchors = len(fit.moved), int(rows.is_anchor.sum())
     enough = anchors >= FEWEST_ANCHORS
     no_anchors = "" if enough else NO_ANCHORS
     mean, one = np.full(size, 1 / max(size, 1)), np.eye(size)
 
     def of(name: str, weights: Array, reason: str = "") -> Change:
-        told = None if reason else fit.told(weights)
-        return named.change(name, told, reason or NOT_TOLD)
+        contrast = None if reason else fit.contrast_if_estimable(weights)
+        return namer.change(name, contrast, reason or NOT_TOLD)
 
     return Evidence(
         weeks=tuple(sorted(window)),
-        raw=_raw(rows, fit, named),
+        raw=_raw_change(rows, fit, namer),
         adjusted=of("adjusted-change", fit.weights(model=1.0, reviewers=mean)),
         model=of("model-change", fit.weights(model=1.0), no_anchors),
         together=of(
@@ -169,15 +169,15 @@ def evidence_of(
             for place, each in enumerate(fit.moved)
             if size > 1
         },
-        mix=_mix(rows, fit, named),
+        mix=_mix_change(rows, fit, namer),
         mix_p=same_mix_p([rows.counts(in_window=each) for each in (False, True)], range(len(scores.strata))),
         anchors=anchors,
-        baseline_variance=_of_baseline(rows, fit),
+        baseline_variance=_baseline_variance(rows, fit),
         fit=fit,
     )
 
 
-class _Named(NamedTuple):
+class _ChangeNamer(NamedTuple):
     level: float
     n: int
 
@@ -218,7 +218,7 @@ class _Rows(NamedTuple):
         return dict(enumerate(np.bincount(self.scores.stratum[rows][first]).tolist()))
 
 
-def _fitted(rows: _Rows) -> WindowFit | str:
+def _fit_window(rows: _Rows) -> WindowFit | str:
     part, in_window = rows.scores, rows.in_window
     people, reviewer = np.unique(part.reviewer, return_inverse=True)
     kinds, stratum = np.unique(part.stratum, return_inverse=True)
@@ -241,7 +241,7 @@ def _fitted(rows: _Rows) -> WindowFit | str:
     return WindowFit(model=model, moved=moved, columns=columns.shape[1], people=people.size)
 
 
-def _raw(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
+def _raw_change(rows: _Rows, fit: WindowFit, namer: _ChangeNamer) -> Change:
     """The variance between weeks is taken from the fit, that between outputs from the scores."""
     part = rows.scores
     sides = [rows.is_new & (rows.in_window == side) for side in (True, False)]
@@ -256,24 +256,24 @@ def _raw(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
         for side, number in zip(sides, weeks, strict=True)
     )
     value = float(part.score[sides[0]].mean() - part.score[sides[1]].mean())
-    return named.change("raw-change", Contrast(value, math.sqrt(variance), max(sum(weeks) - 2, 1)))
+    return namer.change("raw-change", Contrast(value, math.sqrt(variance), max(sum(weeks) - 2, 1)))
 
 
-def _of_baseline(rows: _Rows, fit: WindowFit) -> float:
+def _baseline_variance(rows: _Rows, fit: WindowFit) -> float:
     """Variance of the mean of the baseline's new outputs."""
     rest, of_item, of_week = fit.model.variances
     side = rows.is_new & ~rows.in_window
     return (rest + of_item) / int(side.sum()) + of_week / np.unique(rows.scores.week[side]).size
 
 
-def _mix(rows: _Rows, fit: WindowFit, named: _Named) -> Change:
+def _mix_change(rows: _Rows, fit: WindowFit, namer: _ChangeNamer) -> Change:
     """Change of the mean through the shares of strata: every new output is scored as its stratum's level."""
     kinds, stratum = np.unique(rows.scores.stratum, return_inverse=True)
     levels = np.append(0.0, fit.model.coefficients[fit.people : fit.people + kinds.size - 1])[stratum]
     sides = [levels[rows.is_new & (rows.in_window == side)] for side in (True, False)]
     variance = sum(float(side.var()) / side.size for side in sides)
     if variance <= 1e-12:
-        return named.change("mix-change", None, "one stratum")
+        return namer.change("mix-change", None, "one stratum")
     value = float(sides[0].mean() - sides[1].mean())
     degrees = sum(side.size for side in sides) - 2
-    return named.change("mix-change", Contrast(value, math.sqrt(variance), degrees))
+    return namer.change("mix-change", Contrast(value, math.sqrt(variance), degrees))

@@ -136,24 +136,24 @@ def linked_groups(ratings: FacetRatings) -> LinkedGroups:
     two candidates, which must be comparable on every criterion on which both were scored.
     """
     cells = len(ratings.candidates) * len(ratings.criteria)
-    loose = _undetermined(ratings, cells)
+    loose = _undetermined_directions(ratings, cells)
     seen = np.bincount(ratings.cell, minlength=cells).reshape(-1, len(ratings.criteria)) > 0
     of_candidate = loose[:cells].reshape(len(ratings.candidates), len(ratings.criteria), -1)
 
     def same_candidate(one: int, other: int) -> bool:
         # A criterion on which only one of the two was scored says nothing about them.
         both = seen[one] & seen[other]
-        return bool(both.any()) and _close(of_candidate[one][both], of_candidate[other][both])
+        return bool(both.any()) and _are_close(of_candidate[one][both], of_candidate[other][both])
 
     def same_reviewer(one: int, other: int) -> bool:
-        return _close(loose[cells + one], loose[cells + other])
+        return _are_close(loose[cells + one], loose[cells + other])
 
     return LinkedGroups(
         _grouped(ratings.reviewers, same_reviewer), _grouped(ratings.candidates, same_candidate)
     )
 
 
-def _close(one: Array, other: Array) -> bool:
+def _are_close(one: Array, other: Array) -> bool:
     return bool((np.abs(one - other) < SAME).all())
 
 
@@ -171,7 +171,7 @@ def _grouped(
     return tuple(tuple(labels[code] for code in group) for group in sorted(groups, key=len, reverse=True))
 
 
-def _undetermined(ratings: FacetRatings, cells: int) -> Array:
+def _undetermined_directions(ratings: FacetRatings, cells: int) -> Array:
     """One row per cell and reviewer: the difference of equal rows is determined by the scores.
 
     The directions in which the additive model can move without changing any prediction are the null space of

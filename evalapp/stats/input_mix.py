@@ -107,7 +107,7 @@ def shares_distance(
     now = np.array([week.get(kind, 0) for kind in kinds])
     if n < FEWEST_INPUTS or not len(usual):
         return _unknown(n, "too few inputs")
-    usual, now = _merged(usual.astype(np.float64), now.astype(np.float64))
+    usual, now = _with_rare_kinds_merged(usual.astype(np.float64), now.astype(np.float64))
     if now.size < 2:
         return Distance(value=0.0, limit=0.0, n=n)
     before = usual.sum(axis=0)
@@ -115,12 +115,12 @@ def shares_distance(
     generator = np.random.default_rng(seed)
     drawn = [generator.multinomial(int(size), shares, size=DRAWS) / size for size in (before.sum(), float(n))]
     chance = np.abs(drawn[0] - drawn[1]).sum(axis=1) / 2
-    limit = float(np.quantile(chance, 1 - LEVEL, method="higher")) * math.sqrt(_lumps(usual))
+    limit = float(np.quantile(chance, 1 - LEVEL, method="higher")) * math.sqrt(_excess_variance_factor(usual))
     value = float(np.abs(before / before.sum() - now / n).sum()) / 2
     return Distance(value=value, limit=min(limit, 1.0), n=n)
 
 
-def _merged(usual: Array, now: Array) -> tuple[Array, Array]:
+def _with_rare_kinds_merged(usual: Array, now: Array) -> tuple[Array, Array]:
     """Merge kinds of which fewer than `FEWEST_IN_CELL` are expected in the week into one, the last column."""
     whole = usual.sum(axis=0) + now
     is_rare = whole / whole.sum() * now.sum() < FEWEST_IN_CELL
@@ -130,7 +130,7 @@ def _merged(usual: Array, now: Array) -> tuple[Array, Array]:
     return together, np.append(now[~is_rare], now[is_rare].sum())
 
 
-def _lumps(usual: Array) -> float:
+def _excess_variance_factor(usual: Array) -> float:
     """By which factor the variance of a further week may exceed that of chance, at the level; 1 or more."""
     from scipy.special import chdtri, fdtri
 
@@ -154,8 +154,8 @@ def length_distance(baseline: Sequence[Sequence[float]], week: Sequence[float]) 
     """
     from scipy.special import stdtrit
 
-    logs = [np.log1p(_lengths(each)) for each in baseline if len(each)]
-    now = np.log1p(_lengths(week))
+    logs = [np.log1p(_checked_lengths(each)) for each in baseline if len(each)]
+    now = np.log1p(_checked_lengths(week))
     if now.size < FEWEST_INPUTS or len(logs) < FEWEST_WEEKS or min(map(len, logs)) < 2:
         return _unknown(int(now.size), f"too few inputs, or fewer than {FEWEST_WEEKS} weeks")
     means = np.array([each.mean() for each in logs])
@@ -169,7 +169,7 @@ def length_distance(baseline: Sequence[Sequence[float]], week: Sequence[float]) 
     return Distance(value=math.expm1(moved), limit=limit, n=int(now.size))
 
 
-def _lengths(given: Sequence[float]) -> Array:
+def _checked_lengths(given: Sequence[float]) -> Array:
     found = np.asarray(given, dtype=np.float64)
     if found.size and not (np.isfinite(found).all() and found.min() >= 0):
         raise ValueError("a length is 0 or more")
@@ -186,8 +186,10 @@ def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, se
     from scipy.special import stdtrit
 
     generator = np.random.default_rng(seed)
-    weeks = [_some(each, MOST_TEXTS // max(len(baseline), 1), generator) for each in baseline if len(each)]
-    now = _some(week, MOST_OF_WEEK, generator)
+    weeks = [
+        _sampled_texts(each, MOST_TEXTS // max(len(baseline), 1), generator) for each in baseline if len(each)
+    ]
+    now = _sampled_texts(week, MOST_OF_WEEK, generator)
     if len(now) < FEWEST_INPUTS or sum(map(len, weeks)) < FEWEST_INPUTS:
         return _unknown(len(week), "too few texts")
     texts = [text for each in [*weeks, now] for text in each]
@@ -197,23 +199,23 @@ def texts_distance(baseline: Sequence[Sequence[str]], week: Sequence[str], *, se
         return _unknown(len(week), "no words")
     vectors, words = found
     is_now = week_of == len(weeks)
-    (value,), (noise,) = _apart(vectors, is_now[None, :])
+    (value,), (noise,) = _mean_distances(vectors, is_now[None, :])
     divided = np.array([generator.permutation(is_now) for _ in range(DRAWS // 4)])
-    limit = float(np.quantile(_apart(vectors, divided)[0], 1 - LEVEL, method="higher"))
+    limit = float(np.quantile(_mean_distances(vectors, divided)[0], 1 - LEVEL, method="higher"))
     # Texts with the same words have no spread to compare.
     if noise > _NO_SPREAD and len(weeks) >= FEWEST_WEEKS and min(map(len, weeks)) > 1:
         before = vectors[~is_now]
-        own, _ = _apart(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
+        own, _ = _mean_distances(before, week_of[~is_now][None, :] == np.arange(len(weeks))[:, None])
         # Squared distances are skewed to the right; logarithms of distances with chance included are not. In
         # simulations, the limit at half the level keeps the level.
         logs = np.log(np.maximum(own + noise, noise / 10))
         reach = float(stdtrit(len(weeks) - 1, 1 - LEVEL / 2)) * math.sqrt(1 + 1 / len(weeks))
         limit = max(limit, math.exp(float(logs.mean()) + reach * float(logs.std(ddof=1))) - float(noise))
     value = float(value)
-    return Distance(value=value, limit=limit, n=len(week), words=_risen(vectors, is_now, words))
+    return Distance(value=value, limit=limit, n=len(week), words=_words_that_rose(vectors, is_now, words))
 
 
-def _some(texts: Sequence[str], most: int, generator: np.random.Generator) -> list[str]:
+def _sampled_texts(texts: Sequence[str], most: int, generator: np.random.Generator) -> list[str]:
     if len(texts) <= most:
         return list(texts)
     return [texts[place] for place in generator.choice(len(texts), most, replace=False).tolist()]
@@ -237,7 +239,7 @@ def _tf_idf(texts: list[str]) -> "tuple[csr_array, list[str]] | None":
     return None
 
 
-def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> tuple[Array, Array]:
+def _mean_distances(vectors: "csr_array", chosen: npt.ArrayLike) -> tuple[Array, Array]:
     """For each row of ``chosen``, the squared distance between the means of those texts and of the others,
     less its expectation from the spread within both; and that expectation.
     """
@@ -259,7 +261,9 @@ def _apart(vectors: "csr_array", chosen: npt.ArrayLike) -> tuple[Array, Array]:
     return ((means[0] - means[1]) ** 2).sum(axis=1) - noise, noise
 
 
-def _risen(vectors: "csr_array", is_now: npt.NDArray[np.bool_], words: list[str]) -> tuple[str, ...]:
+def _words_that_rose(
+    vectors: "csr_array", is_now: npt.NDArray[np.bool_], words: list[str]
+) -> tuple[str, ...]:
     now, before = (np.asarray(vectors[rows].mean(axis=0)).ravel() for rows in (is_now, ~is_now))
     first = np.argsort(before - now, kind="stable")[:WORDS_SHOWN]
     return tuple(words[place] for place in first.tolist() if now[place] > before[place])

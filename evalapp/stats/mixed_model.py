@@ -80,9 +80,9 @@ def fit_mixed_model(ratings: Ratings) -> MixedModel | str:
         return "one score" if len(ratings) else "no scores"
     if ratings.is_constant:
         return "no variation"
-    levels = _separable(ratings)
+    levels = _distinct_factors(ratings)
     if not levels:
-        return _of_independent(ratings.score)
+        return _model_of_independent_scores(ratings.score)
     if len(ratings) < len(levels) + 2:
         return f"{len(ratings)} scores"
     design = _Design(ratings.score, levels)
@@ -100,7 +100,7 @@ def fit_mixed_model(ratings: Ratings) -> MixedModel | str:
     )
 
 
-def _of_independent(score: Array) -> MixedModel:
+def _model_of_independent_scores(score: Array) -> MixedModel:
     spread, n = float(score.var(ddof=1)), len(score)
     covariance = np.array([[2 * spread**2 / (n - 1)]])
     variances = {"rest": spread}
@@ -117,7 +117,7 @@ def _precision(squares: Array, variances: dict[str, float], covariance: Array) -
     return Precision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
 
 
-def _separable(ratings: Ratings) -> dict[str, Codes]:
+def _distinct_factors(ratings: Ratings) -> dict[str, Codes]:
     """Level of each score by factor, without factors that divide the scores as another one does, or not at
     all.
     """
@@ -167,12 +167,12 @@ class _Design:
             ]
         ).tocsr()
         self.products = (columns.T @ columns).toarray()
-        self.sums = _kept_small(_indicators(levels[eliminated], size[eliminated]).T @ columns)
+        self.sums = _dense_if_small(_indicators(levels[eliminated], size[eliminated]).T @ columns)
         self.spread = float(score.var(ddof=1))
         parent_of = np.zeros(size[eliminated], dtype=np.int64)
         if self.has_parent:
             parent_of[levels[eliminated]] = levels["group"]
-        self.in_parent = _kept_small(_indicators(parent_of, int(parent_of.max()) + 1))
+        self.in_parent = _dense_if_small(_indicators(parent_of, int(parent_of.max()) + 1))
 
 
 def _indicators(codes: Codes, size: int) -> "csr_array":
@@ -182,7 +182,7 @@ def _indicators(codes: Codes, size: int) -> "csr_array":
     return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
 
 
-def _kept_small(matrix: "csr_array") -> Any:
+def _dense_if_small(matrix: "csr_array") -> Any:
     """A dense array if small: sparse matrices are only worth their overhead beyond some size."""
     return matrix.toarray() if math.prod(matrix.shape) <= MOST_DENSE else matrix.tocsr()
 
@@ -303,13 +303,13 @@ class _Fit:
                 pairs[j, k] = own_squares[j, k] - 2 * float((kernel * crossed[j, k].T).sum())
                 pairs[j, k] += float(product.sum())
             by_level = ((gram @ left) * left).sum(axis=0)[:-1]
-            pairs[eliminated:, j] = _by(factor_of, by_level, number - eliminated)
+            pairs[eliminated:, j] = _sums_by_level(factor_of, by_level, number - eliminated)
         fitted = (self.with_scores - self.inner @ self.solution)[:-1]
-        traces[eliminated:] = _by(factor_of, np.diag(middle)[:-1], number - eliminated)
-        squares[eliminated:] = _by(factor_of, fitted**2, number - eliminated)
+        traces[eliminated:] = _sums_by_level(factor_of, np.diag(middle)[:-1], number - eliminated)
+        squares[eliminated:] = _sums_by_level(factor_of, fitted**2, number - eliminated)
         for j in range(number - eliminated):
             by_level = (middle[:-1, :-1][factor_of == j] ** 2).sum(axis=0)
-            pairs[eliminated + j, eliminated:] = _by(factor_of, by_level, number - eliminated)
+            pairs[eliminated + j, eliminated:] = _sums_by_level(factor_of, by_level, number - eliminated)
         lower = np.tril(pairs)
         return traces, squares, lower + np.tril(pairs, -1).T
 
@@ -338,7 +338,7 @@ def _dense(matrix: Any) -> Array:
     return found
 
 
-def _by(factor_of: Codes, values: Array, factors: int) -> Array:
+def _sums_by_level(factor_of: Codes, values: Array, factors: int) -> Array:
     return np.bincount(factor_of, weights=values, minlength=factors).astype(np.float64)
 
 

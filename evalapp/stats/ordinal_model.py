@@ -180,7 +180,8 @@ class OrdinalModel:
                 break
             if rounds % 3 == 0:
                 logs = np.clip(
-                    logs + _ahead(changes[-2], changes[-1]), *np.log([LEAST_VARIANCE, MOST_VARIANCE])
+                    logs + _extrapolated_change(changes[-2], changes[-1]),
+                    *np.log([LEAST_VARIANCE, MOST_VARIANCE]),
                 )
         variances = np.exp(logs)
         precision = self._precision(variances)
@@ -269,7 +270,7 @@ def softmax(logits: Array) -> Array:
     return result
 
 
-def _ahead(before: Array, now: Array) -> Array:
+def _extrapolated_change(before: Array, now: Array) -> Array:
     """How much further a change would go if it shrinks by the same factor every round (Aitken)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.clip(np.nan_to_num(now / before), 0.0, 0.9)

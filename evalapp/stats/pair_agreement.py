@@ -81,7 +81,7 @@ def _cannot_agree(pairs: Sequence[PairPreference]) -> str:
         )
     if len({pair.reviewer for pair in pairs}) < 2:
         return ONE_REVIEWER
-    return "" if any(len(said) > 1 for said in _by_pair(pairs).values()) else NO_OVERLAP
+    return "" if any(len(answers) > 1 for answers in _by_pair(pairs).values()) else NO_OVERLAP
 
 
 def _by_pair(pairs: Iterable[PairPreference]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
@@ -89,10 +89,10 @@ def _by_pair(pairs: Iterable[PairPreference]) -> dict[tuple[Hashable, frozenset[
     found: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = defaultdict(list)
     for pair in pairs:
         if pair.points in (0.0, 1.0):
-            said: Hashable = ("better", pair.first if pair.points else pair.second)
+            preference: Hashable = ("better", pair.first if pair.points else pair.second)
         else:
-            said = BOTH_BAD if pair.points is None else TIE
-        found[pair.item, frozenset((pair.first, pair.second))].append(said)
+            preference = BOTH_BAD if pair.points is None else TIE
+        found[pair.item, frozenset((pair.first, pair.second))].append(preference)
     return found
 
 
@@ -103,14 +103,14 @@ def _agreement_counts(pairs: Iterable[PairPreference]) -> Array:
     both bad. No column depends on which candidate is listed first.
     """
     rows: dict[Hashable, Array] = {}
-    for (item, _), said in _by_pair(pairs).items():
-        if len(said) < 2:
+    for (item, _), answers in _by_pair(pairs).items():
+        if len(answers) < 2:
             continue
-        counts = Counter(said)
+        counts = Counter(answers)
         equal = sum(times * (times - 1) for times in counts.values())
-        unequal = (len(said) * (len(said) - 1) - equal) / (len(said) - 1)
+        unequal = (len(answers) * (len(answers) - 1) - equal) / (len(answers) - 1)
         ties, bad = counts[TIE], counts[BOTH_BAD]
-        own = np.array([unequal, len(said), len(said) - ties - bad, ties, bad], dtype=np.float64)
+        own = np.array([unequal, len(answers), len(answers) - ties - bad, ties, bad], dtype=np.float64)
         rows[item] = rows[item] + own if item in rows else own
     return np.stack(list(rows.values()))
 

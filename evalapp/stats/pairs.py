@@ -73,14 +73,14 @@ def agreeing_shares(pairs: Iterable[PairPreference]) -> dict[Hashable, float]:
 
     An item with a single preference on each pair is missing.
     """
-    said: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = {}
+    outcomes: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = {}
     for pair in pairs:
-        same = said.setdefault((pair.item, frozenset((pair.first, pair.second))), [])
+        same = outcomes.setdefault((pair.item, frozenset((pair.first, pair.second))), [])
         # The winner by name, so that it does not depend on the side.
         winner = pair.first if pair.points == 1 else pair.second
         same.append(winner if pair.points in (0.0, 1.0) else pair.points)
     agreeing: dict[Hashable, list[int]] = {}
-    for (item, _), preferences in said.items():
+    for (item, _), preferences in outcomes.items():
         for one, other in combinations(preferences, 2):
             agreeing.setdefault(item, []).append(one == other)
     return {item: sum(same) / len(same) for item, same in agreeing.items()}

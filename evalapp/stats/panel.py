@@ -32,7 +32,7 @@ def concentration(answers: Sequence[float], *, level: float = 0.95) -> Concentra
     return Concentration(answer, wilson(most, len(answers), level=level, name="modal-share"), entropy)
 
 
-class Apartness(NamedTuple):
+class DistantShares(NamedTuple):
     """``own``: how often a reviewer's answer is far from a co-reviewer's on the same item. ``rest``: how
     often the others' answers are far from one another.
     """
@@ -41,7 +41,9 @@ class Apartness(NamedTuple):
     rest: Measure
 
 
-def apartness(ratings: Ratings, *, tolerance: float, level: float = 0.95) -> dict[Hashable, Apartness]:
+def distant_shares(
+    ratings: Ratings, *, tolerance: float, level: float = 0.95
+) -> dict[Hashable, DistantShares]:
     """By reviewer: shares of pairs of scores of one item that are more than ``tolerance`` apart.
 
     Each is a mean over items of the item's share, with Wilson's interval at the number of items, as if an
@@ -73,11 +75,11 @@ def apartness(ratings: Ratings, *, tolerance: float, level: float = 0.95) -> dic
             if count > 2:
                 without_own[reviewer] += (pairs_far - own_far) / math.comb(count - 1, 2)
                 without_items[reviewer] += 1
-    found: dict[Hashable, Apartness] = {}
+    found: dict[Hashable, DistantShares] = {}
     for code, label in enumerate(ratings.reviewers):
         shared = len(own[code])
         rest_items = items - shared + without_items[code]
-        found[label] = Apartness(
+        found[label] = DistantShares(
             own=_share(sum(own[code]), shared, "far-from-others", level),
             rest=_share(
                 total - with_own[code] + without_own[code], rest_items, "others-far-from-each-other", level

@@ -67,7 +67,7 @@ def panel_mean(ratings: Ratings) -> PanelMean | str:
     one item or group.
     """
     weights = panel_weights(ratings)
-    return weights if isinstance(weights, str) else _robust(ratings, weights)
+    return weights if isinstance(weights, str) else _cluster_robust_mean(ratings, weights)
 
 
 def panel_weights(ratings: Ratings) -> Array | str:
@@ -98,7 +98,7 @@ def panel_bounds(
     units (items, or their groups), with ``times`` as many of them.
     """
     if ratings.groups < 2:
-        return Interval(None, None, f"no interval: {_single(ratings)}")
+        return Interval(None, None, f"no interval: {_why_single(ratings)}")
     pull = (weights / ratings.per_reviewer)[ratings.reviewer]
     shares = np.bincount(ratings.cluster, weights=pull).astype(np.float64)
     means = np.bincount(ratings.cluster, weights=pull * ratings.score) / np.where(shares > 0, shares, 1)
@@ -111,7 +111,7 @@ def panel_bounds(
     return Interval(low, high)
 
 
-def _single(ratings: Ratings) -> str:
+def _why_single(ratings: Ratings) -> str:
     return "one item" if len(ratings.items) < 2 else "one group"
 
 
@@ -120,7 +120,7 @@ def _items_by_reviewer(ratings: Ratings) -> Codes:
     return np.bincount(cells % max(len(ratings.reviewers), 1), minlength=len(ratings.reviewers))
 
 
-def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
+def _cluster_robust_mean(ratings: Ratings, weights: Array) -> PanelMean | str:
     """The weighted mean of reviewers' means, with CR2 errors by cluster.
 
     With a column per reviewer the hat matrix is 1/n_r between scores of one reviewer, so the correction of a
@@ -129,7 +129,7 @@ def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     """
     cluster, clusters, reviewers = ratings.cluster, ratings.groups, len(ratings.reviewers)
     if clusters < 2:
-        return _single(ratings)
+        return _why_single(ratings)
     if ratings.is_constant:
         return NO_VARIATION
     count = ratings.per_reviewer.astype(np.float64)

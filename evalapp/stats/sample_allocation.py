@@ -100,14 +100,14 @@ def allocate(
         raise ValueError(f"the largest probability over the smallest is {most_ratio}; give 1 or more")
     strata = [stratum for stratum, number in outputs.items() if number > 0]
     sizes = np.array([outputs[stratum] for stratum in strata], dtype=np.float64)
-    asked = np.ones(len(strata))
+    relative = np.ones(len(strata))
     if scheme is Scheme.RISK:
-        asked = np.array([(risk or {}).get(stratum, 0.0) for stratum in strata], dtype=np.float64)
-        if not (np.isfinite(asked).all() and (asked >= 0).all()):
+        relative = np.array([(risk or {}).get(stratum, 0.0) for stratum in strata], dtype=np.float64)
+        if not (np.isfinite(relative).all() and (relative >= 0).all()):
             raise ValueError("a risk is 0 or more")
-        top = float(asked.max(initial=0.0)) or 1.0
-        asked = np.maximum(asked / top, 1 / most_ratio) if asked.any() else np.ones(len(strata))
-    found = _scaled(sizes, asked, float(min(wanted, sizes.sum())))
+        top = float(relative.max(initial=0.0)) or 1.0
+        relative = np.maximum(relative / top, 1 / most_ratio) if relative.any() else np.ones(len(strata))
+    found = _capped_probabilities(sizes, relative, float(min(wanted, sizes.sum())))
     return Allocation(
         scheme=scheme,
         outputs={stratum: outputs[stratum] for stratum in strata},
@@ -115,13 +115,15 @@ def allocate(
     )
 
 
-def _scaled(sizes: Array, asked: Array, wanted: float) -> Array:
+def _capped_probabilities(sizes: Array, relative: Array, wanted: float) -> Array:
     """Probabilities in proportion to ``asked``, at most 1, that draw ``wanted`` outputs on average."""
     certain = np.zeros(sizes.size, dtype=bool)
     found = np.ones(sizes.size)
     for _ in range(sizes.size):
         left = wanted - sizes[certain].sum()
-        found = np.where(certain, 1.0, asked * left / max(float((sizes * asked)[~certain].sum()), 1e-12))
+        found = np.where(
+            certain, 1.0, relative * left / max(float((sizes * relative)[~certain].sum()), 1e-12)
+        )
         over = (found >= 1) & ~certain
         if not over.any():
             break
@@ -180,11 +182,11 @@ def next_reviews(
         by_stratum=dict(zip(strata.names, taken.astype(int).tolist(), strict=True)),
         gain=dict(zip(strata.names, (parts / before).tolist(), strict=True)),
         now=now,
-        then=_then(found, ratings, design, narrower, is_share=bounds is None, level=level),
+        then=_half_width_then(found, ratings, design, narrower, is_share=bounds is None, level=level),
     )
 
 
-def _then(
+def _half_width_then(
     found: WeightedEstimate,
     ratings: Ratings,
     design: SampleDesign,

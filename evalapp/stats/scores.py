@@ -40,9 +40,9 @@ def candidate_score(
     name = signature("candidate-score", 2, population=population, level=level)
     if not len(ratings):
         return Measure.undefined(why_no_scores(ratings.not_applicable), signature=name)
-    estimate, note = _of_reviewers, ""
+    estimate, note = _mean_about_reviewers, ""
     if population is Population.PANEL:
-        estimate, (ratings, note) = _of_panel, panel_of(ratings)
+        estimate, (ratings, note) = _mean_of_panel, panel_of(ratings)
     value, found = estimate(ratings, level, bounds)
     low, high = cut(found, bounds)
     note = found.note or note
@@ -66,7 +66,9 @@ def mean_over_items(
     return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
 
 
-def _of_panel(ratings: Ratings, level: float, bounds: tuple[float, float] | None) -> tuple[float, Interval]:
+def _mean_of_panel(
+    ratings: Ratings, level: float, bounds: tuple[float, float] | None
+) -> tuple[float, Interval]:
     weights = panel_weights(ratings)
     if isinstance(weights, str):
         return float(ratings.item_means().mean()), Interval(None, None, f"no interval: {weights}")
@@ -79,7 +81,7 @@ def _of_panel(ratings: Ratings, level: float, bounds: tuple[float, float] | None
     return mean.mean, student_interval(mean.mean, mean.error, mean.degrees, level=level)
 
 
-def _of_reviewers(
+def _mean_about_reviewers(
     ratings: Ratings, level: float, bounds: tuple[float, float] | None
 ) -> tuple[float, Interval]:
     value, found = float(ratings.item_means().mean()), reviewers_precision(ratings)
@@ -185,10 +187,10 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     of_reviewers = 0.0
     if parts.item_apart or not parts.reviewer_apart:
         item_weights = np.bincount(ratings.item, weights=weight).astype(np.float64)
-        terms.append(_term(parts.item, item_weights, rest))
+        terms.append(_variance_term(parts.item, item_weights, rest))
     if parts.reviewer_apart:
         reviewer_weights = np.bincount(ratings.reviewer, weights=weight).astype(np.float64)
-        terms.append(_term(parts.reviewer, reviewer_weights, rest))
+        terms.append(_variance_term(parts.reviewer, reviewer_weights, rest))
         of_reviewers = max(parts.reviewer, 0.0) * float((reviewer_weights**2).sum())
     variance = sum(term.variance for term in terms)
     wobble = sum(term.variance**2 / term.degrees for term in terms)
@@ -225,7 +227,7 @@ class _VarianceTerm(NamedTuple):
     degrees: float
 
 
-def _term(component: float, weights: Array, rest: float) -> _VarianceTerm:
+def _variance_term(component: float, weights: Array, rest: float) -> _VarianceTerm:
     """One term of the score's variance with its degrees of freedom.
 
     Units of unequal weight count as fewer: their effective number is (Σw)² / Σw².

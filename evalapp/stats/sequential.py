@@ -22,7 +22,7 @@ LEAST_STEP = 0.002
 #: Smaller chances count as 0; no p value of reviews is this small.
 NEXT_TO_NOTHING = 1e-9
 POINTS = 1201
-FAR = 8.0
+LARGEST_Z = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class _Density:
         """The z value beyond which the probability is ``allowed``."""
         from scipy.optimize import brentq
 
-        return float(brentq(lambda z: self.beyond(share, z) - allowed, -FAR, FAR + 2, xtol=1e-10))
+        return float(brentq(lambda z: self.beyond(share, z) - allowed, -LARGEST_Z, LARGEST_Z + 2, xtol=1e-10))
 
     def beyond(self, share: float, z: float) -> float:
         """Probability of not having stopped and being beyond ``z`` at this share of the plan."""
@@ -160,7 +160,7 @@ class _Density:
         """Advance to ``share`` and remove what is beyond ``z``."""
         edge = z * math.sqrt(share)
         step = math.sqrt(share - self.share)
-        points = np.linspace(-FAR * math.sqrt(share), edge, POINTS)
+        points = np.linspace(-LARGEST_Z * math.sqrt(share), edge, POINTS)
         weight = _simpson(points)
         kernel = np.exp(-0.5 * ((points[:, None] - self.at[None, :]) / step) ** 2) / (
             step * math.sqrt(2 * math.pi)

@@ -101,7 +101,7 @@ def severity_model(
     if 0 < len(unvaried) < len(ratings.criteria):
         rest = ratings.without(unvaried)
         model = severity_model(rest, scales=scales, weights=weights, level=level, progress=progress)
-        return _with_unvaried(model, ratings, unvaried, level)
+        return _with_unvaried_criteria(model, ratings, unvaried, level)
     groups = linked_groups(ratings) if len(ratings) else LinkedGroups((), ())
     reason = _cannot_fit(ratings, groups)
     if reason:
@@ -174,11 +174,11 @@ def _cannot_fit(ratings: FacetRatings, groups: LinkedGroups) -> str:
 
 def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: float) -> SeverityModel:
     raw = ratings.raw_means() if len(ratings) else np.empty((0, 0))
-    score = Measure.undefined(reason, signature=_name("adjusted-score", level))
-    severity = Measure.undefined(reason, signature=_name("severity", level))
+    score = Measure.undefined(reason, signature=_severity_signature("adjusted-score", level))
+    severity = Measure.undefined(reason, signature=_severity_signature("severity", level))
     return SeverityModel(
         scores={
-            (candidate, criterion): AdjustedScore(score, None, _known(raw[c, q]))
+            (candidate, criterion): AdjustedScore(score, None, _finite_or_none(raw[c, q]))
             for c, candidate in enumerate(ratings.candidates)
             for q, criterion in enumerate(ratings.criteria)
         },
@@ -194,7 +194,7 @@ def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: 
     )
 
 
-def _with_unvaried(
+def _with_unvaried_criteria(
     model: SeverityModel, ratings: FacetRatings, unvaried: tuple[Hashable, ...], level: float
 ) -> SeverityModel:
     """The model of the other criteria, plus these as undefined, and anyone who was scored on these alone."""
@@ -214,11 +214,11 @@ def _with_unvaried(
     )
 
 
-def _name(what: str, level: float) -> str:
+def _severity_signature(what: str, level: float) -> str:
     return signature(what, model="many-facet-ordinal", level=level)
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
@@ -367,16 +367,16 @@ def _score(
     """Adjusted score from ``expected`` and ``error`` on the model's scale; its interval is cut at the ends of
     the scale.
     """
-    name = _name("adjusted-score", level)
+    name = _severity_signature("adjusted-score", level)
     items = int(table.items[candidate][share > 0].max(initial=0))
     if reason:
-        return AdjustedScore(Measure.undefined(reason, n=items, signature=name), None, _known(raw))
+        return AdjustedScore(Measure.undefined(reason, n=items, signature=name), None, _finite_or_none(raw))
     value = lowest + expected * unit
     reach = student_quantile(level, _degrees(table, candidate, share, error**2)) * error * unit
     note = "" if table.fit.converged else NOT_SETTLED
     low, high = max(value - reach, lowest), min(value + reach, lowest + STRETCH * unit)
     score = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
-    return AdjustedScore(score, error * unit, _known(raw))
+    return AdjustedScore(score, error * unit, _finite_or_none(raw))
 
 
 def _degrees(table: _Table, candidate: int, share: Array, variance: float) -> float:
@@ -421,7 +421,7 @@ def _severities(table: _Table, level: float) -> dict[Hashable, Severity]:
     overall = table.errors(gradients.mean(axis=1))
     infits = _infits(table.fit)
     z = NormalDist().inv_cdf(0.5 + level / 2)
-    name = _name("severity", level)
+    name = _severity_signature("severity", level)
     found: dict[Hashable, Severity] = {}
     for code, label in enumerate(ratings.reviewers):
         mine = ratings.reviewer == code

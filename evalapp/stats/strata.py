@@ -144,11 +144,11 @@ def paradoxes(found: Mapping[Key, StratifiedDifference], *, level: float = 0.95)
     require_level(level)
     alpha = 1 - level
     keys = list(found)
-    inside = _adjusted(
+    inside = _holm_adjusted(
         {(key, each.name): each.p.value for key in keys for each in found[key].strata},
     )
-    wholes = _adjusted({key: found[key].p.value for key in keys})
-    mixes = _adjusted({key: found[key].mix_p for key in keys})
+    wholes = _holm_adjusted({key: found[key].p.value for key in keys})
+    mixes = _holm_adjusted({key: found[key].mix_p for key in keys})
     result: dict[Key, Paradox] = {}
     for key in keys:
         stratified = found[key]
@@ -165,7 +165,7 @@ def paradoxes(found: Mapping[Key, StratifiedDifference], *, level: float = 0.95)
     return result
 
 
-def _adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
+def _holm_adjusted(p_values: Mapping[Key, float | None]) -> dict[Key, float]:
     """Holm's adjustment over the whole family; an undefined p counts as 1."""
     ordered = sorted(p_values.items(), key=lambda each: 1.0 if each[1] is None else each[1])
     adjusted: dict[Key, float] = {}

@@ -116,8 +116,8 @@ def weighted_values(ratings: Ratings, design: SampleDesign) -> WeightedValues:
     place = np.array([class_of[each.stratum] for each in drawn], dtype=np.int64)
     weight = np.array([1 / each.probability for each in drawn])
     outputs = np.bincount([class_of[stratum] for stratum in sizes], weights=list(sizes.values()))
-    told = np.bincount(place, weights=weight)
-    calibrated = weight * (outputs / told)[place]
+    estimated_outputs = np.bincount(place, weights=weight)
+    calibrated = weight * (outputs / estimated_outputs)[place]
     all_drawn = sum(1 / each.probability for each in design.drawn.values())
     return WeightedValues(
         shares=calibrated / calibrated.sum(),

@@ -80,12 +80,12 @@ def predicted_score(
     require_level(level)
     classical = weighted_score(ratings, design, bounds=bounds, level=level)
     name = signature("predicted-mean", method="cross-fitted", folds=FOLDS, level=level, seed=seed)
-    known = _Known(metric, everywhere, seed)
-    found = _corrected(ratings, design, known, ratings.item_means() if len(ratings) else None)
+    known = _KnownMetric(metric, everywhere, seed)
+    found = _corrected_by_metric(ratings, design, known, ratings.item_means() if len(ratings) else None)
     if isinstance(found, str):
         return _undefined(found, classical, name)
     estimate = estimated_mean(found.weights, found.values, bounds=bounds, level=level, name=name)
-    return _together(estimate, classical, found)
+    return _prediction_with_gain(estimate, classical, found)
 
 
 def predicted_share(
@@ -107,7 +107,7 @@ def predicted_share(
     classical = weighted_share(ratings, design, level=level)
     name = signature("predicted-share", method="cross-fitted", folds=FOLDS, level=level, seed=seed)
     marks = (ratings.item_means() >= 0.5).astype(np.float64) if len(ratings) else None
-    found = _corrected(ratings, design, _Known(metric, everywhere, seed), marks)
+    found = _corrected_by_metric(ratings, design, _KnownMetric(metric, everywhere, seed), marks)
     share = classical.measure.value
     if not isinstance(found, str) and share is not None:
         rarer = min(share, 1 - share)
@@ -123,10 +123,10 @@ def predicted_share(
     effective = effective_outputs(value, variance, degrees, found.weights, level=level, most=most)
     low, high = clopper_pearson(value * effective, effective, alpha=(1 - level) / 2)
     measure = replace(plain.measure, low=min(low, value), high=max(high, value), note=FOR_THIS_PANEL)
-    return _together(plain._replace(measure=measure), classical, found)
+    return _prediction_with_gain(plain._replace(measure=measure), classical, found)
 
 
-class _Known(NamedTuple):
+class _KnownMetric(NamedTuple):
     metric: Mapping[Hashable, float | None]
     everywhere: Mapping[Hashable, MetricMean]
     seed: int
@@ -140,8 +140,8 @@ class _Corrected(NamedTuple):
     slope: float
 
 
-def _corrected(
-    ratings: Ratings, design: SampleDesign, given: _Known, values: Array | None
+def _corrected_by_metric(
+    ratings: Ratings, design: SampleDesign, given: _KnownMetric, values: Array | None
 ) -> _Corrected | str:
     if values is None or values.size < FEWEST_REVIEWED:
         return f"fewer than {FEWEST_REVIEWED} reviewed outputs"
@@ -157,14 +157,14 @@ def _corrected(
         if abs(has - size) > max(MOST_MISSING * size, 0.5):
             return "the metric is not known of every output of the week"
     weights = weighted_values(ratings, design)
-    apart = known - _means_everywhere(ratings, design, given.everywhere, weights)
+    deviations = known - _means_everywhere(ratings, design, given.everywhere, weights)
     fold = _folds(weights.place, given.seed)
     slopes = np.zeros(values.size)
     for number in range(FOLDS):
         here = fold == number
         if here.any():
             slopes[here] = _slope(known, values, weights, ~here)
-    return _Corrected(weights, values - slopes * apart, float(weights.shares @ slopes))
+    return _Corrected(weights, values - slopes * deviations, float(weights.shares @ slopes))
 
 
 def _means_everywhere(
@@ -207,8 +207,8 @@ def _slope(metric: Array, values: Array, weights: WeightedValues, chosen: Array)
     count = np.bincount(place, minlength=weights.reviewed.size)
     heft = weights.shares[chosen] ** 2 * (1 - weights.reviewed[place])
     heft *= (count / np.maximum(count - 1, 1))[place] * (count[place] > 1)
-    x = metric[chosen] - _within(metric[chosen], place, count)
-    y = values[chosen] - _within(values[chosen], place, count)
+    x = metric[chosen] - _class_means(metric[chosen], place, count)
+    y = values[chosen] - _class_means(values[chosen], place, count)
     square = float(heft @ x**2)
     if square <= 1e-18 * max(float(np.abs(metric).max()), 1.0) ** 2:
         return 0.0
@@ -217,13 +217,13 @@ def _slope(metric: Array, values: Array, weights: WeightedValues, chosen: Array)
     return slope * max(1 - error / slope**2, 0.0) if slope else 0.0
 
 
-def _within(values: Array, place: Codes, count: Codes) -> Array:
+def _class_means(values: Array, place: Codes, count: Codes) -> Array:
     means = np.bincount(place, weights=values, minlength=count.size) / np.maximum(count, 1)
     found: Array = means[place]
     return found
 
 
-def _together(
+def _prediction_with_gain(
     estimate: WeightedEstimate, classical: WeightedEstimate, found: _Corrected
 ) -> WeightedPrediction:
     n, label = estimate.measure.n, signature("predicted-gain")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from evalapp.analysis.cases.cases import CaseFilter, CaseRow, filter_from, rows_of, with_excerpts
-from evalapp.analysis.cases.level_filter import Gave
+from evalapp.analysis.cases.level_filter import GivenLevel
 from evalapp.analysis.metrics.classification import predicted_labels
 from evalapp.analysis.metrics.disagreements import find_disagreements, is_poor
 from evalapp.analysis.metrics.label_cells import LabelCell
@@ -207,9 +207,9 @@ def _by_metric(values: Mapping[int, float], wanted: Finder) -> set[int]:
     return {pk for pk, value in values.items() if wanted.value is not None and value <= wanted.value}
 
 
-def outputs_given(scores: CampaignScores, criterion: Criterion, gave: Sequence[Gave]) -> set[int]:
+def outputs_given(scores: CampaignScores, criterion: Criterion, gave: Sequence[GivenLevel]) -> set[int]:
     """The outputs to which each of them gave their level, in reviews of the base overlap."""
-    given: dict[Gave, set[int]] = {each: set() for each in gave}
+    given: dict[GivenLevel, set[int]] = {each: set() for each in gave}
     for answer in scores.answers_to(criterion):
         for each in gave:
             if answer.reviewer_id == each.reviewer_id and answer.value == each.level and not answer.is_added:

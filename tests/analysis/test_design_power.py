@@ -63,7 +63,7 @@ def test_variances_come_from_the_newest_reviewed_campaign_of_the_rubric(
     assert found.source == campaign
     tone = next(each for each in found.variances if each.criterion.key == "tone")
     assert tone.differences.spread is not None and tone.differences.spread.item > 3
-    assert expected_variances(campaign.rubric_version, besides=campaign).source is None
+    assert expected_variances(campaign.rubric_version, excluding=campaign).source is None
 
 
 def test_the_form_says_it_while_the_campaign_is_designed(

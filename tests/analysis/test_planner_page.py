@@ -12,7 +12,7 @@ from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.planning.planner import (
-    FAR,
+    FAR_ENDS_NOTE,
     NO_INTERVAL,
     ONE_REVIEWER,
     PlannedAim,
@@ -181,7 +181,7 @@ def test_near_the_end_of_the_scale_the_same_distance_is_harder_to_show(
     margins = [planned(kind="difference", expected=0, bound=0.45, champion=mean) for mean in (3.2, 4.4, 4.8)]
     assert margins[0].power.value > margins[1].power.value > margins[2].power.value
     unknown = planned(kind="difference", expected=0, bound=0.45)
-    assert unknown.power.value >= margins[0].power.value and unknown.power.note == FAR
+    assert unknown.power.value >= margins[0].power.value and unknown.power.note == FAR_ENDS_NOTE
     assert {each.power.note for each in margins} == {""}
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 from evalapp.charts.chart import Chart
 from evalapp.charts.curves import Curve, SpreadCurve, SpreadPoint, overlaid_curves, spread_curves
 from evalapp.charts.diverging import RatingLine, diverging_bars
-from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
+from evalapp.charts.forest import Axis, ForestLine, differences_summary, forest, means_summary
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.histogram import Bin, CutoffLine, histogram
 from evalapp.measure import Measure
@@ -44,7 +44,7 @@ def differences() -> Chart:
         ForestLine("Accuracy", "v1", "v1", measured(-0.6, -1.0, -0.2), is_marked=True),
     ]
     axis = Axis("Difference from Base", NAMES, (-2.5, 2.5), reference=0.0)
-    return forest(lines, axis, says=says_of_differences(lines, "Base"))
+    return forest(lines, axis, says=differences_summary(lines, "Base"))
 
 
 def means() -> Chart:
@@ -52,7 +52,7 @@ def means() -> Chart:
         ForestLine("Tone", "Base", "Base", measured(2.9, 2.6, 3.2)),
         ForestLine("Tone", HOSTILE, HOSTILE, measured(4.6, 4.4, 4.8)),
     ]
-    return forest(lines, Axis("Mean", NAMES, domain=(1, 5)), says=says_of_means(lines))
+    return forest(lines, Axis("Mean", NAMES, domain=(1, 5)), says=means_summary(lines))
 
 
 def agreement() -> Chart:

@@ -7,7 +7,7 @@ import pytest
 
 from evalapp.charts.diverging import RatingLine, diverging_bars, segments
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH, as_svg
-from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
+from evalapp.charts.forest import Axis, ForestLine, differences_summary, forest, means_summary
 from evalapp.charts.heat_map import TINT
 from evalapp.charts.theme import CANDIDATES, RATINGS, SHAPES, Scheme, colour, resolved, themed
 from tests.charts import samples
@@ -163,13 +163,13 @@ def test_each_chart_says_what_is_seen() -> None:
         == f"Tone: {HOSTILE} has the highest mean, 4.6 (4.4 to 4.8), Base the lowest, 2.9 (2.6 to 3.2)."
     )
     same = [ForestLine("Tone", name, name, samples.measured(3, 2, 4)) for name in ("Base", "v1")]
-    assert says_of_means(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
+    assert means_summary(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
     near = [same[0], ForestLine("Tone", "v1", "v1", samples.measured(3.4, 2.4, 4.4))]
-    assert says_of_means(near) == (
+    assert means_summary(near) == (
         "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose"
         " intervals overlap; this does not test their difference."
     )
-    assert says_of_means(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
+    assert means_summary(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(
         f"Tone: {HOSTILE} is above the middle level most often (90% of 20), Base least often (20% of 20); "
     )
@@ -192,12 +192,12 @@ def test_what_was_not_tested_is_no_difference_that_was_not_found() -> None:
     )
     open_ = ForestLine("Clarity", "v1", "v1", samples.measured(0.1, -1, 1), is_marked=False)
     marked = ForestLine("Accuracy", "v1", "v1", samples.measured(1, 0.5, 1.5))
-    assert says_of_differences([untested], "Base") == "1 of 1 is not tested: no variation."
+    assert differences_summary([untested], "Base") == "1 of 1 is not tested: no variation."
     assert (
-        says_of_differences([untested, open_], "Base")
+        differences_summary([untested, open_], "Base")
         == "No tested difference from Base is significant. 1 of 2 is not tested: no variation."
     )
-    assert says_of_differences([untested, marked, open_], "Base").endswith(
+    assert differences_summary([untested, marked, open_], "Base").endswith(
         "; 1 of 2 is not significant. 1 of 3 is not tested: no variation."
     )
 

@@ -12,7 +12,7 @@ import typst
 
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.lines import MOST_ON_A_SHEET, split_lines
-from evalapp.reports import paper
+from evalapp.reports import pdf_report
 from evalapp.reports.document import Block, Document, facts, paragraph, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,7 +50,7 @@ def _pages(*blocks: Block | None) -> list[list[_Run]]:
 def _sheets(*blocks: Block | None) -> list[ET.Element]:
     document = Document("Report", "Project", "made", "banner")
     document.section("Found", blocks)
-    made = typst.compile(paper._files(document), format="svg")
+    made = typst.compile(pdf_report._files(document), format="svg")
     pages = made if isinstance(made, list) else [made]
     return [ET.fromstring(page) for page in pages]
 

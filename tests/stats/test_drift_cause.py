@@ -136,7 +136,7 @@ def test_without_anchors_the_model_is_never_said(changed: str) -> None:
     for seed in range(10):
         found = verdict_at(one_run(World(changed, anchors=0), seed), 12)
         assert found.cause is Cause.CANNOT_TELL
-        assert "anchors" in found.reason and found.told_in is None
+        assert "anchors" in found.reason and found.weeks_until_found is None
     assert found.evidence is not None
     assert found.evidence.adjusted.is_shown(0.01), "the change itself is there to see"
 
@@ -149,7 +149,7 @@ def test_one_reviewer_is_told_without_anchors_where_two_others_stayed() -> None:
 def test_of_two_reviewers_who_part_nobody_can_say_who_moved_without_anchors() -> None:
     found = verdict_at(one_run(World("one", anchors=0, reviewers=2)), 12)
     assert found.cause is Cause.CANNOT_TELL
-    assert "unclear which" in found.reason and len(found.perhaps) == 2
+    assert "unclear which" in found.reason and len(found.possible_reviewers) == 2
 
 
 def test_a_model_that_changed_with_its_inputs_is_not_called_changed() -> None:
@@ -177,9 +177,11 @@ def test_soon_after_a_change_it_says_from_when_on_it_can_be_told() -> None:
     soon = [verdict_at(one_run(World("model"), seed), 9) for seed in range(12)]
     untold = [each for each in soon if each.cause is Cause.CANNOT_TELL]
     assert untold
-    assert all(each.told_in in (1, 2, 3, 4) for each in untold if each.evidence.adjusted.value < -0.6)
+    assert all(
+        each.weeks_until_found in (1, 2, 3, 4) for each in untold if each.evidence.adjusted.value < -0.6
+    )
     small = verdict_at(one_run(World("model", size=0.05)), 10)
-    assert small.told_in is None
+    assert small.weeks_until_found is None
 
 
 def test_what_came_between_baseline_and_window_is_no_part_of_it() -> None:

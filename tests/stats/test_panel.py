@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from evalapp.stats.panel import apartness, concentration
+from evalapp.stats.panel import concentration, distant_shares
 from evalapp.stats.ratings import Ratings
 
 
@@ -25,7 +25,7 @@ def test_apartness_equals_a_count_of_every_pair() -> None:
     ]
     table.append([1, 5, None, None, None])
     ratings = Ratings.from_table(table)
-    found = apartness(ratings, tolerance=1.0)
+    found = distant_shares(ratings, tolerance=1.0)
     for reviewer in range(5):
         own, rest = [], []
         for row in table:
@@ -43,6 +43,6 @@ def test_apartness_equals_a_count_of_every_pair() -> None:
 
 
 def test_without_others_it_is_undefined() -> None:
-    found = apartness(Ratings.from_table([[1, 3], [2, 2]]), tolerance=1.0)
+    found = distant_shares(Ratings.from_table([[1, 3], [2, 2]]), tolerance=1.0)
     assert found[0].own.value == 0.5
     assert found[0].rest.reason == "no item has two scores"

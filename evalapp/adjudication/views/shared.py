@@ -74,7 +74,7 @@ def desk_context(
 ) -> dict[str, Any]:
     """A subject for adjudicators: its source, its reviews, and its discussion."""
     names = Names(campaign, reader=request.user, to_reviewer=False)
-    said: dict[str, Any] = (
+    reviews_context: dict[str, Any] = (
         {
             "said_template": "adjudication/preferences_table.html",
             "lines": preferences_beside_each_other(campaign, subject, names),
@@ -92,7 +92,7 @@ def desk_context(
         "thread": thread_of(subject, names),
         "discussion_href": subject_url(campaign, subject, discussion=True),
         **source_context(campaign, subject, request.user),
-        **said,
+        **reviews_context,
     }
 
 

@@ -276,8 +276,8 @@ class ConfusionDetail(OfCriterionView):
     def get(self, campaign_id: int) -> object:
         """Number of outputs for each pair of levels that the two reviewers gave."""
         panel, criterion = self.chosen(campaign_id)
-        asked = (str(self.query.get(name, "")) for name in ("first", "second"))
-        pair = chosen_pair(panel, criterion, *asked)
+        reviewer_names = (str(self.query.get(name, "")) for name in ("first", "second"))
+        pair = chosen_pair(panel, criterion, *reviewer_names)
         if pair is None:
             raise InvalidError(f"{why_no_pair(panel, criterion)}.")
         agreement = panel.pair(criterion, pair)

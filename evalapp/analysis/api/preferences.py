@@ -55,9 +55,9 @@ class PairResultsQuery(ReviewerTypeQuery):
 class DifferingPreferencesSerializer(serializers.Serializer[Any]):
     """``farthest`` and ``mean`` are distances between two preferences, from 0 (the same) to 1 (opposite)."""
 
-    comparison = serializers.IntegerField(source="apart.comparison_id")
-    farthest = serializers.FloatField(source="apart.farthest")
-    mean = serializers.FloatField(source="apart.mean")
+    comparison = serializers.IntegerField(source="differing.comparison_id")
+    farthest = serializers.FloatField(source="differing.farthest")
+    mean = serializers.FloatField(source="differing.mean")
     reviews = GivenPreferenceSerializer(source="lines", many=True)
 
 

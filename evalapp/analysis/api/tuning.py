@@ -155,14 +155,14 @@ class TuningOrPrompt(AnalysisView):
             "answer": contest.answer._asdict() if contest is not None else None,
             "against": contest.against if contest is not None else [],
             "usage": found.usage if found is not None and contest is not None else [],
-            **_spent(found.spent if found is not None else None),
+            **_tuning_cost_values(found.spent if found is not None else None),
             "coverage": found.coverage if found is not None else None,
             "freshness": found.freshness if found is not None else None,
             "steps": steps_to_answer(self.project, tuned) if contest is None else [],
         }
 
 
-def _spent(spent: TuningCost | None) -> dict[str, Any]:
+def _tuning_cost_values(spent: TuningCost | None) -> dict[str, Any]:
     if spent is None:
         return {"decoding": None, "training": None}
     decoding = spent.decoding

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from django.utils.text import Truncator
 
-from evalapp.analysis.cases.level_filter import Gave, gave_words, read_gave
+from evalapp.analysis.cases.level_filter import GivenLevel, given_level_words, read_given_levels
 from evalapp.analysis.cases.reviewer_differences import Difference, widest_differences
 from evalapp.analysis.metrics.disagreements import poor_words
 from evalapp.analysis.metrics.label_cells import LABEL_PARTS, LabelCell, label_cell_from
@@ -58,7 +58,7 @@ class CaseFilter:
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
     reviewer_name: str = ""
-    gave: tuple[Gave, ...] = ()
+    gave: tuple[GivenLevel, ...] = ()
     finder: Finder | None = None
     labels: LabelCell | None = None
 
@@ -71,7 +71,7 @@ class CaseFilter:
             f"rule “{self.rule.name}” {'failed' if self.failed else 'checked'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
             f"reviewed by {self.reviewer_name}" if self.reviewer else "",
-            gave_words(self.gave, self.criterion),
+            given_level_words(self.gave, self.criterion),
             self.labels.describe() if self.labels else "",
         ]
         return " · ".join(part for part in parts if part) or "all outputs"
@@ -132,7 +132,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         reviewer_name=next(
             (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
         ),
-        gave=read_gave(scores, query.get("gave", "")),
+        gave=read_given_levels(scores, query.get("gave", "")),
         finder=finder_from(scores, query),
         labels=label_cell_from(scores, query),
     )

@@ -12,7 +12,7 @@ MOST_GIVEN = 10
 _PART = re.compile(r"(\d{1,9}):(-?\d{1,6})", re.ASCII)
 
 
-class Gave(NamedTuple):
+class GivenLevel(NamedTuple):
     """``reviewer_id`` gave ``level``; ``name``: the displayed name."""
 
     reviewer_id: int
@@ -20,7 +20,7 @@ class Gave(NamedTuple):
     level: int
 
 
-def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
+def read_given_levels(scores: CampaignScores, text: str) -> tuple[GivenLevel, ...]:
     """Read that part of a URL. Raises MissingError for a reviewer who is not in this campaign."""
     if not text:
         return ()
@@ -34,11 +34,11 @@ def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
                 "The filter “gave” names no reviewer of this campaign with a level, as in 1:4. Open the list "
                 "again from the agreement page."
             )
-        found.append(Gave(person, scores.names.of(person), int(match[2])))
+        found.append(GivenLevel(person, scores.names.of(person), int(match[2])))
     return tuple(found)
 
 
-def gave_words(gave: Sequence[Gave], criterion: Criterion | None) -> str:
+def given_level_words(gave: Sequence[GivenLevel], criterion: Criterion | None) -> str:
     """The filter in words."""
     if criterion is None:
         return ""

@@ -136,7 +136,7 @@ class Design(NamedTuple):
     names_are_positions: bool
 
     @property
-    def whose(self) -> str:
+    def population_words(self) -> str:
         """Whose scores the means and differences are about, as "these 3 reviewers"."""
         if self.names_are_positions:
             return "raters like these"
@@ -145,7 +145,7 @@ class Design(NamedTuple):
         return "this reviewer" if self.reviewers == 1 else f"these {self.reviewers} reviewers"
 
     @property
-    def of_which(self) -> str:
+    def items_words(self) -> str:
         """The items that the results are about, as "items like these 20 from 5 groups"."""
         items = "items like this one" if self.items == 1 else f"items like these {self.items:,}"
         return items + (
@@ -222,7 +222,7 @@ def _row(
     return CandidateRow(
         candidate=candidate,
         human=[human_cell(scores, criterion, candidate) for criterion in scores.criteria],
-        total=_held(
+        total=_reported_or_reason(
             scores,
             candidate_score(scores.totals(candidate), population=scores.population, bounds=(1, 5)),
         ),
@@ -253,15 +253,15 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
     outputs_with = Counter(value for _, value in given if value is not None)
     return HumanCell(
         criterion=criterion,
-        mean=_held(scores, mean),
-        low_share=_held(scores, low) if low is not None else None,
+        mean=_reported_or_reason(scores, mean),
+        low_share=_reported_or_reason(scores, low) if low is not None else None,
         counts={int(level): count for level, count in counts.items()},
         outputs_with=dict(outputs_with),
         not_applicable=ratings.not_applicable,
     )
 
 
-def _held(scores: CampaignScores, measure: Measure) -> Measure:
+def _reported_or_reason(scores: CampaignScores, measure: Measure) -> Measure:
     """The measure, or the reason why it is not reported for this campaign."""
     reason = why_no_means(scores)
     return Measure.undefined(reason, n=measure.n, signature=measure.signature) if reason else measure

@@ -191,9 +191,11 @@ def compare_pairs(
     """
     shares = [each for each in scores.criteria if each not in scores.scales and each.counted_levels]
     criteria = [*scores.scales, *([TOTAL] if len(scores.scales) > 1 else []), *shares]
-    sides = _sides(scores, comparison, reference, criteria)
+    sides = _compared_sides(scores, comparison, reference, criteria)
     found = [
-        paired_difference(one, other, seed=SEED, permutations=PERMUTATIONS, **_asked(scores, criterion))
+        paired_difference(
+            one, other, seed=SEED, permutations=PERMUTATIONS, **_test_settings(scores, criterion)
+        )
         for criterion, _, one, other in sides
     ]
     p_values = adjusted([difference.p for difference in found])
@@ -210,7 +212,7 @@ def compare_pairs(
     ]
 
 
-def _sides(
+def _compared_sides(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow, criteria: Sequence[Criterion]
 ) -> list[tuple[Criterion, CandidateRow, Ratings, Ratings]]:
     """Each criterion and other candidate, with both sides of the difference."""
@@ -229,14 +231,14 @@ def _sides(
     ]
 
 
-class _Asked(TypedDict):
+class _TestSettings(TypedDict):
     population: Population
     span: float
     step: float
 
 
-def _asked(scores: CampaignScores, criterion: Criterion) -> _Asked:
-    return _Asked(
+def _test_settings(scores: CampaignScores, criterion: Criterion) -> _TestSettings:
+    return _TestSettings(
         population=scores.population, span=float(_span_of(criterion)), step=step_of(criterion, scores)
     )
 
@@ -245,7 +247,7 @@ def difference_of(
     scores: CampaignScores, criterion: Criterion, challenger: Ratings, champion: Ratings
 ) -> MeanDifference:
     """The difference of two candidates' scores on a criterion, for the project's population."""
-    return mean_difference(challenger, champion, **_asked(scores, criterion))
+    return mean_difference(challenger, champion, **_test_settings(scores, criterion))
 
 
 def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
@@ -298,7 +300,7 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     if len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
         return None
     first = ranked[0]
-    sides = _sides(scores, comparison, first, scores.scales)
+    sides = _compared_sides(scores, comparison, first, scores.scales)
     found = [difference_of(scores, criterion, one, other) for criterion, _, one, other in sides]
     p_values = adjusted([difference.p for difference in found])
     pairs = [

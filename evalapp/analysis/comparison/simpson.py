@@ -79,15 +79,15 @@ class FoundParadox(NamedTuple):
         """The criterion's name, with what is counted and which direction is better if that is not obvious."""
         if self.criterion is TOTAL:
             return self.criterion.name
-        told = [
+        details = [
             "" if self.criterion.rules.has_mean else self.criterion.axis_label,
             "lower is better" if self.criterion.is_less_better else "",
         ]
-        words = ", ".join(filter(None, told))
+        words = ", ".join(filter(None, details))
         return f"{self.criterion.name} ({words})" if words else self.criterion.name
 
 
-class Inside(NamedTuple):
+class ParadoxesInField(NamedTuple):
     """The findings within one field, clearest first."""
 
     field: str
@@ -108,12 +108,12 @@ class SimpsonCheck(NamedTuple):
     of_candidates: tuple[str, ...] = ()
 
     @property
-    def first(self) -> list[Inside]:
+    def first(self) -> list[ParadoxesInField]:
         """The first `MOST_TOLD` findings, by field."""
         return _by_field(self.found[:MOST_TOLD])
 
     @property
-    def folded(self) -> list[Inside]:
+    def folded(self) -> list[ParadoxesInField]:
         return _by_field(self.found[MOST_TOLD:])
 
     @property
@@ -124,23 +124,23 @@ class SimpsonCheck(NamedTuple):
     @property
     def notes(self) -> str:
         """What was not tested, and why; empty if everything was."""
-        told = []
+        sentences = []
         if self.left_out:
-            told.append(f"Too few items to test: {', '.join(self.left_out)}.")
+            sentences.append(f"Too few items to test: {', '.join(self.left_out)}.")
         if self.of_candidates:
             names = [*self.of_candidates[:_MOST_NAMED]]
             if len(self.of_candidates) > len(names):
                 names.append(f"{len(self.of_candidates) - len(names)} more")
-            told.append(
+            sentences.append(
                 "Not tested, because these fields are named after a candidate and describe its answer:"
                 f" {', '.join(names)}."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
 
-def _by_field(found: Iterable[FoundParadox]) -> list[Inside]:
+def _by_field(found: Iterable[FoundParadox]) -> list[ParadoxesInField]:
     return [
-        Inside(field, alike, list(inside))
+        ParadoxesInField(field, alike, list(inside))
         for (field, alike), inside in groupby(found, lambda each: (each.field, each.alike))
     ]
 
@@ -171,15 +171,16 @@ def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     if not tested:
         reason = f"no field has two values with {LEAST_ITEMS} items or more of two candidates"
         return SimpsonCheck([], [], reason, tuple(names), of_candidates)
-    told = paradoxes(family)
+    paradoxes_by_key = paradoxes(family)
     surest: dict[str, float] = {}
-    for key, paradox in told.items():
+    for key, paradox in paradoxes_by_key.items():
         p = paradox.adjusted_p or 0.0
         surest[key[-1]] = min(p, surest.get(key[-1], p))
     found = [
-        _found(scores, key, paradox, alike[key[-1]])
+        _found_paradox(scores, key, paradox, alike[key[-1]])
         for key, paradox in sorted(
-            told.items(), key=lambda each: (surest[each[0][-1]], each[0][-1], each[1].adjusted_p or 0.0)
+            paradoxes_by_key.items(),
+            key=lambda each: (surest[each[0][-1]], each[0][-1], each[1].adjusted_p or 0.0),
         )
     ]
     tested = [each for name in tested for each in (name, *alike[name])]
@@ -257,7 +258,9 @@ def _stratified(
     return family
 
 
-def _found(scores: CampaignScores, key: _Key, paradox: Paradox, alike: tuple[str, ...]) -> FoundParadox:
+def _found_paradox(
+    scores: CampaignScores, key: _Key, paradox: Paradox, alike: tuple[str, ...]
+) -> FoundParadox:
     place, one, other, name = key
     pair = (scores.candidates[one], scores.candidates[other])
     higher, lower = pair if paradox.stratified.overall > 0 else pair[::-1]

@@ -19,7 +19,7 @@ from evalapp.analysis.scores.example_fields import example_fields, values_by_ite
 from evalapp.stats.strata import LEAST_ITEMS
 
 # The number shown; a page folds the others, and a report leaves them out.
-MOST_TOLD = 10
+MOST_WORST_SUBGROUPS = 10
 
 
 class Subgroup(NamedTuple):

@@ -69,7 +69,7 @@ def computed_metrics(scores: CampaignScores) -> list[MetricDescription]:
     ]
 
 
-def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescription]]:
+def directed_scales_and_metrics(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescription]]:
     """The scales and the computed metrics whose better end is known."""
     scales = [each for each in scores.scales if has_direction(each)]
     return scales, [metric for metric in computed_metrics(scores) if metric.better != "none"]
@@ -85,7 +85,7 @@ def metric_trust(
     """
     if not scores.answers:
         return []
-    scales, metrics = directed(scores)
+    scales, metrics = directed_scales_and_metrics(scores)
     compared = {metric.name: compared_outputs(scores, metric) for metric in metrics}
     found = []
     for criterion in scales:
@@ -103,37 +103,37 @@ def metric_trust(
                 None if (mean := means.get(output.item_output_id)) is None else sign * mean
                 for output in outputs
             ]
-            values = [_right_way(output.metrics.get(metric.name), metric) for output in outputs]
+            values = [_higher_is_better(output.metrics.get(metric.name), metric) for output in outputs]
             correlation = segment_correlation(
                 items, human, values, groups=scores.groups, seed=SEED, replicates=REPLICATES
             )
             inside = inside_candidates(outputs, human, values, scores.groups)
             trusts.append(trust_of(name, metric, correlation.with_note(note), ceiling, inside))
         trusts.sort(key=_order, reverse=True)
-        trusts = _beside_the_best(scores, means, sign, trusts)
+        trusts = _with_tests_against_best(scores, means, sign, trusts)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
     return found
 
 
-def _beside_the_best(
+def _with_tests_against_best(
     scores: CampaignScores, means: Mapping[int, float], sign: int, trusts: list[MetricTrust]
 ) -> list[MetricTrust]:
     """The same verdicts, with the test of each metric against the first."""
-    told = [trust.metric for trust in trusts if trust.verdict != "unknown"]
-    if len(told) < 2:
+    compared = [trust.metric for trust in trusts if trust.verdict != "unknown"]
+    if len(compared) < 2:
         return trusts
     values = {
         metric.name: {
             output.item_output_id: value
             for output in scores.outputs
-            if (value := _right_way(output.metrics.get(metric.name), metric)) is not None
+            if (value := _higher_is_better(output.metrics.get(metric.name), metric)) is not None
         }
-        for metric in told
+        for metric in compared
     }
     found = against_best(
         scores.outputs,
         {output: sign * mean for output, mean in means.items()},
-        values.pop(told[0].name),
+        values.pop(compared[0].name),
         values,
         groups=scores.groups,
         seed=SEED,
@@ -146,7 +146,7 @@ def has_direction(criterion: Criterion) -> bool:
     return criterion.weight > 0 or criterion.lower_is_better
 
 
-def _right_way(value: float | None, metric: MetricDescription) -> float | None:
+def _higher_is_better(value: float | None, metric: MetricDescription) -> float | None:
     return -value if value is not None and metric.better == "lower" else value
 
 
@@ -160,13 +160,13 @@ def inside_candidates(
     overall one. ``groups`` by item.
     """
     pairs = [
-        (output.item_id, output.candidate_id, said, value)
-        for output, said, value in zip(outputs, human, metric, strict=True)
-        if said is not None and value is not None
+        (output.item_id, output.candidate_id, score, value)
+        for output, score, value in zip(outputs, human, metric, strict=True)
+        if score is not None and value is not None
     ]
     by_candidate: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for _, candidate, said, value in pairs:
-        by_candidate[candidate].append((said, value))
+    for _, candidate, score, value in pairs:
+        by_candidate[candidate].append((score, value))
     if len(by_candidate) < 2:
         return None
     means = {
@@ -174,7 +174,7 @@ def inside_candidates(
         for candidate, both in by_candidate.items()
     }
     # Rounded, so that equal values stay equal: otherwise a rounding error would be ranked.
-    people = [round(said - means[candidate][0], 9) for _, candidate, said, _ in pairs]
+    people = [round(score - means[candidate][0], 9) for _, candidate, score, _ in pairs]
     values = [round(value - means[candidate][1], 9) for _, candidate, _, value in pairs]
     found = segment_correlation(
         [item for item, *_ in pairs], people, values, groups=groups, seed=SEED, replicates=REPLICATES
@@ -210,7 +210,7 @@ def trust_of(
     verdict = "hint" if verdict == "follows" else verdict
     sentence = (
         f"{_sentence(name, metric, correlation, ceiling, verdict)} It separates candidates; it is not shown"
-        f" to separate one candidate's better answers from its worse ones ({_told(inside)})."
+        f" to separate one candidate's better answers from its worse ones ({_inside_words(inside)})."
     )
     return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
 
@@ -220,7 +220,7 @@ def _is_shown(inside: Measure | None) -> bool:
     return inside is None or (inside.low is not None and inside.low > 0)
 
 
-def _told(inside: Measure) -> str:
+def _inside_words(inside: Measure) -> str:
     if inside.value is None:
         return inside.reason
     return f"Spearman {_number(inside.value)}, {_number(inside.low)} to {_number(inside.high)}"
@@ -262,19 +262,21 @@ def _sentence(
 
 def _values(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
     less = ", where lower is better" if metric.better == "lower" else ""
-    told = (
+    numbers_words = (
         f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)})"
         f" over {correlation.n} outputs{less}{f', {correlation.note}' if correlation.note else ''}"
     )
     if ceiling.value is None:
-        return f"{told}; the highest correlation to expect is not known: {ceiling.reason}"
-    told = f"{told}; the highest correlation to expect of any metric is {_of_ceiling(ceiling)}"
+        return f"{numbers_words}; the highest correlation to expect is not known: {ceiling.reason}"
+    numbers_words = (
+        f"{numbers_words}; the highest correlation to expect of any metric is {_ceiling_words(ceiling)}"
+    )
     if correlation.value is not None and correlation.value > ceiling.value:
-        told = f"{told}, and a higher value is often chance"
-    return told
+        numbers_words = f"{numbers_words}, and a higher value is often chance"
+    return numbers_words
 
 
-def _of_ceiling(ceiling: Measure) -> str:
+def _ceiling_words(ceiling: Measure) -> str:
     if ceiling.low is None or ceiling.high is None:
         return f"{_number(ceiling.value)} ({ceiling.note})"
     return f"{_number(ceiling.value)} ({_number(ceiling.low)} to {_number(ceiling.high)})"
@@ -286,19 +288,19 @@ def _number(value: float | None) -> str:
 
 def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     """Advice for the criterion called ``name``; ``trusts`` with the most trusted first."""
-    told = [trust for trust in trusts if trust.verdict != "unknown"]
-    if not told:
+    known = [trust for trust in trusts if trust.verdict != "unknown"]
+    if not known:
         return f"No metric can be compared with people on {name} yet."
-    best = told[0]
-    of = f" (the best of {len(told)} looked at)" if len(told) > 1 else ""
-    against = [trust.metric.label for trust in told if trust.verdict == "against"]
-    warning = f" {_all_of(against)} would mislead." if against else ""
+    best = known[0]
+    of = f" (the best of {len(known)} looked at)" if len(known) > 1 else ""
+    against = [trust.metric.label for trust in known if trust.verdict == "against"]
+    warning = f" {_joined_names(against)} would mislead." if against else ""
     if best.verdict == "follows":
-        return f"For {name} trust {best.metric.label}{of}: it follows people.{_ahead(told)}{warning}"
+        return f"For {name} trust {best.metric.label}{of}: it follows people.{_lead_words(known)}{warning}"
     if best.ceiling.defined and not people_agree(best.ceiling):
         return (
             f"For {name} ask people. They may agree too little for any metric to follow them: the highest"
-            f" correlation to expect is {_of_ceiling(best.ceiling)}.{warning}"
+            f" correlation to expect is {_ceiling_words(best.ceiling)}.{warning}"
         )
     if best.verdict == "hint" and not _is_shown(best.inside):
         return (
@@ -310,11 +312,11 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     return f"For {name} trust no metric: ask people.{warning}"
 
 
-def _ahead(told: Sequence[MetricTrust]) -> str:
+def _lead_words(known: Sequence[MetricTrust]) -> str:
     """The metrics shown to follow people less than the first does."""
     tested = [
         (trust.metric.label, trust.against_best.outputs)
-        for trust in told[1:]
+        for trust in known[1:]
         if trust.against_best is not None and trust.against_best.outputs is not None
     ]
     if not tested:
@@ -322,12 +324,12 @@ def _ahead(told: Sequence[MetricTrust]) -> str:
     behind = [label for label, p in tested if p < ALPHA]
     if not behind:
         return " It is not shown to do so better than the others."
-    if len(behind) == len(told) - 1:
+    if len(behind) == len(known) - 1:
         return " It does so better than every other."
-    return f" It does so better than {_all_of(behind)}."
+    return f" It does so better than {_joined_names(behind)}."
 
 
-def _all_of(labels: Sequence[str]) -> str:
+def _joined_names(labels: Sequence[str]) -> str:
     """Names as a list in a sentence: "BLEU and chrF++", "BLEU, chrF++, and Token F1"."""
     if len(labels) < 3:
         return " and ".join(labels)

@@ -31,11 +31,11 @@ class PredictionPoweredMean(NamedTuple):
     @property
     def caution(self) -> str:
         """A caution against over-reading the gain; empty if none is needed."""
-        told = [
+        sentences = [
             UNCERTAIN if self.found.is_uncertain else "",
             NO_NARROWER if self.found.is_no_narrower else "",
         ]
-        return " ".join(filter(None, told))
+        return " ".join(filter(None, sentences))
 
     @property
     def worth(self) -> float | None:
@@ -55,7 +55,7 @@ def prediction_powered_means(
     """
     if why_no_means(scores):
         return []
-    beyond = {} if is_view else _beyond(scores, metric)
+    beyond = {} if is_view else _values_outside_campaign(scores, metric)
     found = []
     for candidate in scores.candidates:
         values: dict[Hashable, float | None] = {
@@ -81,7 +81,7 @@ def why_none_gain(means: Sequence[PredictionPoweredMean]) -> str:
     return reasons.pop() if len(reasons) == 1 else ""
 
 
-def _beyond(scores: CampaignScores, metric: MetricDescription) -> dict[int, list[float]]:
+def _values_outside_campaign(scores: CampaignScores, metric: MetricDescription) -> dict[int, list[float]]:
     """By campaign candidate: the metric on examples outside the campaign, in a fixed order; the newest output
     of each.
     """

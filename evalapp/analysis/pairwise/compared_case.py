@@ -33,12 +33,12 @@ class CaseComparison(NamedTuple):
     @property
     def is_disputed(self) -> bool:
         """Whether preferences differ, or were adjudicated."""
-        said = set()
+        answers = set()
         for line in self.lines:
             own = line.review
             preference = preference_of(own).turned(own.preference.outputs, self.comparison.outputs)
-            said.add((preference.choice, tuple(preference.ranks or ())))
-        return self.adjudication is not None or len(said) > 1
+            answers.add((preference.choice, tuple(preference.ranks or ())))
+        return self.adjudication is not None or len(answers) > 1
 
 
 def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> list[CaseComparison]:

@@ -10,7 +10,7 @@ from evalapp.reviews.preferences.distance import DifferingPreferences
 class DifferingPreferenceLines(NamedTuple):
     """Differing preferences, with the details that a list shows."""
 
-    apart: DifferingPreferences[PreferenceRow]
+    differing: DifferingPreferences[PreferenceRow]
     lines: list[PreferenceLine]
 
 

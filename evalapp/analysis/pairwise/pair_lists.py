@@ -183,32 +183,32 @@ def preference_csv(preferences: Preferences) -> Iterator[str]:
         for row, line in zip(rows, as_lines(preferences, rows), strict=True):
             labels = [candidate.model_version.label for candidate in line.shown]
             names = {candidate.pk: candidate.model_version.label for candidate in line.shown}
-            said = line.review
+            review = line.review
             yield csv_line(
                 [
                     row.pk,
                     row.item_id,
-                    said.compared.item.example.row_number,
+                    review.compared.item.example.row_number,
                     f"Reviewer {line.reviewer}",
                     row.choice,
                     names.get(row.best, "") if row.best is not None else "",
                     *_filled(labels),
                     *_filled(list(row.ranks or ())),
-                    said.comment,
-                    round(said.seconds_active, 1),
-                    said.revision,
-                    said.submitted_at.isoformat(),
+                    review.comment,
+                    round(review.seconds_active, 1),
+                    review.revision,
+                    review.submitted_at.isoformat(),
                     "simulated" if row.is_simulated else "",
-                    _adjudicated(decided.get(row.comparison_id), said, labels),
+                    _adjudicated(decided.get(row.comparison_id), review, labels),
                 ]
             )
 
 
-def _adjudicated(adjudication: ComparisonAdjudication | None, said: Review, labels: Sequence[str]) -> str:
+def _adjudicated(adjudication: ComparisonAdjudication | None, review: Review, labels: Sequence[str]) -> str:
     if adjudication is None:
         return ""
     return preference_by_name(
-        adjudication.preference.turned(adjudication.outputs, said.preference.outputs), labels
+        adjudication.preference.turned(adjudication.outputs, review.preference.outputs), labels
     )
 
 

@@ -104,12 +104,12 @@ def load_preferences(
     return Preferences(
         campaign=campaign,
         candidates=list(campaign.candidates.select_related("model_version").order_by("position")),
-        rows=[_judged(row, owner) for row in stored.values_list(*columns).iterator(CHUNK)],
+        rows=[_preference_row(row, owner) for row in stored.values_list(*columns).iterator(CHUNK)],
         numbers={reviewer: number for number, (reviewer, _) in enumerate(firsts, start=1)},
     )
 
 
-def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> PreferenceRow:
+def _preference_row(row: tuple[Any, ...], owner: dict[int, int]) -> PreferenceRow:
     pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated, is_added = row
     shown = tuple(owner[output] for output in outputs)
     given = tuple(ranks) if ranks is not None else None
@@ -274,17 +274,19 @@ def _with_adjudications(
     outputs = {output for adjudication in adjudications.values() for output in adjudication.outputs}
     owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
 
-    def decided(row: PreferenceRow) -> PreferenceRow:
+    def adjudicated(row: PreferenceRow) -> PreferenceRow:
         adjudication = adjudications.get(row.comparison_id)
         if adjudication is None:
             return row
-        told: PreferenceAnswers = adjudication.preference.turned(
+        preference: PreferenceAnswers = adjudication.preference.turned(
             [owner[output] for output in adjudication.outputs], row.shown
         )
-        ranks = None if told.ranks is None else tuple(rank for rank in told.ranks if rank is not None)
-        return row._replace(choice=told.choice, ranks=ranks)
+        ranks = (
+            None if preference.ranks is None else tuple(rank for rank in preference.ranks if rank is not None)
+        )
+        return row._replace(choice=preference.choice, ranks=ranks)
 
-    return replace(preferences, rows=[decided(row) for row in preferences.rows])
+    return replace(preferences, rows=[adjudicated(row) for row in preferences.rows])
 
 
 def pair_preferences(rows: Iterable[PreferenceRow]) -> list[PairPreference]:
@@ -296,7 +298,7 @@ def pair_preferences(rows: Iterable[PreferenceRow]) -> list[PairPreference]:
     ]
 
 
-def _turned(pair: PairPreference, first: int) -> PairPreference:
+def _seen_from(pair: PairPreference, first: int) -> PairPreference:
     """The pair from the side of one candidate."""
     if pair.first == first:
         return pair
@@ -310,7 +312,7 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], pairs: Iterable[PairPref
         by_pair.setdefault(frozenset((pair.first, pair.second)), []).append(pair)
     rows = []
     for first, second in combinations(candidates, 2):
-        own = [_turned(pair, first.pk) for pair in by_pair.get(frozenset((first.pk, second.pk)), ())]
+        own = [_seen_from(pair, first.pk) for pair in by_pair.get(frozenset((first.pk, second.pk)), ())]
         if not own:
             continue
         counts = Counter(pair.points for pair in own)

@@ -63,27 +63,27 @@ class DesignPower(NamedTuple):
         return _share_of_scale(self.weakest) - _share_of_scale(self.finest) > SAME
 
 
-def expected_variances(version: RubricVersion, *, besides: Campaign | None = None) -> ExpectedVariances:
+def expected_variances(version: RubricVersion, *, excluding: Campaign | None = None) -> ExpectedVariances:
     """The variances of each scale: from the newest campaign with reviews by people under the same rubric,
-    else assumed. ``besides``: a campaign that must not be the source.
+    else assumed. ``excluding``: a campaign that must not be the source.
     """
     scales = [each for each in version.criteria.order_by("position") if each.rules.has_mean]
-    source = _source(version, besides) if scales else None
+    source = _source(version, excluding) if scales else None
     known = {
         each.criterion.key: each
         for each in (variances_of(sampled_scores(source).scores) if source is not None else [])
     }
-    found = [_expected(criterion, known) for criterion in scales]
+    found = [_expected_variance(criterion, known) for criterion in scales]
     return ExpectedVariances(found, source if known else None)
 
 
-def _source(version: RubricVersion, besides: Campaign | None) -> Campaign | None:
+def _source(version: RubricVersion, excluding: Campaign | None) -> Campaign | None:
     reviewed = Review.objects.filter(campaign=OuterRef("pk"), purpose=Purpose.REVIEW, is_simulated=False)
     campaigns = version.rubric.project.campaigns.filter(
         rubric_version__rubric=version.rubric, method=Method.POINTWISE
     ).exclude(state=CampaignState.DRAFT)
-    if besides is not None:
-        campaigns = campaigns.exclude(pk=besides.pk)
+    if excluding is not None:
+        campaigns = campaigns.exclude(pk=excluding.pk)
     pairs = CampaignCandidate.objects.filter(campaign=OuterRef("pk"), position=1)
     return (
         campaigns.filter(Exists(reviewed), Exists(pairs))
@@ -93,20 +93,20 @@ def _source(version: RubricVersion, besides: Campaign | None) -> Campaign | None
     )
 
 
-def _expected(criterion: Criterion, known: Mapping[str, CriterionVariance]) -> CriterionVariance:
+def _expected_variance(criterion: Criterion, known: Mapping[str, CriterionVariance]) -> CriterionVariance:
     earlier = known.get(criterion.key)
     if earlier is not None and earlier.criterion.rules.range != criterion.rules.range:
         earlier = None
     return CriterionVariance(
         criterion,
-        _known_or(earlier.scores if earlier else None, criterion, ASSUMED_SCORES),
-        _known_or(earlier.differences if earlier else None, criterion, ASSUMED_DIFFERENCES),
+        _variance_or_assumed(earlier.scores if earlier else None, criterion, ASSUMED_SCORES),
+        _variance_or_assumed(earlier.differences if earlier else None, criterion, ASSUMED_DIFFERENCES),
         earlier.champion if earlier else None,
         (earlier.mean if earlier else None) or sum(criterion.rules.range) / 2,
     )
 
 
-def _known_or(variance: Variance | None, criterion: Criterion, assumed: Spread) -> Variance:
+def _variance_or_assumed(variance: Variance | None, criterion: Criterion, assumed: Spread) -> Variance:
     if variance is not None and variance.spread is not None:
         return variance
     low, high = criterion.rules.range
@@ -126,7 +126,7 @@ def power_of_design(version: RubricVersion, design: Design) -> DesignPower | Non
     spread = next(each.differences.spread for each in expected.variances if each.criterion == criterion)
     assert spread is not None
     is_weak = _share_of_scale(known[-1]) > WEAK
-    return DesignPower(design, known, expected.source, is_weak, helps=_what_helps(spread, design))
+    return DesignPower(design, known, expected.source, is_weak, helps=_most_effective_change(spread, design))
 
 
 def _share_of_scale(found: Detectable) -> float:
@@ -134,7 +134,7 @@ def _share_of_scale(found: Detectable) -> float:
     return (found.difference.value or math.inf) / (high - low)
 
 
-def _what_helps(spread: Spread, design: Design) -> str:
+def _most_effective_change(spread: Spread, design: Design) -> str:
     """The change that lowers the smallest detectable difference most, as a sentence without its full stop."""
     twice = design.with_items(2 * design.items)
     changes: Sequence[tuple[str, Design | None]] = (

@@ -33,7 +33,7 @@ from evalapp.stats.ratings import Ratings
 
 Kind = Literal["difference", "floor"]
 
-FAR = "the champion's mean is not known, so the ends of the scale are assumed to be far"
+FAR_ENDS_NOTE = "the champion's mean is not known, so the ends of the scale are assumed to be far"
 NO_INTERVAL = "one reviewer: a difference has no interval for reviewers like these"
 ONE_REVIEWER = "only one person scored, so the variance between reviewers is not known: enter an assumption"
 
@@ -235,4 +235,4 @@ def _power(aim: Aim, requirement: Requirement, design: Design) -> Measure:
     # The ends of the scale affect only a margin above 0; a test against "no difference" does not depend on
     # them.
     is_far = requirement.place is None and aim.bound > 0
-    return replace(found, note="; ".join(filter(None, (found.note, FAR if is_far else ""))))
+    return replace(found, note="; ".join(filter(None, (found.note, FAR_ENDS_NOTE if is_far else ""))))

@@ -46,8 +46,8 @@ def power_table(context: Mapping[str, Any]) -> Table | None:
     items = planned.items
     if not planned.joint.defined:
         return Table("power", "Power", columns, rows, f"{planned.joint.reason.capitalize()}.")
-    told = f"needs {items.value:.0f} items with these reviewers" if items.defined else items.reason
-    return Table("power", "Power", columns, rows, f"80% power for all aims {told}.")
+    requirement = f"needs {items.value:.0f} items with these reviewers" if items.defined else items.reason
+    return Table("power", "Power", columns, rows, f"80% power for all aims {requirement}.")
 
 
 def variances_table(context: Mapping[str, Any]) -> Table | None:
@@ -67,13 +67,13 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
     numbers = [Column(label, "number") for label in parts.values()]
     columns = [CRITERION, Column("Values"), *numbers, Column("Note")]
     sample = context.get("sample")
-    note = f"From {sample.told}." if sample is not None else ""
+    note = f"From {sample.words}." if sample is not None else ""
     return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)
 
 
 def _spread(name: str, of: str, variance: Variance, parts: Iterable[str]) -> list[Cell]:
-    told = [getattr(variance.spread, part, None) for part in parts]
-    return [name, of, *told, variance.reason if variance.spread is None else variance.note]
+    components = [getattr(variance.spread, part, None) for part in parts]
+    return [name, of, *components, variance.reason if variance.spread is None else variance.note]
 
 
 PLAN_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Table | None]] = {

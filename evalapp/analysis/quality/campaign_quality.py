@@ -26,7 +26,7 @@ from evalapp.reviews.progress import TeamProgress, team_progress
 # With fewer outputs that two reviewers rated, an agreement is chance.
 LEAST_FOR_AGREEMENT = 10
 MOST_DIFFERING = 5
-MOST_LEFT = 10
+MOST_ABANDONED_ITEMS = 10
 
 
 class AgreementSoFar(NamedTuple):
@@ -157,4 +157,4 @@ def abandoned_items(campaign: Campaign) -> list[AbandonedItem]:
         .annotate(most=Max("lapses"))
         .order_by("-most", "item_id")
     )
-    return [AbandonedItem(*row) for row in assignments[:MOST_LEFT]]
+    return [AbandonedItem(*row) for row in assignments[:MOST_ABANDONED_ITEMS]]

@@ -13,22 +13,22 @@ from evalapp.analysis.quality.hints import (
     LEAST_FOR_SAMENESS,
     LEAST_SHARED,
     LEVEL,
-    NOTABLE_APARTNESS,
+    NOTABLE_DISTANT_SHARE,
     SAME_SHARE,
     Hint,
     HintFunction,
     Quality,
-    at_odds,
-    behind,
-    drifting,
-    keeps_to_a_side,
-    off_gold,
-    too_fast,
+    behind_hints,
+    gold_drift_hints,
+    gold_hints,
+    repeat_hints,
+    repeat_side_hints,
+    too_fast_hints,
 )
 from evalapp.measure import Measure
 from evalapp.reviews.preferences.models import Choice
 from evalapp.stats.pairs import first_side_share
-from evalapp.stats.panel import Apartness, apartness
+from evalapp.stats.panel import DistantShares, distant_shares
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 
@@ -81,7 +81,7 @@ def _by_reviewer(quality: Quality) -> dict[int, list[PreferenceRow]]:
     return found
 
 
-def one_side(quality: Quality) -> Iterator[Hint]:
+def side_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers whose preferences go to one side significantly more often than balanced sides explain."""
     for reviewer_id, rows in _by_reviewer(quality).items():
         preferring = [row for row in rows if row.choice not in UNDECIDED]
@@ -123,7 +123,7 @@ def _side_words(share: Measure, rows: Sequence[PreferenceRow], *, is_first: bool
     )
 
 
-def same_preference(quality: Quality) -> Iterator[Hint]:
+def same_preference_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who call nearly all answers equally good, or both bad, where others prefer one."""
     given = _by_reviewer(quality)
     for reviewer_id, own in given.items():
@@ -153,7 +153,7 @@ def same_preference(quality: Quality) -> Iterator[Hint]:
             )
 
 
-def other_preferences(quality: Quality) -> Iterator[Hint]:
+def disagreeing_preference_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers whose preferences differ from their co-reviewers' more often than those differ among
     themselves.
     """
@@ -166,11 +166,11 @@ def other_preferences(quality: Quality) -> Iterator[Hint]:
         [_as_code(row) for row in rows],
     )
     words = "another answer first than" if rows[0].ranks is not None else "another preference than"
-    panel = cast(dict[int, Apartness], apartness(ratings, tolerance=0.0, level=LEVEL))
+    panel = cast(dict[int, DistantShares], distant_shares(ratings, tolerance=0.0, level=LEVEL))
     for reviewer_id, (own, rest) in panel.items():
         if own.value is None or rest.value is None or own.low is None:
             continue
-        is_notable = own.value - rest.value >= NOTABLE_APARTNESS and own.low > rest.value
+        is_notable = own.value - rest.value >= NOTABLE_DISTANT_SHARE and own.low > rest.value
         if own.n < LEAST_SHARED or rest.n < LEAST_SHARED or not is_notable:
             continue
         yield Hint(
@@ -192,14 +192,14 @@ def _as_code(row: PreferenceRow) -> float:
 
 
 HINTS_OF_COMPARISONS: list[HintFunction] = [
-    behind,
-    too_fast,
-    one_side,
-    same_preference,
-    other_preferences,
-    off_gold,
-    drifting,
-    at_odds,
-    keeps_to_a_side,
+    behind_hints,
+    too_fast_hints,
+    side_hints,
+    same_preference_hints,
+    disagreeing_preference_hints,
+    gold_hints,
+    gold_drift_hints,
+    repeat_hints,
+    repeat_side_hints,
 ]
 """The hints of campaigns that compare answers, in the order of the page."""

@@ -22,7 +22,7 @@ from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.preferences.checks import ComparisonChecks
 from evalapp.reviews.progress import TeamMember, TeamProgress
 from evalapp.rubrics.models import Criterion
-from evalapp.stats.panel import Apartness, apartness, concentration
+from evalapp.stats.panel import DistantShares, concentration, distant_shares
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import reviewer_offsets
@@ -34,7 +34,7 @@ LEAST_FOR_SAMENESS = 20
 # Wider intervals than for a single test, because several reviewers and criteria are examined.
 LEVEL = 0.99
 # Behind: less than half of an even share.
-BEHIND = 0.5
+BEHIND_SHARE = 0.5
 # A third of the others' time, and faster than 600 words a minute: silent reading takes 240 on average
 # (Brysbaert 2019), nobody reads whole texts at 600 (Rayner et al. 2016), and rating comes on top.
 FAST_SHARE = 1 / 3
@@ -44,8 +44,8 @@ SAME_SHARE = 0.9
 # An eighth of the scale: half a point on 1 to 5.
 NOTABLE_OFFSET = 1 / 8
 # Answers more than a quarter of the scale apart are far apart: two points on 1 to 5.
-FAR = 1 / 4
-NOTABLE_APARTNESS = 0.15
+FAR_SHARE_OF_SCALE = 1 / 4
+NOTABLE_DISTANT_SHARE = 0.15
 LEAST_CHECKS = 10
 LEAST_FOR_DRIFT = 20
 
@@ -88,7 +88,7 @@ class Quality:
 HintFunction = Callable[[Quality], Iterator[Hint]]
 
 
-def behind(quality: Quality) -> Iterator[Hint]:
+def behind_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who will not do an even share: by the deadline at their pace, or without one compared with
     the others.
     """
@@ -119,18 +119,18 @@ def _behind_deadline(member: TeamMember, days: float) -> str:
     if member.pace.value is None:
         return ""
     needed = member.left / days
-    asked = f"{needed:.1f} a day are needed until the deadline."
+    needed_words = f"{needed:.1f} a day are needed until the deadline."
     if not member.pace.value:
-        return f"{share}; nothing in the last {member.pace.n} days, {asked}"
+        return f"{share}; nothing in the last {member.pace.n} days, {needed_words}"
     upper = member.pace.high if member.pace.high is not None else member.pace.value
     if upper >= needed:
         return ""
     recent = f"{member.pace.value:.1f} a day over {member.pace.n} days (at most {upper:.1f}, 95%)"
-    return f"{share}; {recent}, {asked}"
+    return f"{share}; {recent}, {needed_words}"
 
 
 def _behind_others(member: TeamMember, usual: float) -> str:
-    if usual < LEAST_REVIEWS or member.progress.reviews >= BEHIND * usual:
+    if usual < LEAST_REVIEWS or member.progress.reviews >= BEHIND_SHARE * usual:
         return ""
     pace = member.pace
     recent = f"; {pace.value:.1f} a day over the last {pace.n} days" if pace.value is not None else ""
@@ -140,7 +140,7 @@ def _behind_others(member: TeamMember, usual: float) -> str:
     )
 
 
-def too_fast(quality: Quality) -> Iterator[Hint]:
+def too_fast_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers whose time is far below the others' and below what reading takes; or, whatever the others'
     speed, faster than anybody reads.
     """
@@ -185,7 +185,7 @@ def _faster_than_reading(own: ReadingSpeed, texts: str) -> str:
     )
 
 
-def same_answer(quality: Quality) -> Iterator[Hint]:
+def same_answer_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who give nearly always one answer where others vary."""
     for criterion in quality.scores.criteria:
         given: dict[int, list[Answer]] = {}
@@ -233,7 +233,7 @@ def _sameness(
     )
 
 
-def severity(quality: Quality) -> Iterator[Hint]:
+def severity_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers whose scores differ from their co-reviewers' on the same outputs, significantly and by half a
     point on 1 to 5; or two reviewers so far apart, without a third to compare with.
     """
@@ -307,20 +307,20 @@ def _without(ratings: Ratings, reviewer_id: int) -> Ratings:
     )
 
 
-def disagreement(quality: Quality) -> Iterator[Hint]:
+def disagreement_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers whose answers are far from their co-reviewers' more often than those are from each other."""
     for criterion in quality.scores.criteria:
         rules = criterion.rules
-        tolerance = FAR * rules.span if rules.has_mean else 0.0
+        tolerance = FAR_SHARE_OF_SCALE * rules.span if rules.has_mean else 0.0
         ratings = quality.scores.ratings(criterion)
         if not len(ratings):
             continue
-        panel = cast(dict[int, Apartness], apartness(ratings, tolerance=tolerance, level=LEVEL))
+        panel = cast(dict[int, DistantShares], distant_shares(ratings, tolerance=tolerance, level=LEVEL))
         for reviewer, found in panel.items():
             own, rest = found.own, found.rest
             if own.value is None or rest.value is None or own.low is None or rest.high is None:
                 continue
-            is_notable = own.value - rest.value >= NOTABLE_APARTNESS and own.low > rest.value
+            is_notable = own.value - rest.value >= NOTABLE_DISTANT_SHARE and own.low > rest.value
             if own.n < LEAST_SHARED or rest.n < LEAST_SHARED or not is_notable:
                 continue
             words = "far from" if rules.has_mean else "other than"
@@ -339,14 +339,14 @@ def disagreement(quality: Quality) -> Iterator[Hint]:
             )
 
 
-def off_gold(quality: Quality) -> Iterator[Hint]:
+def gold_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who miss known answers more often than the others do."""
-    for each, sentence in _surely_less(quality, lambda checks: (checks.hits, checks.answered)):
+    for each, sentence in _significantly_below_others(quality, lambda checks: (checks.hits, checks.answered)):
         evidence = f"Within the tolerance of the known answer in {sentence}"
         yield Hint("off_gold", "Off on gold", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True)
 
 
-def drifting(quality: Quality) -> Iterator[Hint]:
+def gold_drift_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who miss gold answers more often in their later than in their earlier work."""
     for each in quality.checks:
         half = len(each.golds) // 2
@@ -366,18 +366,20 @@ def drifting(quality: Quality) -> Iterator[Hint]:
             )
 
 
-def at_odds(quality: Quality) -> Iterator[Hint]:
+def repeat_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who answer repeats differently the second time, more often than the others; in comparisons,
     with another preference.
     """
-    for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
+    for each, sentence in _significantly_below_others(
+        quality, lambda checks: (checks.close, checks.compared)
+    ):
         evidence = f"{each.close_words} in {sentence}"
         yield Hint(
             "at_odds", "Unlike before", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
         )
 
 
-def _surely_less(
+def _significantly_below_others(
     quality: Quality, counted: Callable[[Checks], tuple[int, int]]
 ) -> Iterator[tuple[Checks, str]]:
     """Reviewers whose share of right answers to checks is significantly below that of the others together,
@@ -400,7 +402,7 @@ def _surely_less(
             )
 
 
-def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
+def repeat_side_hints(quality: Quality) -> Iterator[Hint]:
     """Reviewers who keep to the position significantly more often than to the answer when answers change
     places.
     """
@@ -426,22 +428,20 @@ def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
 
 
 HINTS: list[HintFunction] = [
-    behind,
-    too_fast,
-    same_answer,
-    severity,
-    disagreement,
-    off_gold,
-    drifting,
-    at_odds,
-    keeps_to_a_side,
+    behind_hints,
+    too_fast_hints,
+    same_answer_hints,
+    severity_hints,
+    disagreement_hints,
+    gold_hints,
+    gold_drift_hints,
+    repeat_hints,
+    repeat_side_hints,
 ]
 """The hints about ratings, in the order of the page."""
 
 
-def hints_of(quality: Quality, looks: Sequence[HintFunction] | None = None) -> list[Hint]:
-    """Every hint, grouped by reviewer in order of number. ``looks``: the functions to run, by default
-    `HINTS`.
-    """
-    found = [hint for look in looks or HINTS for hint in look(quality)]
+def hints_of(quality: Quality, hint_functions: Sequence[HintFunction] | None = None) -> list[Hint]:
+    """Every hint, grouped by reviewer in order of number. ``hint_functions``: by default `HINTS`."""
+    found = [hint for find_hints in hint_functions or HINTS for hint in find_hints(quality)]
     return sorted(found, key=lambda hint: quality.numbers.get(hint.reviewer_id, len(found) + 1))

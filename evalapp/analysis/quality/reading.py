@@ -6,7 +6,7 @@ from django.db import connection
 
 from evalapp.campaigns.models import Campaign
 
-READ_OF_EACH = 100
+LATEST_REVIEWS_READ = 100
 
 # Less than a millisecond is not a real time, and cannot be divided by. Counting spaces takes a fraction of
 # the time of splitting long contexts into words.
@@ -92,5 +92,5 @@ def reading_times(campaign: Campaign) -> dict[int, ReadingSpeed]:
     """Each reviewer's speed of reading and rating, or comparing; reviews without a time are left out."""
     query = _READING_OF_COMPARISONS if campaign.compares else _READING_OF_REVIEWS
     with connection.cursor() as database:
-        database.execute(query, {"campaign": campaign.pk, "latest": READ_OF_EACH})
+        database.execute(query, {"campaign": campaign.pk, "latest": LATEST_REVIEWS_READ})
         return {row[0]: ReadingSpeed(row[1], *map(float, row[2:])) for row in database.fetchall()}

@@ -350,14 +350,14 @@ def load_many(
     if item_outputs is not None:
         among = Review.objects.all() if reviews is None else reviews
         reviews = among.filter(item_output__in=item_outputs)
-    said = Q(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
-    said &= of_reviewer_type(project, reviewer_type, review="review__")
+    counted_reviews = Q(review__campaign__in=ids, review__purpose=Purpose.REVIEW)
+    counted_reviews &= of_reviewer_type(project, reviewer_type, review="review__")
     if reviews is not None:
-        said &= Q(review__in=reviews)
-    answers, tags = _answers(said), _tags(said)
+        counted_reviews &= Q(review__in=reviews)
+    answers, tags = _answers_by_campaign(counted_reviews), _tags_by_campaign(counted_reviews)
     outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
-    corpus = _corpus(campaigns, outputs, candidates)
-    numbers, groups, assignments = pseudonym_numbers(campaigns), _groups(ids), _assignments(ids)
+    corpus = _corpus_metrics(campaigns, outputs, candidates)
+    numbers, groups, assignments = pseudonym_numbers(campaigns), _item_groups(ids), _assignments(ids)
     return {
         campaign.pk: CampaignScores(
             campaign=campaign,
@@ -378,8 +378,8 @@ def load_many(
     }
 
 
-def _answers(said: Q) -> dict[int, list[Answer]]:
-    scores = Score.objects.filter(said).order_by("review_id", "criterion_id")
+def _answers_by_campaign(counted_reviews: Q) -> dict[int, list[Answer]]:
+    scores = Score.objects.filter(counted_reviews).order_by("review_id", "criterion_id")
     columns = scores.values_list(
         "review__campaign_id",
         "review__item_output__item_id",
@@ -394,8 +394,8 @@ def _answers(said: Q) -> dict[int, list[Answer]]:
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 
 
-def _tags(said: Q) -> dict[int, list[GivenTag]]:
-    tags = ReviewTag.objects.filter(said).order_by("review_id", "tag_id")
+def _tags_by_campaign(counted_reviews: Q) -> dict[int, list[GivenTag]]:
+    tags = ReviewTag.objects.filter(counted_reviews).order_by("review_id", "tag_id")
     columns = tags.values_list(
         "review__campaign_id",
         "review__item_output__candidate_id",
@@ -448,7 +448,7 @@ def _assignments(ids: list[int]) -> dict[int, dict[str, int]]:
     return assignments
 
 
-def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
+def _item_groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
     """By campaign, the group of each item that has one: its example's, or the example if several of its
     outputs are items.
     """
@@ -463,7 +463,7 @@ def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
     return groups
 
 
-def _corpus(
+def _corpus_metrics(
     campaigns: Sequence[Campaign],
     outputs: dict[int, list[ReviewedOutput]],
     candidates: dict[int, list[CampaignCandidate]],

@@ -121,7 +121,7 @@ class ComparisonFilter:
         return "; ".join(choice.words for choice in self.choices)
 
     @property
-    def told(self) -> str:
+    def words_in_brackets(self) -> str:
         """The filter as the end of a sentence: " (segment: retail)"; empty without one."""
         return f" ({self.describe()})" if self.choices else ""
 

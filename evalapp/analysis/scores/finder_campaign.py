@@ -37,7 +37,7 @@ def pick_found(*, wanted: Finder, found: FinderResult, view: ComparisonFilter, b
     InvalidError if no item was found, or no reviewer is left.
     """
     source = view.campaign
-    because = f"{wanted.describe()}, in {source}{view.told}"[:_LONGEST_REASON]
+    because = f"{wanted.describe()}, in {source}{view.words_in_brackets}"[:_LONGEST_REASON]
     items = Item.objects.filter(campaign=source, outputs__in=list(found.item_output_ids))
     examples = sorted(set(items.values_list("example", flat=True)))
     if not examples:

@@ -20,7 +20,7 @@ class SampledItems(NamedTuple):
     of_items: int
 
     @property
-    def told(self) -> str:
+    def words(self) -> str:
         return f"{self.items:,} of the {self.of_items:,} items reviewed so far, drawn at random"
 
 

@@ -83,14 +83,14 @@ class LargeComparison:
         metric: MetricDescription | None = None,
     ) -> StoredParts:
         """The stored figures of these choices, in one query; empty without any."""
-        asked = PageParts(reference, criterion, metric)
+        page_parts = PageParts(reference, criterion, metric)
         result = {}
         if self.row is not None:
-            result = stored_values_of(self.campaign, self.request, *asked.parts.values())
+            result = stored_values_of(self.campaign, self.request, *page_parts.parts.values())
         try:
-            return chosen_parts(result, self.subjects, self.comparison, asked)
+            return chosen_parts(result, self.subjects, self.comparison, page_parts)
         except OutdatedError:
-            return chosen_parts({}, self.subjects, self.comparison, asked)
+            return chosen_parts({}, self.subjects, self.comparison, page_parts)
 
 
 def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id: int) -> LargeComparison:

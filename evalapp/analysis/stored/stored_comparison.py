@@ -186,7 +186,7 @@ class PageParts(NamedTuple):
 
 
 def chosen_parts(
-    result: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
+    result: dict[str, Any], subjects: Subjects, comparison: Comparison, page_parts: PageParts
 ) -> StoredParts:
     """Restore the parts for a page's choices. ``result``: the stored parts by name. Raises `OutdatedError` as
     `from_json`.
@@ -194,7 +194,7 @@ def chosen_parts(
     known = _with_rows(subjects, comparison)
     stored = {
         field: {name: from_json(value, known) for name, value in result[part].items()}
-        for field, part in asked.parts.items()
+        for field, part in page_parts.parts.items()
         if part in result
     }
     return StoredParts(

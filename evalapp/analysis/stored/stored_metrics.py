@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from evalapp.analysis.metrics.metric_trust import computed_metrics, directed, metric_trust
+from evalapp.analysis.metrics.metric_trust import computed_metrics, directed_scales_and_metrics, metric_trust
 from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
 from evalapp.analysis.scores.filtered_scores import FilteredScores
 from evalapp.analysis.stored.serialisation import as_json
@@ -19,7 +19,7 @@ def metrics_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str
     """
     scores = filtered.scores
     metrics = computed_metrics(scores)
-    scales, compared = directed(scores)
+    scales, compared = directed_scales_and_metrics(scores)
     done, most = 0, len(scales) * (1 + len(compared)) + len(metrics)
 
     def begin(stage: str) -> None:

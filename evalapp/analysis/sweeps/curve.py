@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from evalapp.analysis.sweeps.measures import MeasureChoice
-from evalapp.charts.chart import Chart, listed
+from evalapp.charts.chart import Chart, joined_clauses
 from evalapp.charts.curves import SpreadCurve, SpreadPoint, spread_curves
 from evalapp.runs.sweeps.results import SweepTable, words_without
 from evalapp.runs.training.axes import SEED, SHARE
@@ -56,23 +56,23 @@ NOT_YET = "No answer yet: no finished training of this sweep has this measure."
 
 
 def _answer(course: SettingsCurve, measure: MeasureChoice) -> str:
-    said = _preference(course, measure)
+    preference = _preference(course, measure)
     return (
-        f"{course.words[:1].upper()}{course.words[1:]}: {said[:1].lower()}{said[1:]}"
+        f"{course.words[:1].upper()}{course.words[1:]}: {preference[:1].lower()}{preference[1:]}"
         if course.words
-        else said
+        else preference
     )
 
 
 def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
     if not course.gains:
-        sizes = listed([f"{point.examples:,.0f}" for point in course.points])
+        sizes = joined_clauses([f"{point.examples:,.0f}" for point in course.points])
         return (
             "No answer about more examples yet: this measure is known for only one data size"
             f" ({sizes.rstrip('.')} examples), and a curve needs two clearly different sizes."
         )
     last = course.gains[-1]
-    parts = [_opening(last), _what_happened(last, measure), steps_words(last)]
+    parts = [_opening(last), _change_sentence_end(last, measure), steps_words(last)]
     if last.is_beyond_chance is None:
         parts.append("With only one seed, this difference may be chance; two more seeds would show it.")
     if len(course.gains) == 1:
@@ -99,7 +99,7 @@ def _opening(last: Gain) -> str:
     )
 
 
-def _what_happened(last: Gain, measure: MeasureChoice) -> str:
+def _change_sentence_end(last: Gain, measure: MeasureChoice) -> str:
     before, after = last.before, last.after
     doubled = ""
     if after.mean != before.mean:
@@ -142,17 +142,17 @@ def steps_words(gain: Gain) -> str:
 
 def _trend(before: Gain, last: Gain) -> str:
     """The last gain compared with the one before, and where the trend leads."""
-    told = f"The previous doubling gained {_number(before.per_doubling)}"
+    previous_words = f"The previous doubling gained {_number(before.per_doubling)}"
     if before.per_doubling <= 0 or last.per_doubling <= 0 or last.is_beyond_chance is False:
-        return f"{told}." if before.per_doubling > 0 else ""
+        return f"{previous_words}." if before.per_doubling > 0 else ""
     ratio = last.per_doubling / before.per_doubling
     if ratio >= 1:
-        return f"{told}: the gain does not shrink yet."
+        return f"{previous_words}: the gain does not shrink yet."
     doublings = math.log2(last.after.examples / last.before.examples)
     coming = last.per_doubling * ratio ** max(1.0, doublings)
     return (
-        f"{told}: the gain shrinks. If this continues, doubling to {2 * last.after.examples:,.0f} would gain"
-        f" about {_number(coming)}."
+        f"{previous_words}: the gain shrinks. If this continues, doubling to"
+        f" {2 * last.after.examples:,.0f} would gain about {_number(coming)}."
     )
 
 
@@ -179,4 +179,4 @@ def _chart(courses: list[SettingsCurve], measure: MeasureChoice) -> Chart | None
         f" {', '.join(f'{_number(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
         for curve in curves
     ]
-    return spread_curves(curves, x="Examples trained on", y=measure.label, says=listed(parts))
+    return spread_curves(curves, x="Examples trained on", y=measure.label, says=joined_clauses(parts))

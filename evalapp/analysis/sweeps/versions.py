@@ -67,12 +67,12 @@ def over_versions(
             number = row.run.dataset_version.number
             seen = Observation(number, row.examples, values[row.run.pk], row.steps, row.is_improving)
             by_words[words_without(row.combination, SEED, VERSION)].append(seen)
-    return [_course(words, seen, versions, measure) for words, seen in by_words.items()] or [
+    return [_settings_versions(words, seen, versions, measure) for words, seen in by_words.items()] or [
         SettingsVersions("", [], [], [NOT_YET])
     ]
 
 
-def _course(
+def _settings_versions(
     words: str,
     seen: Sequence[Observation],
     versions: Mapping[int, DatasetVersion],
@@ -81,7 +81,7 @@ def _course(
     points = [VersionPoint(versions[int(point.share)], point) for point in curve_points(seen)]
     spread = pooled_deviation(seen)
     steps = [_step(before, after, measure, spread) for before, after in pairwise(points)]
-    answer = [_said(step, measure) for step in steps] or [
+    answer = [_step_sentence(step, measure) for step in steps] or [
         f"This measure is known only for {points[0].version} so far."
     ]
     return SettingsVersions(words, points, steps, answer)
@@ -96,20 +96,20 @@ def _step(
     return VersionStep(before, after, gain, training_changes(after.version, before.version))
 
 
-def _said(step: VersionStep, measure: MeasureChoice) -> str:
+def _step_sentence(step: VersionStep, measure: MeasureChoice) -> str:
     changes = step.changes
-    told = (
+    change_words = (
         f"v{step.before.version.number} to v{step.after.version.number}"
         f" ({changes.added:,} training rows added, {changes.changed:,} changed, {changes.removed:,} removed):"
         f" {moved_words(step.gain, measure)}."
     )
-    parts = [told, _because(step), steps_words(step.gain)]
+    parts = [change_words, _step_reason(step), steps_words(step.gain)]
     if step.gain.is_beyond_chance is None:
         parts.append("With only one seed, this difference may be chance; two more seeds would show it.")
     return " ".join(part for part in parts if part)
 
 
-def _because(step: VersionStep) -> str:
+def _step_reason(step: VersionStep) -> str:
     if step.gain.is_beyond_chance is False:
         return "These trainings do not show whether these rows help."
     if step.gain.total <= 0:

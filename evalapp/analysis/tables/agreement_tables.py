@@ -30,9 +30,9 @@ def panel_table(panel: Panel) -> Table | None:
     return Table("panel", "Agreement by criterion", columns, rows, BASE_OVERLAP)
 
 
-def beside_others_table(panel: Panel, asked: TableQuery) -> Table | None:
+def beside_others_table(panel: Panel, query: TableQuery) -> Table | None:
     """Each reviewer beside the others on the chosen criterion."""
-    criterion = _criterion(panel, asked)
+    criterion = _criterion(panel, query)
     if criterion is None:
         return None
     rows: list[list[Cell]] = [
@@ -44,12 +44,12 @@ def beside_others_table(panel: Panel, asked: TableQuery) -> Table | None:
     return Table("beside-others", title, columns, rows, BASE_OVERLAP)
 
 
-def matrix_table(panel: Panel, asked: TableQuery) -> Table | None:
+def matrix_table(panel: Panel, query: TableQuery) -> Table | None:
     """The chosen measure of every two reviewers."""
-    criterion = _criterion(panel, asked)
+    criterion = _criterion(panel, query)
     if criterion is None or len(panel.people(criterion)) > MOST_REVIEWERS:
         return None
-    measure = chosen_measure(asked.get("measure", ""))
+    measure = chosen_measure(query.get("measure", ""))
     matrix = panel.matrix(criterion, measure)
     rows: list[list[Cell]] = [[row.name, *(cell.measure for cell in row.cells)] for row in matrix]
     columns = [REVIEWER, *(_measure_column(measure, row.name) for row in matrix)]
@@ -57,10 +57,10 @@ def matrix_table(panel: Panel, asked: TableQuery) -> Table | None:
     return Table("matrix", title, columns, rows, BASE_OVERLAP)
 
 
-def confusion_table(panel: Panel, asked: TableQuery) -> Table | None:
+def confusion_table(panel: Panel, query: TableQuery) -> Table | None:
     """How often the first of two people gave each level where the second gave each."""
-    criterion = _criterion(panel, asked)
-    chosen = criterion and chosen_pair(panel, criterion, asked.get("first", ""), asked.get("second", ""))
+    criterion = _criterion(panel, query)
+    chosen = criterion and chosen_pair(panel, criterion, query.get("first", ""), query.get("second", ""))
     if criterion is None or not chosen:
         return None
     pair = panel.pair(criterion, chosen)
@@ -74,5 +74,5 @@ def confusion_table(panel: Panel, asked: TableQuery) -> Table | None:
     return Table("confusion", title, columns, rows, f"Counts of outputs. {BASE_OVERLAP}")
 
 
-def _criterion(panel: Panel, asked: TableQuery) -> Criterion | None:
-    return chosen_criterion(panel.criteria, asked.get("criterion", ""))
+def _criterion(panel: Panel, query: TableQuery) -> Criterion | None:
+    return chosen_criterion(panel.criteria, query.get("criterion", ""))

@@ -27,14 +27,14 @@ ADJUSTED_P = Column("p (Holm)", "p", anchor="many-comparisons")
 USAGE_COLUMNS = ("Prompt tokens", "Completion tokens", "Seconds per output", "Cost per 1,000")
 
 
-def table_named(shown: TableSource, name: str) -> Table:
+def table_named(source: TableSource, name: str) -> Table:
     """As `table_of`."""
-    return table_of(TABLES, shown, name, whose="campaign")
+    return table_of(TABLES, source, name, whose="campaign")
 
 
-def people_table(shown: TableSource) -> Table:
+def people_table(source: TableSource) -> Table:
     columns = [CANDIDATE]
-    for criterion in shown.comparison.criteria:
+    for criterion in source.comparison.criteria:
         columns.append(_human_column(criterion))
         if (low := criterion.rules.low_threshold) is not None:
             columns.append(
@@ -46,22 +46,22 @@ def people_table(shown: TableSource) -> Table:
                 )
             )
     columns.append(Column("Total on 1–5", "number", is_measure=True, anchor="total"))
-    ranks = shown.ranks
+    ranks = source.ranks
     columns += [Column("Rank", anchor="rank")] if ranks else []
     rows: list[list[Cell]] = []
-    for row in shown.comparison.rows:
-        cells: list[Cell] = [shown.label(row)]
+    for row in source.comparison.rows:
+        cells: list[Cell] = [source.label(row)]
         for cell in row.human:
             cells.append(cell.mean)
             if cell.criterion.rules.low_threshold is not None:
                 cells.append(cell.low_share)
         rows.append([*cells, row.total, *([str(ranks[row.candidate.pk])] if ranks else [])])
-    return Table("people", "Reviewer scores", columns, rows, means_note(shown.comparison.design))
+    return Table("people", "Reviewer scores", columns, rows, means_note(source.comparison.design))
 
 
 def means_note(design: Design) -> str:
     """The population and items that a table of means is about."""
-    return f"Means with 95% intervals for {design.whose}, on {design.of_which}."
+    return f"Means with 95% intervals for {design.population_words}, on {design.items_words}."
 
 
 def _human_column(criterion: Criterion) -> Column:
@@ -69,10 +69,10 @@ def _human_column(criterion: Criterion) -> Column:
     return Column(label, criterion.rules.column, is_measure=True, anchor="candidate-score")
 
 
-def ratings_table(shown: TableSource) -> Table:
+def ratings_table(source: TableSource) -> Table:
     rows: list[list[Cell]] = [
-        [shown.label(row), cell.criterion.name, cell.criterion.level_words(level), count]
-        for row in shown.comparison.rows
+        [source.label(row), cell.criterion.name, cell.criterion.level_words(level), count]
+        for row in source.comparison.rows
         for cell in row.human
         for level, count in cell.counts.items()
     ]
@@ -80,11 +80,11 @@ def ratings_table(shown: TableSource) -> Table:
     return Table("ratings", "Distribution of scores", columns, rows)
 
 
-def metrics_table(shown: TableSource) -> Table | None:
-    comparison = shown.comparison
+def metrics_table(source: TableSource) -> Table | None:
+    comparison = source.comparison
     if not comparison.metrics:
         return None
-    labels, usage = shown.label_scores, {each.candidate.pk: each for each in shown.usage}
+    labels, usage = source.label_scores, {each.candidate.pk: each for each in source.usage}
     has_currency = any(each.currency for each in usage.values())
     columns = [
         CANDIDATE,
@@ -111,7 +111,7 @@ def metrics_table(shown: TableSource) -> Table | None:
         of_usage: list[Cell] = [None] * len(USAGE_COLUMNS)
         if spent is not None:
             of_usage = [spent.prompt_tokens, spent.completion_tokens, spent.seconds, spent.cost]
-        cells: list[Cell] = [shown.label(row)]
+        cells: list[Cell] = [source.label(row)]
         cells += [row.metrics[each.name] for each in comparison.metrics]
         cells += [row.corpus.get(name) for name in comparison.corpus_metrics]
         cells += labels.get(row.candidate.pk, [None] * len(LABEL_COLUMNS)) if labels else []
@@ -120,21 +120,21 @@ def metrics_table(shown: TableSource) -> Table | None:
     return Table("metrics", "Metrics", columns, rows, "Means over items with 95% intervals over items.")
 
 
-def rules_table(shown: TableSource) -> Table | None:
-    rules = shown.comparison.rules
+def rules_table(source: TableSource) -> Table | None:
+    rules = source.comparison.rules
     if not rules:
         return None
     columns = [CANDIDATE, *(Column(rule.name, "share", is_measure=True) for rule in rules)]
     rows: list[list[Cell]] = [
-        [shown.label(row), *(row.rules[rule.pk] for rule in rules)] for row in shown.comparison.rows
+        [source.label(row), *(row.rules[rule.pk] for rule in rules)] for row in source.comparison.rows
     ]
     return Table("rules", "Rule checks", columns, rows, "Share of outputs that pass, Wilson's intervals.")
 
 
-def reasons_table(shown: TableSource) -> Table:
+def reasons_table(source: TableSource) -> Table:
     rows: list[list[Cell]] = [
-        [shown.label(row), tag.label, tag.count, tag.share]
-        for row in shown.comparison.rows
+        [source.label(row), tag.label, tag.count, tag.share]
+        for row in source.comparison.rows
         for tag in row.tags
     ]
     columns = [
@@ -146,12 +146,19 @@ def reasons_table(shown: TableSource) -> Table:
     return Table("reasons", "Reasons", columns, rows, "Wilson's 95% intervals.")
 
 
-def marks_table(shown: TableSource) -> Table | None:
-    found = shown.marks
+def marks_table(source: TableSource) -> Table | None:
+    found = source.marks
     if not found:
         return None
     rows: list[list[Cell]] = [
-        [shown.labels[of.candidate.pk], each.criterion.name, each.label, each.outputs, each.share, each.marks]
+        [
+            source.labels[of.candidate.pk],
+            each.criterion.name,
+            each.label,
+            each.outputs,
+            each.share,
+            each.marks,
+        ]
         for of in found
         for each in of.counts
     ]
@@ -166,16 +173,16 @@ def marks_table(shown: TableSource) -> Table | None:
     return Table("marks", "Highlights", columns, rows)
 
 
-def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
+def differences_table(source: TableSource, *, has_shares: bool = True) -> Table | None:
     """Each candidate minus the reference; None without a reference or differences.
 
     ``has_shares``: with win, tie and loss rates and their intervals, for which paper has no room.
     """
-    if shown.reference is None or not shown.pairs:
+    if source.reference is None or not source.pairs:
         return None
     rows: list[list[Cell]] = [
         [
-            shown.label(pair.challenger),
+            source.label(pair.challenger),
             pair.name,
             _with_what_was_not_tested(pair),
             pair.adjusted_p,
@@ -183,7 +190,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
             *((pair.record.win, pair.record.tie, pair.record.loss) if pair.record else (None, None, None)),
         ]
-        for pair in shown.pairs
+        for pair in source.pairs
     ]
     columns = [
         CANDIDATE,
@@ -202,20 +209,20 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         columns, rows = columns[:-3], [row[:-3] for row in rows]
     return Table(
         "differences",
-        f"Differences from {shown.label(shown.reference)}",
+        f"Differences from {source.label(source.reference)}",
         columns,
         rows,
-        "Paired by item and reviewer; 95% intervals for"
-        f" {shown.comparison.design.whose}, on {shown.comparison.design.of_which}; p adjusted over all rows."
-        f"{' Of shares, 0.1 is 10 points.' if any(pair.is_share for pair in shown.pairs) else ''}",
+        f"Paired by item and reviewer; 95% intervals for {source.comparison.design.population_words},"
+        f" on {source.comparison.design.items_words}; p adjusted over all rows."
+        f"{' Of shares, 0.1 is 10 points.' if any(pair.is_share for pair in source.pairs) else ''}",
     )
 
 
-def subgroups_table(shown: TableSource) -> Table | None:
-    if shown.reference is None or not shown.subgroups:
+def subgroups_table(source: TableSource) -> Table | None:
+    if source.reference is None or not source.subgroups:
         return None
     rows: list[list[Cell]] = [
-        [each.field, each.value, *_tested(shown, each.pair)] for each in shown.subgroups
+        [each.field, each.value, *_tested(source, each.pair)] for each in source.subgroups
     ]
     columns = [
         Column("Field"),
@@ -226,25 +233,25 @@ def subgroups_table(shown: TableSource) -> Table | None:
         ADJUSTED_P,
         Column("Result"),
     ]
-    design = shown.comparison.design
+    design = source.comparison.design
     note = (
-        f"Inside the values of the metadata fields, for {design.whose}; p and intervals are adjusted over all"
-        " subgroups of a candidate."
+        f"Inside the values of the metadata fields, for {design.population_words}; p and intervals are"
+        " adjusted over all subgroups of a candidate."
     )
-    return Table("subgroups", f"Subgroups against {shown.label(shown.reference)}", columns, rows, note)
+    return Table("subgroups", f"Subgroups against {source.label(source.reference)}", columns, rows, note)
 
 
-def counterfactuals_table(shown: TableSource) -> Table | None:
-    if not shown.counterfactuals:
+def counterfactuals_table(source: TableSource) -> Table | None:
+    if not source.counterfactuals:
         return None
     rows: list[list[Cell]] = [
         [
             each.perturbation,
             each.value,
-            *_tested(shown, each.pair),
+            *_tested(source, each.pair),
             each.largest_loss.pair if each.largest_loss else None,
         ]
-        for each in shown.counterfactuals
+        for each in source.counterfactuals
     ]
     columns = [
         Column("Perturbation"),
@@ -257,15 +264,15 @@ def counterfactuals_table(shown: TableSource) -> Table | None:
         Column("Largest loss in pair"),
     ]
     note = (
-        f"Of pairs of rows, for {shown.comparison.design.whose}; p and intervals are adjusted over all"
-        " variants and criteria of a candidate."
+        f"Of pairs of rows, for {source.comparison.design.population_words}; p and intervals are adjusted"
+        " over all variants and criteria of a candidate."
     )
     return Table("counterfactuals", "Counterfactual fairness", columns, rows, note)
 
 
-def _tested(shown: TableSource, pair: CriterionDifference) -> list[Cell]:
+def _tested(source: TableSource, pair: CriterionDifference) -> list[Cell]:
     """Cells of one difference: candidate, criterion, difference, adjusted p and verdict."""
-    return [shown.label(pair.challenger), pair.name, pair.adjusted, pair.adjusted_p, pair.verdict]
+    return [source.label(pair.challenger), pair.name, pair.adjusted, pair.adjusted_p, pair.verdict]
 
 
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
@@ -276,11 +283,11 @@ def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
     return replace(found, note="; ".join(filter(None, (found.note, f"not tested: {pair.untested}"))))
 
 
-def reviewers_table(shown: TableSource) -> Table:
-    criteria = shown.comparison.criteria
+def reviewers_table(source: TableSource) -> Table:
+    criteria = source.comparison.criteria
     rows: list[list[Cell]] = [
         [f"{row.name} (simulated)" if row.is_simulated else row.name, row.reviews, *row.means]
-        for row in shown.reviewers
+        for row in source.reviewers
     ]
     columns = [
         Column("Reviewer"),
@@ -290,9 +297,9 @@ def reviewers_table(shown: TableSource) -> Table:
     return Table("reviewers", "By reviewer", columns, rows)
 
 
-def agreement_table(shown: TableSource) -> Table:
+def agreement_table(source: TableSource) -> Table:
     rows: list[list[Cell]] = [
-        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in shown.agreement
+        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in source.agreement
     ]
     columns = [
         CRITERION,
@@ -309,12 +316,12 @@ def agreement_table(shown: TableSource) -> Table:
     )
 
 
-def correlations_table(shown: TableSource) -> Table | None:
-    if shown.metric is None:
+def correlations_table(source: TableSource) -> Table | None:
+    if source.metric is None:
         return None
     rows: list[list[Cell]] = [
         [row.criterion.name, row.spearman, row.within_item, row.between, row.kendall, row.pearson, row.pairs]
-        for row in shown.correlations
+        for row in source.correlations
     ]
     anchor = "segment-correlation"
     columns = [
@@ -326,12 +333,12 @@ def correlations_table(shown: TableSource) -> Table | None:
         Column("Pearson", "number", is_measure=True, anchor=anchor),
         Column("Pairs ranked alike", "share", is_measure=True, anchor="pairs-ranked-alike"),
     ]
-    title = f"Reviewer scores against {shown.metric.label}"
+    title = f"Reviewer scores against {source.metric.label}"
     return Table("correlations", title, columns, rows, "Intervals clustered by item.")
 
 
-def trust_table(shown: TableSource) -> Table | None:
-    if not any(each.metrics for each in shown.trust):
+def trust_table(source: TableSource) -> Table | None:
+    if not any(each.metrics for each in source.trust):
         return None
     rows: list[list[Cell]] = [
         [
@@ -344,7 +351,7 @@ def trust_table(shown: TableSource) -> Table | None:
             found.against_best.candidates if found.against_best else None,
             found.sentence,
         ]
-        for each in shown.trust
+        for each in source.trust
         for found in each.metrics
     ]
     columns = [
@@ -360,12 +367,12 @@ def trust_table(shown: TableSource) -> Table | None:
     return Table("trust", "Which metric to trust", columns, rows)
 
 
-def prediction_powered_table(shown: TableSource) -> Table | None:
-    if shown.metric is None or not shown.prediction_powered:
+def prediction_powered_table(source: TableSource) -> Table | None:
+    if source.metric is None or not source.prediction_powered:
         return None
     rows: list[list[Cell]] = [
         [
-            shown.labels[row.candidate.pk],
+            source.labels[row.candidate.pk],
             row.criterion.name,
             row.found.classical,
             row.found.mean,
@@ -373,13 +380,13 @@ def prediction_powered_table(shown: TableSource) -> Table | None:
             row.worth,
             row.caution,
         ]
-        for row in shown.prediction_powered
+        for row in source.prediction_powered
     ]
     columns = [
         CANDIDATE,
         CRITERION,
         Column("Reviews only", "number", is_measure=True),
-        Column(f"With {shown.metric.label}", "number", is_measure=True, anchor="prediction-powered-mean"),
+        Column(f"With {source.metric.label}", "number", is_measure=True, anchor="prediction-powered-mean"),
         Column("r", "number", is_measure=True),
         Column("Gain", "share"),
         Column("Caution"),
@@ -387,13 +394,13 @@ def prediction_powered_table(shown: TableSource) -> Table | None:
     return Table("prediction_powered", "Prediction-powered means", columns, rows)
 
 
-def severity_table(shown: TableSource) -> Table | None:
-    severity = shown.severity
+def severity_table(source: TableSource) -> Table | None:
+    severity = source.severity
     if severity.reason:
         return None
     rows: list[list[Cell]] = []
     for row in severity.candidates:
-        label = shown.labels[row.candidate.pk]
+        label = source.labels[row.candidate.pk]
         scored = [("Total on 1–5", row.total), *((of.name, score) for of, score in row.scores)]
         rows += [[label, name, score.raw, score.score, score.error] for name, score in scored]
     same = ", ".join(criterion.name for criterion in severity.unvaried)
@@ -414,8 +421,8 @@ def severity_table(shown: TableSource) -> Table | None:
     )
 
 
-def severities_table(shown: TableSource) -> Table | None:
-    severity = shown.severity
+def severities_table(source: TableSource) -> Table | None:
+    severity = source.severity
     if severity.reason:
         return None
     rows: list[list[Cell]] = [
@@ -447,10 +454,10 @@ TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
     "prediction_powered": prediction_powered_table,
     "severity": severity_table,
     "severities": severities_table,
-    "panel": lambda shown: panel_table(shown.panel),
-    "beside-others": lambda shown: beside_others_table(shown.panel, shown.asked),
-    "matrix": lambda shown: matrix_table(shown.panel, shown.asked),
-    "confusion": lambda shown: confusion_table(shown.panel, shown.asked),
-    "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
-    "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
+    "panel": lambda source: panel_table(source.panel),
+    "beside-others": lambda source: beside_others_table(source.panel, source.query),
+    "matrix": lambda source: matrix_table(source.panel, source.query),
+    "confusion": lambda source: confusion_table(source.panel, source.query),
+    "pairs": lambda source: pairs_table(source.judged, source.labels) if source.judged else None,
+    "strengths": lambda source: strengths_table(source.judged, source.labels) if source.judged else None,
 }

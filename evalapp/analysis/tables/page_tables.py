@@ -51,8 +51,8 @@ class PageTables(TableSource):
     Raises MissingError for numbers that a job has not computed yet.
     """
 
-    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: TableQuery) -> None:
-        self.view, self.reviewer_type, self.asked = view, reviewer_type, asked
+    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, query: TableQuery) -> None:
+        self.view, self.reviewer_type, self.query = view, reviewer_type, query
         self.freshness: Freshness | None = None
         """How recent the stored numbers are that a table was made of."""
 
@@ -71,11 +71,11 @@ class PageTables(TableSource):
     @cached_property
     def reference(self) -> CandidateRow | None:  # type: ignore[override]  # computed when asked for
         contradiction = self.result.figures.contradiction
-        return chosen_reference(self.comparison, self.asked.get("against", ""), contradiction)
+        return chosen_reference(self.comparison, self.query.get("against", ""), contradiction)
 
     @cached_property
     def metric(self) -> MetricDescription | None:  # type: ignore[override]  # computed when asked for
-        return chosen_metric(self.comparison, self.asked.get("metric", ""))
+        return chosen_metric(self.comparison, self.query.get("metric", ""))
 
     @cached_property
     def labels(self) -> dict[int, str]:
@@ -160,7 +160,7 @@ class PageTables(TableSource):
 
     @property
     def _score_source(self) -> ScoreSource:
-        is_adjudicated = self.asked.get("score_source") == ScoreSource.ADJUDICATED
+        is_adjudicated = self.query.get("score_source") == ScoreSource.ADJUDICATED
         return ScoreSource.ADJUDICATED if is_adjudicated else ScoreSource.ORIGINAL
 
     @cached_property

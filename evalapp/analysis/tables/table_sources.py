@@ -46,7 +46,7 @@ class TableSource(ABC):
     comparison: Comparison
     reference: CandidateRow | None
     metric: MetricDescription | None
-    asked: TableQuery = {}
+    query: TableQuery = {}
     judged: PairResults | None = None
 
     @property
@@ -136,12 +136,12 @@ class LiveTables(TableSource):
         reference: CandidateRow | None = None,
         metric: MetricDescription | None = None,
         reviews: QuerySet[Review] | None = None,
-        asked: TableQuery | None = None,
+        query: TableQuery | None = None,
     ) -> None:
         self.scores, self.originals, self.reviewer_type = scores, originals, reviewer_type
         self.comparison = comparison or compare(scores)
         self.reference, self.metric, self.reviews = reference, metric, reviews
-        self.asked = asked or {}
+        self.query = query or {}
 
     @cached_property
     def labels(self) -> dict[int, str]:

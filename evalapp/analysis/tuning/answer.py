@@ -17,7 +17,7 @@ MOST_TIMES = 20
 given.
 """
 
-Held = tuple[CandidateRow, Sequence[ComparedPair]]
+BaselinePairs = tuple[CandidateRow, Sequence[ComparedPair]]
 """A baseline with the differences of the tuned candidate from it."""
 
 
@@ -60,12 +60,14 @@ class _Lead(NamedTuple):
     p: float | None
 
 
-def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "People") -> Answer:
+def answer_of(
+    tuned: CandidateRow, baselines_with_pairs: Sequence[BaselinePairs], *, raters: str = "People"
+) -> Answer:
     """The answer by the total, or the rubric's only scale: better than every baseline, worse than one, or
     undecided; mixed if better in total but worse on a criterion. p is adjusted over the baselines (Holm).
     ``raters``: who rated.
     """
-    leads = _leads(held)
+    leads = _leads(baselines_with_pairs)
     if not leads:
         return Answer(Verdict.UNRATED, f"No item has ratings of both “{tuned.label}” and a prompt yet.")
     closest = min(leads, key=lambda lead: lead.value)
@@ -74,18 +76,18 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
     if beaten:
         worst = min(beaten, key=lambda lead: lead.value)
         words = (
-            f"{raters} rate “{worst.row.label}” better than “{tuned.label}”, by {_told(worst, flipped=True)}"
-            f" {on}."
+            f"{raters} rate “{worst.row.label}” better than “{tuned.label}”,"
+            f" by {_lead_words(worst, flipped=True)} {on}."
         )
         return Answer(Verdict.WORSE, words)
     if all(_is_shown(lead) for lead in leads):
         than = f"“{closest.row.label}”" if len(leads) == 1 else f"each of the {len(leads)} prompts"
         nearest = "" if len(leads) == 1 else f"; the best of them is “{closest.row.label}”"
-        words = f"{raters} rate “{tuned.label}” better than {than}, by {_told(closest)} {on}{nearest}."
-        if lost := _lost(held):
+        words = f"{raters} rate “{tuned.label}” better than {than}, by {_lead_words(closest)} {on}{nearest}."
+        if lost := _criteria_lost(baselines_with_pairs):
             return Answer(Verdict.MIXED, f"{words} It is worse on {', '.join(lost)}.")
         return Answer(Verdict.BETTER, words)
-    return _open(
+    return _open_answer(
         tuned,
         next(lead for lead in sorted(leads, key=lambda lead: lead.value) if not _is_shown(lead)),
         on,
@@ -93,17 +95,17 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
     )
 
 
-def _lost(held: Sequence[Held]) -> list[str]:
+def _criteria_lost(baselines_with_pairs: Sequence[BaselinePairs]) -> list[str]:
     """The criteria on which the tuned candidate is significantly worse than a baseline."""
-    pairs = (pair for _, pairs in held for pair in pairs)
+    pairs = (pair for _, pairs in baselines_with_pairs for pair in pairs)
     worse = (pair for pair in pairs if not pair.is_total and pair.verdict == "worse")
     return list(dict.fromkeys(f"{pair.criterion.name} ({pair.points})" for pair in worse))
 
 
-def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
+def _open_answer(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
     first, second = (tuned.label, lead.row.label) if lead.value >= 0 else (lead.row.label, tuned.label)
-    told = _told(lead, flipped=lead.value < 0)
-    words = f"“{first}” is rated better than “{second}” by {told} {on}"
+    lead_words = _lead_words(lead, flipped=lead.value < 0)
+    words = f"“{first}” is rated better than “{second}” by {lead_words} {on}"
     if lead.value == 0:
         words = f"“{first}” and “{second}” are rated alike {on}"
     if lead.p is None or lead.low is None or lead.high is None:
@@ -131,8 +133,8 @@ def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
     )
 
 
-def _leads(held: Sequence[Held]) -> list[_Lead]:
-    found = [(row, pair) for row, pairs in held if (pair := _headline(pairs)) is not None]
+def _leads(baselines_with_pairs: Sequence[BaselinePairs]) -> list[_Lead]:
+    found = [(row, pair) for row, pairs in baselines_with_pairs if (pair := _headline(pairs)) is not None]
     p_values = {
         str(position): pair.difference.p.value
         for position, (_, pair) in enumerate(found)
@@ -180,7 +182,7 @@ def _more_reviews(lead: _Lead, baselines: int) -> int | None:
     return max(1, round(record.pairs * (factor - 1)))
 
 
-def _told(lead: _Lead, *, flipped: bool = False) -> str:
+def _lead_words(lead: _Lead, *, flipped: bool = False) -> str:
     """The lead in words: “0.42 points (0.20 to 0.64 with 95%)”."""
     sign = -1 if flipped else 1
     words = _points(sign * lead.value, lead.pair)

@@ -97,26 +97,26 @@ def proposed_candidate(project: Project) -> ModelVersion | None:
     return next(reviewed, tuned[0] if tuned else None)
 
 
-def chosen_tuned(project: Project, asked: str) -> ModelVersion | None:
+def chosen_tuned(project: Project, candidate_id: str) -> ModelVersion | None:
     """The tuned candidate with this id, or without one the proposed candidate. Raises MissingError."""
-    if not asked:
+    if not candidate_id:
         return proposed_candidate(project)
     # Only ASCII digits, and no more than the database's integer allows.
-    known = asked.isascii() and asked.isdigit() and len(asked) < 19
-    found = tuned_candidates(project).filter(pk=int(asked)).first() if known else None
+    known = candidate_id.isascii() and candidate_id.isdigit() and len(candidate_id) < 19
+    found = tuned_candidates(project).filter(pk=int(candidate_id)).first() if known else None
     if found is None:
         raise MissingError("There is no tuned candidate at this URL.")
     return found
 
 
-def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | None:
+def chosen_campaign(campaigns: Sequence[Campaign], campaign_id: str) -> Campaign | None:
     """The campaign with this id among `campaigns_between`, else the most reviewed one that rates outputs.
     Raises MissingError.
     """
     rating = [each for each in campaigns if not each.compares]
-    if not asked:
+    if not campaign_id:
         return rating[0] if rating else None
-    found = next((each for each in rating if str(each.pk) == asked), None)
+    found = next((each for each in rating if str(each.pk) == campaign_id), None)
     if found is None:
         raise MissingError("There is no campaign at this URL that compares the candidate with a prompt.")
     return found
@@ -216,10 +216,10 @@ def contest_of(
         BaselineDifference(
             row=row,
             pairs=adjusted,
-            metrics=[_metric(scores, metric, own, row) for metric in comparison.metrics],
-            tries=_tries(row.candidate.model_version),
+            metrics=[_metric_difference(scores, metric, own, row) for metric in comparison.metrics],
+            tries=_tries_of_prompt(row.candidate.model_version),
         )
-        for row, adjusted in zip(others, _over_the_table(pairs), strict=True)
+        for row, adjusted in zip(others, _adjusted_over_tables(pairs), strict=True)
     ]
     against.sort(
         key=lambda each: (not each.is_prompt, -(each.row.total.value or 0.0), each.row.candidate.position)
@@ -246,7 +246,7 @@ def _raters(comparison: Comparison, campaign: Campaign) -> str:
     return "Simulated reviewers" if design.is_simulated else "People"
 
 
-def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:
+def _adjusted_over_tables(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:
     """Holm's adjustment over the rows of all tables together, because they are on one page."""
     p_values = {
         f"{table} {position}": pair.difference.p.value
@@ -261,11 +261,11 @@ def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]
     ]
 
 
-def _tries(version: ModelVersion) -> tuple[int, int] | None:
+def _tries_of_prompt(version: ModelVersion) -> tuple[int, int] | None:
     return try_of(version) if version.kind == ModelKind.PROMPT else None
 
 
-def _metric(
+def _metric_difference(
     scores: CampaignScores | None, metric: MetricDescription, own: CandidateRow, other: CandidateRow
 ) -> MetricDifference:
     difference = None

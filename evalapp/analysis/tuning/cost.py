@@ -81,7 +81,7 @@ def decoding_of(campaign: Campaign, candidates: Sequence[CampaignCandidate]) -> 
     known = [each for each in candidates if each not in unknown]
     differences, shared = [], []
     for name, words in NAMES.items():
-        values = [(each, _told(name, settings[each.pk])) for each in known]
+        values = [(each, _setting_words(name, settings[each.pk])) for each in known]
         distinct = {value for _, value in values}
         if len(distinct) > 1:
             differences.append(DecodingDifference(words, values))
@@ -99,7 +99,7 @@ def _settings(run: Run) -> Settings | None:
     return {**run.spec["sampling"], "samples": samples, "engine": run.engine, "dtype": dtype}
 
 
-def _told(name: str, settings: Sequence[Settings | None]) -> str:
+def _setting_words(name: str, settings: Sequence[Settings | None]) -> str:
     """The values of a setting in words, each once over several runs; empty if it was not set."""
     found = [each.get(name) for each in settings if each is not None]
     words = dict.fromkeys("" if value in (None, "", [], ()) else _value(value) for value in found)

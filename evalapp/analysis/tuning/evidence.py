@@ -55,11 +55,11 @@ def evidence_of(
         # A large campaign's page does not read the metrics' paired differences.
         scores = found.scores if isinstance(found, ComputedComparison) else None
         contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).pairs, scores)
-    spent = None if contest is None else _spent(wanted, contest, usage)
+    spent = None if contest is None else _tuning_cost(wanted, contest, usage)
     return Evidence(comparison, contest, usage, spent, found.figures.coverage, found.freshness)
 
 
-def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> TuningCost:
+def _tuning_cost(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> TuningCost:
     by_candidate = {each.candidate.pk: each for each in usage}
     training = training_cost(contest.tuned.candidate.model_version)
     own = by_candidate[contest.tuned.candidate.pk]

@@ -103,11 +103,11 @@ def _reviews(project: Project, tuned: ModelVersion, shared: SharedRows | None) -
     campaign = campaigns_between(tuned).first()
     if campaign is not None:
         href = reverse("campaign_detail", args=[project.slug, campaign.pk])
-        held = Step(f"The campaign “{campaign.name}” compares them.", True)
+        compared = Step(f"The campaign “{campaign.name}” compares them.", True)
         wait = Step(
             "Reviewers rate the answers.", False, href, "See the campaign", Permission.VIEW_CAMPAIGNS.name
         )
-        return [held, wait]
+        return [compared, wait]
     href = ""
     if shared is not None:
         query = [("dataset_version", shared.dataset_version), ("split", shared.split)]

@@ -146,23 +146,23 @@ def progress_of(dataset: Dataset, reader: User) -> DatasetProgress:
     campaigns = _campaigns(dataset)
     hidden = [each for each in campaigns if is_reviewing_blind(each, reader)]
     seen = [each.pk for each in campaigns if each not in hidden]
-    found = [*_human(dataset, seen, numbers), *_metrics(dataset, numbers)]
+    found = [*_human_measures(dataset, seen, numbers), *_metric_measures(dataset, numbers)]
     prompts = {prompt for _, values in found for by_prompt in values.values() for prompt in by_prompt}
     excluded = trained_on([each.version for each in trained], prompts)
     groups = _groups(dataset, prompts)
     versions = {each.version.number: each.version for each in trained}
     rows = []
-    for about, values in found:
+    for description, values in found:
         kept = {
             number: {prompt: value for prompt, value in of.items() if prompt not in excluded}
             for number, of in sorted(values.items())
         }
-        if (row := _row(about, kept, versions, groups)) is not None:
+        if (row := _progress_row(description, kept, versions, groups)) is not None:
             rows.append(row)
     return DatasetProgress(dataset, trained, rows, seen, hidden)
 
 
-class _About(NamedTuple):
+class _MeasureDescription(NamedTuple):
     key: str
     label: str
     source: str
@@ -192,9 +192,9 @@ def _campaigns(dataset: Dataset) -> list[Campaign]:
     return [campaign for campaign in campaigns if not campaign.compares]
 
 
-def _human(
+def _human_measures(
     dataset: Dataset, campaigns: Sequence[int], numbers: Sequence[int]
-) -> Iterator[tuple[_About, Values]]:
+) -> Iterator[tuple[_MeasureDescription, Values]]:
     """Each criterion by key and scale, with means, or shares of counted answers."""
     reviews = Review.objects.filter(
         of_reviewer_type(dataset.project),
@@ -233,7 +233,7 @@ def _human(
         of_prompt[1] += count
     for scale in sorted(sums, key=lambda each: named[each].position):
         criterion = named[scale]
-        about = _About(
+        description = _MeasureDescription(
             f"people-{criterion.key}",
             criterion.name,
             criterion.axis_label,
@@ -243,7 +243,7 @@ def _human(
             step_between_levels(criterion),
         )
         yield (
-            about,
+            description,
             {
                 number: {prompt: total / count for prompt, (total, count) in by_prompt.items()}
                 for number, by_prompt in sums[scale].items()
@@ -257,7 +257,9 @@ def _value(criterion: Criterion, level: int) -> float:
     return float(level in criterion.counted_levels)
 
 
-def _metrics(dataset: Dataset, numbers: Sequence[int]) -> Iterator[tuple[_About, Values]]:
+def _metric_measures(
+    dataset: Dataset, numbers: Sequence[int]
+) -> Iterator[tuple[_MeasureDescription, Values]]:
     results: QuerySet[MetricResult] = MetricResult.objects.filter(
         metric__in=[LABEL, *COMPARED_METRICS],
         value__isnull=False,
@@ -273,11 +275,11 @@ def _metrics(dataset: Dataset, numbers: Sequence[int]) -> Iterator[tuple[_About,
     for metric, number, prompt, value in means:
         found.setdefault(metric, {}).setdefault(number, {})[prompt] = value
     if LABEL in found:
-        yield _About(LABEL, "Label accuracy", "automatic", False, True), found[LABEL]
+        yield _MeasureDescription(LABEL, "Label accuracy", "automatic", False, True), found[LABEL]
     for name, metric in COMPARED_METRICS.items():
         if name in found:
             better = {"lower": True, "higher": False}.get(metric.better)
-            yield _About(name, metric.label, "automatic", better, False), found[name]
+            yield _MeasureDescription(name, metric.label, "automatic", better, False), found[name]
 
 
 def trained_on(versions: Sequence[DatasetVersion], prompts: Iterable[str]) -> set[str]:
@@ -292,18 +294,18 @@ def _groups(dataset: Dataset, prompts: Iterable[str]) -> dict[str, str]:
     return dict(named)
 
 
-def _row(
-    about: _About,
+def _progress_row(
+    description: _MeasureDescription,
     values: Mapping[int, Mapping[str, float]],
     versions: Mapping[int, DatasetVersion],
     groups: Mapping[str, str],
 ) -> ProgressRow | None:
     """The row of one measure; None if fewer than two versions answered the same items."""
     numbers = [number for number in values if values[number]]
-    shared = _shared(values, numbers)
+    shared = _shared_prompts(values, numbers)
     while len(numbers) > 2 and len(shared) < FEWEST_SHARED:
         numbers = numbers[1:]
-        shared = _shared(values, numbers)
+        shared = _shared_prompts(values, numbers)
     if len(numbers) < 2 or not shared:
         return None
     steps = []
@@ -315,29 +317,32 @@ def _row(
                 _ratings(now, groups),
                 _ratings({prompt: values[before][prompt] for prompt in shared}, groups),
                 population=Population.PANEL,
-                span=about.span,
-                step=about.step,
+                span=description.span,
+                step=description.step,
             ).difference
         others = len(values[number]) - len(shared)
         steps.append(
             ProgressStep(
-                versions[number], mean_over_items(_ratings(now, groups), bounds=about.ends), change, others
+                versions[number],
+                mean_over_items(_ratings(now, groups), bounds=description.ends),
+                change,
+                others,
             )
         )
     left_out = [versions[number] for number in values if number not in numbers]
     return ProgressRow(
-        about.key,
-        about.label,
-        about.source,
-        about.lower_is_better,
-        about.is_share,
+        description.key,
+        description.label,
+        description.source,
+        description.lower_is_better,
+        description.is_share,
         len(shared),
         steps,
         left_out,
     )
 
 
-def _shared(values: Mapping[int, Mapping[str, float]], numbers: Sequence[int]) -> list[str]:
+def _shared_prompts(values: Mapping[int, Mapping[str, float]], numbers: Sequence[int]) -> list[str]:
     if not numbers:
         return []
     return sorted(set.intersection(*(set(values[number]) for number in numbers)))

@@ -54,7 +54,7 @@ def reason_changes(
     ).exclude(item_output__output__example__split=Split.TRAIN)
     found = []
     for before, after in pairwise(versions):
-        old, new = _given(reviews, before), _given(reviews, after)
+        old, new = _reason_counts(reviews, before), _reason_counts(reviews, after)
         shared = old.reviews.keys() & new.reviews.keys()
         shared -= trained_on([before, after], shared)
         labels = {label for label, prompt in [*old.tags, *new.tags] if prompt in shared}
@@ -74,7 +74,7 @@ def reason_changes(
 Label = tuple[str, str]
 
 
-class _Given(NamedTuple):
+class _ReasonCounts(NamedTuple):
     """Numbers of reviews by prompt, and of reviews that give a reason, by reason and prompt."""
 
     reviews: Mapping[str, int]
@@ -84,7 +84,7 @@ class _Given(NamedTuple):
         return fmean(self.tags.get((label, prompt), 0) / self.reviews[prompt] for prompt in prompts)
 
 
-def _given(reviews: QuerySet[Review], version: DatasetVersion) -> _Given:
+def _reason_counts(reviews: QuerySet[Review], version: DatasetVersion) -> _ReasonCounts:
     of = reviews.filter(item_output__output__candidate__trained_by__dataset_version=version)
     counts = dict(of.order_by().values_list(_PROMPT).annotate(Count("pk")))
     tags = (
@@ -93,7 +93,9 @@ def _given(reviews: QuerySet[Review], version: DatasetVersion) -> _Given:
         .values_list("tag__label", "tag__criterion__name", f"review__{_PROMPT}")
         .annotate(Count("review", distinct=True))
     )
-    return _Given(counts, {((label, criterion), prompt): count for label, criterion, prompt, count in tags})
+    return _ReasonCounts(
+        counts, {((label, criterion), prompt): count for label, criterion, prompt, count in tags}
+    )
 
 
 def _rows_by_reason(before: DatasetVersion, after: DatasetVersion) -> Counter[Label]:

@@ -24,8 +24,8 @@ from evalapp.analysis.pages import (
     REVIEWER_TYPES,
     campaign_or_missing,
     chosen_reviewer_type,
-    filter_refused,
-    redirect_kept,
+    filter_problem_page,
+    redirect_with_query,
     reviewer_type_choices,
 )
 from evalapp.analysis.scores.filter_form import filter_form_of
@@ -62,11 +62,11 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     """
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
-        return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
+        return redirect_with_query(request, "pair_results", request.project.slug, campaign_id)
     reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     found = agreement_result(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     panel = found.panel
     names = panel.names if panel else shown_names(campaign, reader_id=request.user.pk)

@@ -16,7 +16,7 @@ from evalapp.analysis.pages import (
     REVIEWER_TYPES,
     campaign_or_missing,
     chosen_reviewer_type,
-    filter_refused,
+    filter_problem_page,
 )
 from evalapp.analysis.pairwise.compared_case import comparisons_of_item
 from evalapp.analysis.scores.filter_form import filter_part
@@ -35,7 +35,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     cases = CaseList(view, request.GET.dict(), reviewer_type=reviewer_type)
     page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
     return render(

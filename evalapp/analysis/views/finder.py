@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.cases.case_lists import CaseList
-from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
+from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_problem_page
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
@@ -40,7 +40,7 @@ HELD_OUT_SPLITS = (Split.TEST, Split.VALIDATION)
 @project_view(Permission.VIEW_ANALYSIS)
 def finder(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
-    return filter_refused(request, view) if view.problems else _render(request, view)
+    return filter_problem_page(request, view) if view.problems else _render(request, view)
 
 
 def _render(
@@ -118,7 +118,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Create a draft campaign over the results of the URL's finder in the URL's view."""
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     cases = CaseList(view, {}, reviewer_type=chosen_reviewer_type(request))
     try:
         wanted = finder_from(cases.scores, request.GET.dict())

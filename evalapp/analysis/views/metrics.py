@@ -13,7 +13,7 @@ from evalapp.analysis.pages import (
     REVIEWER_TYPES,
     campaign_or_missing,
     chosen_reviewer_type,
-    filter_refused,
+    filter_problem_page,
     reviewer_type_choices,
 )
 from evalapp.analysis.scores.filter_form import filter_form_of
@@ -36,7 +36,7 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     shown = MetricsResult(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     metric = shown.metric(request.GET.get("metric", ""))
     prediction_powered = shown.means_with(metric) if metric and shown.has_answers else []

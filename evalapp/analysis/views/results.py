@@ -27,8 +27,8 @@ from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pages import (
     campaign_or_missing,
     chosen_reviewer_type,
-    filter_refused,
-    redirect_kept,
+    filter_problem_page,
+    redirect_with_query,
     reviewer_type_choices,
 )
 from evalapp.analysis.scores.filter_form import filter_form_of
@@ -111,11 +111,11 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
     """
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
-        return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
+        return redirect_with_query(request, "pair_results", request.project.slug, campaign_id)
     reviewer_type = chosen_reviewer_type(request)
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
-        return filter_refused(request, wanted)
+        return filter_problem_page(request, wanted)
     is_reviewing = is_reviewing_blind(campaign, request.user)
     context = {
         "campaign": campaign,
@@ -125,14 +125,14 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         # The page states first that it is filtered.
         "is_narrowed": bool(request.GET.keys() - CHOICES),
-        **_context(request, reviewer_type, wanted),
+        **_results_context(request, reviewer_type, wanted),
     }
     if is_reviewing:
         context["unblinding"] = None
     return render(request, template, {**context, **_summary_context(request, campaign, context)})
 
 
-def _context(request: MemberRequest, reviewer_type: str, wanted: ComparisonFilter) -> dict[str, Any]:
+def _results_context(request: MemberRequest, reviewer_type: str, wanted: ComparisonFilter) -> dict[str, Any]:
     """The context of the results pages; its functions compute a figure when a template asks for it."""
     result = comparison_result(
         wanted,
@@ -157,9 +157,9 @@ def _context(request: MemberRequest, reviewer_type: str, wanted: ComparisonFilte
             request, wanted, names=result.names, coverage=figures.coverage, candidates=result.candidates
         ),
         "shared": None if wanted.candidates else figures.shared,
-        "reviewers": _asked(result, "reviewers"),
-        **{name: _asked(figures, name) for name in FIGURES},
-        **{name: _asked(parts, name) for name in ("subgroups", "agreement_chart", "correlations")},
+        "reviewers": _lazy_attribute(result, "reviewers"),
+        **{name: _lazy_attribute(figures, name) for name in FIGURES},
+        **{name: _lazy_attribute(parts, name) for name in ("subgroups", "agreement_chart", "correlations")},
         "adjudicated_count": figures.decided,
         "shows_adjudicated": result.shows_adjudicated,
         "criterion": criterion,
@@ -180,17 +180,17 @@ def _against_metric(
         return {"metric": None}
     return {
         "metric": metric,
-        "chart": _asked(against, "chart"),
+        "chart": _lazy_attribute(against, "chart"),
         "drawn_of": against.outputs if against.outputs > POINTS_DRAWN else 0,
-        "disagreements": _asked(against, "disagreements"),
+        "disagreements": _lazy_attribute(against, "disagreements"),
     }
 
 
-def _asked(source: object, name: str) -> Callable[[], Any]:
+def _lazy_attribute(source: object, name: str) -> Callable[[], Any]:
     return partial(getattr, source, name)
 
 
-def _called(value: Any) -> Any:
+def _evaluated(value: Any) -> Any:
     """The value of a context's entry, as a template would get it."""
     return value() if callable(value) else value
 
@@ -221,8 +221,8 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         ),
         "elsewhere_words": elsewhere_words(focus, design),
         "preference": metric_preference(focus, metric),
-        "unfair": cache(lambda: _called(context["counterfactuals"]).worst_of(focus.challenger)),
-        "harmed": cache(lambda: harmed(_called(context["subgroups"]), focus.challenger)),
+        "unfair": cache(lambda: _evaluated(context["counterfactuals"]).worst_of(focus.challenger)),
+        "harmed": cache(lambda: harmed(_evaluated(context["subgroups"]), focus.challenger)),
     }
 
 
@@ -232,7 +232,7 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
-        return filter_refused(request, wanted)
+        return filter_problem_page(request, wanted)
     reviewer_type = chosen_reviewer_type(request)
     result = comparison_result(wanted, reviewer_type=reviewer_type)
     adjudicated = None

@@ -10,7 +10,7 @@ from evalapp.analysis.pages import (
     REVIEWER_TYPES,
     campaign_or_missing,
     chosen_reviewer_type,
-    filter_refused,
+    filter_problem_page,
     reviewer_type_choices,
 )
 from evalapp.analysis.scores.filter_form import filter_form_of
@@ -27,7 +27,7 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reviewer_type = chosen_reviewer_type(request)
     view = read_filter(campaign, request.GET)
     if view.problems:
-        return filter_refused(request, view)
+        return filter_problem_page(request, view)
     found = severity_result(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     context = {
         "campaign": campaign,

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
+from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_problem_page
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
 from evalapp.analysis.tables.named_tables import table_named
 from evalapp.analysis.tables.page_tables import PageTables
@@ -20,7 +20,7 @@ from evalapp.core.tables import Table, csv_lines, markdown
 def table_csv(request: MemberRequest, campaign_id: int, name: str) -> HttpResponse:
     wanted = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if wanted.problems:
-        return filter_refused(request, wanted)
+        return filter_problem_page(request, wanted)
     part = "-filtered" if wanted.is_filtered else ""
     return as_csv(table_named(_source(request, wanted), name), f"{name}-{campaign_id}{part}")
 
@@ -30,7 +30,7 @@ def table_csv(request: MemberRequest, campaign_id: int, name: str) -> HttpRespon
 def table_markdown(request: MemberRequest, campaign_id: int, name: str) -> HttpResponse:
     wanted = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if wanted.problems:
-        return filter_refused(request, wanted)
+        return filter_problem_page(request, wanted)
     source = _source(request, wanted)
     table = table_named(source, name)
     return as_markdown(replace(table, note=f"{table.note} {source.note}".strip()))
@@ -48,4 +48,4 @@ def as_markdown(table: Table) -> HttpResponse:
 
 
 def _source(request: MemberRequest, wanted: ComparisonFilter) -> PageTables:
-    return PageTables(wanted, reviewer_type=chosen_reviewer_type(request), asked=request.GET.dict())
+    return PageTables(wanted, reviewer_type=chosen_reviewer_type(request), query=request.GET.dict())

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission, allows
-from evalapp.analysis.pages import chosen_reviewer_type, filter_refused, reviewer_type_choices
+from evalapp.analysis.pages import chosen_reviewer_type, filter_problem_page, reviewer_type_choices
 from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import ComparisonFilter
 from evalapp.analysis.tuning.contest import (
@@ -64,7 +64,7 @@ def tuning(request: MemberRequest) -> HttpResponse:
     if tuned is not None and campaign is not None:
         wanted = contest_filter(campaign, tuned, request.GET, prompt)
         if wanted.problems:
-            return filter_refused(request, wanted)
+            return filter_problem_page(request, wanted)
         context |= _evidence(request, campaign, tuned, wanted)
     if context["contest"] is None and prompt is None:
         role = request.membership.role

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from evalapp.charts.chart import Chart, finished
+from evalapp.charts.chart import Chart, chart_from
 from evalapp.core.number_format import as_percent, as_text
 from evalapp.monitoring.charts import deployment_marks, deployments_said
 from evalapp.monitoring.daily.series import Day, DayState, Series
@@ -55,7 +55,7 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
     cells = [
         [row["day"], written(series, row["value"]), row["n"], row["limits"], row["state"]] for row in rows
     ]
-    return finished(drawing, says=_says(series, deployed), columns=columns, rows=cells)
+    return chart_from(drawing, says=_says(series, deployed), columns=columns, rows=cells)
 
 
 def _threshold_lines(series: Series) -> list[Any]:

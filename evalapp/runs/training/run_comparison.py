@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef
 
 from evalapp.accounts.models import Project
-from evalapp.charts.chart import Chart, listed, unlike
+from evalapp.charts.chart import Chart, distinct_names, joined_clauses
 from evalapp.charts.curves import Curve, overlaid_curves
 from evalapp.core.errors import InvalidError
 from evalapp.runs.models import Run, RunKind, TrainingPoint
@@ -73,7 +73,7 @@ def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
 def compare_runs(runs: Sequence[Run], *, x: str) -> RunComparison:
     """Compare the trainings; ``x`` is a key of `ABSCISSAE`."""
     abscissa = ABSCISSAE[x]
-    labels = unlike([run.name for run in runs])
+    labels = distinct_names([run.name for run in runs])
     points = _points_of(runs)
     charts = []
     for name, title in LOSSES.items():
@@ -114,7 +114,7 @@ def _curve(points: Sequence[TrainingPoint], abscissa: Abscissa, name: str) -> li
 def _says(title: str, curves: Sequence[Curve]) -> str:
     ranked = sorted(curves, key=lambda curve: min(y for _, y in curve.points))
     parts = [f"{curve.label}: lowest {min(y for _, y in curve.points):.3f}" for curve in ranked]
-    return f"{title}, the lowest first: {listed(parts)}"
+    return f"{title}, the lowest first: {joined_clauses(parts)}"
 
 
 def _settings(runs: Sequence[Run]) -> list[Difference]:

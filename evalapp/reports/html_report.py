@@ -15,10 +15,10 @@ STYLES = Path(settings.BASE_DIR) / "static" / "css"
 SHEETS = ("tokens.css", "report.css")
 
 
-def as_page(document: Document) -> str:
+def as_html(document: Document) -> str:
     """The whole file. What people wrote is escaped by the template; drawings are our own."""
     styles = "\n".join((STYLES / name).read_text(encoding="utf-8") for name in SHEETS)
-    blocks = [_shown(block) for block in document.blocks]
+    blocks = [_renderable(block) for block in document.blocks]
     context = {
         "document": {**document.as_dict(), "blocks": blocks},
         "styles": mark_safe(styles),  # noqa: S308 - made here, of escaped parts
@@ -26,7 +26,7 @@ def as_page(document: Document) -> str:
     return render_to_string("reports/file.html", context)
 
 
-def _shown(block: Block) -> Block:
+def _renderable(block: Block) -> Block:
     if block["kind"] == "picture":
         # Drawn by the server from data, every word in it escaped (evalapp.charts.drawing).
         drawings = {name: mark_safe(block[name]) for name in ("svg", "phone_svg")}  # noqa: S308 - made here, of escaped parts

@@ -17,20 +17,20 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 ACCESSIBLE = "ua-1"
 
 
-def as_paper(document: Document, *, made_at: int) -> bytes:
+def as_pdf(document: Document, *, made_at: int) -> bytes:
     """The PDF; the same for the same document and ``made_at`` (seconds since 1970)."""
     import typst
 
     files = _files(document)
     try:
-        return _set(files, made_at, pdf_standards=ACCESSIBLE)
+        return _typeset(files, made_at, pdf_standards=ACCESSIBLE)
     except typst.TypstError as error:
         # A name in a script that this server has no font for; the rest of the report is sound.
         logger.warning("The PDF is written without accessibility tags: %s", error)
-        return _set(files, made_at)
+        return _typeset(files, made_at)
 
 
-def _set(files: dict[str, bytes], made_at: int, **options: Any) -> bytes:
+def _typeset(files: dict[str, bytes], made_at: int, **options: Any) -> bytes:
     import typst
 
     made = typst.compile(files, format="pdf", timestamp=made_at, **options)
@@ -39,10 +39,10 @@ def _set(files: dict[str, bytes], made_at: int, **options: Any) -> bytes:
 
 
 def _files(document: Document) -> dict[str, bytes]:
-    told = document.as_dict()
+    values = document.as_dict()
     pictures: dict[str, bytes] = {}
     blocks = []
-    for block in told["blocks"]:
+    for block in values["blocks"]:
         if block["kind"] == "picture":
             name = f"picture-{len(pictures) + 1}.svg"
             pictures[name] = block["svg"].encode()
@@ -51,5 +51,5 @@ def _files(document: Document) -> dict[str, bytes]:
             )
         else:
             blocks.append(block)
-    whole = json.dumps({**told, "blocks": blocks}, ensure_ascii=False)
+    whole = json.dumps({**values, "blocks": blocks}, ensure_ascii=False)
     return {"main.typ": TEMPLATE.read_bytes(), "document.json": whole.encode(), **pictures}
