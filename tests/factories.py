@@ -25,7 +25,7 @@ from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Flag, Review
 from evalapp.reviews.queries import (
     ReviewContext,
-    campaign_reviewer_again,
+    campaign_reviewer_after_submission,
     campaign_reviewer_for,
     review_context_at,
 )
@@ -196,7 +196,7 @@ def offered(campaign: Campaign, reviewer: User, most: int = 1_000_000) -> Iterat
         if not isinstance(found, NextReview):
             return
         yield found
-        campaign_reviewer = campaign_reviewer_again(campaign_reviewer)
+        campaign_reviewer = campaign_reviewer_after_submission(campaign_reviewer)
 
 
 Said = Any

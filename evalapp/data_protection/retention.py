@@ -24,7 +24,7 @@ from evalapp.jobs.models import FINAL_STATES, JobEvent
 from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.events.months import drop_month, months_before, newest_by_stream
 from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
-from evalapp.monitoring.weeks import LATE
+from evalapp.monitoring.weeks import LATE_PERIOD
 from evalapp.reviews.models import Draft
 
 AT_ONCE = 1_000
@@ -71,7 +71,7 @@ def _drop_old_months() -> None:
     """
     now = timezone.now()
     # Late events of a week may still be sampled (see `_old_events`).
-    for month in months_before((now - LATE - 2 * WEEK).date()):
+    for month in months_before((now - LATE_PERIOD - 2 * WEEK).date()):
         newest = newest_by_stream(month)
         streams = Stream.objects.filter(pk__in=newest).select_related("project")
         if newest and all(newest[each.pk] < _kept_since(each, now) for each in streams):
@@ -106,7 +106,7 @@ def _removed(rows: Rows) -> int:
 
 def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iterator[Rows]:
     to_sample = WeeklySample.objects.filter(
-        Q(state=WeeklySampleState.DUE) | Q(state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE),
+        Q(state=WeeklySampleState.DUE) | Q(state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE_PERIOD),
         stream=OuterRef("stream"),
         begins_at__lte=OuterRef("happened_at"),
         ends_at__gt=OuterRef("happened_at"),

@@ -18,7 +18,7 @@ from evalapp.decisions.signals import inbox_entries_requested
 from evalapp.exports.models import ExportState, RowDecision
 from evalapp.jobs.models import FINAL_STATES, Job, JobState
 from evalapp.ratings.services import IMPORT_TASK as RATINGS_IMPORT_TASK
-from evalapp.reviews.counts import COUNTS_MENDED
+from evalapp.reviews.counts import COUNTS_FIXED
 from evalapp.reviews.flags import open_flags_of
 from evalapp.webhooks.queries import switched_off
 
@@ -81,7 +81,7 @@ def _campaigns_with_corrected_counts(project: Project) -> list[InboxEntry]:
     """Campaigns whose stored counts were recently corrected by a recount: something wrote past the database's
     rules.
     """
-    recent = events_of(project.pk, object_type="campaign", action=COUNTS_MENDED)
+    recent = events_of(project.pk, object_type="campaign", action=COUNTS_FIXED)
     names = dict(
         recent.filter(at__gte=timezone.now() - RECENT).order_by("id").values_list("object_id", "object_label")
     )

@@ -24,7 +24,7 @@ from evalapp.monitoring.daily.counting import count_batch
 from evalapp.monitoring.deployments.services import record_deployment
 from evalapp.monitoring.evaluation import evaluate
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, create_stream, pause_stream, resume_stream
 from evalapp.monitoring.weeks import replay_next_week
@@ -153,7 +153,7 @@ def _send(stream: Stream, story: Story, examples: Sequence[DemoExample]) -> None
                 },
             }
         )
-    take_events(stream=stream, rows=events_of_request(rows))
+    store_new_events(stream=stream, rows=events_of_request(rows))
 
 
 def _deploy(stream: Stream, story: Story, week: int, good: ModelVersion, formal: ModelVersion) -> None:

@@ -20,7 +20,7 @@ from evalapp.demo.submitting import submit_simulated
 from evalapp.monitoring.daily.counting import count_batch
 from evalapp.monitoring.evaluation import evaluate
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.models import WEEK, Stream, WeeklySample
 from evalapp.monitoring.services import StreamPlan, create_stream, pause_stream
 from evalapp.monitoring.weeks import replay_next_week
@@ -118,7 +118,7 @@ def open_replay(name: str, events: ReplayedEvents, *, reviewed_a_week: int, by: 
     )
     # Paused, so that the scheduler does not process it.
     pause_stream(stream=stream, by=by)
-    taken = take_events(stream=stream, rows=events_of_request(events.rows))
+    taken = store_new_events(stream=stream, rows=events_of_request(events.rows))
     if taken.refused:
         refused = taken.refused[0]
         raise InvalidError(f"“{refused.external_id}” cannot be taken: {' '.join(map(str, refused.problems))}")

@@ -6,10 +6,10 @@ from django.db import transaction
 from django.urls import reverse
 
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.causes import ASKED_FOR_WEEKS, CAUSE_FIELDS, tell_cause
+from evalapp.monitoring.causes import CAUSE_FIELDS, CAUSE_RETRY_WEEKS, set_cause
 from evalapp.monitoring.incidents.models import Incident, IncidentState, NoticeKind
 from evalapp.monitoring.incidents.recovery import end_if_recovered
-from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.incidents.webhooks import emit_incident_event
 from evalapp.monitoring.mail import notify
 from evalapp.monitoring.models import Alert, AlertKind, Cause, WeeklySample
 from evalapp.monitoring.queries import followed_criteria
@@ -35,7 +35,7 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
     found = [
         alert
         for each in followed
-        for alert in _alerts_of(week, each)
+        for alert in _found_alerts(week, each)
         if (alert.criterion_key, alert.kind) not in known
     ]
     if found:
@@ -44,9 +44,9 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
         _store(incident, found, week)
         notify(incident, NoticeKind.OPENED if is_new else NoticeKind.WORSE, week)
         if is_new:
-            tell_incident(incident, WebhookEvent.INCIDENT_OPENED)
+            emit_incident_event(incident, WebhookEvent.INCIDENT_OPENED)
     if incident is not None:
-        _ask_again(incident, week, found)
+        _look_again_for_causes(incident, week, found)
         end_if_recovered(incident, week, followed)
     return found
 
@@ -54,24 +54,26 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
 def _store(incident: Incident, alerts: Sequence[Alert], week: WeeklySample) -> None:
     for alert in alerts:
         alert.incident = incident
-        tell_cause(alert, week)
+        set_cause(alert, week)
         alert.save()
         emit_event(
-            project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)}
+            project=week.stream.project,
+            event=WebhookEvent.ALERT_RAISED,
+            facts={"alert": _webhook_payload(alert)},
         )
 
 
-def _ask_again(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) -> None:
+def _look_again_for_causes(incident: Incident, week: WeeklySample, raised: Sequence[Alert]) -> None:
     """Look again for the cause of alerts that have none yet."""
     earlier = incident.alerts.filter(
-        cause=Cause.CANNOT_TELL, weekly_sample__number__gt=week.number - ASKED_FOR_WEEKS
+        cause=Cause.CANNOT_TELL, weekly_sample__number__gt=week.number - CAUSE_RETRY_WEEKS
     ).exclude(pk__in=[each.pk for each in raised])
     for alert in earlier.select_related("stream__project", "weekly_sample").order_by("pk"):
-        tell_cause(alert, week)
+        set_cause(alert, week)
         alert.save(update_fields=CAUSE_FIELDS)
 
 
-def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
+def _found_alerts(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
     metric, smoothed = followed.last, followed.smoothed[-1]
     # The smoothed value moves only a fifth of the way when a week is back to normal; alone it is no alert.
     if metric.weekly_sample_id != week.pk or smoothed is None or followed.is_week_back:
@@ -120,7 +122,7 @@ def _message(
     )[:400]
 
 
-def _told(alert: Alert) -> dict[str, object]:
+def _webhook_payload(alert: Alert) -> dict[str, object]:
     """The webhook payload of an alert: metrics and links, nothing about who reviewed."""
     stream = alert.stream
     return {

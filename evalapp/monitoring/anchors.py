@@ -10,23 +10,23 @@ from django.db.models import Max, Min
 
 from evalapp.monitoring.models import WEEK, SampledOutput, Stream, WeeklySample, WeeklySampleState
 
-SHARE = 0.15
+ANCHOR_SHARE = 0.15
 """The share of anchors among a week's reviewed outputs."""
-APART = 4 * WEEK
+MINIMUM_GAP = 4 * WEEK
 """The least time before an output is reviewed again."""
-OLDEST = 26 * WEEK
+MAXIMUM_AGE = 26 * WEEK
 
 
-def anchors_wanted(stream: Stream, week: WeeklySample) -> int:
+def number_of_anchors(stream: Stream, week: WeeklySample) -> int:
     """The number of anchors that the week should have; 0 while no output is old enough."""
-    return min(round(SHARE * stream.outputs_per_week), len(_possible(stream, week)))
+    return min(round(ANCHOR_SHARE * stream.outputs_per_week), len(_eligible_keys(stream, week)))
 
 
-def anchors_of(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledOutput]:
+def drawn_anchors(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledOutput]:
     """At most ``wanted`` outputs of earlier weeks, drawn by the stream's seed without regard to their scores.
     None was in a week that ended within four weeks of this one.
     """
-    keys = _possible(stream, week)
+    keys = _eligible_keys(stream, week)
     chosen = random.Random(f"{stream.seed}:{week.number}:anchors").sample(keys, wanted)
     first = SampledOutput.objects.filter(
         pk__in=SampledOutput.objects.filter(weekly_sample__stream=stream, key__in=chosen)
@@ -37,14 +37,14 @@ def anchors_of(stream: Stream, week: WeeklySample, wanted: int) -> list[SampledO
     return list(first.select_related("key", "output__example").order_by("pk"))
 
 
-def _possible(stream: Stream, week: WeeklySample) -> Sequence[int]:
+def _eligible_keys(stream: Stream, week: WeeklySample) -> Sequence[int]:
     """Keys, in a fixed order, of reviewed outputs that were last shown long enough ago."""
-    latest: dt.datetime = week.begins_at - APART
+    latest: dt.datetime = week.begins_at - MINIMUM_GAP
     shown = (
         SampledOutput.objects.filter(
             weekly_sample__stream=stream,
             weekly_sample__state=WeeklySampleState.EVALUATED,
-            weekly_sample__ends_at__gt=week.begins_at - OLDEST,
+            weekly_sample__ends_at__gt=week.begins_at - MAXIMUM_AGE,
             output__item_outputs__reviews__isnull=False,
         )
         .values("key")

@@ -26,9 +26,9 @@ from evalapp.stats.weekly_scores import WeeklyScores
 WINDOW = 4
 """The longest window of weeks that a verdict looks at; the baseline ends so many weeks before an alert."""
 MOST_WEEKS = 30
-ASKED_FOR_WEEKS = 8
+CAUSE_RETRY_WEEKS = 8
 """The number of weeks in which the cause of an alert is looked for again."""
-MENDED_BY_TRAINING = (Cause.MODEL, Cause.INPUT_MIX)
+CAUSES_FIXED_BY_TRAINING = (Cause.MODEL, Cause.INPUT_MIX)
 CAUSE_FIELDS = ["cause", "cause_reason", "cause_reviewer", "evidence", "told_week"]
 _CAUSES = {
     drift_cause.Cause.MODEL: Cause.MODEL,
@@ -37,7 +37,12 @@ _CAUSES = {
     drift_cause.Cause.INPUT_MIX: Cause.INPUT_MIX,
     drift_cause.Cause.CANNOT_TELL: Cause.CANNOT_TELL,
 }
-_INPUTS = {"strata": "shares of strata", "languages": "languages", "length": "length", "texts": "words"}
+_INPUT_ASPECT_NAMES = {
+    "strata": "shares of strata",
+    "languages": "languages",
+    "length": "length",
+    "texts": "words",
+}
 
 
 class _Row(NamedTuple):
@@ -49,7 +54,7 @@ class _Row(NamedTuple):
     score: float
 
 
-def tell_cause(alert: Alert, week: WeeklySample) -> None:
+def set_cause(alert: Alert, week: WeeklySample) -> None:
     """Set the alert's cause from the weeks up to this one, without saving the alert."""
     stream = alert.stream
     weeks = list(
@@ -68,13 +73,13 @@ def tell_cause(alert: Alert, week: WeeklySample) -> None:
         alert.cause_reason = "There are too few reviewed weeks before the alert."
         alert.evidence = []
         return
-    mix = _mix(baseline, week)
+    mix = _input_mix_change(baseline, week)
     verdict = cause_of_change(
         scores,
         baseline=[each.number for each in baseline],
         other_inputs=any(name != "strata" for name in mix.far),
     )
-    _set(alert, verdict, mix)
+    _set_verdict(alert, verdict, mix)
 
 
 def _scores(alert: Alert, weeks: Sequence[WeeklySample]) -> WeeklyScores | None:
@@ -117,12 +122,12 @@ def _rows(alert: Alert, week: WeeklySample) -> Iterator[_Row]:
         yield _Row(week.number, ratings.reviewers[reviewer], key, is_anchor, stratum, score)
 
 
-def _mix(baseline: Sequence[WeeklySample], week: WeeklySample) -> InputMix:
+def _input_mix_change(baseline: Sequence[WeeklySample], week: WeeklySample) -> InputMix:
     """How the week's inputs differ from the baseline's, judged by the sampled outputs."""
-    return input_mix([_inputs(each) for each in baseline], _inputs(week), seed=week.number)
+    return input_mix([_inputs_of_week(each) for each in baseline], _inputs_of_week(week), seed=week.number)
 
 
-def _inputs(week: WeeklySample) -> Inputs:
+def _inputs_of_week(week: WeeklySample) -> Inputs:
     texts = [
         str(messages[-1]["content"])
         for messages in week.samples.filter(role=SampleRole.NEW)
@@ -144,7 +149,7 @@ def _languages(texts: Iterable[str]) -> Iterator[str]:
             yield language_of(text)
 
 
-def _set(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
+def _set_verdict(alert: Alert, verdict: Verdict, mix: InputMix) -> None:
     who = verdict.possible_reviewers if verdict.reviewer is None else (verdict.reviewer,)
     people = list(User.objects.filter(pk__in=[each for each in who if isinstance(each, int)]).order_by("pk"))
     alert.cause = _CAUSES[verdict.cause]
@@ -158,7 +163,8 @@ def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
     if verdict.possible_reviewers and people:
         words += f" It may have been {' or '.join(map(str, people))}."
     if mix.far:
-        words += f" The week’s inputs differ from usual: {', '.join(_INPUTS[name] for name in mix.far)}."
+        aspects = ", ".join(_INPUT_ASPECT_NAMES[name] for name in mix.far)
+        words += f" The week’s inputs differ from usual: {aspects}."
     if verdict.cause is drift_cause.Cause.CANNOT_TELL and verdict.weeks_until_found is not None:
         words += (
             " The cause of a change of this size is usually found"
@@ -169,19 +175,19 @@ def _reason(verdict: Verdict, mix: InputMix, people: Sequence[User]) -> str:
 
 def _evidence(evidence: Evidence, people: Sequence[User]) -> Iterator[dict[str, object]]:
     """``people``: the reviewers who moved, or may have moved."""
-    yield _told("Scores of new outputs", evidence.raw)
-    yield _told("Scores of new outputs, adjusted for strata and reviewers", evidence.adjusted)
-    yield _told("Scores of anchors, all reviewers", evidence.together)
+    yield _evidence_row("Scores of new outputs", evidence.raw)
+    yield _evidence_row("Scores of new outputs, adjusted for strata and reviewers", evidence.adjusted)
+    yield _evidence_row("Scores of anchors, all reviewers", evidence.together)
     for person in people:
         if person.pk in evidence.reviewers:
             of = {"reviewer": person.pk}
-            yield _told(f"{person}, on the same outputs", evidence.reviewers[person.pk]) | of
-            yield _told(f"{person}, against the other reviewers", evidence.apart[person.pk]) | of
-    yield _told("Remaining change, due to the model", evidence.model)
-    yield _told("Due to the shares of strata", evidence.mix)
+            yield _evidence_row(f"{person}, on the same outputs", evidence.reviewers[person.pk]) | of
+            yield _evidence_row(f"{person}, against the other reviewers", evidence.apart[person.pk]) | of
+    yield _evidence_row("Remaining change, due to the model", evidence.model)
+    yield _evidence_row("Due to the shares of strata", evidence.mix)
 
 
-def _told(name: str, change: Change) -> dict[str, object]:
+def _evidence_row(name: str, change: Change) -> dict[str, object]:
     measure = change.measure
 
     def short(value: float | None) -> float | None:

@@ -51,35 +51,37 @@ def weekly_chart(followed: CriterionTrend, deployed: Sequence[tuple[dt.date, str
         "Limit",
         "State",
     ]
-    says = _says(followed, rows, starts)
+    says = _description(followed, rows, starts)
     spec = {**_spec(followed, rows, starts), "description": says}
     return Chart(spec, columns, [_cells(followed, row) for row in rows], says)
 
 
-def _says(followed: CriterionTrend, rows: list[dict[str, Any]], starts: list[tuple[int, str]]) -> str:
+def _description(followed: CriterionTrend, rows: list[dict[str, Any]], starts: list[tuple[int, str]]) -> str:
     """A sentence on the first and last values, and on the smoothed line's distance from its limit."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
         return f"{followed.last.criterion_name}: no week has a value."
     first, last = known[0], known[-1]
-    words = f"{followed.last.criterion_name}: {_number(followed, first['value'])} in week {first['week']}"
+    words = (
+        f"{followed.last.criterion_name}: {_value_in_words(followed, first['value'])} in week {first['week']}"
+    )
     if last is not first:
-        words += f", {_number(followed, last['value'])} in week {last['week']}"
+        words += f", {_value_in_words(followed, last['value'])} in week {last['week']}"
     if last["smoothed"] is not None:
-        words += f"; smoothed {_number(followed, last['smoothed'])}"
+        words += f"; smoothed {_value_in_words(followed, last['smoothed'])}"
     if followed.threshold is not None:
-        words += f", against a threshold of {_number(followed, followed.threshold)}"
-    return f"{words}{deployments_said([(f'in week {week}', label) for week, label in starts])}."
+        words += f", against a threshold of {_value_in_words(followed, followed.threshold)}"
+    return f"{words}{deployments_in_words([(f'in week {week}', label) for week, label in starts])}."
 
 
-def deployments_said(starts: Sequence[tuple[str, str]]) -> str:
+def deployments_in_words(starts: Sequence[tuple[str, str]]) -> str:
     """The end of a sentence that explains the numbered deployments: when, label; "" without deployments."""
     words = [f"({number}) {label} {when}" for number, (when, label) in enumerate(starts, start=1)]
     return f"; deployed: {', '.join(words)}" if words else ""
 
 
 def _rows(followed: CriterionTrend) -> list[dict[str, Any]]:
-    written = partial(_number, followed)
+    written = partial(_value_in_words, followed)
     points = followed.chart.points if followed.chart is not None else [None] * len(followed.metrics)
     return [
         {
@@ -91,7 +93,9 @@ def _rows(followed: CriterionTrend) -> list[dict[str, Any]]:
             "reviews": metric.reviews,
             "smoothed": smoothed,
             "limit": point.limit if point is not None else None,
-            "state": point.state if point is not None and is_enough(metric) else _without_chart(metric),
+            "state": point.state
+            if point is not None and is_enough(metric)
+            else _reason_without_chart(metric),
             "data": "enough" if is_enough(metric) else NOT_ENOUGH,
             "interval": "–" if metric.low is None else f"{written(metric.low)} to {written(metric.high)}",
         }
@@ -99,12 +103,12 @@ def _rows(followed: CriterionTrend) -> list[dict[str, Any]]:
     ]
 
 
-def _without_chart(metric: WeeklyMetric) -> str:
+def _reason_without_chart(metric: WeeklyMetric) -> str:
     return "baseline" if is_enough(metric) else NOT_ENOUGH
 
 
 def _cells(followed: CriterionTrend, row: dict[str, Any]) -> list[Any]:
-    written = partial(_number, followed)
+    written = partial(_value_in_words, followed)
     return [
         row["week"], row["ended"], written(row["value"]), row["interval"], row["reviews"],
         written(row["smoothed"]),
@@ -112,7 +116,7 @@ def _cells(followed: CriterionTrend, row: dict[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def _number(followed: CriterionTrend, value: float | None) -> str:
+def _value_in_words(followed: CriterionTrend, value: float | None) -> str:
     return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 

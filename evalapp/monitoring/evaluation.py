@@ -22,14 +22,14 @@ from evalapp.monitoring.models import (
     WeeklySample,
     WeeklySampleState,
 )
-from evalapp.monitoring.narrowing import Narrowed, narrowed
+from evalapp.monitoring.narrowing import NarrowedEstimate, narrowed_estimate
 from evalapp.monitoring.week_scores import ratings_of
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.sample_allocation import NextReviews, next_reviews
 from evalapp.stats.weighted import Drawn, SampleDesign, WeightedEstimate, weighted_score, weighted_share
 
-QUIET = dt.timedelta(minutes=10)
+QUIET_PERIOD = dt.timedelta(minutes=10)
 """After the last review of a week: so long it can still be undone or amended."""
 
 
@@ -37,10 +37,10 @@ def evaluate_due_weeks() -> int:
     """Evaluate every week whose campaign is closed, past its deadline, or complete and quiet; returns how
     many.
     """
-    return sum(evaluate(week) for week in _over())
+    return sum(evaluate(week) for week in _finished_weeks())
 
 
-def _over() -> list[WeeklySample]:
+def _finished_weeks() -> list[WeeklySample]:
     unfinished = Assignment.objects.filter(campaign=OuterRef("campaign"), purpose=Purpose.REVIEW).exclude(
         state=AssignmentState.SUBMITTED
     )
@@ -51,7 +51,7 @@ def _over() -> list[WeeklySample]:
     over = weeks.filter(
         Q(campaign__state=CampaignState.CLOSED)
         | Q(campaign__deadline__lte=now)
-        | Q(is_unfinished=False, last_review__lte=now - QUIET)
+        | Q(is_unfinished=False, last_review__lte=now - QUIET_PERIOD)
     )
     # In order within a stream, because each week is compared with those before it.
     return list(over.select_related("stream__project", "campaign__project").order_by("stream_id", "number"))
@@ -114,7 +114,7 @@ def more_reviews(week: WeeklySample) -> list[MoreReviews]:
     scores, design = load_scores(week.campaign), _design(week)
     found = []
     for criterion in criteria.order_by("position"):
-        ratings = _of_design(ratings_of(week, scores, criterion), design)
+        ratings = _ratings_in_design(ratings_of(week, scores, criterion), design)
         bounds = criterion.rules.range if criterion.rules.has_mean else None
         told = next_reviews(ratings, design, bounds=bounds)
         is_rate = bounds is None
@@ -140,7 +140,7 @@ def _design(week: WeeklySample) -> SampleDesign:
     return SampleDesign(drawn, {str(name): int(count) for name, count in week.strata.items()})
 
 
-def _of_design(ratings: Ratings, design: SampleDesign) -> Ratings:
+def _ratings_in_design(ratings: Ratings, design: SampleDesign) -> Ratings:
     return ratings.among(np.array([item in design.drawn for item in ratings.items], dtype=bool))
 
 
@@ -153,17 +153,17 @@ def _error_criterion(week: WeeklySample) -> Criterion | None:
 def _mean(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
-    ratings = _of_design(ratings_of(week, scores, criterion), design)
+    ratings = _ratings_in_design(ratings_of(week, scores, criterion), design)
     found = weighted_score(ratings, design, bounds=criterion.rules.range)
-    return _metric(week, criterion, found, len(ratings), narrowed(week, criterion, ratings, design))
+    return _metric(week, criterion, found, len(ratings), narrowed_estimate(week, criterion, ratings, design))
 
 
 def _rate(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
-    ratings = _of_design(ratings_of(week, scores, criterion), design)
+    ratings = _ratings_in_design(ratings_of(week, scores, criterion), design)
     found = weighted_share(ratings, design, name="material-error-rate")
-    return _metric(week, criterion, found, len(ratings), narrowed(week, criterion, ratings, design))
+    return _metric(week, criterion, found, len(ratings), narrowed_estimate(week, criterion, ratings, design))
 
 
 def _metric(
@@ -171,7 +171,7 @@ def _metric(
     criterion: Criterion,
     found: WeightedEstimate,
     reviews: int,
-    narrower: Narrowed | None,
+    narrower: NarrowedEstimate | None,
 ) -> WeeklyMetric:
     measure = found.measure
     metric = WeeklyMetric(

@@ -10,7 +10,7 @@ from evalapp.exports.models import Export
 from evalapp.monitoring.incidents.models import Incident
 from evalapp.monitoring.models import Stream
 
-_MOST_LOOKED_AT = 20
+_MOST_VERSIONS_LOOKED_AT = 20
 
 
 class Feedback(NamedTuple):
@@ -46,7 +46,7 @@ def feedback_for(incident: Incident) -> list[Feedback]:
         state=VersionState.READY,
         counts__train__gt=0,
     ).distinct()
-    latest = made.select_related("dataset", "recipe_version").order_by("-id")[:_MOST_LOOKED_AT]
+    latest = made.select_related("dataset", "recipe_version").order_by("-id")[:_MOST_VERSIONS_LOOKED_AT]
     found = (_feedback(version, stream, weeks) for version in latest)
     return [each for each in found if each is not None and max(each.weeks, default=0) >= alerted]
 

@@ -12,15 +12,15 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.monitoring.anchors import anchors_wanted
+from evalapp.monitoring.anchors import number_of_anchors
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.models import Stream, WeeklySample
 from evalapp.monitoring.weeks import DrawnEvents, review_sample, week_to_fill
 from evalapp.stats.sample_allocation import are_possible
 
 
-class GivenOutput(NamedTuple):
+class SentOutput(NamedTuple):
     """``event``: as it would be sent; ``probability`` with which it was drawn, above 0 and at most 1."""
 
     event: Mapping[str, object]
@@ -29,12 +29,12 @@ class GivenOutput(NamedTuple):
 
 
 @transaction.atomic
-def take_sample(
+def store_sent_sample(
     *,
     stream: Stream,
     ends_at: dt.datetime,
     sizes: Mapping[str, int],
-    given: Sequence[GivenOutput],
+    given: Sequence[SentOutput],
     by: User | None,
 ) -> WeeklySample:
     """Store the outputs as events of the week that ends then, and send them to review, all or none.
@@ -46,7 +46,7 @@ def take_sample(
     """
     week = week_to_fill(stream, ends_at)
     _require_sizes(sizes, given)
-    taken = take_events(stream=stream, rows=events_of_request([each.event for each in given]))
+    taken = store_new_events(stream=stream, rows=events_of_request([each.event for each in given]))
     if taken.refused:
         refused = taken.refused[0]
         raise InvalidError(
@@ -75,13 +75,13 @@ def take_sample(
         {event.pk: by_id[event.key.external_id].probability for event in events},
         dict(sizes),
     )
-    review_sample(week, drawn, anchors=anchors_wanted(stream, week))
+    review_sample(week, drawn, anchors=number_of_anchors(stream, week))
     data = {"week": week.number, "size": len(events), "population": sum(sizes.values())}
     record("stream.sample_sent", by=by, obj=stream, project=stream.project, data=data)
     return WeeklySample.objects.get(pk=week.pk)
 
 
-def _require_sizes(sizes: Mapping[str, int], given: Sequence[GivenOutput]) -> None:
+def _require_sizes(sizes: Mapping[str, int], given: Sequence[SentOutput]) -> None:
     drawn: dict[str, list[float]] = defaultdict(list)
     problems = {}
     for number, each in enumerate(given):

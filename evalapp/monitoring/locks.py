@@ -12,7 +12,7 @@ from evalapp.monitoring.models import Stream
 _STREAM_LOCK = 20_004
 
 
-def lock_unended(stream: Stream) -> Stream:
+def lock_unended_stream(stream: Stream) -> Stream:
     """As `lock_stream`; raises ConflictError once the stream has ended."""
     return _unended(lock_stream(stream))
 
@@ -26,7 +26,7 @@ def lock_stream(stream: Stream) -> Stream:
     return Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
 
 
-def feed_unended(stream: Stream) -> Stream:
+def share_unended_stream(stream: Stream) -> Stream:
     """Share the stream with other senders until this transaction ends, and keep others from locking it.
     Raises ConflictError once it has ended.
     """

@@ -29,24 +29,24 @@ logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
 MOST_REMINDERS = 4
-LOST = "The worker was lost while sending; it is unknown whether the email arrived."
+WORKER_LOST = "The worker was lost while sending; it is unknown whether the email arrived."
 NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL."
-_GOING = (MailState.WAITING, MailState.SENDING)
+_UNFINISHED_STATES = (MailState.WAITING, MailState.SENDING)
 # First key of the advisory locks of outgoing e-mails; the second is the notice's.
 _MAIL_LOCK = 20003
 
 
 def notify(incident: Incident, kind: NoticeKind, week: WeeklySample | None = None) -> Notice:
     """Write the e-mail within the caller's transaction; it is sent afterwards."""
-    return _written(incident.stream, kind=kind, incident=incident, week=week)
+    return _create_notice(incident.stream, kind=kind, incident=incident, week=week)
 
 
 def notify_daily(stream: Stream) -> Notice:
     """As `notify`, for daily alerts; the caller then links them to the notice."""
-    return _written(stream, kind=NoticeKind.DAILY)
+    return _create_notice(stream, kind=NoticeKind.DAILY)
 
 
-def _written(stream: Stream, **of: object) -> Notice:
+def _create_notice(stream: Stream, **of: object) -> Notice:
     is_configured = bool(settings.SENDS_MAIL)
     return Notice.objects.create(
         stream=stream,
@@ -88,7 +88,7 @@ def send_due_mail() -> int:
     If the mail server cannot be reached, or the worker died while sending, an e-mail waits for the next turn,
     five times at most. So it may arrive twice, but is never lost silently.
     """
-    going = Notice.objects.filter(mail_state__in=_GOING).select_related(
+    going = Notice.objects.filter(mail_state__in=_UNFINISHED_STATES).select_related(
         "stream__project", "incident__opened_in", "incident__stream", "week"
     )
     return sum(_claim(notice) and _send_once(notice) for notice in going.order_by("pk")[:100])
@@ -104,9 +104,9 @@ def _claim(notice: Notice) -> bool:
     if not _locked(notice, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
         return False
     if notice.mail_state == MailState.SENDING and notice.mail_attempts >= MOST_ATTEMPTS:
-        _note(notice, MailState.FAILED, LOST)
+        _record_result(notice, MailState.FAILED, WORKER_LOST)
         return False
-    claimed = _as_read(notice).update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1)
+    claimed = _same_attempt(notice).update(mail_state=MailState.SENDING, mail_attempts=F("mail_attempts") + 1)
     notice.mail_state, notice.mail_attempts = MailState.SENDING, notice.mail_attempts + 1
     return bool(claimed)
 
@@ -115,7 +115,7 @@ def _claim(notice: Notice) -> bool:
 def _send_once(notice: Notice) -> bool:
     _locked(notice, "SELECT pg_advisory_xact_lock(%s, %s) IS NOT NULL")
     # Another worker may have tried it before this one got the lock.
-    return _as_read(notice).exists() and _send(notice)
+    return _same_attempt(notice).exists() and _send(notice)
 
 
 def _locked(notice: Notice, statement: str) -> bool:
@@ -124,7 +124,7 @@ def _locked(notice: Notice, statement: str) -> bool:
         return bool(database.fetchone()[0])
 
 
-def _as_read(notice: Notice) -> QuerySet[Notice]:
+def _same_attempt(notice: Notice) -> QuerySet[Notice]:
     return Notice.objects.filter(
         pk=notice.pk, mail_state=notice.mail_state, mail_attempts=notice.mail_attempts
     )
@@ -134,7 +134,9 @@ def _send(notice: Notice) -> bool:
     stream = notice.stream
     people = _deciders(stream)
     if not people:
-        _note(notice, MailState.FAILED, "No member who can decide in this project has an active account.")
+        _record_result(
+            notice, MailState.FAILED, "No member who can decide in this project has an active account."
+        )
         return False
     words, path = _contents(notice)
     message = EmailMessage(
@@ -150,10 +152,10 @@ def _send(notice: Notice) -> bool:
     except (OSError, smtplib.SMTPException) as error:
         logger.warning("The e-mail %s of stream %s is not sent: %s", notice.pk, stream.pk, error)
         is_last = notice.mail_attempts >= MOST_ATTEMPTS
-        _note(notice, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
+        _record_result(notice, MailState.FAILED if is_last else MailState.WAITING, f"Not sent: {error}"[:300])
         return False
     count = len(people)
-    _note(
+    _record_result(
         notice,
         MailState.SENT,
         f"Sent to {count} {'member' if count == 1 else 'members'} who can decide in the project.",
@@ -205,9 +207,9 @@ def _alerts(notice: Notice, incident: Incident) -> QuerySet[Alert]:
     return alerts if notice.week_id is None else alerts.filter(weekly_sample=notice.week_id)
 
 
-def _note(notice: Notice, state: MailState, note: str) -> None:
+def _record_result(notice: Notice, state: MailState, note: str) -> None:
     """Record the attempt's result, unless it was given up as lost and another attempt has been made."""
-    _as_read(notice).update(mail_state=state, mail_note=note)
+    _same_attempt(notice).update(mail_state=state, mail_note=note)
 
 
 def _deciders(stream: Stream) -> Sequence[User]:

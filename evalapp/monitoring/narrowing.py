@@ -20,7 +20,7 @@ LEAST_GAIN = 1.05
 """With a smaller gain, readers cannot tell the two intervals apart."""
 
 
-class Narrowed(NamedTuple):
+class NarrowedEstimate(NamedTuple):
     """The estimate made more precise by ``metric``. ``gain``: how many times as many reviews the classical
     interval would need for the same width.
     """
@@ -30,19 +30,19 @@ class Narrowed(NamedTuple):
     gain: float
 
 
-def narrowed(
+def narrowed_estimate(
     week: WeeklySample, criterion: Criterion, ratings: Ratings, design: SampleDesign
-) -> Narrowed | None:
+) -> NarrowedEstimate | None:
     """The week's mean or rate, made more precise by the metric of the criterion's key figure.
 
     None if there is no such metric, it narrows nothing, or it is not known for all outputs: daily metrics are
     of UTC days, so the week must begin at midnight.
     """
     metric = _metric_beside(week, criterion)
-    everywhere = _everywhere(week, metric, design) if metric else {}
+    everywhere = _means_of_all_outputs(week, metric, design) if metric else {}
     if not everywhere:
         return None
-    known = _of_items(week, metric)
+    known = _values_of_items(week, metric)
     if criterion.rules.has_mean:
         found = predicted_score(ratings, design, known, everywhere, bounds=criterion.rules.range)
     else:
@@ -50,7 +50,7 @@ def narrowed(
     measure, gain = found.estimate.measure, found.gain.value
     if measure.value is None or gain is None or gain < LEAST_GAIN:
         return None
-    return Narrowed(measure, metric, gain)
+    return NarrowedEstimate(measure, metric, gain)
 
 
 def _metric_beside(week: WeeklySample, criterion: Criterion) -> str:
@@ -58,7 +58,9 @@ def _metric_beside(week: WeeklySample, criterion: Criterion) -> str:
     return next((each["metric"] for each in figures if each.get("criterion") == criterion.key), "")
 
 
-def _everywhere(week: WeeklySample, metric: str, design: SampleDesign) -> dict[Hashable, MetricMean]:
+def _means_of_all_outputs(
+    week: WeeklySample, metric: str, design: SampleDesign
+) -> dict[Hashable, MetricMean]:
     """The metric over all outputs, by stratum of the design; empty if the week does not consist of whole
     days.
     """
@@ -76,7 +78,7 @@ def _everywhere(week: WeeklySample, metric: str, design: SampleDesign) -> dict[H
     }
 
 
-def _of_items(week: WeeklySample, metric: str) -> dict[Hashable, float | None]:
+def _values_of_items(week: WeeklySample, metric: str) -> dict[Hashable, float | None]:
     """The metric of each new output, by item of the week's campaign."""
     sampled = SampledOutput.objects.filter(
         weekly_sample=week, role=SampleRole.NEW, output__item_outputs__item__campaign=week.campaign

@@ -20,7 +20,7 @@ from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.signals import champion_changed
 
-SHOWN = 3
+INCIDENTS_SHOWN = 3
 
 
 @receiver(inbox_entries_requested)
@@ -33,12 +33,12 @@ def open_incidents(sender: Any, project: Project, **kwargs: Any) -> list[InboxEn
             f"{incident.stream}: {', '.join(each.criterion_name for each in incident.alerted)} got worse",
             reverse("incident_detail", args=[project.slug, incident.stream_id, incident.pk]),
         )
-        for incident in waiting.prefetch_related("alerts")[:SHOWN]
+        for incident in waiting.prefetch_related("alerts")[:INCIDENTS_SHOWN]
     ]
 
 
 @receiver(champion_changed)
-def promoted(
+def deploy_champion(
     sender: Any, version: ModelVersion, by: User | None, decision: int | None, **kwargs: Any
 ) -> None:
     """Deploy the new champion to the streams that follow the champion."""

@@ -7,7 +7,7 @@ from evalapp.monitoring.models import SampledOutput, SampleRole, Stream, WeeklyS
 from evalapp.monitoring.week_scores import ratings_of
 from evalapp.rubrics.models import Criterion
 
-LOOKED_BACK = 8
+WEEKS_LOOKED_BACK = 8
 """Weeks."""
 PRIOR = 10
 """As many outputs with the rate of all strata are added to each: one error in two outputs makes no stratum
@@ -16,8 +16,8 @@ the riskiest yet.
 
 
 def risk_by_stratum(stream: Stream) -> dict[str, float]:
-    """The material-error rate of each stratum in the last `LOOKED_BACK` evaluated weeks; empty before the
-    first week.
+    """The material-error rate of each stratum in the last `WEEKS_LOOKED_BACK` evaluated weeks; empty before
+    the first week.
 
     Rates of strata with few outputs are shrunk towards the overall rate.
     """
@@ -26,7 +26,7 @@ def risk_by_stratum(stream: Stream) -> dict[str, float]:
     )
     reviewed: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for week in weeks.order_by("-number")[:LOOKED_BACK]:
+    for week in weeks.order_by("-number")[:WEEKS_LOOKED_BACK]:
         _count(week, reviewed, wrong)
     if not reviewed:
         return {}

@@ -20,7 +20,7 @@ from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.services import create_dataset
 from evalapp.monitoring.daily.thresholds import checked_daily_thresholds
 from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
-from evalapp.monitoring.locks import lock_unended
+from evalapp.monitoring.locks import lock_unended_stream
 from evalapp.monitoring.models import (
     WEEK,
     Sampling,
@@ -33,7 +33,7 @@ from evalapp.rubrics.models import RubricVersion
 
 LONGEST_STREAM_NAME = 80
 MOST_PER_WEEK = 1_000
-FARTHEST = 26 * WEEK
+FARTHEST_FROM_NOW = 26 * WEEK
 """How far from now a week that is sampled may end: production that has run for a while can be
 looked back on.
 """
@@ -77,7 +77,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
     naming every invalid field, ConflictError for a name already in use.
     """
     lock_members([project.pk])
-    _require_sound(plan, project)
+    _require_valid(plan, project)
     name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
     try:
         with transaction.atomic():
@@ -96,9 +96,9 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
                 **_columns(plan, name),
             )
     except (IntegrityError, ConflictError) as error:
-        raise ConflictError(_taken(name), field="name") from error
+        raise ConflictError(_name_taken_message(name), field="name") from error
     _set_reviewers(stream, plan)
-    record("stream.created", by=by, obj=stream, project=project, data=_in_audit(stream, plan))
+    record("stream.created", by=by, obj=stream, project=project, data=_audit_data(stream, plan))
     return stream
 
 
@@ -108,16 +108,16 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
     has ended.
     """
     lock_members([stream.project_id])
-    lock_unended(stream)
-    _require_sound(plan, stream.project, stream=stream)
+    lock_unended_stream(stream)
+    _require_valid(plan, stream.project, stream=stream)
     name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
     seed = {} if plan.seed is None else {"seed": plan.seed}
-    with unless_taken(_taken(name), field="name"):
+    with unless_taken(_name_taken_message(name), field="name"):
         Stream.objects.filter(pk=stream.pk).update(**_columns(plan, name), **seed)
     stream.refresh_from_db()
     stream.stream_reviewers.all().delete()
     _set_reviewers(stream, plan)
-    record("stream.changed", by=by, obj=stream, project=stream.project, data=_in_audit(stream, plan))
+    record("stream.changed", by=by, obj=stream, project=stream.project, data=_audit_data(stream, plan))
     return stream
 
 
@@ -150,7 +150,7 @@ def _set_reviewers(stream: Stream, plan: StreamPlan) -> None:
     )
 
 
-def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
+def _audit_data(stream: Stream, plan: StreamPlan) -> dict[str, object]:
     return {
         "outputs_per_week": plan.outputs_per_week,
         "overlap": plan.overlap,
@@ -166,7 +166,7 @@ def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
     }
 
 
-def _taken(name: str) -> str:
+def _name_taken_message(name: str) -> str:
     return f"This project already has a stream, dataset or candidate named “{name}”. Choose another name."
 
 
@@ -174,11 +174,11 @@ Problem = tuple[str, str]
 """A field of the plan, and its problem."""
 
 
-def _require_sound(plan: StreamPlan, project: Project, stream: Stream | None = None) -> None:
+def _require_valid(plan: StreamPlan, project: Project, stream: Stream | None = None) -> None:
     problems: dict[str, list[str]] = {}
     found = (
         _people_problems(plan, project),
-        _draw_problems(plan, project, stream),
+        _sampling_problems(plan, project, stream),
         _criterion_problems(plan),
     )
     for name, message in itertools.chain.from_iterable(found):
@@ -199,7 +199,7 @@ def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
         yield "overlap", f"{plan.overlap} reviewers per output need as many people; {len(people)} chosen."
 
 
-def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) -> Iterator[Problem]:
+def _sampling_problems(plan: StreamPlan, project: Project, stream: Stream | None) -> Iterator[Problem]:
     if plan.rubric_version.rubric.project_id != project.pk:
         yield "rubric_version", "This rubric belongs to another project."
     if not 1 <= plan.outputs_per_week <= MOST_PER_WEEK:
@@ -211,7 +211,7 @@ def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) ->
         )
     if plan.baseline_weeks not in BASELINE_WEEKS:
         yield "baseline_weeks", "A baseline has 8 to 52 weeks."
-    if not -FARTHEST <= plan.next_sample_at - timezone.now() <= FARTHEST:
+    if not -FARTHEST_FROM_NOW <= plan.next_sample_at - timezone.now() <= FARTHEST_FROM_NOW:
         yield (
             "next_sample_at",
             "The first week must end within half a year before or after now. Choose another time.",
@@ -251,7 +251,7 @@ def pause_stream(*, stream: Stream, by: User | None) -> None:
     ended.
     """
     with transaction.atomic():
-        lock_unended(stream)
+        lock_unended_stream(stream)
         if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
             raise ConflictError(f"“{stream}” is paused already.")
         record("stream.paused", by=by, obj=stream, project=stream.project)
@@ -262,7 +262,7 @@ def resume_stream(*, stream: Stream, by: User | None) -> None:
     running or has ended.
     """
     with transaction.atomic():
-        locked = lock_unended(stream)
+        locked = lock_unended_stream(stream)
         if locked.paused_at is None:
             raise ConflictError(f"“{stream}” is not paused.")
         missed = max(0, -((locked.next_sample_at - timezone.now()) // WEEK))
@@ -277,7 +277,7 @@ def end_stream(*, stream: Stream, by: User | None) -> None:
     """End the stream for good: no more weeks are sampled and no events accepted. Reviews in progress continue
     and are evaluated; all data are kept. Raises ConflictError if it has ended.
     """
-    lock_unended(stream)
+    lock_unended_stream(stream)
     now = timezone.now()
     Stream.objects.filter(pk=stream.pk).update(ended_at=now, paused_at=Coalesce("paused_at", now))
     stream.weekly_samples.filter(state=WeeklySampleState.DUE).update(

@@ -5,7 +5,7 @@ from evalapp.monitoring.daily.alerts import raise_daily_alerts
 from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.events.assessments import match_waiting
-from evalapp.monitoring.events.months import make_months
+from evalapp.monitoring.events.months import create_coming_partitions
 from evalapp.monitoring.mail import remind, send_due_mail
 from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_weeks
 
@@ -13,7 +13,7 @@ from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_wee
 @shared_task(name="evalapp.monitoring.tasks.open_due_weeks")
 def open_due() -> None:
     """Run by the scheduler itself."""
-    make_months()
+    create_coming_partitions()
     match_waiting()
     open_due_weeks()
 

@@ -9,7 +9,7 @@ from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, We
 
 NOT_ENOUGH = "not enough data"
 RECOVERY_WEEKS = 3
-CHANCE = 1.645
+NORMAL_QUANTILE = 1.645
 """Standard errors: the one-sided 95% quantile of the normal distribution."""
 
 
@@ -99,7 +99,7 @@ class CriterionTrend(NamedTuple):
             variance = sum(usual.error(each.reviews) ** 2 for each in latest) / RECOVERY_WEEKS**2
             if usual.weeks:
                 variance += usual.error(latest[-1].reviews) ** 2 / usual.weeks
-            reach = CHANCE * math.sqrt(variance)
+            reach = NORMAL_QUANTILE * math.sqrt(variance)
             limits.append(usual.mean + (reach if self.last.more_is_worse else -reach))
         if not limits:
             return Recovery(value, None, True)

@@ -275,12 +275,12 @@ def _render_import(
     return render(request, "monitoring/import.html", context, status=status)
 
 
-def _acted(request: MemberRequest, stream: Stream, words: str) -> HttpResponse:
+def _redirect_with_message(request: MemberRequest, stream: Stream, words: str) -> HttpResponse:
     messages.success(request, words)
     return redirect("stream_detail", request.project.slug, stream.pk)
 
 
-def _move(service: Callable[..., object], words: str) -> Callable[..., HttpResponse]:
+def _action_view(service: Callable[..., object], words: str) -> Callable[..., HttpResponse]:
     @require_POST
     @project_view(Permission.EDIT_CAMPAIGNS)
     def view(request: MemberRequest, stream_id: int) -> HttpResponse:
@@ -288,13 +288,13 @@ def _move(service: Callable[..., object], words: str) -> Callable[..., HttpRespo
             service(stream=_stream(request, stream_id), by=request.user)
         except ProblemError as error:
             return _render(request, _stream(request, stream_id), problem=error)
-        return _acted(request, _stream(request, stream_id), words)
+        return _redirect_with_message(request, _stream(request, stream_id), words)
 
     view.__name__ = service.__name__
     return view
 
 
-stream_pause = _move(services.pause_stream, "Paused: no week is sampled until you resume.")
-stream_resume = _move(services.resume_stream, "Resumed: the week that runs now is sampled at its end.")
-stream_end = _move(services.end_stream, "Ended: no more weeks are sampled, and everything is kept.")
-stream_sample = _move(sample_now, "The week is being sampled.")
+stream_pause = _action_view(services.pause_stream, "Paused: no week is sampled until you resume.")
+stream_resume = _action_view(services.resume_stream, "Resumed: the week that runs now is sampled at its end.")
+stream_end = _action_view(services.end_stream, "Ended: no more weeks are sampled, and everything is kept.")
+stream_sample = _action_view(sample_now, "The week is being sampled.")

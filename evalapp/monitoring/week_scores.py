@@ -18,11 +18,11 @@ def ratings_of(week: WeeklySample, scores: CampaignScores, criterion: Criterion)
     if criterion.rules.has_mean:
         return scores.numbers_given(criterion, scores.candidates[0])
     if criterion.rules.answered_by == "marks":
-        return _marked(week, criterion)
+        return _error_ratings(week, criterion)
     return scores.ratings(criterion, scores.candidates[0], counted=criterion.failing_levels)
 
 
-def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
+def _error_ratings(week: WeeklySample, criterion: Criterion) -> Ratings:
     """For each review, 1 if it marks something with an undesired label of a span criterion, else 0."""
     labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
     reviews = Review.objects.filter(

@@ -31,11 +31,11 @@ from evalapp.datasets.services import create_version
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.monitoring.anchors import anchors_of, anchors_wanted
+from evalapp.monitoring.anchors import drawn_anchors, number_of_anchors
 from evalapp.monitoring.daily.models import LONGEST_STRATUM
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.rows import rows_of_events
-from evalapp.monitoring.locks import lock_stream, lock_unended
+from evalapp.monitoring.locks import lock_stream, lock_unended_stream
 from evalapp.monitoring.models import (
     WEEK,
     SampledOutput,
@@ -56,12 +56,17 @@ MOST_AT_ONCE = 60
 """Weeks of one stream that one turn of the scheduler opens: more than a year of them, after
 a long absence.
 """
-LATE = 4 * WEEK
+LATE_PERIOD = 4 * WEEK
 """An empty week is sampled after all when outputs of it come in so long after its end."""
-QUIET = dt.timedelta(hours=1)
+QUIET_PERIOD = dt.timedelta(hours=1)
 """Late outputs may come in parts; they are waited for until nothing has come for so long."""
 _NAMES_TRIED = 20
-_OF_WEEK = ("stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric")
+_WEEK_RELATIONS = (
+    "stream__project",
+    "stream__dataset",
+    "stream__candidate",
+    "stream__rubric_version__rubric",
+)
 
 
 def open_due_weeks() -> int:
@@ -75,7 +80,7 @@ def open_due_weeks() -> int:
             if not _open_next(pk):
                 break
             opened += 1
-    return opened + _open_late()
+    return opened + _open_late_weeks()
 
 
 @transaction.atomic
@@ -89,11 +94,11 @@ def _open_next(stream_id: int) -> bool:
     )
     if stream is None:
         return False
-    _queue(_opened(stream), stream)
+    _queue(_create_next_week(stream), stream)
     return True
 
 
-def _opened(stream: Stream) -> WeeklySample:
+def _create_next_week(stream: Stream) -> WeeklySample:
     """The next week of a locked stream, opened."""
     ends_at = stream.next_sample_at
     number = (stream.weekly_samples.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -109,12 +114,12 @@ def replay_next_week(stream: Stream) -> WeeklySample:
     """Open and sample the stream's next week at once, even before its end and while the stream is paused.
     Raises ConflictError once it has ended.
     """
-    week = _opened(lock_unended(stream))
-    _drawn(WeeklySample.objects.select_related(*_OF_WEEK).get(pk=week.pk))
+    week = _create_next_week(lock_unended_stream(stream))
+    _draw_and_review(WeeklySample.objects.select_related(*_WEEK_RELATIONS).get(pk=week.pk))
     return WeeklySample.objects.select_related("campaign__project", "stream__project").get(pk=week.pk)
 
 
-def _open_late() -> int:
+def _open_late_weeks() -> int:
     events = EventKey.objects.filter(
         stream=OuterRef("stream"),
         happened_at__gte=OuterRef("begins_at"),
@@ -122,9 +127,9 @@ def _open_late() -> int:
     )
     now = timezone.now()
     empty = WeeklySample.objects.filter(
-        state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE, stream__paused_at=None
+        state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE_PERIOD, stream__paused_at=None
     )
-    arrived = empty.filter(Exists(events)).exclude(Exists(events.filter(received_at__gt=now - QUIET)))
+    arrived = empty.filter(Exists(events)).exclude(Exists(events.filter(received_at__gt=now - QUIET_PERIOD)))
     opened = 0
     for week in arrived.select_related("stream__project").order_by("pk"):
         with transaction.atomic():
@@ -141,11 +146,11 @@ def week_to_fill(stream: Stream, ends_at: dt.datetime) -> WeeklySample:
     """The week that ends then, locked, for a sample drawn elsewhere: the stream's next week, opened now, or
     an empty one. Raises ConflictError if it is not over or has been sampled, or the stream has ended.
     """
-    locked = lock_unended(stream)
+    locked = lock_unended_stream(stream)
     if ends_at > timezone.now():
         raise ConflictError(f"The week that ends at {ends_at.isoformat()} is not over yet.")
     if ends_at == locked.next_sample_at:
-        week = _opened(locked)
+        week = _create_next_week(locked)
     else:
         found = locked.weekly_samples.select_for_update().filter(ends_at=ends_at).first()
         if found is None:
@@ -156,7 +161,7 @@ def week_to_fill(stream: Stream, ends_at: dt.datetime) -> WeeklySample:
         if found.state not in (WeeklySampleState.EMPTY, WeeklySampleState.DUE):
             raise ConflictError(f"The {found} of “{locked}” has been sampled already.")
         week = found
-    return WeeklySample.objects.select_related(*_OF_WEEK).get(pk=week.pk)
+    return WeeklySample.objects.select_related(*_WEEK_RELATIONS).get(pk=week.pk)
 
 
 def _queue(week: WeeklySample, stream: Stream) -> None:
@@ -177,7 +182,7 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
     """Sample at once a week that is empty or whose job failed. Raises ConflictError without such a week, or
     once the stream has ended.
     """
-    lock_unended(stream)
+    lock_unended_stream(stream)
     waiting = stream.weekly_samples.select_for_update(of=("self",)).select_related("job").order_by("-number")
     for week in waiting.filter(state__in=[WeeklySampleState.EMPTY, WeeklySampleState.DUE]):
         if (
@@ -194,7 +199,7 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
 
 def carry_out_sample(work: Work) -> dict[str, Any]:
     """Sample the job's week and open its campaign, in one transaction; does nothing if that is done."""
-    week = WeeklySample.objects.select_related(*_OF_WEEK).get(pk=work.job.params["weekly_sample"])
+    week = WeeklySample.objects.select_related(*_WEEK_RELATIONS).get(pk=work.job.params["weekly_sample"])
     work.enter("Drawing")
     with transaction.atomic():
         # Transactions that feed or end the stream wait for this sampling, or precede it: so each event is
@@ -203,7 +208,7 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
         lock_members([week.stream.project_id])
         lock_stream(week.stream)
         locked = WeeklySample.objects.select_for_update(no_key=True).get(pk=week.pk)
-        drawn = _drawn(week) if locked.state == WeeklySampleState.DUE else locked.size
+        drawn = _draw_and_review(week) if locked.state == WeeklySampleState.DUE else locked.size
         work.fence()
     return {"size": drawn}
 
@@ -219,14 +224,14 @@ class DrawnEvents(NamedTuple):
     sizes: Mapping[str, int]
 
 
-def _drawn(week: WeeklySample) -> int:
+def _draw_and_review(week: WeeklySample) -> int:
     stream = week.stream
     population = _population(week)
     if not population:
         note = "This week has no events."
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
-    wanted = anchors_wanted(stream, week)
+    wanted = number_of_anchors(stream, week)
     result = draw_sample(
         population,
         stream.outputs_per_week - wanted,
@@ -249,9 +254,9 @@ def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note:
     """Store a week's sample with at most ``anchors`` anchors and open its campaign; returns the number of
     new outputs. The week is locked and not yet sampled.
     """
-    again = anchors_of(week.stream, week, anchors)
-    version, run = _stored(week, drawn.events, again)
-    _keep(week, drawn, again, run)
+    again = drawn_anchors(week.stream, week, anchors)
+    version, run = _store_rows_and_outputs(week, drawn.events, again)
+    _store_sampled_outputs(week, drawn, again, run)
     campaign, beside = _campaign(week, version)
     WeeklySample.objects.filter(pk=week.pk).update(
         state=WeeklySampleState.OPEN,
@@ -265,7 +270,9 @@ def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note:
     return len(drawn.events)
 
 
-def _keep(week: WeeklySample, drawn: DrawnEvents, anchors: Sequence[SampledOutput], run: Run) -> None:
+def _store_sampled_outputs(
+    week: WeeklySample, drawn: DrawnEvents, anchors: Sequence[SampledOutput], run: Run
+) -> None:
     """Store the sample, in the order of the run's rows."""
     outputs = dict(run.outputs.values_list("example__row_number", "pk"))
     new = [
@@ -304,7 +311,7 @@ def _population(week: WeeklySample) -> list[Candidate]:
     ]
 
 
-def _stored(
+def _store_rows_and_outputs(
     week: WeeklySample, chosen: Sequence[ProductionEvent], anchors: Sequence[SampledOutput]
 ) -> tuple[DatasetVersion, Run]:
     """Store the events, and after them the anchors, as examples of the stream's dataset and outputs of its

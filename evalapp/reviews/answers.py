@@ -15,7 +15,7 @@ from uuid import UUID
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
-from evalapp.reviews.spans import CheckedSpan, Span, as_body, checked_spans, read_spans
+from evalapp.reviews.spans import CheckedSpan, Span, checked_spans, read_spans, spans_as_json
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion, RubricVersion
 
@@ -49,7 +49,7 @@ class ReviewAnswers:
         body["scores"] = dict(sorted(body["scores"].items()))
         body["tags"] = {key: sorted(tags) for key, tags in sorted(body["tags"].items()) if tags}
         body["texts"] = {key: text for key, text in sorted(body["texts"].items()) if text}
-        body["spans"] = as_body(self.spans)
+        body["spans"] = spans_as_json(self.spans)
         for name in ("texts", "spans"):
             # Left out if empty, so that fingerprints from before rubrics had texts and spans stay valid.
             if not body[name]:

@@ -61,7 +61,7 @@ class CalibrationItem(NamedTuple):
     notes: list[Note]
 
 
-class Calibrating(NamedTuple):
+class CalibrationProgress(NamedTuple):
     """The progress of a reviewer. ``distance``: the mean distance of their scale scores from the median of
     the others', or the share of the others' preferences that differ from theirs; None if nothing can be
     compared.
@@ -88,7 +88,7 @@ def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> 
     return item
 
 
-def own_round_is_done(campaign_reviewer: CampaignReviewer) -> bool:
+def has_finished_own_round(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether the reviewer has rated all of their calibration items, so that others' answers cannot influence
     theirs.
     """
@@ -111,8 +111,8 @@ class Round(ABC):
 
     def __init__(self, campaign: Campaign, reader: User, *, is_manager: bool) -> None:
         self.campaign, self.reader, self.is_manager = campaign, reader, is_manager
-        self.names = names_in_round(campaign, reader, is_manager=is_manager)
-        self.seen_by = people_done(campaign) | {reader.pk}
+        self.names = _reviewer_names(campaign, reader, is_manager=is_manager)
+        self.seen_by = people_who_finished(campaign) | {reader.pk}
 
     def items(self) -> list[CalibrationItem]:
         """Every calibration item with its answers and discussion."""
@@ -195,7 +195,7 @@ def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
     return [Note(names.get(note.author_id, "The manager"), note.text, note.created_at) for note in notes]
 
 
-def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
+def _reviewer_names(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
     """Names of reviewers: for managers as on the campaign's other pages, for reviewers numbers in order of
     the first rating.
     """
@@ -209,14 +209,14 @@ def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dic
     return {**numbered, reader.pk: "You"}
 
 
-def people_done(campaign: Campaign) -> set[int]:
+def people_who_finished(campaign: Campaign) -> set[int]:
     """Ids of the people who have submitted all their calibration items."""
     assignments = campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list("assigned_to", "state")
     unfinished = {person for person, state in assignments if state != AssignmentState.SUBMITTED}
     return {person for person, _ in assignments if person is not None} - unfinished
 
 
-def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Calibrating]:
+def calibration_progress(campaign: Campaign, distances: Mapping[int, float]) -> list[CalibrationProgress]:
     """Every reviewer's progress in the calibration, with their distance from the others by ``distances``."""
     assignments: dict[int | None, list[str]] = defaultdict(list)
     for person, state in campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list(
@@ -224,7 +224,7 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Cali
     ):
         assignments[person].append(state)
     return [
-        Calibrating(
+        CalibrationProgress(
             campaign_reviewer,
             sum(state == AssignmentState.SUBMITTED for state in assignments[campaign_reviewer.user_id]),
             len(assignments[campaign_reviewer.user_id]),
@@ -254,7 +254,7 @@ def score_distances(campaign: Campaign) -> dict[int, float]:
     for output, criterion, person, value, steps in values:
         if value is not None:
             given[output, criterion][person] = value / steps
-    return mean_apart(
+    return mean_distances(
         (person, abs(value - median(others)))
         for answers in given.values()
         for person, value in answers.items()
@@ -262,7 +262,7 @@ def score_distances(campaign: Campaign) -> dict[int, float]:
     )
 
 
-def mean_apart(distances: Iterable[tuple[int, float]]) -> dict[int, float]:
+def mean_distances(distances: Iterable[tuple[int, float]]) -> dict[int, float]:
     """The mean of the distances by person."""
     apart: dict[int, list[float]] = defaultdict(list)
     for person, distance in distances:

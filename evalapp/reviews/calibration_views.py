@@ -20,9 +20,9 @@ from evalapp.campaigns.running import RUNNING
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.reviews.admission import admit_by_name, admit_by_number
-from evalapp.reviews.calibration import item_in_round, own_round_is_done
-from evalapp.reviews.named_results import under_names
-from evalapp.reviews.preferences.calibration import people_in_round, round_of
+from evalapp.reviews.calibration import has_finished_own_round, item_in_round
+from evalapp.reviews.named_results import with_reviewer_names
+from evalapp.reviews.preferences.calibration import calibration_progress_of, round_of
 from evalapp.reviews.queries import campaign_reviewer_for
 
 
@@ -39,7 +39,7 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
     campaign = campaign_reviewer.campaign
     if not campaign.calibration_items:
         raise MissingError("There is no calibration in this campaign, or it is not yours.")
-    is_done = own_round_is_done(campaign_reviewer)
+    is_done = has_finished_own_round(campaign_reviewer)
     problem: ProblemError | None = None
     if request.method == "POST" and is_done:
         try:
@@ -100,7 +100,7 @@ def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
                 problem = error
     context = {
         "campaign": campaign,
-        "people": under_names(campaign, people_in_round(campaign)),
+        "people": with_reviewer_names(campaign, calibration_progress_of(campaign)),
         "round": round_of(campaign, request.user, is_manager=True),
         "is_running": campaign.state in RUNNING,
         "form": form,

@@ -17,13 +17,13 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.reviews.models import ChangeRequest, Review
 from evalapp.reviews.queries import campaign_reviewers_of
-from evalapp.reviews.submitting import RUNNING
+from evalapp.reviews.submitting import RUNNING_STATES
 from evalapp.reviews.words import checked_words
 
 WAITING_FIRST = ("-waits", "-id")
 
 
-def closed_words(campaign: Campaign) -> str:
+def closed_message(campaign: Campaign) -> str:
     """The reason why changes to the campaign's reviews can no longer be requested."""
     subject = "comparison" if campaign.compares else "output"
     return (
@@ -61,8 +61,8 @@ def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
 def _store(review: Review, by: User, reason: str) -> ChangeRequest:
     lock_open_campaign(review.campaign_id)
     campaign = Campaign.objects.select_related("project").get(pk=review.campaign_id)
-    if campaign.state not in RUNNING:
-        raise ConflictError(closed_words(campaign))
+    if campaign.state not in RUNNING_STATES:
+        raise ConflictError(closed_message(campaign))
     campaign_reviewers = CampaignReviewer.objects.filter(
         campaign=campaign, user=review.reviewer_id, left_at=None
     )
@@ -89,7 +89,7 @@ def withdraw_change_request(*, change_request: ChangeRequest, by: User) -> None:
     waiting = ChangeRequest.objects.filter(pk=change_request.pk, resolved_at=None)
     if not waiting.update(resolved_at=Now(), is_withdrawn=True):
         raise ConflictError("This is settled already: the review was resubmitted, or the request withdrawn.")
-    _tell("change_request_withdrawn", change_request.review, by, change_request.revision)
+    _record_event("change_request_withdrawn", change_request.review, by, change_request.revision)
 
 
 def resubmitted(*, review: Review, by: User, revision: int) -> None:
@@ -100,10 +100,10 @@ def resubmitted(*, review: Review, by: User, revision: int) -> None:
     if review.change_requests.filter(resolved_at=None).update(
         resolved_at=Now(), resubmitted_revision=revision
     ):
-        _tell("resubmitted", review, by, revision)
+        _record_event("resubmitted", review, by, revision)
 
 
-def _tell(what: str, review: Review, by: User, revision: int) -> None:
+def _record_event(what: str, review: Review, by: User, revision: int) -> None:
     record(
         f"review.{what}",
         by=by,
@@ -115,14 +115,14 @@ def _tell(what: str, review: Review, by: User, revision: int) -> None:
 
 def require_changed(review: Review) -> None:
     """Raise InvalidError if a change request is open, since an unchanged edit does not answer it."""
-    if waits_for_reviewer(review):
+    if open_change_request(review):
         raise InvalidError(
             "The review is unchanged. Changes to it were requested: change it and submit it again, or appeal"
             " in its discussion if it is right."
         )
 
 
-def waits_for_reviewer(review: Review) -> ChangeRequest | None:
+def open_change_request(review: Review) -> ChangeRequest | None:
     """The review's open change request, or None."""
     return review.change_requests.filter(resolved_at=None).first()
 
@@ -133,7 +133,7 @@ def change_requests_to(user: User) -> QuerySet[ChangeRequest]:
         ChangeRequest.objects.filter(
             resolved_at=None,
             review__reviewer=user,
-            review__campaign__state__in=RUNNING,
+            review__campaign__state__in=RUNNING_STATES,
             review__campaign__reviewers__in=campaign_reviewers_of(user).values("pk"),
         )
         .select_related("review__campaign__project", "review__assignment__item__example")
@@ -141,7 +141,7 @@ def change_requests_to(user: User) -> QuerySet[ChangeRequest]:
     )
 
 
-def waiting_among(reviews: Iterable[Review]) -> dict[int, ChangeRequest]:
+def open_change_requests_among(reviews: Iterable[Review]) -> dict[int, ChangeRequest]:
     """Open change requests by review id."""
     waiting = ChangeRequest.objects.filter(resolved_at=None, review__in=[each.pk for each in reviews])
     return {each.review_id: each for each in waiting}

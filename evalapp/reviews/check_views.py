@@ -14,9 +14,9 @@ from evalapp.campaigns.queries import campaigns_of
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing
 from evalapp.core.uploads import takes_imports
-from evalapp.reviews.named_results import under_names
+from evalapp.reviews.named_results import with_reviewer_names
 from evalapp.reviews.preferences.checks import checks_of
-from evalapp.reviews.preferences.gold_forms import AnswerForm, KnownFileForm, PreferenceForm
+from evalapp.reviews.preferences.gold_forms import AnswerForm, KnownAnswersFileForm, PreferenceForm
 
 _SHOWN = 500
 
@@ -31,7 +31,7 @@ def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
     one = request.POST if request.method == "POST" and not is_file else None
     form = (PreferenceForm if campaign.compares else AnswerForm)(one, campaign=campaign)
     uploaded = (request.POST, request.FILES) if is_file else ()
-    file_form = KnownFileForm(*uploaded, of=form)
+    file_form = KnownAnswersFileForm(*uploaded, of=form)
     problem: ProblemError | None = None
     status = 200
     if request.method == "POST":
@@ -55,7 +55,9 @@ def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
         "problem": problem,
         "known": list(known.order_by("example__row_number", *then, "pk")[:_SHOWN]),
         "known_total": known.count(),
-        "people": under_names(campaign, checks_of(campaign)) if campaign.state != CampaignState.DRAFT else [],
+        "people": with_reviewer_names(campaign, checks_of(campaign))
+        if campaign.state != CampaignState.DRAFT
+        else [],
     }
     return render(request, "reviews/checks.html", context, status=status)
 

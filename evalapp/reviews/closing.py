@@ -25,9 +25,9 @@ from evalapp.reviews.queries import Task, task_for
 
 CLOSING_QUESTION = "Which of these do you think came from a tuned model?"
 # Few enough to be read again.
-MOST_ASKED = 6
+MOST_ASKED_OUTPUTS = 6
 # Later, people no longer remember what they thought.
-ASKED_FOR = timedelta(days=30)
+QUESTION_PERIOD = timedelta(days=30)
 
 
 class ClosingOutput(NamedTuple):
@@ -43,7 +43,7 @@ class ClosingQuestion(NamedTuple):
     task: Task
 
 
-def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
+def drawn_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
     """Up to six outputs that this person reviewed, drawn by the campaign's seed independently of their
     candidates.
     """
@@ -62,7 +62,7 @@ def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
             f"{campaign_reviewer.campaign.seed}:{campaign_reviewer.user_id}:{output.item_output_id}".encode()
         ).hexdigest()
 
-    return sorted(outputs.values(), key=drawn)[:MOST_ASKED]
+    return sorted(outputs.values(), key=drawn)[:MOST_ASKED_OUTPUTS]
 
 
 def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
@@ -79,7 +79,7 @@ def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
         or not campaign_reviewer.reviews_done
     ):
         return False
-    if campaign.closed_at is None or campaign.closed_at < timezone.now() - ASKED_FOR:
+    if campaign.closed_at is None or campaign.closed_at < timezone.now() - QUESTION_PERIOD:
         return False
     roles = Membership.objects.filter(project=campaign.project_id, user=campaign_reviewer.user_id)
     if any(allows(role, Permission.VIEW_ANALYSIS) for role in roles.values_list("role", flat=True)):
@@ -100,7 +100,7 @@ def closing_questions(campaign_reviewer: CampaignReviewer) -> list[ClosingQuesti
                 reviewer=campaign_reviewer.user,
             ),
         )
-        for output in asked_outputs(campaign_reviewer)
+        for output in drawn_outputs(campaign_reviewer)
     ]
 
 
@@ -113,7 +113,7 @@ def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tupl
     """
     _end_question(campaign_reviewer)
     asked = {
-        (each.assignment_key, each.slot): each.item_output_id for each in asked_outputs(campaign_reviewer)
+        (each.assignment_key, each.slot): each.item_output_id for each in drawn_outputs(campaign_reviewer)
     }
     if not beliefs:
         raise InvalidError(

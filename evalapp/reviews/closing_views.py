@@ -57,7 +57,7 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
             (
                 question,
                 f"belief-{question.output.assignment_key}-{question.output.slot}",
-                _given(request, question),
+                _chosen_answer(request, question),
             )
             for question in questions
         ],
@@ -68,7 +68,7 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
     return render(request, "reviews/closing.html", context, status=problem.status if problem else 200)
 
 
-def _given(request: HttpRequest, question: ClosingQuestion) -> str:
+def _chosen_answer(request: HttpRequest, question: ClosingQuestion) -> str:
     """The chosen answer, if the form is shown again with a problem."""
     return request.POST.get(f"belief-{question.output.assignment_key}-{question.output.slot}", "")
 

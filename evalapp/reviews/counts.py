@@ -21,7 +21,7 @@ from evalapp.reviews.reviewer_types import of_reviewer_type
 
 logger = logging.getLogger(__name__)
 
-COUNTS_MENDED = "counts.fixed"
+COUNTS_FIXED = "counts.fixed"
 
 
 class CountedReviews(NamedTuple):
@@ -70,11 +70,11 @@ class CampaignCounts:
 
     @cached_property
     def _by_cell(self) -> dict[tuple[int, int], Counter[int | None]]:
-        return _summed((row.candidate_id, row.criterion_id, row) for row in self.scored)
+        return _counts_by_pair((row.candidate_id, row.criterion_id, row) for row in self.scored)
 
     @cached_property
     def _by_reviewer(self) -> dict[tuple[int, int], Counter[int | None]]:
-        return _summed((row.reviewer_id, row.criterion_id, row) for row in self.scored)
+        return _counts_by_pair((row.reviewer_id, row.criterion_id, row) for row in self.scored)
 
     def of_cell(self, candidate_id: int, criterion_id: int) -> Counter[int | None]:
         """The number of scores by value for a candidate and criterion; None counts N/A."""
@@ -87,7 +87,9 @@ class CampaignCounts:
         return sum(row.reviews for row in self.reviewed if row.reviewer_id == reviewer_id)
 
 
-def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, int], Counter[int | None]]:
+def _counts_by_pair(
+    rows: Iterable[tuple[int, int, CountedScores]],
+) -> dict[tuple[int, int], Counter[int | None]]:
     """The number of scores by value, for the first two elements of each row."""
     summed: dict[tuple[int, int], Counter[int | None]] = defaultdict(Counter)
     for first, second, row in rows:
@@ -131,7 +133,7 @@ def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> Campai
 
 def scores_given(campaign: Campaign, *, reviewer_type: str = "all") -> int:
     """The number of scores, including N/A."""
-    return _total(
+    return _sum_of(
         ScoreCount.objects.filter(of_reviewer_type(campaign.project, reviewer_type), campaign=campaign),
         "scores",
     )
@@ -146,13 +148,13 @@ def data_version(campaign: Campaign, *, reviewer_type: str = "all") -> tuple[int
     return found["changes"] or 0, found["reviews"] or 0
 
 
-def _total(rows: QuerySet[ScoreCount], field: str) -> int:
+def _sum_of(rows: QuerySet[ScoreCount], field: str) -> int:
     return int(rows.aggregate(total=Sum(field))["total"] or 0)
 
 
 # Recount, comparison and correction are one statement, which sees reviews and counts at one moment. It adds
 # differences, so that concurrent submissions stay counted.
-_MEND_REVIEWS = """
+_FIX_REVIEW_COUNTS = """
 WITH counted AS (
     SELECT r.campaign_id, o.candidate_id, r.reviewer_id, r.purpose, r.is_simulated,
            count(*) AS reviews, min(r.id) AS first_review
@@ -179,7 +181,7 @@ WITH counted AS (
 )
 SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
 """
-_MEND_SCORES = """
+_FIX_SCORE_COUNTS = """
 WITH counted AS (
     SELECT r.campaign_id, o.candidate_id, s.criterion_id, r.reviewer_id, r.is_simulated, s.is_not_applicable,
            coalesce(s.value, 0)::smallint AS value, count(*) AS scores
@@ -207,7 +209,7 @@ SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
 """
 
 
-class Fixed(NamedTuple):
+class FixedCounts(NamedTuple):
     """The number of wrong counts, and the total difference in reviews and scores."""
 
     review_counts: int
@@ -221,26 +223,26 @@ class Fixed(NamedTuple):
 
 
 @transaction.atomic
-def fix_counts(*, campaign: Campaign) -> Fixed:
+def fix_counts(*, campaign: Campaign) -> FixedCounts:
     """Recount the whole campaign and correct differing counts; differences are audited.
 
     Safe while people review: it locks nothing, and loses no concurrent submission.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_MEND_REVIEWS, {"campaign": campaign.pk})
+        cursor.execute(_FIX_REVIEW_COUNTS, {"campaign": campaign.pk})
         review_counts, reviews = cursor.fetchone()
-        cursor.execute(_MEND_SCORES, {"campaign": campaign.pk})
+        cursor.execute(_FIX_SCORE_COUNTS, {"campaign": campaign.pk})
         score_counts, scores = cursor.fetchone()
-    fixed = Fixed(review_counts, int(reviews), score_counts, int(scores))
+    fixed = FixedCounts(review_counts, int(reviews), score_counts, int(scores))
     if not fixed.is_sound:
         logger.error(
             "Counts of campaign %s differed from a recount and were corrected: %s", campaign.pk, fixed
         )
-        record(COUNTS_MENDED, by=None, obj=campaign, project=campaign.project, data=fixed._asdict())
+        record(COUNTS_FIXED, by=None, obj=campaign, project=campaign.project, data=fixed._asdict())
     return fixed
 
 
-def check_all_counts() -> Iterator[tuple[Campaign, Fixed]]:
+def check_all_counts() -> Iterator[tuple[Campaign, FixedCounts]]:
     """Run `fix_counts` for every campaign, each in its own transaction; yields campaigns with wrong
     counts.
     """

@@ -36,7 +36,7 @@ class DraftConflictError(StaleError):
 
 
 # Stores nothing for a person whose data are deleted; waits for a deletion in progress.
-_KEEP = """
+_REPLACE_DRAFT = """
 INSERT INTO evalapp_draft (reviewer_id, campaign_id, {subject}_id, outputs, body, revision, saved_at,
     created_at)
 SELECT id, %(campaign)s::bigint, %(subject)s::bigint, %(outputs)s::bigint[], %(body)s::jsonb, 1, now(), now()
@@ -45,14 +45,14 @@ WHERE id = %(reviewer)s AND anonymised_at IS NULL FOR KEY SHARE
 ON CONFLICT (reviewer_id, {subject}_id) DO UPDATE
 SET outputs = excluded.outputs, body = excluded.body, saved_at = now()
 """
-_SAVE = """, revision = least(%(revision)s::bigint + 1, 2147483647)
+_UNLESS_NEWER = """, revision = least(%(revision)s::bigint + 1, 2147483647)
 WHERE evalapp_draft.revision = %(revision)s
    OR (evalapp_draft.revision = %(revision)s::bigint + 1 AND evalapp_draft.body = excluded.body)
 RETURNING revision, saved_at
 """
 
 
-class DraftOf(NamedTuple):
+class DraftPlace(NamedTuple):
     """The person, campaign and subject of a draft. ``subject``: "item_output" or "comparison"; ``outputs``: a
     comparison's outputs in the order on the screen.
     """
@@ -64,14 +64,17 @@ class DraftOf(NamedTuple):
     outputs: list[int] | None
 
 
-def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraft:
+def save_draft(of: DraftPlace, body: dict[str, Any], *, revision: int) -> SavedDraft:
     """Save a draft that is based on ``revision`` (0: none). The same draft sent again, after a lost response,
     counts as saved.
 
     Raises DraftConflictError if another tab has saved since.
     """
     with connection.cursor() as cursor:
-        cursor.execute((_KEEP + _SAVE).format(subject=of.subject), {**_row(of, body), "revision": revision})
+        cursor.execute(
+            (_REPLACE_DRAFT + _UNLESS_NEWER).format(subject=of.subject),
+            {**_row(of, body), "revision": revision},
+        )
         row = cursor.fetchone()
     if row is not None:
         return SavedDraft(*row)
@@ -81,13 +84,13 @@ def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraf
     raise DraftConflictError(newer)
 
 
-def keep_text(of: DraftOf, body: dict[str, Any]) -> None:
+def keep_as_draft(of: DraftPlace, body: dict[str, Any]) -> None:
     """Save a refused submission as the reviewer's draft, replacing any other."""
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP.format(subject=of.subject), _row(of, body))
+        cursor.execute(_REPLACE_DRAFT.format(subject=of.subject), _row(of, body))
 
 
-def _row(of: DraftOf, body: dict[str, Any]) -> dict[str, Any]:
+def _row(of: DraftPlace, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "reviewer": of.reviewer.pk,
         "campaign": of.campaign_id,

@@ -28,14 +28,14 @@ from evalapp.rubrics.fields import QuotedField
 
 _DEEPEST = 8
 _DECIMAL = re.compile(r"-?[0-9]{1,9}\.[0-9]{1,9}")
-Said = TypeVar("Said")
+AnswersType = TypeVar("AnswersType")
 
 
-class Submission(NamedTuple, Generic[Said]):
+class Submission(NamedTuple, Generic[AnswersType]):
     """``revision``: the one that an amendment is based on; 0 for a first submission."""
 
     client_id: UUID
-    answers: Said
+    answers: AnswersType
     seconds_active: float
     revision: int
 
@@ -63,8 +63,11 @@ def _depth(value: Any) -> int:
 
 
 def read_submission(
-    request: HttpRequest, *, from_json: Callable[[object], Said], from_form: Callable[[QueryDict], Said]
-) -> Submission[Said]:
+    request: HttpRequest,
+    *,
+    from_json: Callable[[object], AnswersType],
+    from_form: Callable[[QueryDict], AnswersType],
+) -> Submission[AnswersType]:
     """A submission from JSON or from the form; checks its structure but not yet its answers."""
     if request.content_type == "application/json":
         body = json_body(request)
@@ -79,7 +82,7 @@ def read_submission(
         read_client_id(form.get("client_id", "")),
         from_form(form),
         _form_seconds(form.get("seconds_active", "")),
-        read_revision(_whole(str(form.get("revision", "0")))),
+        read_revision(_integer_or_text(str(form.get("revision", "0")))),
     )
 
 
@@ -127,7 +130,7 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
         if kind == "criterion" and (given := str(form[name]).strip()):
             scores[key] = number_in(given)
         elif kind == "span" and key in known:
-            marks[key] = [_mark(value) for value in form.getlist(name)]
+            marks[key] = [_mark_from_json(value) for value in form.getlist(name)]
         elif kind == "tag" and key in known:
             tags[key] = form.getlist(name)
         elif kind == "text" and str(form[name]).strip():
@@ -142,7 +145,7 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
     return ReviewAnswers(scores, tags, form.get("comment", ""), correction or None, texts, spans)
 
 
-def _mark(value: str) -> object:
+def _mark_from_json(value: str) -> object:
     try:
         return read_json(value.encode("utf-8", "surrogatepass"), any_text=True)
     except InvalidError:
@@ -157,7 +160,7 @@ def _spans(marks: dict[str, list[Any]]) -> dict[str, tuple[Span, ...]]:
     return spans
 
 
-def quoted_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, QuotedField]:
+def quotes_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, QuotedField]:
     """By criterion: the words that the form quotes from the output, as typed."""
     names = ("quote", "quotenth", "quotelabel", "quotecomment")
     return {
@@ -167,7 +170,9 @@ def quoted_in(form: QueryDict, criteria: list[RubricCriterion]) -> dict[str, Quo
     }
 
 
-def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text: str) -> ReviewAnswers:
+def with_spans_of_quotes(
+    answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text: str
+) -> ReviewAnswers:
     """The answers with span labels added for the words quoted from the output's text.
 
     Raises InvalidError for ``spans.<criterion>`` if the text does not contain them.
@@ -175,7 +180,7 @@ def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text:
     spans = {key: list(given) for key, given in answers.spans.items()}
     scores = dict(answers.scores)
     for key, given in quoted.items():
-        nth, label = _whole(given.occurrence or "1"), _whole(given.label)
+        nth, label = _integer_or_text(given.occurrence or "1"), _integer_or_text(given.label)
         field = f"spans.{key}"
         if not isinstance(nth, int) or nth < 1 or not isinstance(label, int) or label < 1:
             raise InvalidError(
@@ -190,14 +195,14 @@ def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text:
     return replace(answers, scores=scores, spans=spans)
 
 
-def _whole(text: str) -> Answer:
+def _integer_or_text(text: str) -> Answer:
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
 
 
 def number_in(text: str) -> Answer:
     """A whole or decimal number; other text unchanged, for later validation to refuse."""
-    return float(text) if _DECIMAL.fullmatch(text) else _whole(text)
+    return float(text) if _DECIMAL.fullmatch(text) else _integer_or_text(text)
 
 
 def _form_seconds(text: str) -> float:

@@ -12,7 +12,7 @@ class HasCampaignReviewer(Protocol):
     def campaign_reviewer(self) -> CampaignReviewer: ...
 
 
-Found = TypeVar("Found", bound=HasCampaignReviewer)
+Result = TypeVar("Result", bound=HasCampaignReviewer)
 
 
 class NamedResult(NamedTuple):
@@ -25,9 +25,9 @@ class NamedResult(NamedTuple):
     person: int | None
 
 
-def under_names(
-    campaign: Campaign, found: Sequence[Found], *, reader_id: int | None = None
-) -> list[tuple[NamedResult, Found]]:
+def with_reviewer_names(
+    campaign: Campaign, found: Sequence[Result], *, reader_id: int | None = None
+) -> list[tuple[NamedResult, Result]]:
     """Each result with its reviewer's name. With pseudonyms they are in order of number, because the order of
     names or rows would reveal who is who.
     """

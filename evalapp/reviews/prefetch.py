@@ -11,7 +11,7 @@ from evalapp.campaigns.models import Assignment, CampaignReviewer
 from evalapp.core.errors import InvalidError, ProblemError
 
 
-def showing(request: HttpRequest) -> tuple[UUID, int] | None:
+def task_on_screen(request: HttpRequest) -> tuple[UUID, int] | None:
     """The assignment and slot on the screen (``?assignment=&slot=``), which must not be offered again."""
     assignment, slot = request.GET.get("assignment", ""), request.GET.get("slot", "")
     if not assignment:
@@ -22,7 +22,7 @@ def showing(request: HttpRequest) -> tuple[UUID, int] | None:
         raise InvalidError("assignment and slot must be those of a task's URL.") from error
 
 
-def ahead_of(
+def prefetched_task(
     request: HttpRequest,
     campaign_reviewer_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
@@ -36,16 +36,16 @@ def ahead_of(
         return {}
     try:
         campaign_reviewer = campaign_reviewer_of()
-        shown = showing(request)
+        shown = task_on_screen(request)
         found = next_review(campaign_reviewer=campaign_reviewer, showing=shown)
         ahead = payload_of(campaign_reviewer, found) if isinstance(found, NextReview) else None
-        is_taken = shown is not None and _is_somebody_elses(shown[0], campaign_reviewer)
+        is_taken = shown is not None and _is_taken_by_another(shown[0], campaign_reviewer)
     except ProblemError:
         return {"ahead": None}
     return {"ahead": ahead, "is_shown_taken": is_taken}
 
 
-def _is_somebody_elses(key: UUID, campaign_reviewer: CampaignReviewer) -> bool:
+def _is_taken_by_another(key: UUID, campaign_reviewer: CampaignReviewer) -> bool:
     """False if its lease ended but nobody has taken it: a submission then still counts."""
     taken = Assignment.objects.filter(key=key, reviewer__isnull=False).exclude(
         reviewer=campaign_reviewer.user_id

@@ -72,7 +72,7 @@ NO_WORK_WORDS = {
 }
 
 # Reviews that the demonstration's campaign asks of each visitor; they may do more.
-VISITORS_GOAL = 5
+GOAL_OF_VISITORS = 5
 
 
 def no_work_payload(no_work: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
     if is_all_done or (no_work is not None and no_work.is_over):
         mine_total, words = mine, "nothing left for you"
     elif campaign.invites_visitors:
-        mine_total = min(most, VISITORS_GOAL)
+        mine_total = min(most, GOAL_OF_VISITORS)
         words = f"of {mine_total}, more if you like"
     return {
         "mine": mine,
@@ -154,7 +154,7 @@ def may_exceed_share(campaign_reviewer: CampaignReviewer) -> bool:
     mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done
     most = campaign.items_total * campaign.reviews_per_assignment
     is_all_done = getattr(campaign_reviewer, "is_all_done", False)
-    return campaign.invites_visitors and VISITORS_GOAL <= mine < most and not is_all_done
+    return campaign.invites_visitors and GOAL_OF_VISITORS <= mine < most and not is_all_done
 
 
 def key_rows(user: User, *, without: Container[str]) -> list[dict[str, str]]:

@@ -102,14 +102,14 @@ def campaign_forecast(
     return CampaignForecast(
         found,
         left,
-        _after(now, found.days.value),
-        _after(now, found.soonest),
-        _after(now, found.latest),
+        _time_after(now, found.days.value),
+        _time_after(now, found.soonest),
+        _time_after(now, found.latest),
         campaign.deadline,
     )
 
 
-def _after(now: datetime, days: float | None) -> datetime | None:
+def _time_after(now: datetime, days: float | None) -> datetime | None:
     return None if days is None or days > LONGEST_DAYS else now + timedelta(days=days)
 
 

@@ -101,8 +101,8 @@ WHERE evalapp_campaignreviewer.user_id = %(user)s AND evalapp_campaignreviewer.l
   AND EXISTS (SELECT 1 FROM evalapp_membership m WHERE m.project_id = campaign.project_id
               AND m.user_id = evalapp_campaignreviewer.user_id AND m.role = ANY(%(roles)s))
 """
-_WHO_LEFT = _REVIEWERS_WHERE.replace("left_at IS NULL", "left_at IS NOT NULL")
-_EVERYONE = """
+_FORMER_REVIEWERS_WHERE = _REVIEWERS_WHERE.replace("left_at IS NULL", "left_at IS NOT NULL")
+_EVERYONES_REVIEWS = """
 (SELECT sum(everyone.reviews_done + everyone.checks_done) FROM evalapp_campaignreviewer everyone
  WHERE everyone.campaign_id = campaign.id)
 """
@@ -119,7 +119,7 @@ def _campaign_reviewer_rows() -> JoinedRows:
 
 
 @cache
-def _stand_rows() -> JoinedRows:
+def _review_context_rows() -> JoinedRows:
     return JoinedRows(assignment=Assignment, campaign=Campaign, project=Project, rubric_version=RubricVersion)
 
 
@@ -129,12 +129,12 @@ def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """
     campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_REVIEWERS_FROM}"
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONES_REVIEWS}, {_MEDIAN_SQL} {_REVIEWERS_FROM}"
         f" {_REVIEWERS_WHERE} AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
     if row is None:
-        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__key=campaign_key))
+        raise _refusal_of(CampaignReviewer.objects.filter(user=user, campaign__key=campaign_key))
     (campaign_reviewer, campaign, project, rubric_version), (done, median) = campaign_reviewers.models_of(row)
     campaign.project, campaign.rubric_version = project, rubric_version
     campaign_reviewer.campaign, campaign_reviewer.user = campaign, user
@@ -142,22 +142,25 @@ def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     return cast(CampaignReviewer, campaign_reviewer)
 
 
-_AGAIN_FROM = "FROM evalapp_campaignreviewer JOIN evalapp_campaign campaign ON campaign.id = campaign_id"
+_FROM_REVIEWERS_AND_CAMPAIGN = (
+    "FROM evalapp_campaignreviewer JOIN evalapp_campaign campaign ON campaign.id = campaign_id"
+)
 
 
 @cache
-def _again_rows() -> JoinedRows:
+def _rows_after_submission() -> JoinedRows:
     return JoinedRows(evalapp_campaignreviewer=CampaignReviewer)
 
 
-def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignReviewer:
+def campaign_reviewer_after_submission(campaign_reviewer: CampaignReviewer) -> CampaignReviewer:
     """`campaign_reviewer_for` after a submission, for a row that this request has read and authorised: with
     progress, and the campaign's current state. Raises MissingError if they have left since.
     """
-    campaign_reviewers = _again_rows()
+    campaign_reviewers = _rows_after_submission()
     row = _first(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL}, campaign.state {_AGAIN_FROM}"
-        " WHERE evalapp_campaignreviewer.id = %(campaign_reviewer)s AND left_at IS NULL",
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONES_REVIEWS}, {_MEDIAN_SQL}, campaign.state"
+        f" {_FROM_REVIEWERS_AND_CAMPAIGN} WHERE evalapp_campaignreviewer.id = %(campaign_reviewer)s"
+        " AND left_at IS NULL",
         {"campaign_reviewer": campaign_reviewer.pk},
     )
     (again,), (done, median, state) = campaign_reviewers.models_of(row)
@@ -180,7 +183,7 @@ class TakenOffError(NotAllowedError):
         )
 
 
-def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
+def _refusal_of(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
     """The error for a person who is not a campaign reviewer. Former reviewers only learn that their part has
     ended.
     """
@@ -229,15 +232,17 @@ def review_context_at(
     not for them; TakenOffError if the reviewer has left. ``has_left`` finds only people who have left, who
     may see only their own text.
     """
-    stands = _stand_rows()
+    stands = _review_context_rows()
     row = first_row(
         f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at"
         f" {_REVIEWERS_FROM} JOIN evalapp_assignment assignment ON assignment.campaign_id = campaign.id"
-        f" {_WHO_LEFT if has_left else _REVIEWERS_WHERE} AND assignment.key = %(key)s",
+        f" {_FORMER_REVIEWERS_WHERE if has_left else _REVIEWERS_WHERE} AND assignment.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": assignment_key},
     )
     if row is None:
-        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__assignments__key=assignment_key))
+        raise _refusal_of(
+            CampaignReviewer.objects.filter(user=user, campaign__assignments__key=assignment_key)
+        )
     (assignment, campaign, project, rubric_version), (campaign_reviewer_id, left_at) = stands.models_of(row)
     if not 0 <= slot < assignment.outputs_total:
         raise MissingError(NOT_YOURS)
@@ -264,7 +269,7 @@ def left_review_context(
         raise taken_off from None
 
 
-_OF_THEIRS_HERE = """
+_HAS_REVIEW_OR_DRAFT = """
 SELECT EXISTS (SELECT 1 FROM evalapp_review WHERE assignment_id = %(assignment)s AND reviewer_id = %(user)s)
     OR EXISTS (SELECT 1 FROM evalapp_draft WHERE {subject}_id = %(subject)s AND reviewer_id = %(user)s)
 """
@@ -274,7 +279,7 @@ def _require_offered(user: User, assignment: Assignment, slot: int) -> None:
     if user.pk in (assignment.reviewer_id, assignment.last_reviewer_id):
         return
     keys = {"assignment": assignment.pk, "subject": assignment.outputs_order[slot], "user": user.pk}
-    if _first(_OF_THEIRS_HERE.format(subject=subject_field(assignment.campaign)), keys) != (True,):
+    if _first(_HAS_REVIEW_OR_DRAFT.format(subject=subject_field(assignment.campaign)), keys) != (True,):
         raise MissingError(NOT_YOURS)
 
 

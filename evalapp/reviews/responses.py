@@ -13,7 +13,7 @@ from evalapp.campaigns.models import CampaignReviewer
 from evalapp.reviews.flags import flag_item
 from evalapp.reviews.forms import SkipForm, is_json, json_body
 from evalapp.reviews.models import Review
-from evalapp.reviews.prefetch import ahead_of
+from evalapp.reviews.prefetch import prefetched_task
 from evalapp.reviews.presentation import NO_WORK_WORDS, closing_url, no_work_payload, progress_payload
 from evalapp.reviews.queries import ReviewContext
 from evalapp.reviews.services import KeptDraft
@@ -40,7 +40,7 @@ def no_work_response(
     return render(request, "reviews/no_work.html", context)
 
 
-def submitted(
+def submitted_response(
     request: HttpRequest,
     stored: Review,
     *,
@@ -54,12 +54,12 @@ def submitted(
         "saved_at": at.isoformat(),
         "revision": stored.revision,
         "is_replay": is_replay,
-        **ahead_of(request, campaign_reviewer, payload),
+        **prefetched_task(request, campaign_reviewer, payload),
     }
     return JsonResponse(body, status=200 if is_replay or stored.revision > 1 else 201)
 
 
-def draft_kept(kept: KeptDraft) -> HttpResponse:
+def draft_kept_response(kept: KeptDraft) -> HttpResponse:
     return JsonResponse(
         {
             "draft_revision": kept.revision,
@@ -76,14 +76,14 @@ def skip_reason(request: HttpRequest) -> str:
     return SkipForm(request.POST).reason_given()
 
 
-def skipped(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
+def skipped_response(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     if is_json(request):
         return JsonResponse({"skipped": True})
     messages.success(request, "Skipped. The item goes to another reviewer and does not come back to you.")
     return redirect("review_next", key=review_context.assignment.campaign.key)
 
 
-def flagged(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
+def store_flag(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     """Store a reviewer's note to the manager; its page is the URL without ``flag/``."""
     body = json_body(request) if request.content_type == "application/json" else request.POST
     flag_item(

@@ -31,7 +31,7 @@ from evalapp.reviews.queries import NOT_YOURS, ReviewContext, TakenOffError
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
     NOT_COUNTED,
-    RUNNING,
+    RUNNING_STATES,
     CampaignClosedError,
     LeaseLostError,
     Submission,
@@ -101,7 +101,7 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
     # Read again now that the row is locked.
     before = kind.answers_of(kind.with_answers(Review.objects.all()).get(pk=review.pk))
     says_so = before.fingerprint() == checked.answers.fingerprint()
-    current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=RUNNING)
+    current = Review.objects.filter(pk=review.pk, revision=revision, campaign__state__in=RUNNING_STATES)
     if says_so and current.exists():
         require_changed(stored)
         return stored
@@ -109,7 +109,7 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
         if says_so and stored.revision == revision + 1:
             return stored
         campaign.refresh_from_db(fields=["state", "closed_at"])
-        if campaign.state not in RUNNING:
+        if campaign.state not in RUNNING_STATES:
             raise CampaignClosedError(campaign, NOT_CHANGED)
         raise StaleError(
             "This review was changed in another tab or window since you opened it. Your text is kept on this"
@@ -124,7 +124,7 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
     return review
 
 
-def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
+def reopen_last_review(*, reviewer: User, campaign: Campaign) -> Review:
     """The person's latest review in the campaign, to be opened again and changed.
 
     A submitted review is never deleted: it is undone by amending, so that nothing acknowledged is lost.
@@ -135,7 +135,7 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
     latest = mine.first() if is_campaign_reviewer else None
     if latest is None:
         raise MissingError("You have not submitted anything here yet.")
-    if campaign.state not in RUNNING:
+    if campaign.state not in RUNNING_STATES:
         raise CampaignClosedError(campaign, NOT_CHANGED)
     return latest
 

@@ -19,7 +19,7 @@ LONGEST_SPAN_COMMENT = 1_000
 _LARGEST_OFFSET = 2**31 - 1
 _SHOWN_WORDS = 60
 
-Report = Callable[[str, str], None]
+ReportProblem = Callable[[str, str], None]
 """Called with a field and its problem."""
 
 
@@ -52,12 +52,12 @@ class _SubmittedAnswers(Protocol):
     def spans(self) -> Mapping[str, Sequence[Span]]: ...
 
 
-def as_body(spans: Mapping[str, Sequence[Span]]) -> dict[str, list[dict[str, Any]]]:
+def spans_as_json(spans: Mapping[str, Sequence[Span]]) -> dict[str, list[dict[str, Any]]]:
     """Spans as plain JSON, equal for equal spans; criteria without spans are left out."""
     return {key: [span.as_dict() for span in sorted(given)] for key, given in sorted(spans.items()) if given}
 
 
-def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
+def read_spans(raw: object, report: ReportProblem) -> dict[str, tuple[Span, ...]]:
     """Spans from decoded JSON, ``{criterion: [{"label", "start", "end", "comment"}]}``. A wrong structure is
     reported and then not read; rubric and text are not checked yet.
     """
@@ -69,7 +69,7 @@ def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
         return {}
     read: dict[str, tuple[Span, ...]] = {}
     for key, given in raw.items():
-        spans = [_read(each) for each in given]
+        spans = [_read_span(each) for each in given]
         if None in spans:
             report(
                 f"spans.{_shown(key)}",
@@ -81,7 +81,7 @@ def read_spans(raw: object, report: Report) -> dict[str, tuple[Span, ...]]:
     return read
 
 
-def _read(raw: object) -> Span | None:
+def _read_span(raw: object) -> Span | None:
     if not isinstance(raw, dict) or not set(raw) <= {"label", "start", "end", "comment"}:
         return None
     numbers = [raw.get(name) for name in ("start", "end", "label")]
@@ -106,7 +106,7 @@ def checked_spans(
     criteria: Mapping[str, Criterion],
     asked: set[str],
     length: int | None,
-    report: Report,
+    report: ReportProblem,
 ) -> tuple[list[CheckedSpan], list[Criterion]]:
     """The spans as rows, and the criteria answered with "nothing to mark".
 

@@ -15,12 +15,12 @@ from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, take_aga
 from evalapp.campaigns.checks import plan_repeat
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.reviews.drafts import DraftOf, draft_body, keep_text
+from evalapp.reviews.drafts import DraftPlace, draft_body, keep_as_draft
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.queries import ReviewContext
 
-RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+RUNNING_STATES = (CampaignState.OPEN, CampaignState.PAUSED)
 NOT_COUNTED = ", so this is not counted. Your text is kept."
 NOT_CHANGED = ", so its reviews cannot be changed any more."
 
@@ -96,11 +96,11 @@ class Submission:
         keep_answers(self.review_context, self.checked.answers)
 
 
-def draft_of_context(review_context: ReviewContext) -> DraftOf:
+def draft_of_context(review_context: ReviewContext) -> DraftPlace:
     campaign = review_context.assignment.campaign
     kind = kind_of(campaign)
     outputs = kind.outputs_at(review_context)
-    return DraftOf(
+    return DraftPlace(
         review_context.campaign_reviewer.user, campaign.pk, kind.subject, review_context.subject_id, outputs
     )
 
@@ -108,7 +108,7 @@ def draft_of_context(review_context: ReviewContext) -> DraftOf:
 def keep_answers(review_context: ReviewContext, answers: Any) -> None:
     """Save refused answers as the reviewer's draft, replacing any other."""
     storable = kind_of(review_context.assignment.campaign).storable(answers)
-    keep_text(draft_of_context(review_context), draft_body(storable.as_dict(), 0.0))
+    keep_as_draft(draft_of_context(review_context), draft_body(storable.as_dict(), 0.0))
 
 
 def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
@@ -139,14 +139,14 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
                 return stored, False
     except IntegrityError as error:
         # Another request with the same client id was faster, in this or another assignment.
-        if (found := _stored(submission)) is None:
+        if (found := _conflicting_review(submission)) is None:
             raise ConflictError("Somebody else changed this at the same time. Submit it again.") from error
         return _replay_or_refuse(found, submission)
-    if (found := _stored(submission)) is not None:
+    if (found := _conflicting_review(submission)) is not None:
         return _replay_or_refuse(found, submission)
     submission.keep()
     campaign = Campaign.objects.only("state", "closed_at").get(pk=assignment.campaign_id)
-    if campaign.state not in RUNNING:
+    if campaign.state not in RUNNING_STATES:
         raise CampaignClosedError(campaign, NOT_COUNTED)
     raise _lease_lost()
 
@@ -158,7 +158,7 @@ def _fill(submission: Submission) -> bool:
     if fill_slot(assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds):
         return True
     now = (
-        Assignment.objects.filter(pk=assignment.pk, campaign__state__in=RUNNING)
+        Assignment.objects.filter(pk=assignment.pk, campaign__state__in=RUNNING_STATES)
         .values("state", "open_slots")
         .first()
     )
@@ -171,7 +171,7 @@ def _fill(submission: Submission) -> bool:
     )
 
 
-def _stored(submission: Submission) -> Review | None:
+def _conflicting_review(submission: Submission) -> Review | None:
     """The conflicting review: with the same client id, else of the same output or comparison."""
     given = Review.objects.select_related("assignment")
     by_client = given.filter(client_id=submission.client_id).first()

@@ -18,7 +18,7 @@ from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.answers import read_seconds
-from evalapp.reviews.change_requests import waiting_among, waits_for_reviewer
+from evalapp.reviews.change_requests import open_change_request, open_change_requests_among
 from evalapp.reviews.closing import is_asked
 from evalapp.reviews.desks import DESKS, desk_of
 from evalapp.reviews.desks.payload import page_config, task_payload
@@ -32,7 +32,7 @@ from evalapp.reviews.forms import (
 )
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
-from evalapp.reviews.prefetch import showing
+from evalapp.reviews.prefetch import task_on_screen
 from evalapp.reviews.presentation import (
     key_rows,
     may_exceed_share,
@@ -46,7 +46,7 @@ from evalapp.reviews.queries import (
     NOT_YOURS,
     ReviewContext,
     TakenOffError,
-    campaign_reviewer_again,
+    campaign_reviewer_after_submission,
     campaign_reviewer_for,
     campaign_reviewers_of,
     left_review_context,
@@ -56,24 +56,24 @@ from evalapp.reviews.queries import (
     with_progress,
 )
 from evalapp.reviews.responses import (
-    draft_kept,
-    flagged,
+    draft_kept_response,
     no_work_response,
     reopened_response,
     skip_reason,
-    skipped,
-    submitted,
+    skipped_response,
+    store_flag,
+    submitted_response,
 )
 from evalapp.reviews.services import (
     amend_review,
     keep_draft,
     keep_draft_of_removed,
+    reopen_last_review,
     skip_item,
     submit_at,
-    undo_last,
 )
 
-_RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
+_RUNNING_STATES = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
 @require_safe
@@ -88,12 +88,12 @@ def review_home(request: HttpRequest) -> HttpResponse:
     running = [
         campaign_reviewer
         for campaign_reviewer in campaign_reviewers
-        if campaign_reviewer.campaign.state in _RUNNING
+        if campaign_reviewer.campaign.state in _RUNNING_STATES
     ]
     ended = [
         campaign_reviewer
         for campaign_reviewer in campaign_reviewers
-        if campaign_reviewer.campaign.state not in _RUNNING
+        if campaign_reviewer.campaign.state not in _RUNNING_STATES
     ]
     with_work = campaign_reviewers_with_work(running)
     shown = [
@@ -122,7 +122,7 @@ def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bo
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """The person's reviews, latest first; each can be opened, and changed until the campaign ends."""
     page = keyset_page(submitted_by(person_of(request)), request)
-    waiting = waiting_among(page.rows)
+    waiting = open_change_requests_among(page.rows)
     said: dict[int, dict[str, Any]] = {}
     for desk in DESKS:
         said |= desk.review_text_context([each for each in page.rows if desk_of(each.campaign) is desk])
@@ -130,7 +130,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
         {
             "review": review,
             "url": review_url(review),
-            "is_open": review.campaign.state in _RUNNING,
+            "is_open": review.campaign.state in _RUNNING_STATES,
             "has_change_request": review.pk in waiting,
             "said_page": desk_of(review.campaign).said,
             "said": said[review.pk],
@@ -145,11 +145,11 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next task: its page, or its data for a script that prefetches it."""
     campaign_reviewer = campaign_reviewer_for(person_of(request), key)
-    found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
+    found = next_review(campaign_reviewer=campaign_reviewer, showing=task_on_screen(request))
     if not isinstance(found, NextReview):
         return no_work_response(request, campaign_reviewer, found)
     if is_json(request):
-        return JsonResponse(_assigned(campaign_reviewer, found))
+        return JsonResponse(_assigned_payload(campaign_reviewer, found))
     task, url = _assigned_task(campaign_reviewer, found), task_url(found.assignment.key, found.slot)
     return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=url)
 
@@ -163,7 +163,7 @@ def _assigned_task(campaign_reviewer: CampaignReviewer, found: NextReview) -> An
     )
 
 
-def _assigned(campaign_reviewer: CampaignReviewer, found: NextReview) -> dict[str, Any]:
+def _assigned_payload(campaign_reviewer: CampaignReviewer, found: NextReview) -> dict[str, Any]:
     task = _assigned_task(campaign_reviewer, found)
     return task_payload(
         url=task_url(found.assignment.key, found.slot), task=task, campaign_reviewer=campaign_reviewer
@@ -191,8 +191,8 @@ def _render_task(
         "task": task,
         "payload": payload,
         "review": review,
-        "change_request": waits_for_reviewer(review) if review else None,
-        "is_editable": campaign.state in _RUNNING,
+        "change_request": open_change_request(review) if review else None,
+        "is_editable": campaign.state in _RUNNING_STATES,
         "answers": answers,
         "errors": errors,
         "problem": problem,
@@ -214,23 +214,23 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     try:
         review_context = review_context_at(person_of(request), key, slot)
     except TakenOffError as taken_off:
-        return _taken_off(request, key, slot, taken_off)
+        return _taken_off_page(request, key, slot, taken_off)
     if request.method == "POST":
         return _submit(request, review_context)
     kind = kind_of(review_context.assignment.campaign)
     review = None if review_context.is_open else kind.own_review(review_context)
     if review is None and not review_context.is_open:
-        return _not_claimed(request, review_context)
-    return _show(request, review_context, review=review)
+        return _not_claimed_page(request, review_context)
+    return _show_task(request, review_context, review=review)
 
 
-def _show(request: HttpRequest, review_context: ReviewContext, **shown: Any) -> HttpResponse:
+def _show_task(request: HttpRequest, review_context: ReviewContext, **shown: Any) -> HttpResponse:
     campaign_reviewer = campaign_reviewer_for(person_of(request), review_context.assignment.campaign.key)
     task = kind_of(campaign_reviewer.campaign).task_at(review_context)
     return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, **shown)
 
 
-def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
+def _taken_off_page(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """For people removed from the assignment: a POST stores their draft, and the page shows only their own
     text.
     """
@@ -241,10 +241,10 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
         )
         if is_json(request):
             raise kept
-    return _not_claimed(request, review_context)
+    return _not_claimed_page(request, review_context)
 
 
-def _not_claimed(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
+def _not_claimed_page(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     """A task no longer assigned to this person: their own text and the reason; MissingError if neither
     exists.
     """
@@ -273,22 +273,24 @@ def _submit(request: HttpRequest, review_context: ReviewContext) -> HttpResponse
         submission = desk.read(request, review_context)
         submission = desk.completed(submission, request, review_context)
         if request.POST.get("action") == "mark":
-            return _show_again(request, review_context, submission)
-        review, is_replay = _store(review_context, submission)
+            return _show_submission_again(request, review_context, submission)
+        review, is_replay = _store_review(review_context, submission)
     except ProblemError as error:
         if is_json(request) or submission is None or error.status not in (400, 412):
             raise
-        return _show_again(request, review_context, submission, error)
+        return _show_submission_again(request, review_context, submission, error)
     if is_json(request):
-        read = partial(campaign_reviewer_again, review_context.campaign_reviewer)
-        return submitted(request, review, is_replay=is_replay, campaign_reviewer=read, payload=_assigned)
+        read = partial(campaign_reviewer_after_submission, review_context.campaign_reviewer)
+        return submitted_response(
+            request, review, is_replay=is_replay, campaign_reviewer=read, payload=_assigned_payload
+        )
     messages.success(
         request, "Saved. You can change it under “My submitted reviews” until the campaign closes."
     )
     return redirect("review_next", key=review_context.assignment.campaign.key)
 
 
-def _store(review_context: ReviewContext, submission: Submission[Any]) -> tuple[Review, bool]:
+def _store_review(review_context: ReviewContext, submission: Submission[Any]) -> tuple[Review, bool]:
     user = review_context.campaign_reviewer.user
     if submission.revision:
         review = own_reviews(review_context).first()
@@ -306,7 +308,7 @@ def _store(review_context: ReviewContext, submission: Submission[Any]) -> tuple[
     return result.review, result.is_replay
 
 
-def _show_again(
+def _show_submission_again(
     request: HttpRequest,
     review_context: ReviewContext,
     submission: Submission[Any],
@@ -314,7 +316,7 @@ def _show_again(
 ) -> HttpResponse:
     kind = kind_of(review_context.assignment.campaign)
     review = kind.own_review(review_context) if submission.revision else None
-    return _show(request, review_context, review=review, given=submission.answers, problem=error)
+    return _show_task(request, review_context, review=review, given=submission.answers, problem=error)
 
 
 @require_POST
@@ -335,7 +337,7 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
         newer = kind.draft_body(error.draft, review_context)
         conflict = {"draft": newer, "draft_revision": error.draft.revision}
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
-    return draft_kept(kept)
+    return draft_kept_response(kept)
 
 
 @require_POST
@@ -343,14 +345,14 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     review_context = review_context_at(person_of(request), key, slot)
     skip_item(reviewer=person_of(request), assignment=review_context.assignment, reason=skip_reason(request))
-    return skipped(request, review_context)
+    return skipped_response(request, review_context)
 
 
 @require_POST
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Flag an item for the manager; its assignment stays."""
-    return flagged(request, review_context_at(person_of(request), key, slot))
+    return store_flag(request, review_context_at(person_of(request), key, slot))
 
 
 @require_POST
@@ -358,7 +360,7 @@ def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """The URL of the latest submission, which is open for changes again."""
     campaign_reviewer = campaign_reviewer_for(person_of(request), key)
-    review = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
+    review = reopen_last_review(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
     return reopened_response(request, review_url(review))
 
 

@@ -79,7 +79,7 @@ class GenerationUse(NamedTuple):
     outputs: int
 
 
-def uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
+def generation_uses_of(version: ModelVersion, *, count: int = 20) -> list[GenerationUse]:
     """The latest runs in which the version generated outputs."""
     entries = (
         RunCandidate.objects.filter(model_version=version)
@@ -102,7 +102,7 @@ def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
     return [(base, base.tried) for base in bases.annotate(tried=Count("derived")).order_by("model__name")]
 
 
-def try_of(prompt: ModelVersion) -> tuple[int, int]:
+def position_among_tried(prompt: ModelVersion) -> tuple[int, int]:
     """Position of this prompt among those tried on its base or endpoint model, and their number."""
     tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
     if prompt.kind == ModelKind.ENDPOINT:

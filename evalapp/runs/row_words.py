@@ -12,8 +12,8 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
     if passed_over:
         has = "has" if passed_over == 1 else "have"
         yield (
-            f"{_more(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name} and"
-            f" {'was' if passed_over == 1 else 'were'} not used."
+            f"{_more_rows(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name}"
+            f" and {'was' if passed_over == 1 else 'were'} not used."
         )
     if unrated := rows.get("unrated_pairs"):
         yield (
@@ -39,7 +39,7 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
         )
 
 
-def _more(passed_over: int, validation: int | None) -> str:
+def _more_rows(passed_over: int, validation: int | None) -> str:
     if validation is None:
         return counted(passed_over, "more row")
     if validation in (0, passed_over):

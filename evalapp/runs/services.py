@@ -17,7 +17,7 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.runs.contamination.contamination_guard import is_quick, refuse_contamination
-from evalapp.runs.generation.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
+from evalapp.runs.generation.answers import REFUSED, ImportedAnswer, MatchedAnswer, match_answers
 from evalapp.runs.generation.batch_files import batch_lines
 from evalapp.runs.generation.masked_answers import masked_answers, with_masked_prompts
 from evalapp.runs.generation.shards import checked_shards
@@ -186,7 +186,7 @@ def batch_file(
     _rows_of(dataset_version, splits)
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
         _refuse("candidates", "A batch file is for one API model. Choose one such candidate.")
-    samples, settings_of_run, _ = _parted(sampling)
+    samples, settings_of_run, _ = _split_settings(sampling)
     settings_checks.require_schema(settings_of_run)
     return batch_lines(
         dataset_version,
@@ -217,7 +217,7 @@ def start_generation(
     _require_ready(project, dataset_version)
     rows = _rows_of(dataset_version, splits)
     base = _shared_base(project, candidates)
-    samples, settings_of_run, around = _parted(sampling)
+    samples, settings_of_run, around = _split_settings(sampling)
     settings_checks.require_schema(settings_of_run)
     with transaction.atomic():
         job = queue_run(
@@ -275,7 +275,7 @@ def import_outputs(
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
     rows = with_masked_prompts(project, rows)
-    answers = masked_answers(project, matched(rows, dataset_version, item_field=item_field))
+    answers = masked_answers(project, match_answers(rows, dataset_version, item_field=item_field))
     job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, notifies=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,
@@ -293,7 +293,7 @@ def import_outputs(
         name=name,
         dataset_version=dataset_version,
         splits=sorted({answer.split for answer in answers}),
-        rows=_account(answers),
+        rows=_row_account(answers),
         engine="imported",
         engine_reason="The outputs were imported.",
         is_recorded=is_recorded,
@@ -320,14 +320,14 @@ def _output(run: Run, candidate: ModelVersion, answer: MatchedAnswer) -> Output:
     )
 
 
-def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
+def _row_account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:
     reasons = Counter(answer.refusal for answer in answers if answer.finish_reason == REFUSED)
     refused = reasons.total()
     counts = {"in": len(answers), "used": len(answers) - refused, "truncated": 0, "dropped": refused}
     return {**counts, "reasons": most_reasons(reasons)}
 
 
-_AROUND_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching", "shards")
+_FIELDS_BESIDE_SAMPLING = ("engine", "batch_size", "dtype", "device", "threads", "prefix_caching", "shards")
 
 
 def queue_run(
@@ -388,7 +388,7 @@ def _generation_spec(
     return checked
 
 
-def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
+def _split_settings(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[str, Any]]:
     """Split the settings: samples per row, the sampling fields, and the rest. Raises InvalidError for invalid
     samples.
     """
@@ -400,7 +400,7 @@ def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[
         _refuse(
             "samples", "At temperature 0 all answers to a row are the same. Raise it, or generate one answer."
         )
-    around = {key: own.pop(key) for key in _AROUND_SAMPLING if key in own}
+    around = {key: own.pop(key) for key in _FIELDS_BESIDE_SAMPLING if key in own}
     return samples, own, around
 
 

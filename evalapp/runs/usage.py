@@ -70,7 +70,7 @@ def candidate_usage(run: Run) -> list[CandidateUsage]:
     ]
 
 
-def truncated_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
+def count_truncated_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
     """Number of answers that should follow a JSON schema but were truncated, so that they cannot."""
     has_schema = bool(run.spec.get("sampling", {}).get("json_schema"))
     return sum(each.cut for each in usage) if has_schema else 0

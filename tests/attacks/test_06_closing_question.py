@@ -10,7 +10,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.reviews.closing import MOST_ASKED, asked_outputs, closing_questions, decline_closing
+from evalapp.reviews.closing import MOST_ASKED_OUTPUTS, closing_questions, decline_closing, drawn_outputs
 from evalapp.reviews.models import Review
 from tests.cast import client_of
 from tests.closing_campaign import make_tuned_campaign
@@ -52,10 +52,10 @@ def test_candidates_of_any_kinds_get_the_very_same_question(campaign: Campaign, 
     drawn, read = [], []
     for kinds in product(KINDS, repeat=2):
         set_kinds(campaign, kinds)
-        drawn.append(asked_outputs(campaign_reviewer_of(campaign, reviewer)))
+        drawn.append(drawn_outputs(campaign_reviewer_of(campaign, reviewer)))
         read.append(pages_of(reviewer, campaign))
     # One tuned, the other, both and none: being asked tells nothing either.
-    assert len(drawn[0]) == MOST_ASKED and "One last question" in read[0][0]
+    assert len(drawn[0]) == MOST_ASKED_OUTPUTS and "One last question" in read[0][0]
     assert drawn == [drawn[0]] * 4
     assert read == [read[0]] * 4
 
@@ -74,7 +74,7 @@ def test_what_is_asked_leaves_any_number_of_either_kind_unasked(campaign: Campai
         if len(counts) >= 4:
             break
         Campaign.objects.filter(pk=campaign.pk).update(seed=seed)
-        asked = asked_outputs(campaign_reviewer_of(campaign, reviewer))
+        asked = drawn_outputs(campaign_reviewer_of(campaign, reviewer))
         counts.add(sum(each.item_output_id in own for each in asked))
     assert len(counts) >= 4, counts
 

@@ -22,7 +22,7 @@ from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.campaigns.running import release_claimed
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError
-from evalapp.reviews.drafts import DraftOf, save_draft
+from evalapp.reviews.drafts import DraftPlace, save_draft
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.submitting import LeaseLostError
@@ -76,7 +76,9 @@ def test_what_is_reviewed_or_drafted_in_part_and_the_first_of_a_hand_are_taken_f
     held = fill_claims(campaign, first)
     fill(campaign, first, NextReview(held[4], 0))
     save_draft(
-        DraftOf(first, campaign.pk, "item_output", held[3].outputs_order[1], None), GOOD.as_dict(), revision=0
+        DraftPlace(first, campaign.pk, "item_output", held[3].outputs_order[1], None),
+        GOOD.as_dict(),
+        revision=0,
     )
     got = []
     while isinstance(found := next_for(campaign, second), NextReview):
@@ -94,7 +96,7 @@ def test_a_drafted_comparison_is_taken_from_nobody() -> None:
     campaign, (first, second) = made(2, rows=2, candidates=3, method="pairwise")
     held = fill_claims(campaign, first)
     assert len(held) == 2
-    of = DraftOf(first, campaign.pk, "comparison", held[1].outputs_order[2], [1, 2])
+    of = DraftPlace(first, campaign.pk, "comparison", held[1].outputs_order[2], [1, 2])
     save_draft(of, PreferenceAnswers(comment="B, bec").as_dict(), revision=0)
     assert next_for(campaign, second).reason == NoWorkReason.ALL_TAKEN
 

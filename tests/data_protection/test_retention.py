@@ -20,7 +20,7 @@ from evalapp.data_protection.tasks import apply_retention as tonight
 from evalapp.data_protection.tasks import search_person
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
-from evalapp.monitoring.events.months import have_month
+from evalapp.monitoring.events.months import ensure_partition
 from evalapp.monitoring.models import SampledOutput, Stream
 from evalapp.reviews.models import Draft
 from tests.api.conftest import program_of
@@ -52,7 +52,7 @@ class Clock:
 def old_events(stream: Stream, count: int) -> list[EventKey]:
     """Events of a month that has long ended, as they were stored then."""
     at = timezone.now() - 200 * DAY
-    have_month(at)
+    ensure_partition(at)
     keys = EventKey.objects.bulk_create(
         EventKey(stream=stream, external_id=f"old-{n}", content_hash="0" * 64, happened_at=at, received_at=at)
         for n in range(count)

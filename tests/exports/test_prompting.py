@@ -12,7 +12,7 @@ from evalapp.exports.prompting import prompt_from
 from evalapp.exports.services import decide_all, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.runs.generation.few_shot import few_shot, rows_named
+from evalapp.runs.generation.few_shot import few_shot, row_numbers_in
 from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, tagged
 from tests.form_addresses import model_form
 
@@ -51,7 +51,7 @@ def test_reasons_and_corrections_begin_the_prompt(export: Export) -> None:
     assert lines[0] == "Experts marked in earlier answers, so avoid:"
     assert lines[1].endswith("(2 answers)")
     assert lines[2].endswith("(1 answer)")
-    shown = few_shot(export.dataset_version, rows_named(begun["example_rows"]))
+    shown = few_shot(export.dataset_version, row_numbers_in(begun["example_rows"]))
     # Of the answer that was rated lower first.
     assert [turn["content"] for turn in shown.turns if turn["role"] == "assistant"] == [
         "Better two.",

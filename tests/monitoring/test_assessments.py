@@ -8,7 +8,7 @@ from django.db import IntegrityError, InternalError, transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.monitoring.events.assessments import TakenAssessments, match_waiting, take_assessments
+from evalapp.monitoring.events.assessments import TakenAssessments, match_waiting, store_new_assessments
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import Stream
 from tests.api.conftest import problem_in, program_of
@@ -30,7 +30,7 @@ def thumb(event: str, value: Any = True, **fields: Any) -> dict[str, Any]:
 
 
 def take(stream: Stream, *rows: dict[str, Any]) -> TakenAssessments:
-    return take_assessments(stream=stream, rows=rows)
+    return store_new_assessments(stream=stream, rows=rows)
 
 
 def test_they_are_added_and_known_when_they_are_sent_again(stream: Stream) -> None:

@@ -13,8 +13,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.monitoring.daily import counting
 from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.daily.sums import Sums
-from evalapp.monitoring.events.assessments import take_assessments
-from evalapp.monitoring.locks import feed_unended
+from evalapp.monitoring.events.assessments import store_new_assessments
+from evalapp.monitoring.locks import share_unended_stream
 from evalapp.monitoring.models import Stream
 from evalapp.scoring.services import save_rule_check
 from tests.at_once import at_once
@@ -78,12 +78,12 @@ def test_of_several_assessments_of_one_name_the_latest_counts(stream: Stream) ->
         time = (at - DAY + dt.timedelta(minutes=hour)).isoformat()
         return {"event": event, "name": "thumb", "value": value, "time": time}
 
-    take_assessments(stream=stream, rows=[thumb("out-1", True, 1), thumb("out-2", True, 1)])
+    store_new_assessments(stream=stream, rows=[thumb("out-1", True, 1), thumb("out-2", True, 1)])
     count_everywhere()
     assert counted(stream, "assessed:thumb") == {1: (2, 2)}
     assert counted(stream, "assessed:latency_seconds") == {1: (3, 1.5)}
     # One changes their mind; an older one that comes late changes nothing.
-    take_assessments(stream=stream, rows=[thumb("out-1", False, 5), thumb("out-2", False, 0)])
+    store_new_assessments(stream=stream, rows=[thumb("out-1", False, 5), thumb("out-2", False, 0)])
     count_everywhere()
     assert counted(stream, "assessed:thumb") == {1: (2, 1)}
 
@@ -131,7 +131,7 @@ def test_events_that_are_being_stored_are_waited_for(stream: Stream) -> None:
 
     def slow() -> None:
         with transaction.atomic():
-            feed_unended(stream)
+            share_unended_stream(stream)
             send(stream, rows_of(2, timezone.now()))
             stored.set()
             assert counted_once.wait(60)

@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.daily.models import DailyMetric
 from evalapp.monitoring.daily.series import series_of
-from evalapp.monitoring.events.assessments import take_assessments
+from evalapp.monitoring.events.assessments import store_new_assessments
 from evalapp.monitoring.models import Stream
 from tests.cast import client_of
 from tests.monitoring.making import make_stream, rows_of, send
@@ -61,7 +61,7 @@ def test_somebody_goes_from_the_stream_to_a_metric_to_a_day_to_its_events(
     at = timezone.now() - 3 * DAY
     send(stream, rows_of(40, at, assessments={"latency_seconds": 0.75}))
     send(stream, rows_of(1, at - DAY, first=90, output="I am sorry, but I cannot help with that."))
-    take_assessments(stream=stream, rows=[{"event": "out-90", "name": "edit", "value": "You may."}])
+    store_new_assessments(stream=stream, rows=[{"event": "out-90", "name": "edit", "value": "You may."}])
     count_everywhere()
     client = client_of(manager)
     start = f"/projects/{project.slug}/monitor/{stream.pk}/"

@@ -31,7 +31,7 @@ from evalapp.monitoring.incidents.services import (
     close_incident,
     prepare_second_review,
 )
-from evalapp.monitoring.mail import LOST, MOST_REMINDERS, remind, send_due_mail
+from evalapp.monitoring.mail import MOST_REMINDERS, WORKER_LOST, remind, send_due_mail
 from evalapp.monitoring.models import WEEK, Alert, Stream, WeeklyMetric
 from evalapp.registry.services import set_alias
 from evalapp.runs.models import Run
@@ -402,7 +402,7 @@ def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
     Notice.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
     assert send_due_mail() == 0
     notice = Notice.objects.get()
-    assert (notice.mail_state, notice.mail_note, mail.outbox) == (MailState.FAILED, LOST, [])
+    assert (notice.mail_state, notice.mail_note, mail.outbox) == (MailState.FAILED, WORKER_LOST, [])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.services import undo_last
+from evalapp.reviews.services import reopen_last_review
 from tests.campaigns.making import make_open_campaign
 from tests.reviews import conftest as rating
 from tests.reviews.preferences import conftest as comparing
@@ -37,7 +37,7 @@ class RatingDesk:
 
     def undo(self, person: User) -> Any:
         self.campaign.refresh_from_db()
-        return undo_last(reviewer=person, campaign=self.campaign)
+        return reopen_last_review(reviewer=person, campaign=self.campaign)
 
 
 class ComparingDesk:
@@ -67,4 +67,4 @@ class ComparingDesk:
 
     def undo(self, person: User) -> Any:
         self.campaign.refresh_from_db()
-        return undo_last(reviewer=person, campaign=self.campaign)
+        return reopen_last_review(reviewer=person, campaign=self.campaign)

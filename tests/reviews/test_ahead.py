@@ -73,12 +73,12 @@ def test_who_left_at_that_moment_is_told_that_the_submission_was_stored(
 
     def leave_first(*arguments, **named):
         CampaignReviewer.objects.filter(user=reviewer).update(left_at="2030-01-01T00:00Z")
-        return campaign_reviewer_again(*arguments, **named)
+        return campaign_reviewer_after_submission(*arguments, **named)
 
     from evalapp.reviews import views
 
-    campaign_reviewer_again = views.campaign_reviewer_again
-    monkeypatch.setattr(views, "campaign_reviewer_again", leave_first)
+    campaign_reviewer_after_submission = views.campaign_reviewer_after_submission
+    monkeypatch.setattr(views, "campaign_reviewer_after_submission", leave_first)
     answer = post(client, f"{address}?ahead", body())
     assert (answer.status_code, answer.json()["ahead"]) == (201, None)
     assert Review.objects.count() == 1
@@ -92,11 +92,11 @@ def test_nothing_comes_from_a_campaign_that_was_paused_at_that_moment(
 
     def pause_first(*arguments, **named):
         Campaign.objects.update(state=CampaignState.PAUSED)
-        return campaign_reviewer_again(*arguments, **named)
+        return campaign_reviewer_after_submission(*arguments, **named)
 
     from evalapp.reviews import views
 
-    campaign_reviewer_again = views.campaign_reviewer_again
-    monkeypatch.setattr(views, "campaign_reviewer_again", pause_first)
+    campaign_reviewer_after_submission = views.campaign_reviewer_after_submission
+    monkeypatch.setattr(views, "campaign_reviewer_after_submission", pause_first)
     answer = post(client, f"{address}?ahead", body())
     assert (answer.status_code, answer.json()["ahead"]) == (201, None)

@@ -28,7 +28,7 @@ from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outp
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.checks import checks_by_reviewer
 from evalapp.reviews.differing_items import items_that_differ
-from evalapp.reviews.drafts import DraftOf, save_draft
+from evalapp.reviews.drafts import DraftPlace, save_draft
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import progress_by_person
 from evalapp.reviews.services import amend_review
@@ -244,7 +244,7 @@ def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> N
     while assignment_of(upcoming := next_for(campaign, person)).purpose != Purpose.REPEAT:
         submit(campaign, person, upcoming, answers=answers())
     first = Review.objects.get(reviewer=person, item_output=upcoming.subject_id)
-    of = DraftOf(person, campaign.pk, "item_output", upcoming.subject_id, None)
+    of = DraftPlace(person, campaign.pk, "item_output", upcoming.subject_id, None)
     save_draft(of, ReviewAnswers(comment="Half a sent").as_dict(), revision=0)
 
     amend_review(review=first, by=person, answers=answers(tone=1), revision=1)

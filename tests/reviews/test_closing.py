@@ -13,7 +13,7 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.registry.models import TUNED_KINDS
-from evalapp.reviews.closing import ASKED_FOR, answer_closing, asked_outputs, closing_questions
+from evalapp.reviews.closing import QUESTION_PERIOD, answer_closing, closing_questions, drawn_outputs
 from evalapp.reviews.models import Belief, ClosingAnswer, Review
 from evalapp.reviews.services import amend_review
 from evalapp.reviews.submitting import CampaignClosedError
@@ -85,7 +85,7 @@ def test_an_old_campaign_and_whoever_may_see_the_results_are_not_asked(
     campaign.project.memberships.filter(user=other_reviewer).update(role=Role.ENGINEER)
     assert closing_questions(campaign_reviewer_of(campaign, reviewer)) != []
     assert closing_questions(campaign_reviewer_of(campaign, other_reviewer)) == []
-    Campaign.objects.update(closed_at=timezone.now() - ASKED_FOR)
+    Campaign.objects.update(closed_at=timezone.now() - QUESTION_PERIOD)
     assert closing_questions(campaign_reviewer_of(campaign, reviewer)) == []
 
 
@@ -98,7 +98,7 @@ def test_answers_are_stored_once_and_the_page_says_the_same_whether_right_or_wro
     close(campaign)
     for person, sign in ((reviewer, 1), (other_reviewer, -1)):
         client = client_of(person)
-        asked = asked_outputs(campaign_reviewer_of(campaign, person))
+        asked = drawn_outputs(campaign_reviewer_of(campaign, person))
         beliefs = {
             f"belief-{each.assignment_key}-{each.slot}": str(
                 2 * sign if is_tuned(each.item_output_id) else -sign
@@ -130,7 +130,7 @@ def test_the_page_tells_no_more_than_the_review_screen(campaign: Campaign, revie
     page = client_of(reviewer).get(closing_url(campaign)).text
     for secret in (TUNED, OTHER, "lora", "imported", "candidate-"):
         assert secret not in page
-    ids = {str(each.item_output_id) for each in asked_outputs(campaign_reviewer_of(campaign, reviewer))}
+    ids = {str(each.item_output_id) for each in drawn_outputs(campaign_reviewer_of(campaign, reviewer))}
     values = set(re.findall(r'(?:value|name|id|href|data-\w+)="(\d+)"', page))
     assert not values & {each for each in ids if int(each) > 2}
 
@@ -168,7 +168,7 @@ def test_an_unknown_belief_is_refused_by_service_and_database(campaign: Campaign
     review_all(campaign, reviewer, {})
     close(campaign)
     campaign_reviewer = campaign_reviewer_of(campaign, reviewer)
-    first = asked_outputs(campaign_reviewer)[0]
+    first = drawn_outputs(campaign_reviewer)[0]
     with pytest.raises(InvalidError, match="from -2 to 2"):
         answer_closing(campaign_reviewer=campaign_reviewer, beliefs={(first.assignment_key, first.slot): 3})
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -23,7 +23,7 @@ from evalapp.campaigns.running import reassign, release_claimed
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.drafts import DraftOf, save_draft
+from evalapp.reviews.drafts import DraftPlace, save_draft
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.services import amend_review
 from evalapp.reviews.submitting import CampaignClosedError
@@ -266,7 +266,7 @@ def test_a_deletion_of_a_persons_data_leaves_nothing_of_what_they_do_meanwhile()
         if number < 12:
             return submit(campaign, person, held[number % 4])
         if number < 16:
-            of = DraftOf(person, campaign.pk, "item_output", held[number % 4].subject_id, None)
+            of = DraftPlace(person, campaign.pk, "item_output", held[number % 4].subject_id, None)
             return save_draft(of, GOOD.as_dict(), revision=0)
         if number < 20:
             return create_api_token(user=person, name="import", by=person)

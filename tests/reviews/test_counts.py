@@ -17,7 +17,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.decisions.deletion import delete_project
 from evalapp.decisions.inbox import inbox_of
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.counts import COUNTS_MENDED, campaign_counts, data_version, fix_counts, scores_given
+from evalapp.reviews.counts import COUNTS_FIXED, campaign_counts, data_version, fix_counts, scores_given
 from evalapp.reviews.models import Review, ReviewCount, Score, ScoreCount
 from evalapp.reviews.pseudonyms import pseudonym_numbers
 from evalapp.reviews.services import amend_review
@@ -157,7 +157,7 @@ def test_a_planted_difference_is_found_told_and_mended(campaign: Campaign, revie
 
     assert_sound(campaign)
     assert data_version(campaign)[0] > before
-    event = AuditEvent.objects.get(action=COUNTS_MENDED)
+    event = AuditEvent.objects.get(action=COUNTS_FIXED)
     assert (event.object_id, event.project_id) == (campaign.pk, campaign.project_id)
     assert event.data["score_counts"] == 2 and event.data["review_counts"] >= 1
     (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "counts"]
@@ -168,7 +168,7 @@ def test_a_planted_difference_is_found_told_and_mended(campaign: Campaign, revie
 def test_a_sound_night_says_nothing(campaign: Campaign, reviewer: User) -> None:
     submit(campaign, reviewer)
     check_counts()
-    assert not AuditEvent.objects.filter(action=COUNTS_MENDED).exists()
+    assert not AuditEvent.objects.filter(action=COUNTS_FIXED).exists()
     assert [each for each in inbox_of(campaign.project) if each.kind == "counts"] == []
 
 
@@ -201,5 +201,5 @@ def test_counts_are_exact_when_many_submit_amend_and_recount_at_once() -> None:
         "AssertionError",
     }
     assert Review.objects.count() > 20
-    assert not AuditEvent.objects.filter(action=COUNTS_MENDED).exists()
+    assert not AuditEvent.objects.filter(action=COUNTS_FIXED).exists()
     assert_sound(campaign)

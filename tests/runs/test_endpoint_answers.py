@@ -27,7 +27,7 @@ from evalapp.registry.endpoints import (
 )
 from evalapp.registry.models import Endpoint, ModelVersion
 from evalapp.runs.execution import endpoint_answers
-from evalapp.runs.generation.answers import matched, read_answers
+from evalapp.runs.generation.answers import match_answers, read_answers
 from evalapp.runs.models import Run
 from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.services import start_generation
@@ -94,8 +94,8 @@ class Server:
 def _loopback(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     settings.OUTGOING_ALLOWED = ("127.0.0.0/8",)
     settings.RUNS_FOLDER = tmp_path / "runs"
-    monkeypatch.setattr(endpoint_answers, "PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(endpoint_answers, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(endpoint_answers, "RETRY_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(endpoint_answers, "_POLL_SECONDS", 0.02)
     monkeypatch.setattr(lease, "TICK_SECONDS", 0.05)
 
 
@@ -482,7 +482,7 @@ def test_a_line_of_another_batch_is_told_by_its_place(project, engineer, version
     lines = [{"custom_id": "request-1", "response": {"status_code": 200, "body": said("x").body}}]
     file = io.BytesIO("\n".join(map(json.dumps, lines)).encode())
     with pytest.raises(ImportProblemsError, match="Line 1: its custom_id is 'request-1', not “row-5”"):
-        matched(read_answers(file, "out.jsonl"), version)
+        match_answers(read_answers(file, "out.jsonl"), version)
 
 
 def test_a_batch_file_asks_one_model_at_an_address(project, engineer, version, base, client_for):

@@ -14,7 +14,7 @@ from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.execution import endpoint_answers
 from evalapp.runs.generation.few_shot import few_shot
-from evalapp.runs.queries import try_of
+from evalapp.runs.queries import position_among_tried
 from evalapp.runs.services import batch_file
 from tests.api.conftest import problem_in, program_of
 from tests.form_addresses import model_form, run_form
@@ -181,7 +181,7 @@ def test_the_page_and_the_api_register_a_prompt_with_examples_at_an_address(
         or "test split" in problem["fields"]["example_rows"][0]
     )
     assert "example_rows" in problem_in(program.post(path, {**body, "example_rows": []}), 400)["fields"]
-    assert try_of(ModelVersion.objects.get(label="By program")) == (2, 2)
+    assert position_among_tried(ModelVersion.objects.get(label="By program")) == (2, 2)
 
 
 def test_other_examples_are_another_candidate(endpoint, engineer, version):

@@ -6,9 +6,9 @@ from evalapp.core.errors import InvalidError
 from evalapp.gates.lineage import training_data_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_prompt
-from evalapp.runs.generation.few_shot import few_shot, rows_named
+from evalapp.runs.generation.few_shot import few_shot, row_numbers_in
 from evalapp.runs.programs.directory import candidate_specs, prepare_generation
-from evalapp.runs.queries import prompts_tried, try_of
+from evalapp.runs.queries import position_among_tried, prompts_tried
 from evalapp.runs.services import start_generation
 from inference.prompts import conversation
 from inference.spec import Candidate
@@ -71,13 +71,13 @@ def test_only_rows_of_the_training_split_are_shown(version, rows, said):
 
 @pytest.mark.parametrize(("text", "rows"), [("3, 17 42", [3, 17, 42]), ("5;6", [5, 6]), ("", [])])
 def test_row_numbers_are_read_as_people_write_them(text, rows):
-    assert rows_named(text) == rows
+    assert row_numbers_in(text) == rows
 
 
 @pytest.mark.parametrize("text", ["3, x", "-1", "1.5", "٣", "9" * 12])
 def test_what_is_no_row_number_is_told(text):
     with pytest.raises(InvalidError, match="is not a row number"):
-        rows_named(text)
+        row_numbers_in(text)
 
 
 def test_other_examples_are_another_candidate_and_all_tries_are_counted(
@@ -89,7 +89,7 @@ def test_other_examples_are_another_candidate_and_all_tries_are_counted(
         examples=few_shot(version, [1]), by=engineer,
     )  # fmt: skip
     assert other.content_hash != shown.content_hash
-    assert (try_of(shown), try_of(other)) == ((1, 2), (2, 2))
+    assert (position_among_tried(shown), position_among_tried(other)) == ((1, 2), (2, 2))
     assert prompts_tried(project) == [(base, 2)]
 
 

@@ -26,7 +26,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.reviews.change_requests import (
     WAITING_FIRST,
     change_requests_of,
-    closed_words,
+    closed_message,
     request_changes,
     withdraw_change_request,
 )
@@ -62,7 +62,7 @@ def change_request_new(request: MemberRequest, campaign_id: int, review_id: int)
         **review_text_context(campaign, review),
         "name": Names(campaign, reader=request.user, to_reviewer=False).of(review.reviewer),
         "form": form,
-        "closed": closed_words(campaign),
+        "closed": closed_message(campaign),
         "case_href": case_of(campaign, review),
     }
     return render(request, "adjudication/request_changes.html", context, status=status_of(form))

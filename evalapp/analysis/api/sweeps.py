@@ -110,7 +110,7 @@ class SweepCurve(SweepView):
         """A measure against the number of examples, the gain of each increase, and a conclusion about more
         examples.
         """
-        told = self.told(sweep_id)
+        told = self.sweep_with_table(sweep_id)
         sweep, table = told["sweep"], told["table"]
         choices = measure_choices(sweep, self.person)
         by = self.query["by"]

@@ -11,7 +11,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS
-from evalapp.reviews.change_requests import waiting_among
+from evalapp.reviews.change_requests import open_change_requests_among
 from evalapp.reviews.models import ChangeRequest, Flag, Review
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
@@ -112,7 +112,7 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         .prefetch_related("output__metric_results")
         .order_by("candidate__position")
     )
-    waiting = waiting_among(reviews)
+    waiting = open_change_requests_among(reviews)
     for review in reviews:
         name = names.of(review.reviewer_id)
         by_output.setdefault(review.subject_id, []).append(

@@ -22,7 +22,7 @@ from evalapp.core.errors import MissingError
 from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import MetricDescription
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
-from evalapp.runs.queries import try_of
+from evalapp.runs.queries import position_among_tried
 from evalapp.stats.differences import holm
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import mean_over_items
@@ -262,7 +262,7 @@ def _adjusted_over_tables(tables: list[list[ComparedPair]]) -> list[list[Compare
 
 
 def _tries_of_prompt(version: ModelVersion) -> tuple[int, int] | None:
-    return try_of(version) if version.kind == ModelKind.PROMPT else None
+    return position_among_tried(version) if version.kind == ModelKind.PROMPT else None
 
 
 def _metric_difference(

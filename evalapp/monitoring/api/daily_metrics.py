@@ -12,7 +12,7 @@ from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
 from evalapp.monitoring.api.streams import StreamView
 from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC, LONGEST_STRATUM, DailyAlert
-from evalapp.monitoring.daily.sending import GivenDay, take_daily_metrics
+from evalapp.monitoring.daily.sending import SentDay, store_daily_metrics
 from evalapp.monitoring.daily.series import DAYS, Day, series_of
 
 MOST_DAYS = 366
@@ -143,5 +143,5 @@ class StreamDailyMetrics(StreamView):
         In answers the names begin with “sent:”, to distinguish them from metrics computed here.
         """
         stream = self.stream(stream_id)
-        given = [GivenDay(**each) for each in self.body()["metrics"]]
-        return {"stored": take_daily_metrics(stream=stream, given=given, by=self.person)}
+        given = [SentDay(**each) for each in self.body()["metrics"]]
+        return {"stored": store_daily_metrics(stream=stream, given=given, by=self.person)}

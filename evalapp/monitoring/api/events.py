@@ -14,9 +14,9 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.rows import LONGEST_TEXT
 from evalapp.imports.problems import FieldProblem
 from evalapp.monitoring.api.streams import StreamView
-from evalapp.monitoring.events.assessments import take_assessments
+from evalapp.monitoring.events.assessments import store_new_assessments
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.locks import stream_of
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.stream_tokens import scope_of
@@ -91,7 +91,7 @@ class TakenAssessmentsSerializer(serializers.Serializer[Any]):
     refused = RefusedAssessmentSerializer(many=True)
 
 
-class FedView(StreamView):
+class StreamInputView(StreamView):
     required_permission = Permission.EDIT_DATA
     throttle_classes = [EventsThrottle]
     most_body_bytes = MOST_BYTES
@@ -104,7 +104,7 @@ class FedView(StreamView):
 
 
 @route("streams/<int:stream_id>/events/", "api_stream_events")
-class StreamEvents(FedView):
+class StreamEvents(StreamInputView):
     @operation("Send events", body=EventsBody, result=TakenEventsSerializer, status=201)
     def post(self, stream_id: int) -> object:
         """Valid events are stored; ``refused`` lists the others with their problems. An event that is already
@@ -113,14 +113,14 @@ class StreamEvents(FedView):
         """
         stream = self.stream(stream_id)
         rows = self.body()["events"]
-        taken = take_events(stream=stream, rows=events_of_request(rows))
+        taken = store_new_events(stream=stream, rows=events_of_request(rows))
         if len(rows) == 1 and taken.refused:
-            raise _error_of("events", taken.refused[0].problems, taken.refused[0].hashes)
+            raise _refusal_error("events", taken.refused[0].problems, taken.refused[0].hashes)
         return taken
 
 
 @route("streams/<int:stream_id>/assessments/", "api_stream_assessments")
-class StreamAssessments(FedView):
+class StreamAssessments(StreamInputView):
     @operation("Send assessments", body=AssessmentsBody, result=TakenAssessmentsSerializer, status=201)
     def post(self, stream_id: int) -> object:
         """Stores feedback on events: a thumb, an edit, a latency, a cost, a label. Assessments are added,
@@ -129,13 +129,13 @@ class StreamAssessments(FedView):
         """
         stream = self.stream(stream_id)
         rows = self.body()["assessments"]
-        taken = take_assessments(stream=stream, rows=rows)
+        taken = store_new_assessments(stream=stream, rows=rows)
         if len(rows) == 1 and taken.refused:
-            raise _error_of("assessments", taken.refused[0].problems)
+            raise _refusal_error("assessments", taken.refused[0].problems)
         return taken
 
 
-def _error_of(
+def _refusal_error(
     what: str, problems: Sequence[FieldProblem], hashes: tuple[str, str] | None = None
 ) -> ConflictError | InvalidError:
     """The error for a request whose only event or assessment is refused."""

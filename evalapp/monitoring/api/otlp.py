@@ -34,7 +34,9 @@ from evalapp.monitoring.stream_tokens import scope_of, stream_of
 
 STREAM_HEADER = "evalapp-stream"
 MOST_BYTES = 32 * 2**20
-_HOW = f"Send the header “{STREAM_HEADER}: project/stream”, as in the stream's address: “claims-letters/3”."
+_STREAM_HEADER_HINT = (
+    f"Send the header “{STREAM_HEADER}: project/stream”, as in the stream's address: “claims-letters/3”."
+)
 
 
 class _OtlpParser(BaseParser):
@@ -152,7 +154,7 @@ class OtlpTraces(ApiView):
                 if given
                 else "The request does not name a stream."
             )
-            raise InvalidError(f"{told} {_HOW}", field=STREAM_HEADER)
+            raise InvalidError(f"{told} {_STREAM_HEADER_HINT}", field=STREAM_HEADER)
         membership = membership_for(self.person, slug, Permission.EDIT_DATA)
         streams = Stream.objects.filter(project=membership.project).select_related("project")
         return get_or_missing(streams, pk=stream_id)

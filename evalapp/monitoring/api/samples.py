@@ -8,7 +8,7 @@ from evalapp.api.operations import operation, route
 from evalapp.monitoring.api.events import MOST_BYTES
 from evalapp.monitoring.api.streams import StreamView, WeekSerializer
 from evalapp.monitoring.daily.models import LONGEST_STRATUM
-from evalapp.monitoring.given_samples import GivenOutput, take_sample
+from evalapp.monitoring.given_samples import SentOutput, store_sent_sample
 from evalapp.monitoring.services import MOST_PER_WEEK
 
 
@@ -47,10 +47,10 @@ class StreamSamples(StreamView):
         """
         stream = self.stream(stream_id)
         values = self.body()
-        return take_sample(
+        return store_sent_sample(
             stream=stream,
             ends_at=values["ends_at"],
             sizes=values["strata"],
-            given=[GivenOutput(**each) for each in values["outputs"]],
+            given=[SentOutput(**each) for each in values["outputs"]],
             by=self.person,
         )

@@ -45,7 +45,7 @@ from evalapp.monitoring.trends import is_enough
 from evalapp.monitoring.weeks import sample_now
 from evalapp.webhooks.views import site_of
 
-_PLANNED = (
+_PLAN_FIELDS = (
     "name", "description", "outputs_per_week", "overlap", "stratify_by", "sampling", "error_criterion",
     "thresholds", "daily_thresholds",
     "baseline_weeks", "next_sample_at", "follows_champion", "key_figures", "seed",
@@ -268,7 +268,7 @@ class StreamDetail(StreamView):
         weekly samples or resumes them with the current week.
         """
         stream = self.stream(stream_id)
-        current = {name: getattr(stream, name) for name in _PLANNED} | {
+        current = {name: getattr(stream, name) for name in _PLAN_FIELDS} | {
             "rubric_version": stream.rubric_version_id,
             "reviewers": list(stream.stream_reviewers.order_by("user").values_list("user", flat=True)),
             "paused": stream.paused_at is not None,

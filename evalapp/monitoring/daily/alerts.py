@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from evalapp.core.number_format import as_text
-from evalapp.monitoring.daily.charts import limit_written, written
-from evalapp.monitoring.daily.counting import counts_alone
+from evalapp.monitoring.daily.charts import limit_in_words, written
+from evalapp.monitoring.daily.counting import take_counting_lock
 from evalapp.monitoring.daily.models import DailyAlert
 from evalapp.monitoring.daily.series import FEWEST_VALUES, Day, Series, series_of
 from evalapp.monitoring.daily.thresholds import Threshold, thresholds_of
@@ -31,12 +31,14 @@ def raise_daily_alerts(now: dt.datetime | None = None) -> int:
     today = (now or timezone.now()).date()
     open_alerts = DailyAlert.objects.filter(ended_on=None).values("stream")
     streams = Stream.objects.exclude(daily_thresholds={}) | Stream.objects.filter(pk__in=open_alerts)
-    return sum(_raise_of(stream, today) for stream in streams.select_related("project").order_by("pk"))
+    return sum(
+        _raise_alerts_of_stream(stream, today) for stream in streams.select_related("project").order_by("pk")
+    )
 
 
 @transaction.atomic
-def _raise_of(stream: Stream, today: dt.date) -> int:
-    if not counts_alone(stream):
+def _raise_alerts_of_stream(stream: Stream, today: dt.date) -> int:
+    if not take_counting_lock(stream):
         return 0
     thresholds = {} if stream.ended_at else thresholds_of(stream)
     yesterday = today - dt.timedelta(days=1)
@@ -50,17 +52,17 @@ def _raise_of(stream: Stream, today: dt.date) -> int:
     for series in found:
         day = next((each for each in reversed(series.days) if each.sums.n >= FEWEST_VALUES), None)
         if day is not None:
-            new += _followed(stream, series, day, thresholds[series.metric], going.get(series.metric))
+            new += _new_alerts(stream, series, day, thresholds[series.metric], going.get(series.metric))
     if new:
         notice = notify_daily(stream)
         for alert in new:
             alert.notice = notice
             alert.save()
-            _tell(alert, WebhookEvent.DAILY_ALERT_RAISED, alert.message)
+            _emit_alert_event(alert, WebhookEvent.DAILY_ALERT_RAISED, alert.message)
     return len(new)
 
 
-def _followed(
+def _new_alerts(
     stream: Stream, series: Series, day: Day, threshold: Threshold, going: DailyAlert | None
 ) -> list[DailyAlert]:
     """The new alert, not stored, or None; an alert that goes on or ends is stored."""
@@ -96,7 +98,7 @@ def _followed(
 def _end(alert: DailyAlert, day: dt.date) -> None:
     alert.ended_on = day
     alert.save(update_fields=["ended_on"])
-    _tell(alert, WebhookEvent.DAILY_ALERT_ENDED, f"{alert.label} is back within its threshold.")
+    _emit_alert_event(alert, WebhookEvent.DAILY_ALERT_ENDED, f"{alert.label} is back within its threshold.")
 
 
 def _message(series: Series, day: Day, value: float, limit: float) -> str:
@@ -104,11 +106,11 @@ def _message(series: Series, day: Day, value: float, limit: float) -> str:
     side = "under" if value < limit else "over"
     return (
         f"{series.label}: {written(series, value)} {of} {as_text(day.sums.n)} outputs on"
-        f" {day.day.day} {day.day:%B}, {side} the threshold of {limit_written(series, limit)}."
+        f" {day.day.day} {day.day:%B}, {side} the threshold of {limit_in_words(series, limit)}."
     )
 
 
-def _tell(alert: DailyAlert, event: WebhookEvent, message: str) -> None:
+def _emit_alert_event(alert: DailyAlert, event: WebhookEvent, message: str) -> None:
     stream = alert.stream
     path = reverse("daily_metrics", args=[stream.project.slug, stream.pk])
     emit_event(

@@ -6,7 +6,7 @@ from typing import Any
 
 from evalapp.charts.chart import Chart, chart_from
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.charts import deployment_marks, deployments_said
+from evalapp.monitoring.charts import deployment_marks, deployments_in_words
 from evalapp.monitoring.daily.series import Day, DayState, Series
 
 _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
@@ -55,7 +55,7 @@ def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) ->
     cells = [
         [row["day"], written(series, row["value"]), row["n"], row["limits"], row["state"]] for row in rows
     ]
-    return chart_from(drawing, says=_says(series, deployed), columns=columns, rows=cells)
+    return chart_from(drawing, says=_description(series, deployed), columns=columns, rows=cells)
 
 
 def _threshold_lines(series: Series) -> list[Any]:
@@ -75,7 +75,7 @@ def written(series: Series, value: float | None) -> str:
     return as_percent(value) if series.is_share else as_text(value, digits=2)
 
 
-def limit_written(series: Series, value: float) -> str:
+def limit_in_words(series: Series, value: float) -> str:
     """A threshold as it was entered, not rounded."""
     return f"{round(value * 100, 6):g}%" if series.is_share else f"{value:,.10g}"
 
@@ -93,7 +93,7 @@ def _row(series: Series, each: Day) -> dict[str, Any]:
     }
 
 
-def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
+def _description(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
     known = [each for each in series.days if each.sums.n]
     if not known:
         return f"{series.label}: no day has a value."
@@ -104,10 +104,10 @@ def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
     outside = [_date(each) for each in known if each.is_outside]
     for value, side in zip(series.threshold, ("under", "over"), strict=True):
         if value is not None:
-            words += f"; alerts {side} {limit_written(series, value)}"
+            words += f"; alerts {side} {limit_in_words(series, value)}"
     if outside:
         words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
-    return f"{words}{deployments_said([(f'on {day.day} {day:%B}', label) for day, label in deployed])}."
+    return f"{words}{deployments_in_words([(f'on {day.day} {day:%B}', label) for day, label in deployed])}."
 
 
 def _date(each: Day) -> str:

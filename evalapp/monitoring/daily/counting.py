@@ -24,7 +24,7 @@ from evalapp.scoring.scoring_job import row_of
 from evalapp.scoring.services import read_rule
 
 BATCH = 2_000
-SECONDS = 50.0
+MOST_SECONDS = 50.0
 """The time after which a turn stops; the next one continues."""
 EVENTS = "events"
 COMPUTED = ("words", "repetition", "unsupported_numbers", "novel_bigrams", "refusal", "other_language")
@@ -50,11 +50,12 @@ class Progress(NamedTuple):
 
 
 def count_everywhere() -> int:
-    """Count what arrived since the last call, for at most `SECONDS`; returns how many events and assessments.
+    """Count what arrived since the last call, for at most `MOST_SECONDS`; returns how many events and
+    assessments.
 
     A worker runs it every minute; of two workers, one skips the streams that the other is counting.
     """
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + MOST_SECONDS
     counted = 0
     for stream in Stream.objects.select_related("project").order_by("pk"):
         while done := count_batch(stream):
@@ -66,11 +67,11 @@ def count_everywhere() -> int:
 
 def count_batch(stream: Stream) -> int:
     """Count the next events, or without any the next assessments, in one transaction; returns how many."""
-    settled = _settled(stream)
+    settled = _settled_progress(stream)
     if settled is None:
         return 0
     with transaction.atomic():
-        if not counts_alone(stream):
+        if not take_counting_lock(stream):
             return 0
         marks = Stream.objects.filter(pk=stream.pk).values_list("counted_events", "counted_assessments")
         so_far = Progress(*marks.get())
@@ -87,7 +88,7 @@ def count_batch(stream: Stream) -> int:
     return done
 
 
-def _settled(stream: Stream) -> Progress | None:
+def _settled_progress(stream: Stream) -> Progress | None:
     """The greatest keys below which no further row can be stored; None if nothing is new, or while a large
     file is being stored.
     """
@@ -113,7 +114,7 @@ def _newest(stream: Stream) -> Progress:
     return Progress(events or 0, assessments or 0)
 
 
-def counts_alone(stream: Stream) -> bool:
+def take_counting_lock(stream: Stream) -> bool:
     """Whether this transaction holds the stream's counting lock, so that nobody else counts until it ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s::integer)", [_COUNTING_LOCK, stream.pk])
@@ -183,7 +184,7 @@ def _assessments(stream: Stream, after: int, up_to: int, cells: dict[Cell, Sums]
     for each in every.order_by("happened_at", "pk"):
         before, _ = latest.get((each.key_id, each.name), (None, None))
         latest[each.key_id, each.name] = (each if each.pk <= after else before, each)
-    strata, names = _Strata(stream), _Names(stream)
+    strata, names = _Strata(stream), _AssessmentNames(stream)
     for (key, name), (before, now) in latest.items():
         event = events.get(key)
         if event is None or before is now:
@@ -205,7 +206,7 @@ def _add(
             cells[day, stratum, name].add(value, times)
 
 
-class _Known:
+class _CappedNames:
     """The metric names that a stream has; names beyond ``most`` are counted together."""
 
     most: int
@@ -221,7 +222,7 @@ class _Known:
         return name
 
 
-class _Strata(_Known):
+class _Strata(_CappedNames):
     most = MOST_STRATA
 
     def __init__(self, stream: Stream) -> None:
@@ -238,7 +239,7 @@ class _Strata(_Known):
         return self.name(text or NO_VALUE)
 
 
-class _Names(_Known):
+class _AssessmentNames(_CappedNames):
     most = MOST_ASSESSED
 
     def __init__(self, stream: Stream) -> None:
@@ -270,7 +271,7 @@ def _store(stream: Stream, cells: Mapping[Cell, Sums]) -> None:
                 n=sums.n,
                 total=sums.total,
                 squares=sums.squares,
-                buckets=sums.kept_buckets(),
+                buckets=sums.stored_buckets(),
             )
         )
     DailyMetric.objects.bulk_create(

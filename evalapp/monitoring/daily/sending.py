@@ -11,7 +11,7 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
 from evalapp.monitoring.daily.models import DailyMetric
-from evalapp.monitoring.locks import feed_unended
+from evalapp.monitoring.locks import share_unended_stream
 from evalapp.monitoring.models import Stream
 
 SENT = "sent:"
@@ -19,7 +19,7 @@ SENT = "sent:"
 _EARLIEST = dt.date(1970, 1, 1)
 
 
-class GivenDay(NamedTuple):
+class SentDay(NamedTuple):
     """``deviation``: the standard deviation of single values (n − 1)."""
 
     day: dt.date
@@ -31,13 +31,13 @@ class GivenDay(NamedTuple):
 
 
 @transaction.atomic
-def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | None) -> int:
+def store_daily_metrics(*, stream: Stream, given: Sequence[SentDay], by: User | None) -> int:
     """Store daily metrics, replacing those sent earlier for the same days; returns how many.
 
     Raises InvalidError for a day in the future or before 1970, and for a day given twice; ConflictError once
     the stream has ended.
     """
-    feed_unended(stream)
+    share_unended_stream(stream)
     tomorrow = timezone.now().date() + dt.timedelta(days=1)
     rows: dict[tuple[dt.date, str, str], DailyMetric] = {}
     for number, each in enumerate(given):
@@ -63,7 +63,7 @@ def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | 
     return len(rows)
 
 
-def _row(stream: Stream, each: GivenDay) -> DailyMetric:
+def _row(stream: Stream, each: SentDay) -> DailyMetric:
     return DailyMetric(
         stream=stream,
         day=each.day,

@@ -23,10 +23,10 @@ BASELINE_DAYS = 28
 FEWEST_BASELINE_DAYS = 7
 FEWEST_VALUES = 30
 """A day with fewer values is shown but not tested."""
-LIMIT = 3.0
+LIMIT_IN_DEVIATIONS = 3.0
 # Standard deviation of normal values, in median absolute deviations.
-_NORMAL = 1.4826
-_SHARES = ("rule:",)
+_MAD_TO_DEVIATION = 1.4826
+_SHARE_PREFIXES = ("rule:",)
 
 
 class DayState(StrEnum):
@@ -142,7 +142,7 @@ def _series(stream: Stream, by_metric: Mapping[str, list[DailyMetric]], since: d
     labels, thresholds = labels_of(stream, by_metric), thresholds_of(stream)
     return [
         Series(name, labels[name], _is_share(found), _days(found, since), thresholds.get(name, NO_THRESHOLD))
-        for name, found in sorted(by_metric.items(), key=lambda pair: _place(pair[0]))
+        for name, found in sorted(by_metric.items(), key=lambda pair: _sort_key(pair[0]))
     ]
 
 
@@ -163,10 +163,10 @@ def _label(name: str, rule: str | None) -> str:
         return f"{name.removeprefix(SENT)} (sent)"
     if name in METRICS:
         return METRICS[name].label
-    return f"Rule: {rule}" if rule else "Rule that was deleted" if name.startswith(_SHARES) else name
+    return f"Rule: {rule}" if rule else "Rule that was deleted" if name.startswith(_SHARE_PREFIXES) else name
 
 
-def _place(name: str) -> tuple[int, str]:
+def _sort_key(name: str) -> tuple[int, str]:
     """Sort key: events first, then what users said, automatic metrics, rules."""
     if name == EVENTS:
         return 0, ""
@@ -211,9 +211,9 @@ def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | No
     means = [each.total / each.n for each in before]
     # Medians, so that one bad day does not widen the limits of later days.
     centre = median(means)
-    between = _NORMAL * median(abs(mean - centre) for mean in means)
+    between = _MAD_TO_DEVIATION * median(abs(mean - centre) for mean in means)
     within = sum(each.squares - each.total**2 / each.n for each in before)
     chance = math.sqrt(max(0.0, within) / sum(each.n - 1 for each in before) / found.n)
     # The centre is itself estimated, from these days only.
-    reach = LIMIT * max(between, chance) * math.sqrt(1 + 1 / len(means))
+    reach = LIMIT_IN_DEVIATIONS * max(between, chance) * math.sqrt(1 + 1 / len(means))
     return Limits(centre - reach, centre + reach)

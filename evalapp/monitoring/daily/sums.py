@@ -59,7 +59,7 @@ class Sums:
             rank -= count
         return None
 
-    def kept_buckets(self) -> dict[str, int]:
+    def stored_buckets(self) -> dict[str, int]:
         """The buckets as stored in JSON."""
         return {name: count for name, count in sorted(self.buckets.items()) if count}
 

@@ -12,12 +12,12 @@ from evalapp.core.errors import InvalidError
 from evalapp.monitoring.daily.counting import ASSESSED, COMPUTED
 from evalapp.monitoring.daily.models import LONGEST_METRIC
 from evalapp.monitoring.daily.sending import SENT
-from evalapp.monitoring.locks import lock_unended
+from evalapp.monitoring.locks import lock_unended_stream
 from evalapp.monitoring.models import Stream
 
 MOST_THRESHOLDS = 50
 # What users said, the project's rule checks, and what the application computed.
-_OTHERS = (ASSESSED, "rule:", SENT)
+_METRIC_PREFIXES = (ASSESSED, "rule:", SENT)
 
 
 class Threshold(NamedTuple):
@@ -54,10 +54,10 @@ def checked_daily_thresholds(given: Mapping[str, Mapping[str, Any]]) -> dict[str
             raise _invalid(f"The thresholds of “{metric[:40]}” are not numbers.")
         if len(limits) == len(Threshold._fields) and limits["least"] > limits["highest"]:
             raise _invalid(f"The lowest value of “{metric[:40]}” must not exceed the highest.")
-        if not (metric in COMPUTED or metric.startswith(_OTHERS)) or len(metric) > LONGEST_METRIC:
+        if not (metric in COMPUTED or metric.startswith(_METRIC_PREFIXES)) or len(metric) > LONGEST_METRIC:
             raise _invalid(
                 f"“{metric[:40]}” is not a daily metric with a mean. Use {', '.join(COMPUTED)}, or a name"
-                f" that begins with {', '.join(_OTHERS)}, as in “assessed:thumb”."
+                f" that begins with {', '.join(_METRIC_PREFIXES)}, as in “assessed:thumb”."
             )
         if limits:
             found[metric] = limits
@@ -72,7 +72,7 @@ def set_daily_threshold(*, stream: Stream, metric: str, threshold: Threshold, by
 
     Raises as `checked_daily_thresholds`, and ConflictError once the stream has ended.
     """
-    locked = lock_unended(stream)
+    locked = lock_unended_stream(stream)
     locked.daily_thresholds = checked_daily_thresholds(
         {**locked.daily_thresholds, metric: threshold._asdict()}
     )

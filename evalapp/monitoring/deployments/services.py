@@ -12,15 +12,15 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.strict_json import bad_character
 from evalapp.decisions.models import Decision
 from evalapp.monitoring.deployments.models import LONGEST_SERVED_AS, Deployment, DeploymentOrigin
-from evalapp.monitoring.locks import lock_unended
+from evalapp.monitoring.locks import lock_unended_stream
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
 
 LONGEST_NOTE = 500
 # Allows for clocks of two machines that differ a little.
-_AHEAD = dt.timedelta(minutes=5)
-_NEARLY_ALL = 1 + 1e-9
+_CLOCK_TOLERANCE = dt.timedelta(minutes=5)
+_LARGEST_TOTAL_SHARE = 1 + 1e-9
 
 
 @transaction.atomic
@@ -44,14 +44,14 @@ def record_deployment(
     running deployments began; ConflictError once the stream has ended, or if the version has this share
     already.
     """
-    lock_unended(stream)
+    lock_unended_stream(stream)
     now = timezone.now()
     started_at = started_at or now
     if version.project_id != stream.project_id:
         raise InvalidError(f"“{version.label}” is a model of another project.", field="version")
     if not 0 < share <= 1:
         raise InvalidError("The share of the traffic is above 0 and at most 1.", field="share")
-    if started_at > now + _AHEAD:
+    if started_at > now + _CLOCK_TOLERANCE:
         raise InvalidError(f"{started_at.isoformat()} is in the future. Check the clock.", field="started_at")
     running = stream.deployments.select_for_update(of=("self",)).filter(ended_at=None)
     replaced = running if share == 1 else running.filter(version=version)
@@ -64,7 +64,7 @@ def record_deployment(
             field="started_at",
         )
     taken = running.exclude(pk__in=replaced).aggregate(total=Sum("share"))["total"] or 0
-    if taken + share > _NEARLY_ALL:
+    if taken + share > _LARGEST_TOTAL_SHARE:
         raise InvalidError(
             f"Other versions serve {taken:.0%} of the traffic. Give at most {1 - taken:.0%}, or end one.",
             field="share",
@@ -98,7 +98,7 @@ def end_deployment(
     locked = Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
     if locked.ended_at is not None:
         raise ConflictError("This deployment has ended already.")
-    if ended_at > now + _AHEAD:
+    if ended_at > now + _CLOCK_TOLERANCE:
         raise InvalidError(f"{ended_at.isoformat()} is in the future. Check the clock.", field="ended_at")
     if ended_at < locked.started_at:
         raise InvalidError(
@@ -122,7 +122,7 @@ def roll_back(*, stream: Stream, reason: str, by: User) -> Deployment:
     """
     # Lock in the same order as a promotion: first the project, then its streams.
     Project.objects.select_for_update().get(pk=stream.project_id)
-    lock_unended(stream)
+    lock_unended_stream(stream)
     reason = _checked("reason", reason, LONGEST_NOTE)
     if not reason:
         raise InvalidError(

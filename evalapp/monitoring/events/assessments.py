@@ -22,13 +22,13 @@ from evalapp.monitoring.events.models import (
     EventKey,
 )
 from evalapp.monitoring.events.times import time_of
-from evalapp.monitoring.locks import feed_unended, lock_stream
+from evalapp.monitoring.locks import lock_stream, share_unended_stream
 from evalapp.monitoring.models import Stream
 from evalapp.runs.generation.answers import LONGEST_ANSWER
 
-WAITS_FOR = dt.timedelta(days=1)
+WAITING_PERIOD = dt.timedelta(days=1)
 """How long an assessment waits for its event."""
-MOST_BESIDE = 50
+MOST_WITH_EVENT = 50
 _BATCH = 1_000
 _KNOWN_FIELDS = frozenset({"event", "name", "value", "time", "source"})
 
@@ -75,19 +75,19 @@ class TakenAssessments(NamedTuple):
 
 
 @dataclass
-class _Read:
+class _ReadAssessments:
     assessments: list[NewAssessment] = field(default_factory=list)
     refused: list[RefusedAssessment] = field(default_factory=list)
 
 
-def assessments_beside(
+def assessments_with_event(
     given: Any, external_id: str, happened_at: dt.datetime, *, is_dated: bool
 ) -> tuple[list[NewAssessment], list[FieldProblem]]:
     """The assessments sent with an event, as an object of values by name, and the problems with them."""
     if given is None:
         return [], []
-    if not isinstance(given, dict) or len(given) > MOST_BESIDE:
-        problem = f"This must be an object of at most {MOST_BESIDE} values."
+    if not isinstance(given, dict) or len(given) > MOST_WITH_EVENT:
+        problem = f"This must be an object of at most {MOST_WITH_EVENT} values."
         return [], [FieldProblem("assessments", problem, 'Write {"latency_seconds": 0.8}.')]
     found, problems = [], []
     for name, value in given.items():
@@ -97,11 +97,11 @@ def assessments_beside(
     return found, problems
 
 
-def take_assessments(*, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> TakenAssessments:
+def store_new_assessments(*, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> TakenAssessments:
     """Store new valid assessments and report the others. Raises ConflictError once the stream has ended."""
     now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
-    read = _Read()
+    read = _ReadAssessments()
     for number, row in enumerate(rows, start=1):
         found = _assessment(row, now)
         if isinstance(found, list):
@@ -111,7 +111,7 @@ def take_assessments(*, stream: Stream, rows: Iterable[Mapping[str, Any]]) -> Ta
         else:
             read.assessments.append(found.masked(vault.pseudonym_of(found.external_id), vault))
     with transaction.atomic():
-        feed_unended(stream)
+        share_unended_stream(stream)
         stored, waiting = store_assessments(stream, read.assessments)
     return TakenAssessments(stored, len(read.assessments) - stored - waiting, waiting, read.refused)
 
@@ -130,9 +130,9 @@ def store_assessments(stream: Stream, assessments: Sequence[NewAssessment]) -> t
             EventKey.objects.filter(stream=stream, external_id__in=ids).values_list("external_id", "pk")
         )
         here = [(keys[each.external_id], each) for each in batch if each.external_id in keys]
-        stored += _insert(_HERE, stream, here)
+        stored += _insert(_INSERT_ASSESSMENTS, stream, here)
         absent = [(each.external_id, each) for each in batch if each.external_id not in keys]
-        waiting += _insert(_ABSENT, stream, absent)
+        waiting += _insert(_INSERT_WAITING, stream, absent)
     return stored, waiting
 
 
@@ -145,9 +145,9 @@ def match_waiting() -> int:
         with transaction.atomic():
             lock_stream(stream)
             with connection.cursor() as cursor:
-                cursor.execute(_GIVE, [stream.pk])
+                cursor.execute(_ATTACH_WAITING, [stream.pk])
                 given += cursor.rowcount
-            old = stream.waiting_assessments.filter(received_at__lt=timezone.now() - WAITS_FOR)
+            old = stream.waiting_assessments.filter(received_at__lt=timezone.now() - WAITING_PERIOD)
             count, _ = old.delete()
             if count:
                 Stream.objects.filter(pk=stream.pk).update(
@@ -162,9 +162,9 @@ SELECT %s, * FROM unnest(
     %s::text[], %s::{type}[], %s::text[], %s::float8[], %s::text[], %s::text[], %s::timestamptz[])
 ON CONFLICT (stream_id, digest) DO NOTHING
 """
-_HERE = _INSERT.format(table="assessment", event="key_id", type="bigint")
-_ABSENT = _INSERT.format(table="waitingassessment", event="external_id", type="text")
-_GIVE = """
+_INSERT_ASSESSMENTS = _INSERT.format(table="assessment", event="key_id", type="bigint")
+_INSERT_WAITING = _INSERT.format(table="waitingassessment", event="external_id", type="text")
+_ATTACH_WAITING = """
 WITH gone AS (
     DELETE FROM evalapp_waitingassessment AS waiting USING evalapp_eventkey AS key
     WHERE waiting.stream_id = %s AND key.stream_id = waiting.stream_id

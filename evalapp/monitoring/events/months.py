@@ -7,25 +7,25 @@ from django.utils import timezone
 
 _TABLE = "evalapp_productionevent"
 _SAMPLES = "evalapp_sampledoutput"
-AHEAD = 2
+MONTHS_AHEAD = 2
 LOCK_WAIT = "2s"
 """Who stores or reads events waits behind a month that goes: no longer than nobody notices."""
-_made: set[str] = set()
+_created: set[str] = set()
 
 
-def make_months() -> None:
+def create_coming_partitions() -> None:
     """Create the partitions of this month and the months ahead. Run by the scheduler, and when an event
     arrives in a month without a partition.
     """
     month = timezone.now().date().replace(day=1)
-    for _ in range(1 + AHEAD):
-        _make(month)
-        month = _following(month)
+    for _ in range(1 + MONTHS_AHEAD):
+        _create_partition(month)
+        month = _next_month(month)
 
 
-def have_month(received_at: dt.datetime) -> None:
+def ensure_partition(received_at: dt.datetime) -> None:
     """Create the partition for events received at that time."""
-    _make(received_at.date().replace(day=1))
+    _create_partition(received_at.date().replace(day=1))
 
 
 def months_before(day: dt.date) -> list[dt.date]:
@@ -37,7 +37,7 @@ def months_before(day: dt.date) -> list[dt.date]:
         names = [name for (name,) in cursor.fetchall()]
     ends = (name.removeprefix(f"{_TABLE}_").replace("_", "-") for name in names)
     firsts = [dt.date.fromisoformat(f"{end}-01") for end in ends]
-    return sorted(first for first in firsts if _following(first) <= day)
+    return sorted(first for first in firsts if _next_month(first) <= day)
 
 
 def newest_by_stream(month: dt.date) -> dict[int, dt.datetime]:
@@ -75,7 +75,7 @@ def drop_month(month: dt.date) -> None:
         cursor.execute(f"ALTER TABLE {kept} RENAME TO {name}")
         cursor.execute(
             f"ALTER TABLE {_TABLE} ATTACH PARTITION {name}"
-            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_following(month)} 00:00+00')"
+            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_next_month(month)} 00:00+00')"
         )
 
 
@@ -83,21 +83,21 @@ def _name(month: dt.date) -> str:
     return f"{_TABLE}_{month:%Y_%m}"
 
 
-def _following(month: dt.date) -> dt.date:
+def _next_month(month: dt.date) -> dt.date:
     return (month + dt.timedelta(days=31)).replace(day=1)
 
 
-def _make(month: dt.date) -> None:
+def _create_partition(month: dt.date) -> None:
     name = _name(month)
-    if name in _made:
+    if name in _created:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone() != (None,):
             # What was made here might be rolled back; what is found is there.
-            _made.add(name)
+            _created.add(name)
             return
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {_TABLE}"
-            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_following(month)} 00:00+00')"
+            f" FOR VALUES FROM ('{month} 00:00+00') TO ('{_next_month(month)} 00:00+00')"
         )

@@ -27,7 +27,7 @@ from evalapp.imports.problems import (
     text_problems,
 )
 from evalapp.imports.source_rows import sniffed
-from evalapp.monitoring.events.assessments import NewAssessment, assessments_beside
+from evalapp.monitoring.events.assessments import NewAssessment, assessments_with_event
 from evalapp.monitoring.events.models import LONGEST_ID
 from evalapp.monitoring.events.times import time_of
 from evalapp.monitoring.models import Stream
@@ -77,7 +77,7 @@ class Refused(NamedTuple):
     hashes: tuple[str, str] | None = None
 
 
-class PassedOver(NamedTuple):
+class SkippedRow(NamedTuple):
     """A row of a tracing tool's export that is not a model call."""
 
     number: int
@@ -95,7 +95,7 @@ class ReadEvents:
     passed_over: int = 0
 
 
-def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | PassedOver]:
+def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | SkippedRow]:
     """Events from the rows of a .jsonl, .csv or .parquet file, including exports of tracing tools.
 
     Everything but the prompt and the context is in the rows' metadata. Raises ImportProblemsError for a file
@@ -116,7 +116,7 @@ def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | PassedOver
         raise ImportProblemsError([str(error)]) from error
 
 
-def _of_objects(file: BinaryIO) -> Iterator[ParsedRow | PassedOver]:
+def _of_objects(file: BinaryIO) -> Iterator[ParsedRow | SkippedRow]:
     for number, found in json_objects(file, example=_LAYOUT.example, decoder=_decoder):
         if isinstance(found, FieldProblem):
             yield ParsedRow(number, None, [found])
@@ -128,7 +128,7 @@ def _of_objects(file: BinaryIO) -> Iterator[ParsedRow | PassedOver]:
             except RowProblemError as error:
                 yield ParsedRow(number, None, list(error.problems))
             else:
-                yield PassedOver(number) if event is None else reading_of(number, event, _LAYOUT)
+                yield SkippedRow(number) if event is None else reading_of(number, event, _LAYOUT)
 
 
 def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
@@ -138,7 +138,7 @@ def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
 
 
 def read_events(
-    stream: Stream, rows: Iterable[ParsedRow | PassedOver], *, now: dt.datetime, vault: Vault | None
+    stream: Stream, rows: Iterable[ParsedRow | SkippedRow], *, now: dt.datetime, vault: Vault | None
 ) -> ReadEvents:
     """All rows as events, with personal data masked if a ``vault`` is given.
 
@@ -151,7 +151,7 @@ def read_events(
         count += 1
         if count > MOST_ROWS:
             raise ImportProblemsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
-        if isinstance(reading, PassedOver):
+        if isinstance(reading, SkippedRow):
             found.passed_over += 1
             continue
         event = _event(stream, reading, now, vault)
@@ -189,7 +189,7 @@ def _event(stream: Stream, reading: ParsedRow, now: dt.datetime, vault: Vault | 
     text = _text(fields, OUTPUT_FIELDS, LONGEST_ANSWER, problems, needed=True)
     version = _text(fields, VERSION_FIELDS, LONGEST_VERSION, problems)
     happened_at, is_given = _time(fields, now, problems)
-    assessed, wrong = assessments_beside(
+    assessed, wrong = assessments_with_event(
         fields.pop("assessments", None), external_id, happened_at, is_dated=is_given
     )
     problems += wrong

@@ -15,9 +15,9 @@ from evalapp.datasets.formats import ParsedRow
 from evalapp.datasets.vault import Vault
 from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.monitoring.events.assessments import store_assessments
-from evalapp.monitoring.events.months import have_month
-from evalapp.monitoring.events.reading import NewEvent, PassedOver, Refused, read_events
-from evalapp.monitoring.locks import feed_unended
+from evalapp.monitoring.events.months import ensure_partition
+from evalapp.monitoring.events.reading import NewEvent, Refused, SkippedRow, read_events
+from evalapp.monitoring.locks import share_unended_stream
 from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 
 _BATCH = 5_000
@@ -28,7 +28,7 @@ INSERT INTO evalapp_eventkey (stream_id, external_id, content_hash, happened_at)
 SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
 ON CONFLICT (stream_id, external_id) DO NOTHING RETURNING external_id, id
 """
-_KNOWN = (
+_SELECT_STORED = (
     "SELECT external_id, content_hash FROM evalapp_eventkey WHERE stream_id = %s AND external_id = ANY(%s)"
 )
 _COPY = """
@@ -74,21 +74,21 @@ class TakenEvents:
         return " ".join(told)
 
 
-def take_events(*, stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
+def store_new_events(*, stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
     """Store new valid events and report the others. An event already stored under an id is left alone. Raises
     ConflictError once the stream has ended.
     """
     with transaction.atomic():
-        return _taken(stream, rows)
+        return _store_new(stream, rows)
 
 
-def import_events(*, stream: Stream, rows: Iterable[ParsedRow | PassedOver], by: User | None) -> TakenEvents:
+def import_events(*, stream: Stream, rows: Iterable[ParsedRow | SkippedRow], by: User | None) -> TakenEvents:
     """Store all new events of a file, or none if any row has a problem.
 
     Raises ImportProblemsError with every problem of every row, ConflictError once the stream has ended.
     """
     with transaction.atomic():
-        taken = _taken(stream, rows)
+        taken = _store_new(stream, rows)
         if taken.refused:
             problems = ProblemList()
             for refused in sorted(taken.refused, key=lambda each: each.number):
@@ -100,21 +100,21 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow | PassedOver], by:
     return taken
 
 
-def _taken(stream: Stream, rows: Iterable[ParsedRow | PassedOver]) -> TakenEvents:
+def _store_new(stream: Stream, rows: Iterable[ParsedRow | SkippedRow]) -> TakenEvents:
     now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
     read = read_events(stream, rows, now=now, vault=vault)
-    fed = feed_unended(stream)
+    fed = share_unended_stream(stream)
     if vault is not None:
         vault.store()
-    have_month(now)
+    ensure_partition(now)
     taken = TakenEvents(known=read.repeated, refused=read.refused, passed_over=read.passed_over)
     # In one order, so that two senders of the same ids cannot deadlock.
     ordered = (read.events[external_id] for external_id in sorted(read.events))
     while batch := list(islice(ordered, _BATCH)):
         new = _store(stream, batch, taken)
         taken.stored += len(new)
-        taken.not_reviewed += _never_drawn(fed, new)
+        taken.not_reviewed += _count_never_sampled(fed, new)
         store_assessments(stream, [each for event in batch for each in event.assessments])
     return taken
 
@@ -135,7 +135,7 @@ def _store(stream: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> li
         new = [each for each in events if each.external_id in keys]
         others = [each for each in events if each.external_id not in keys]
         if others:
-            cursor.execute(_KNOWN, [stream.pk, [each.external_id for each in others]])
+            cursor.execute(_SELECT_STORED, [stream.pk, [each.external_id for each in others]])
             _compare(others, dict(cursor.fetchall()), taken)
         if new:
             with cursor.copy(_COPY) as copy:
@@ -173,7 +173,7 @@ def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) 
         )
 
 
-def _never_drawn(stream: Stream, events: Sequence[NewEvent]) -> int:
+def _count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
     """How many lie before the next week to be sampled, and in no week that waits for its outputs."""
     next_begins_at = stream.next_sample_at - WEEK
     times = [each.happened_at for each in events if each.happened_at < next_begins_at]

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign
 from evalapp.decisions.models import Decision
-from evalapp.monitoring.causes import MENDED_BY_TRAINING
+from evalapp.monitoring.causes import CAUSES_FIXED_BY_TRAINING
 from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.incidents.models import Incident
 from evalapp.monitoring.models import Alert, Cause
@@ -45,7 +45,7 @@ class Progress:
 
     @property
     def is_mended_by_training(self) -> bool:
-        return self.cause in MENDED_BY_TRAINING
+        return self.cause in CAUSES_FIXED_BY_TRAINING
 
     @property
     def is_of_reviewers(self) -> bool:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from evalapp.audit.services import record
 from evalapp.monitoring.incidents.models import Incident, IncidentState, NoticeKind
-from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.incidents.webhooks import emit_incident_event
 from evalapp.monitoring.mail import notify
 from evalapp.monitoring.models import WeeklySample
 from evalapp.monitoring.trends import CriterionTrend, Recovery
@@ -59,6 +59,6 @@ def end_if_recovered(incident: Incident, week: WeeklySample, followed: Iterable[
     incident.state, incident.closed_at = IncidentState.RECOVERED, timezone.now()
     incident.save(update_fields=["state", "closed_at"])
     notify(incident, NoticeKind.ENDED)
-    tell_incident(incident, WebhookEvent.INCIDENT_CLOSED)
+    emit_incident_event(incident, WebhookEvent.INCIDENT_CLOSED)
     project = incident.stream.project
     record("incident.recovered", by=None, obj=incident, project=project, data={"week": week.number})

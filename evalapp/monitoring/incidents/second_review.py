@@ -18,10 +18,10 @@ from evalapp.monitoring.incidents.models import Incident
 from evalapp.registry.queries import champion_of
 from evalapp.runs.queries import training_of
 
-PART = "part"
+PART_FIELD = "part"
 """The field of the rows that says which of the two a row is of; a comparison can be split by it."""
 PRODUCTION, REGRESSION = "production", "regression set"
-_SPARE = 3
+_OVERSAMPLING = 3
 
 
 def write_second_review(incident: Incident, *, by: User) -> DatasetVersion:
@@ -42,7 +42,7 @@ def write_second_review(incident: Incident, *, by: User) -> DatasetVersion:
     return create_version(
         dataset=stream.dataset,
         rows=[
-            *rows_of_events(stream, events, split=Split.TEST, metadata={PART: PRODUCTION}),
+            *rows_of_events(stream, events, split=Split.TEST, metadata={PART_FIELD: PRODUCTION}),
             *_regression_rows(incident, {prompt_hash(each.messages) for each in events}),
         ],
         by=by,
@@ -58,17 +58,19 @@ def _events(incident: Incident) -> list[ProductionEvent]:
     chosen: list[ProductionEvent] = []
     for events in (of_weeks.filter(key__samples=None), of_weeks.exclude(key__samples=None)):
         if len(chosen) < wanted:
-            drawn = events.select_related("key").order_by(_place("key__external_id", stream.seed), "pk")
-            chosen += _unknown(list(drawn[: _SPARE * wanted]), incident)
+            drawn = events.select_related("key").order_by(
+                _random_order("key__external_id", stream.seed), "pk"
+            )
+            chosen += _events_not_trained_on(list(drawn[: _OVERSAMPLING * wanted]), incident)
     return chosen[:wanted]
 
 
-def _place(field: str, seed: int) -> MD5:
+def _random_order(field: str, seed: int) -> MD5:
     """A pseudo-random order, the same in every database."""
     return MD5(Concat(Cast(field, TextField()), Value(f":{seed}"), output_field=TextField()))
 
 
-def _unknown(events: Sequence[ProductionEvent], incident: Incident) -> list[ProductionEvent]:
+def _events_not_trained_on(events: Sequence[ProductionEvent], incident: Incident) -> list[ProductionEvent]:
     """Events whose prompt is not in the training data."""
     if incident.training_data is None or not events:
         return list(events)
@@ -86,10 +88,10 @@ def _regression_rows(incident: Incident, asked: set[str]) -> Iterator[ExampleRow
     if version is None:
         return
     rows = version.examples.filter(split=Split.TEST).exclude(prompt_hash__in=asked)
-    drawn = rows.order_by(_place("row_number", incident.stream.seed), "pk")
+    drawn = rows.order_by(_random_order("row_number", incident.stream.seed), "pk")
     for example in drawn[: incident.stream.outputs_per_week]:
         row = example_row(example)
-        yield replace(row, row_key=None, metadata={**row.metadata, PART: REGRESSION})
+        yield replace(row, row_key=None, metadata={**row.metadata, PART_FIELD: REGRESSION})
 
 
 def _regression_set(incident: Incident) -> DatasetVersion | None:

@@ -11,7 +11,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.incidents.models import LONGEST_REASON, Incident, IncidentState
 from evalapp.monitoring.incidents.second_review import write_second_review
-from evalapp.monitoring.incidents.webhooks import tell_incident
+from evalapp.monitoring.incidents.webhooks import emit_incident_event
 from evalapp.webhooks.models import WebhookEvent
 
 
@@ -90,7 +90,7 @@ def close_incident(*, incident: Incident, reason: str, by: User) -> None:
         state=IncidentState.CLOSED, closed_at=Now(), closed_by=by, reason=reason
     )
     locked.state = IncidentState.CLOSED
-    tell_incident(locked, WebhookEvent.INCIDENT_CLOSED)
+    emit_incident_event(locked, WebhookEvent.INCIDENT_CLOSED)
     record("incident.closed", by=by, obj=locked, project=locked.stream.project, data={"reason": reason})
 
 

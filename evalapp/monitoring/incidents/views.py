@@ -59,8 +59,8 @@ def _render(
         "feedback": next(iter(feedback_for(incident)), None) if incident.is_open else None,
         "base_dataset": _base_dataset(incident.stream),
         "trained_part": _trained_part(incident),
-        "accepted": _last_write(incident, "incident.training_data_accepted"),
-        "prepared": _last_write(incident, "incident.second_review_prepared"),
+        "accepted": _latest_audit_event(incident, "incident.training_data_accepted"),
+        "prepared": _latest_audit_event(incident, "incident.second_review_prepared"),
         **_links(request, incident, progress.trained),
         # If reviewers changed, not the model, there is no reason to train or to review candidates anew.
         "asks_for_training": incident.is_open and not progress.is_of_reviewers,
@@ -79,7 +79,7 @@ def _base_dataset(stream: Stream) -> int:
     return found or stream.dataset_id
 
 
-def _last_write(incident: Incident, action: str) -> AuditEvent | None:
+def _latest_audit_event(incident: Incident, action: str) -> AuditEvent | None:
     """The latest event of the action in the audit log, with its time and person."""
     writes = events_of(object_type="incident", object_id=incident.pk, action=action)
     return writes.order_by("-pk").first()
@@ -131,12 +131,14 @@ def _calibration_url(incident: Incident, progress: Progress) -> str:
     return f"{reverse('campaign_new', args=[incident.stream.project.slug])}?{urlencode(proposed, doseq=True)}"
 
 
-def _acted(request: MemberRequest, incident: Incident, words: str) -> HttpResponse:
+def _redirect_with_message(request: MemberRequest, incident: Incident, words: str) -> HttpResponse:
     messages.success(request, words)
     return redirect("incident_detail", request.project.slug, incident.stream_id, incident.pk)
 
 
-def _move(permission: Permission, service: Callable[..., object], words: str) -> Callable[..., HttpResponse]:
+def _action_view(
+    permission: Permission, service: Callable[..., object], words: str
+) -> Callable[..., HttpResponse]:
     @require_POST
     @project_view(permission)
     def view(request: MemberRequest, stream_id: int, incident_id: int) -> HttpResponse:
@@ -145,16 +147,16 @@ def _move(permission: Permission, service: Callable[..., object], words: str) ->
             service(incident=incident, by=request.user)
         except ProblemError as error:
             return _render(request, incident, problem=error)
-        return _acted(request, incident, words)
+        return _redirect_with_message(request, incident, words)
 
     view.__name__ = service.__name__
     return view
 
 
-incident_acknowledge = _move(
+incident_acknowledge = _action_view(
     Permission.EDIT_CAMPAIGNS, services.acknowledge, "Acknowledged: no reminders are sent any more."
 )
-incident_second_review = _move(
+incident_second_review = _action_view(
     Permission.EDIT_CAMPAIGNS,
     services.prepare_second_review,
     "The rows are written. Let the candidates answer them, or import their answers.",
@@ -204,4 +206,4 @@ def incident_close(request: MemberRequest, stream_id: int, incident_id: int) -> 
         if form.is_valid():
             show_problem(form, error)
         return _render(request, incident, problem=error, form=form)
-    return _acted(request, incident, "Closed, with your reason.")
+    return _redirect_with_message(request, incident, "Closed, with your reason.")

@@ -7,7 +7,7 @@ from evalapp.webhooks.events import emit_event
 from evalapp.webhooks.models import WebhookEvent
 
 
-def tell_incident(incident: Incident, event: WebhookEvent) -> None:
+def emit_incident_event(incident: Incident, event: WebhookEvent) -> None:
     """Write the deliveries within the caller's transaction; they say nothing about who reviewed."""
     stream = incident.stream
     causes = incident.alerts.order_by("pk").values_list("cause", flat=True)

@@ -25,8 +25,8 @@ _TOKENS = {
 }
 _FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 _CONVERSATION = "gen_ai.conversation.id"
-_KEPT = (_CONVERSATION, "gen_ai.agent.name", "gen_ai.provider.name", "gen_ai.prompt.name")
-_OF_THE_SERVICE = ("service.name", "service.version", "deployment.environment.name")
+_KEPT_ATTRIBUTES = (_CONVERSATION, "gen_ai.agent.name", "gen_ai.provider.name", "gen_ai.prompt.name")
+_SERVICE_ATTRIBUTES = ("service.name", "service.version", "deployment.environment.name")
 _LONGEST_FIELD = 200
 _MOST_FIELDS = 50
 _NANOSECONDS = 1_000_000_000
@@ -77,7 +77,7 @@ def calls_in(request: ExportTraceServiceRequest) -> FoundCalls:
     retrievals = []
     for service, span in _spans(request):
         attributes = _attributes(span.attributes)
-        documents = _listed(attributes.get(otel.DOCUMENTS))
+        documents = _list_of(attributes.get(otel.DOCUMENTS))
         operation = str(attributes.get(_OPERATION, ""))
         messages = _messages(attributes, span)
         has_content = otel.INPUT in messages and otel.OUTPUT in messages
@@ -92,7 +92,9 @@ def calls_in(request: ExportTraceServiceRequest) -> FoundCalls:
         else:
             found.calls.append(_call(span, attributes, service, messages))
     for call in found.calls:
-        if otel.DOCUMENTS not in call.messages and (documents := _found_before(call, retrievals)):
+        if otel.DOCUMENTS not in call.messages and (
+            documents := _documents_retrieved_before(call, retrievals)
+        ):
             call.messages[otel.DOCUMENTS] = documents
     return found
 
@@ -100,7 +102,7 @@ def calls_in(request: ExportTraceServiceRequest) -> FoundCalls:
 def _spans(request: ExportTraceServiceRequest) -> Iterator[tuple[dict[str, Any], Span]]:
     for resource in request.resource_spans:
         told = _attributes(resource.resource.attributes)
-        service = {name: told[name] for name in _OF_THE_SERVICE if name in told}
+        service = {name: told[name] for name in _SERVICE_ATTRIBUTES if name in told}
         for scope in resource.scope_spans:
             for span in scope.spans:
                 yield service, span
@@ -128,7 +130,7 @@ def _fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in attributes.items()
         if name.strip() and len(name) <= _LONGEST_FIELD and _is_short(value)
-        if name in _KEPT or not name.startswith("gen_ai.")
+        if name in _KEPT_ATTRIBUTES or not name.startswith("gen_ai.")
     }
     return dict(sorted(kept.items())[:_MOST_FIELDS])
 
@@ -166,12 +168,12 @@ def _messages(attributes: Mapping[str, Any], span: Span) -> dict[str, Any]:
     return found
 
 
-def _listed(value: Any) -> list[Any]:
+def _list_of(value: Any) -> list[Any]:
     found = otel.value_of(value)
     return found if isinstance(found, list) else []
 
 
-def _found_before(call: ModelCall, retrievals: list[_Retrieval]) -> list[Any]:
+def _documents_retrieved_before(call: ModelCall, retrievals: list[_Retrieval]) -> list[Any]:
     return [
         document
         for each in retrievals

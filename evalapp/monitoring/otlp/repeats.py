@@ -9,7 +9,7 @@ from evalapp.conversations.form import Conversation, Message, dumps
 _NOT_COMPARED = ("extra", "exact", "mark", "id", "from")
 
 
-class Told(NamedTuple):
+class CallWithConversation(NamedTuple):
     """A call with its conversation. ``group``: the conversation's id, or else the trace's; ``has_words``:
     whether the output is an answer, not only tool calls.
     """
@@ -23,7 +23,7 @@ class Told(NamedTuple):
     has_words: bool
 
 
-def repeated(calls: Sequence[Told]) -> set[int]:
+def repeated_calls(calls: Sequence[CallWithConversation]) -> set[int]:
     """The places of calls that need no event of their own.
 
     These are steps (their output only calls tools) whose messages are exactly the beginning of another call's
@@ -38,10 +38,10 @@ def repeated(calls: Sequence[Told]) -> set[int]:
     for place, (call, chain) in enumerate(zip(calls, chains, strict=True)):
         if not call.has_words and chain and beginnings.get((call.group, chain[-1]), set()) - {place}:
             found.add(place)
-    return found | _around_others(calls, chains)
+    return found | _calls_around_others(calls, chains)
 
 
-def _around_others(calls: Sequence[Told], chains: Sequence[Sequence[str]]) -> set[int]:
+def _calls_around_others(calls: Sequence[CallWithConversation], chains: Sequence[Sequence[str]]) -> set[int]:
     alike: dict[tuple[str, str], list[int]] = {}
     for place, (call, chain) in enumerate(zip(calls, chains, strict=True)):
         if chain:
@@ -57,11 +57,11 @@ def _around_others(calls: Sequence[Told], chains: Sequence[Sequence[str]]) -> se
     return found
 
 
-def _is_inside(inner: Told, outer: Told) -> bool:
+def _is_inside(inner: CallWithConversation, outer: CallWithConversation) -> bool:
     return outer.started_at <= inner.started_at and inner.ended_at <= outer.ended_at
 
 
-def _chain(call: Told) -> Iterator[str]:
+def _chain(call: CallWithConversation) -> Iterator[str]:
     """For each message, the digest of all messages up to it."""
     digest = ""
     for message in call.conversation["messages"]:
@@ -73,10 +73,10 @@ def _compared(message: Message) -> Any:
     """The parts of a message that make two the same: role and parts, without other attributes."""
     if "content" in message:
         return [message["role"], [{"type": "text", "text": message["content"]}]]
-    return [message["role"], [_bare(part) for part in message["parts"]]]
+    return [message["role"], [_compared_value(part) for part in message["parts"]]]
 
 
-def _bare(value: Any) -> Any:
+def _compared_value(value: Any) -> Any:
     if isinstance(value, dict) and "type" in value:
-        return {name: _bare(each) for name, each in value.items() if name not in _NOT_COMPARED}
-    return [_bare(each) for each in value] if isinstance(value, list) else value
+        return {name: _compared_value(each) for name, each in value.items() if name not in _NOT_COMPARED}
+    return [_compared_value(each) for each in value] if isinstance(value, list) else value

@@ -12,12 +12,12 @@ from evalapp.conversations.formats import otel
 from evalapp.conversations.text import text_form
 from evalapp.imports.problems import RowProblemError
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.storage import take_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.otlp.calls import FoundCalls, ModelCall, calls_in
-from evalapp.monitoring.otlp.repeats import Told, repeated
+from evalapp.monitoring.otlp.repeats import CallWithConversation, repeated_calls
 
-_MOST_TOLD = 5
+_MOST_LISTED = 5
 _MICROSECOND = 1_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NO_MESSAGES = (
@@ -51,13 +51,13 @@ def take_spans(*, stream: Stream, request: ExportTraceServiceRequest) -> TakenSp
     read = _read(found.calls)
     stored = known = 0
     if read.rows:
-        taken = take_events(stream=stream, rows=events_of_request(read.rows))
+        taken = store_new_events(stream=stream, rows=events_of_request(read.rows))
         stored, known = taken.stored, taken.known
         for each in taken.refused:
             name = each.external_id or read.rows[each.number - 1]["id"]
             read.refused.append(f"{name}: {each.problems[0]}")
     rejected = len(read.refused) + len(found.empty) + found.nameless
-    return TakenSpans(stored, known, rejected, " ".join(_sentences(found, read)))
+    return TakenSpans(stored, known, rejected, " ".join(_message_sentences(found, read)))
 
 
 def _read(calls: list[ModelCall]) -> _Read:
@@ -68,7 +68,7 @@ def _read(calls: list[ModelCall]) -> _Read:
             sound.append((call, otel.read(_first_choice(call.messages))))
         except RowProblemError as error:
             read.refused.append(f"{call.external_id}: {error.problems[0]}")
-    again = repeated([_told(call, conversation) for call, conversation in sound])
+    again = repeated_calls([_with_conversation(call, conversation) for call, conversation in sound])
     read.repeats = len(again)
     for place, (call, conversation) in enumerate(sound):
         if place not in again:
@@ -82,11 +82,11 @@ def _first_choice(messages: dict[str, Any]) -> dict[str, Any]:
     return {**messages, otel.OUTPUT: outputs[:1]} if isinstance(outputs, list) else messages
 
 
-def _told(call: ModelCall, conversation: Conversation) -> Told:
+def _with_conversation(call: ModelCall, conversation: Conversation) -> CallWithConversation:
     # The output is a single message.
     *inputs, output = conversation["messages"]
     has_words = any(part["type"] == "text" and part["text"].strip() for part in output.get("parts", ()))
-    return Told(
+    return CallWithConversation(
         group=call.conversation_id or call.trace,
         trace=call.trace,
         started_at=call.started_at,
@@ -126,14 +126,14 @@ def _is_plain(conversation: Conversation) -> bool:
     )
 
 
-def _sentences(found: FoundCalls, read: _Read) -> Iterator[str]:
+def _message_sentences(found: FoundCalls, read: _Read) -> Iterator[str]:
     if read.refused:
-        told = "; ".join(read.refused[:_MOST_TOLD])
+        told = "; ".join(read.refused[:_MOST_LISTED])
         yield f"{_spans(len(read.refused))} refused: {told}"
-        if len(read.refused) > _MOST_TOLD:
-            yield f"({len(read.refused) - _MOST_TOLD:,} more.)"
+        if len(read.refused) > _MOST_LISTED:
+            yield f"({len(read.refused) - _MOST_LISTED:,} more.)"
     if found.empty:
-        yield f"{_spans(len(found.empty))} {_NO_MESSAGES} ({', '.join(found.empty[:_MOST_TOLD])})."
+        yield f"{_spans(len(found.empty))} {_NO_MESSAGES} ({', '.join(found.empty[:_MOST_LISTED])})."
     if found.nameless:
         yield f"{_spans(found.nameless)} refused for having no trace id or span id."
     if read.repeats:

@@ -22,7 +22,7 @@ _KINDS = frozenset(
         "GUARDRAIL",
     }
 )
-_OF_TRACES = ("sessionId", "session_id", "userId", "user_id", "htmlPath", "observations", "bookmarked")
+_TRACE_FIELDS = ("sessionId", "session_id", "userId", "user_id", "htmlPath", "observations", "bookmarked")
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:
@@ -32,7 +32,7 @@ def recognises(fields: Mapping[str, Any]) -> bool:
     kind = fields.get("type")
     if isinstance(kind, str) and kind in _KINDS:
         return bool(first(fields, "traceId", "trace_id")) and "messages" not in fields
-    return "timestamp" in fields and "type" not in fields and not fields.keys().isdisjoint(_OF_TRACES)
+    return "timestamp" in fields and "type" not in fields and not fields.keys().isdisjoint(_TRACE_FIELDS)
 
 
 def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -15,8 +15,8 @@ _ROLES = {
     **dict.fromkeys(("developer",), "developer"),
     **dict.fromkeys(("tool", "function", "ToolMessage", "FunctionMessage"), "tool"),
 }
-_ASKED = ("input", "question", "query", "prompt", "text", "content")
-_ANSWERED = ("output", "answer", "response", "text", "content", "result", "completion")
+_INPUT_FIELDS = ("input", "question", "query", "prompt", "text", "content")
+_OUTPUT_FIELDS = ("output", "answer", "response", "text", "content", "result", "completion")
 Messages = list[dict[str, Any]]
 
 
@@ -30,7 +30,7 @@ def input_messages(value: Any) -> Messages:
             found = found[0]
     if isinstance(found, list) and found and all(_is_message(each) for each in found):
         return [_message(each) for each in found]
-    text = _text(found, _ASKED)
+    text = _text(found, _INPUT_FIELDS)
     return [{"role": "user", "content": text}] if text else []
 
 
@@ -49,7 +49,7 @@ def output_message(value: Any) -> dict[str, Any] | None:
             return {**_message(found), "role": "assistant"}
     if isinstance(found, list) and found and isinstance(found[0], dict | list):
         return output_message(found[0])
-    text = _text(found, _ANSWERED)
+    text = _text(found, _OUTPUT_FIELDS)
     return {"role": "assistant", "content": text} if text else None
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-_LONGEST = 200
-_MOST = 40
+_LONGEST_FIELD = 200
+_MOST_FIELDS = 40
 
 
 def time_in(value: Any) -> dt.datetime | None:
@@ -55,12 +55,12 @@ def short_fields(*given: Any, **more: Any) -> dict[str, Any]:
     for each in given:
         whole |= each if isinstance(each, dict) else {}
     kept = {name: value for name, value in (whole | more).items() if _is_short(value) and name.strip()}
-    return dict(list(kept.items())[:_MOST])
+    return dict(list(kept.items())[:_MOST_FIELDS])
 
 
 def _is_short(value: Any) -> bool:
     if isinstance(value, str):
-        return 0 < len(value) <= _LONGEST
+        return 0 < len(value) <= _LONGEST_FIELD
     return isinstance(value, bool | int | float)
 
 

@@ -16,9 +16,9 @@ from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.api.checks import NamedSerializer
 from evalapp.reviews.api.tasks import ReviewView
-from evalapp.reviews.calibration import item_in_round, own_round_is_done
-from evalapp.reviews.named_results import under_names
-from evalapp.reviews.preferences.calibration import people_in_round, round_of
+from evalapp.reviews.calibration import has_finished_own_round, item_in_round
+from evalapp.reviews.named_results import with_reviewer_names
+from evalapp.reviews.preferences.calibration import calibration_progress_of, round_of
 
 
 class CalibratingSerializer(NamedSerializer):
@@ -93,7 +93,7 @@ class CalibrationNoteBody(Body):
 
 
 def _round_of(campaign: Campaign) -> dict[str, Any]:
-    return {"people": under_names(campaign, people_in_round(campaign))}
+    return {"people": with_reviewer_names(campaign, calibration_progress_of(campaign))}
 
 
 @route("campaigns/<int:campaign_id>/calibration/", "api_campaign_calibration")
@@ -148,7 +148,7 @@ class CalibrationView(ReviewView):
 
     def shown(self, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
         found = round_of(campaign_reviewer.campaign, self.person, is_manager=False)
-        is_done = own_round_is_done(campaign_reviewer)
+        is_done = has_finished_own_round(campaign_reviewer)
         return {
             "is_done": is_done,
             "columns": found.columns,
@@ -173,7 +173,7 @@ class OwnCalibrationNotes(CalibrationView):
         """Everybody who has reviewed the item can read it. 409 until I have submitted all my answers."""
         campaign_reviewer = self.calibrating_campaign_reviewer(key)
         values = self.body()
-        if not own_round_is_done(campaign_reviewer):
+        if not has_finished_own_round(campaign_reviewer):
             raise ConflictError(
                 "Review all calibration items first; then you see the others' answers and can discuss them.",
                 code="round_not_done",

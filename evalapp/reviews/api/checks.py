@@ -12,7 +12,7 @@ from evalapp.campaigns.api.campaigns import CampaignView
 from evalapp.campaigns.api.gold import StoredSerializer
 from evalapp.campaigns.gold import remove_known
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.named_results import under_names
+from evalapp.reviews.named_results import with_reviewer_names
 from evalapp.reviews.preferences.checks import checks_of
 from evalapp.reviews.preferences.gold import OUTCOMES, GoldPreferenceRow, set_gold_preferences
 from evalapp.reviews.preferences.models import GoldPreference
@@ -107,7 +107,7 @@ class CampaignChecks(CampaignView):
     def get(self, campaign_id: int) -> object:
         """Gold accuracy and agreement on repeats for each reviewer."""
         campaign = self.campaign(campaign_id)
-        return {"people": under_names(campaign, checks_of(campaign))}
+        return {"people": with_reviewer_names(campaign, checks_of(campaign))}
 
 
 @route("campaigns/<int:campaign_id>/gold-preferences/", "api_campaign_gold_preferences")

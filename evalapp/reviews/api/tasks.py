@@ -32,9 +32,9 @@ from evalapp.reviews.services import (
     amend_review,
     keep_draft,
     keep_draft_of_removed,
+    reopen_last_review,
     skip_item,
     submit_at,
-    undo_last,
 )
 from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
@@ -357,6 +357,6 @@ class UndoReview(ReviewView):
         """
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()
-        latest = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
+        latest = reopen_last_review(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
         latest.campaign = campaign_reviewer.campaign
         return shown_review(latest)

@@ -9,7 +9,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.desks.base import Desk
 from evalapp.reviews.drafts import answers_in
-from evalapp.reviews.forms import Submission, quoted_in, read_review, with_quoted
+from evalapp.reviews.forms import Submission, quotes_in, read_review, with_spans_of_quotes
 from evalapp.reviews.kinds import RATING
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import given_rows, has_spans, marks_of, rubric_html
@@ -35,11 +35,11 @@ class RatingDesk(Desk):
         self, submission: Submission[ReviewAnswers], request: HttpRequest, review_context: ReviewContext
     ) -> Submission[ReviewAnswers]:
         """The submission with spans for quoted words added."""
-        quoted = quoted_in(request.POST, criteria_of(review_context.assignment.campaign.rubric_version))
+        quoted = quotes_in(request.POST, criteria_of(review_context.assignment.campaign.rubric_version))
         if not quoted:
             return submission
         text = RATING.task_at(review_context).answer
-        return submission._replace(answers=with_quoted(submission.answers, quoted, text))
+        return submission._replace(answers=with_spans_of_quotes(submission.answers, quoted, text))
 
     def draft_of(self, task: Task) -> ReviewAnswers | None:
         return answers_in(task.draft) if task.draft is not None else None
@@ -74,7 +74,7 @@ class RatingDesk(Desk):
                 answers=answers,
                 errors=problem.fields if problem else {},
                 output_text=task.answer,
-                quoted=quoted_in(request.POST, criteria_of(version)) if problem else None,
+                quoted=quotes_in(request.POST, criteria_of(version)) if problem else None,
             ),
             "has_spans": has_spans(version),
         }

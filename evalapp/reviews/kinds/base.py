@@ -42,12 +42,12 @@ class Task(Protocol):
     def draft_saved_at(self) -> datetime | None: ...
 
 
-Given = TypeVar("Given", bound=Answers)
-Valid = TypeVar("Valid", bound=StorableAnswers)
-Shown = TypeVar("Shown", bound=Task)
+AnswersType = TypeVar("AnswersType", bound=Answers)
+StorableAnswersType = TypeVar("StorableAnswersType", bound=StorableAnswers)
+TaskType = TypeVar("TaskType", bound=Task)
 
 
-class ReviewKind(ABC, Generic[Given, Valid, Shown]):
+class ReviewKind(ABC, Generic[AnswersType, StorableAnswersType, TaskType]):
     """What reviews of one kind ask and store. Everything else is common to all kinds: claiming, storing once,
     revisions, drafts and change requests.
 
@@ -57,21 +57,21 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
     subject: ClassVar[str]
 
     @abstractmethod
-    def read(self, raw: object) -> Given:
+    def read(self, raw: object) -> AnswersType:
         """Answers from decoded JSON. Raises InvalidError for a wrong structure."""
 
     @abstractmethod
-    def check(self, answers: Given, *, assignment: Assignment, subject_id: int) -> Valid:
+    def check(self, answers: AnswersType, *, assignment: Assignment, subject_id: int) -> StorableAnswersType:
         """The answers as stored. Raises InvalidError with all invalid fields."""
 
     @abstractmethod
-    def store(self, review: Review, checked: Valid) -> None:
+    def store(self, review: Review, checked: StorableAnswersType) -> None:
         """Store a new review with its answers, and delete its draft. Raises IntegrityError like
         ``create``.
         """
 
     @abstractmethod
-    def replace(self, review: Review, checked: Valid) -> None:
+    def replace(self, review: Review, checked: StorableAnswersType) -> None:
         """Replace the stored answers of an amended review."""
 
     @abstractmethod
@@ -79,17 +79,17 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
         """The queryset with everything that `answers_of` needs."""
 
     @abstractmethod
-    def answers_of(self, review: Review) -> Given:
+    def answers_of(self, review: Review) -> AnswersType:
         """The review's current answers."""
 
     @abstractmethod
-    def storable(self, answers: Given) -> Given:
+    def storable(self, answers: AnswersType) -> AnswersType:
         """The answers without characters that the database cannot store, so that a draft is saved rather than
         refused.
         """
 
     @abstractmethod
-    def check_draft(self, answers: Given) -> None:
+    def check_draft(self, answers: AnswersType) -> None:
         """Raise InvalidError for a draft that is too long to store; its answers may be incomplete or
         invalid.
         """
@@ -103,10 +103,10 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
         """A draft's content, for the outputs in the order shown there."""
 
     @abstractmethod
-    def task(self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User) -> Shown:
+    def task(self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User) -> TaskType:
         """The content of a slot for its reviewer, with their own draft."""
 
-    def task_at(self, review_context: ReviewContext) -> Shown:
+    def task_at(self, review_context: ReviewContext) -> TaskType:
         return self.task(
             assignment_key=review_context.assignment.key,
             subject_id=review_context.subject_id,

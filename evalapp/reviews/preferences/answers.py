@@ -12,7 +12,7 @@ from evalapp.reviews.answers import LONGEST_COMMENT
 from evalapp.reviews.preferences.models import Choice
 
 FIELDS = ("choice", "ranks", "comment")
-_TURNED = {Choice.A: Choice.B, Choice.B: Choice.A}
+_OPPOSITE = {Choice.A: Choice.B, Choice.B: Choice.A}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PreferenceAnswers:
         if self.ranks is not None and len(self.ranks) == len(was):
             by_output = dict(zip(was, self.ranks, strict=True))
             return replace(self, ranks=[by_output[output] for output in now])
-        return replace(self, choice=_TURNED.get(Choice(self.choice), self.choice) if self.choice else "")
+        return replace(self, choice=_OPPOSITE.get(Choice(self.choice), self.choice) if self.choice else "")
 
 
 def check_preference(preference: PreferenceAnswers, *, outputs: int) -> PreferenceAnswers:

@@ -8,14 +8,14 @@ from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose
 from evalapp.reviews.calibration import (
     LETTERS,
-    Calibrating,
     CalibrationAnswers,
     CalibrationPart,
+    CalibrationProgress,
     RatedRound,
     Round,
     ShownText,
-    calibrating,
-    mean_apart,
+    calibration_progress,
+    mean_distances,
     score_distances,
 )
 from evalapp.reviews.models import Review
@@ -39,7 +39,7 @@ class ComparedRound(Round):
     def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
         return [
             self._part(nth, comparison, outputs, item)
-            for nth, (comparison, outputs) in enumerate(_as_stood(item, assignment), start=1)
+            for nth, (comparison, outputs) in enumerate(_comparisons_as_shown(item, assignment), start=1)
         ]
 
     def _part(self, number: int, comparison: Comparison, outputs: list[int], item: Item) -> CalibrationPart:
@@ -68,7 +68,7 @@ class ComparedRound(Round):
         )
 
 
-def _as_stood(item: Item, assignment: Assignment | None) -> list[tuple[Comparison, list[int]]]:
+def _comparisons_as_shown(item: Item, assignment: Assignment | None) -> list[tuple[Comparison, list[int]]]:
     """The item's comparisons with their outputs, in the order of an assignment, or without one in the order
     of creation.
     """
@@ -86,12 +86,12 @@ def round_of(campaign: Campaign, reader: User, *, is_manager: bool) -> Round:
     return kind(campaign, reader, is_manager=is_manager)
 
 
-def people_in_round(campaign: Campaign) -> list[Calibrating]:
-    """`calibrating` for any campaign: by distances of scale scores, or of preferences in campaigns that
-    compare outputs.
+def calibration_progress_of(campaign: Campaign) -> list[CalibrationProgress]:
+    """`calibration_progress` for any campaign: by distances of scale scores, or of preferences in campaigns
+    that compare outputs.
     """
     distances = preference_distances if campaign.compares else score_distances
-    return calibrating(campaign, distances(campaign))
+    return calibration_progress(campaign, distances(campaign))
 
 
 def preference_distances(campaign: Campaign) -> dict[int, float]:
@@ -103,14 +103,14 @@ def preference_distances(campaign: Campaign) -> dict[int, float]:
     for review in reviews:
         preference = preference_of(review).turned(review.preference.outputs, review.compared.outputs)
         given[review.subject_id][review.reviewer_id] = preference
-    return mean_apart(
-        (person, _apart(preferences[person], preferences[other]))
+    return mean_distances(
+        (person, _preference_distance(preferences[person], preferences[other]))
         for preferences in given.values()
         for person, other in permutations(preferences, 2)
     )
 
 
-def _apart(one: PreferenceAnswers, other: PreferenceAnswers) -> float:
+def _preference_distance(one: PreferenceAnswers, other: PreferenceAnswers) -> float:
     """0 for equal preferences, 1 for different ones; for rankings the share of pairs in opposite order."""
     ranks = [[rank for rank in each.ranks or () if rank is not None] for each in (one, other)]
     if not ranks[0]:

@@ -138,12 +138,12 @@ def preference_by_name(preference: PreferenceAnswers, names: Sequence[str]) -> s
     return preference_words(preference, names)
 
 
-def _given(campaign: Campaign, purpose: str) -> list[Review]:
+def _reviews_with_preferences(campaign: Campaign, purpose: str) -> list[Review]:
     stored = campaign.reviews.filter(purpose=purpose)
     return list(stored.select_related("comparison__item__example", "preference").order_by("pk"))
 
 
-def _owners(reviews: Sequence[Review]) -> dict[int, int]:
+def _model_versions_of_outputs(reviews: Sequence[Review]) -> dict[int, int]:
     """Model version ids by ItemOutput id."""
     outputs = {output for review in reviews for output in review.preference.outputs}
     entries = ItemOutput.objects.filter(pk__in=outputs)
@@ -158,8 +158,8 @@ def _gold_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, lis
             frozenset() if preference.against_id is None else {preference.candidate_id, preference.against_id}
         )
         known[preference.example_id, frozenset(pair)] = preference
-    reviews = _given(campaign, Purpose.GOLD)
-    owners = _owners(reviews)
+    reviews = _reviews_with_preferences(campaign, Purpose.GOLD)
+    owners = _model_versions_of_outputs(reviews)
     results: dict[int, list[GoldMiss | None]] = defaultdict(list)
     for review in reviews:
         item = review.compared.item
@@ -195,8 +195,8 @@ def is_right(review: Review, shown: Sequence[int], known: GoldPreference) -> boo
 
 
 def _repeat_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, list[Repeat]]:
-    repeats = _given(campaign, Purpose.REPEAT)
-    owners = _owners(repeats)
+    repeats = _reviews_with_preferences(campaign, Purpose.REPEAT)
+    owners = _model_versions_of_outputs(repeats)
     comparisons = [repeat.comparison_id for repeat in repeats]
     firsts = {
         (first.reviewer_id, first.comparison_id): first
@@ -216,11 +216,11 @@ def _repeat_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, l
             )
             for each in (first, repeat)
         )
-        results[repeat.reviewer_id].append(repeat_of(first, repeat, item.pk, item.example.row_number, *said))
+        results[repeat.reviewer_id].append(_repeat(first, repeat, item.pk, item.example.row_number, *said))
     return results
 
 
-def repeat_of(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
+def _repeat(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
     """The comparison of both preferences; ``said``: each in words."""
     before, now = (
         preference_of(first).turned(first.preference.outputs, repeat.preference.outputs),

@@ -15,7 +15,7 @@ from evalapp.reviews.preferences.pairs import pairs_of
 
 CHUNK = 5_000
 # A tie or "both bad" against a preference: halfway between equal and opposite.
-_HALF = 0.5
+_DISTANCE_FROM_BOTH_BAD = 0.5
 
 
 class HasPairs(Protocol):
@@ -59,11 +59,11 @@ def distance(one: HasPairs, other: HasPairs) -> float:
     same, 1 for the opposite preference, ½ for a preference against a tie or "both bad", or a tie against
     "both bad".
     """
-    points, others = _points(one), _points(other)
-    return fmean(_between(points[pair], others[pair]) for pair in points)
+    points, others = _points_by_pair(one), _points_by_pair(other)
+    return fmean(_point_distance(points[pair], others[pair]) for pair in points)
 
 
-def _points(row: HasPairs) -> dict[tuple[int, int], float | None]:
+def _points_by_pair(row: HasPairs) -> dict[tuple[int, int], float | None]:
     """Points of the output with the lower id, by pair of ids; None for "both bad"."""
     found: dict[tuple[int, int], float | None] = {}
     for first, second, points in row.pairs():
@@ -74,9 +74,9 @@ def _points(row: HasPairs) -> dict[tuple[int, int], float | None]:
     return found
 
 
-def _between(one: float | None, other: float | None) -> float:
+def _point_distance(one: float | None, other: float | None) -> float:
     if one is None or other is None:
-        return 0.0 if one is other else _HALF
+        return 0.0 if one is other else _DISTANCE_FROM_BOTH_BAD
     return abs(one - other)
 
 

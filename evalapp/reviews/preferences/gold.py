@@ -61,7 +61,7 @@ def set_gold_preferences(*, campaign: Campaign, rows: Sequence[GoldPreferenceRow
     preferences = [preference for row in rows if (preference := reader.preference(row)) is not None]
     require_no_problems(reader.problems, of=len(rows))
     for preference in preferences:
-        locked.gold_preferences.filter(_of_the_same(preference), example=preference.example_id).delete()
+        locked.gold_preferences.filter(_same_comparison(preference), example=preference.example_id).delete()
         preference.save()
     record(
         "campaign.gold_set", by=by, obj=campaign, project=campaign.project, data={"answers": len(preferences)}
@@ -69,7 +69,7 @@ def set_gold_preferences(*, campaign: Campaign, rows: Sequence[GoldPreferenceRow
     return len(preferences)
 
 
-def _of_the_same(preference: GoldPreference) -> Q:
+def _same_comparison(preference: GoldPreference) -> Q:
     if preference.against_id is None:
         return Q(against=None)
     either = (preference.candidate_id, preference.against_id)
@@ -99,12 +99,12 @@ class _Reader:
             pair = frozenset((row.candidate, row.against)) if row.against else frozenset()
             first = self.seen.setdefault((example, pair), row.line)
             if first == row.line:
-                return self._known(row, example)
+                return self._gold_preference(row, example)
             problem = f"gives the same {'ranking' if self.is_ranking else 'pair'} as {first}"
         self.problems.append(f"{row.line}: {problem}.")
         return None
 
-    def _known(self, row: GoldPreferenceRow, example: int) -> GoldPreference:
+    def _gold_preference(self, row: GoldPreferenceRow, example: int) -> GoldPreference:
         candidate, against = self.candidates[row.candidate], self.candidates.get(row.against)
         outcome = row.outcome.lower() or KnownOutcome.BETTER
         if outcome == WORSE and against is not None:
@@ -122,7 +122,7 @@ class _Reader:
         if example is None:
             return f"there is no row “{row.row[:40]}” {gold_rows_in_words(self.campaign)}"
         if row.candidate not in self.candidates:
-            return self._unknown(row.candidate)
+            return self._unknown_candidate(row.candidate)
         return self._problem_of_ranking(row) if self.is_ranking else self._problem_of_pair(row)
 
     def _problem_of_ranking(self, row: GoldPreferenceRow) -> str | None:
@@ -132,7 +132,7 @@ class _Reader:
 
     def _problem_of_pair(self, row: GoldPreferenceRow) -> str | None:
         if row.against not in self.candidates:
-            return self._unknown(row.against)
+            return self._unknown_candidate(row.against)
         if {self.candidates[row.candidate], self.candidates[row.against]} not in self.compared:
             return f"“{row.candidate[:60]}” and “{row.against[:60]}” are not compared in this design"
         if row.outcome.lower() not in OUTCOMES:
@@ -143,5 +143,5 @@ class _Reader:
             return "a tie can only count as well if one of the two is better"
         return None
 
-    def _unknown(self, name: str) -> str:
+    def _unknown_candidate(self, name: str) -> str:
         return f"there is no candidate “{name[:60]}”; known: {', '.join(self.candidates)}"

@@ -22,7 +22,7 @@ from evalapp.reviews.preferences.gold import (
 )
 
 LARGEST_FILE = 2 * 1024 * 1024
-_LINE = "Your entry"
+_ENTRY_PLACE = "Your entry"
 _OUTCOME_WORDS = (
     "The first is better",
     "The second is better",
@@ -31,7 +31,7 @@ _OUTCOME_WORDS = (
 )
 
 
-class KnownForm(forms.Form):
+class KnownAnswerForm(forms.Form):
     """One known answer; ``noun``: the word for it, ``columns``: those of a file."""
 
     noun: ClassVar[str]
@@ -62,7 +62,7 @@ class KnownForm(forms.Form):
     def store(self, rows: Sequence[Any], *, by: User) -> int: ...
 
 
-class AnswerForm(KnownForm):
+class AnswerForm(KnownAnswerForm):
     """One known answer."""
 
     noun = "answer"
@@ -92,7 +92,12 @@ class AnswerForm(KnownForm):
         given = self.cleaned_data
         tolerance = str(given["tolerance"] or 0)
         return GoldRow(
-            _LINE, str(given["row"]), given["criterion"], given["value"], tolerance, given["candidate"]
+            _ENTRY_PLACE,
+            str(given["row"]),
+            given["criterion"],
+            given["value"],
+            tolerance,
+            given["candidate"],
         )
 
     def read_file(self, data: bytes) -> list[GoldRow]:
@@ -102,7 +107,7 @@ class AnswerForm(KnownForm):
         return set_gold(campaign=self.campaign, rows=rows, by=by)
 
 
-class PreferenceForm(KnownForm):
+class PreferenceForm(KnownAnswerForm):
     """One known preference; for a ranking only its best candidate."""
 
     noun = "preference"
@@ -141,7 +146,7 @@ class PreferenceForm(KnownForm):
     def read(self) -> GoldPreferenceRow:
         given = self.cleaned_data
         pair = (given.get("against", ""), given.get("outcome", ""), "yes" if given.get("tie_counts") else "")
-        return GoldPreferenceRow(_LINE, str(given["row"]), given["candidate"], *pair)
+        return GoldPreferenceRow(_ENTRY_PLACE, str(given["row"]), given["candidate"], *pair)
 
     def read_file(self, data: bytes) -> list[GoldPreferenceRow]:
         return read_preference_file(data, is_ranking=self.is_ranking)
@@ -150,12 +155,12 @@ class PreferenceForm(KnownForm):
         return set_gold_preferences(campaign=self.campaign, rows=rows, by=by)
 
 
-class KnownFileForm(forms.Form):
-    """A file of known answers, with the columns of the campaign's ``KnownForm``."""
+class KnownAnswersFileForm(forms.Form):
+    """A file of known answers, with the columns of the campaign's ``KnownAnswerForm``."""
 
     file = forms.FileField(label="CSV file")
 
-    def __init__(self, *args: Any, of: KnownForm, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, of: KnownAnswerForm, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.of = of
         self.fields["file"].help_text = f"Columns: {of.columns}."

@@ -22,7 +22,7 @@ from evalapp.reviews.queries import NOT_YOURS, Task, task_for
 
 LETTERS = "ABCDE"
 
-_SHOWN = """
+_SELECT_TASK = """
 SELECT comparison.outputs, assignment.arrangement, draft.outputs, draft.body, draft.revision, draft.saved_at
 FROM evalapp_assignment assignment
 JOIN evalapp_comparison comparison ON comparison.item_id = assignment.item_id
@@ -73,7 +73,7 @@ def comparison_task(
         "comparison": comparison_id,
     }
     with connection.cursor() as database:
-        database.execute(_SHOWN, keys)
+        database.execute(_SELECT_TASK, keys)
         row = database.fetchone()
     if row is None:
         raise MissingError(NOT_YOURS)

@@ -15,7 +15,7 @@ from evalapp.imports.pages import ImportFile
 from evalapp.registry import queries as registry
 from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.runs import services
-from evalapp.runs.api.runs import RunSerializer, RunView, without_own
+from evalapp.runs.api.runs import RunSerializer, RunView, without_reserved
 from evalapp.runs.generation.answers import (
     LONGEST_ANSWER,
     LONGEST_REASONING,
@@ -103,7 +103,7 @@ class BatchFileBody(Body):
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Number of answers per row.")
 
     def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
-        return without_own(values, ("samples",))
+        return without_reserved(values, ("samples",))
 
 
 class GenerationBody(BatchFileBody):
@@ -161,10 +161,10 @@ class GenerationStart(RunView):
         """Every candidate answers every row of the splits. All candidates must have the same base, or all
         must be API models.
         """
-        run = services.start_generation(project=self.project, by=self.person, **self.asked())
+        run = services.start_generation(project=self.project, by=self.person, **self.generation_arguments())
         return self.run(run.pk)
 
-    def asked(self) -> dict[str, Any]:
+    def generation_arguments(self) -> dict[str, Any]:
         values = self.body()
         values["dataset_version"] = self.dataset_version(values["dataset_version"])
         candidates = registry.candidates_of(self.project)
@@ -182,7 +182,7 @@ class BatchFile(GenerationStart):
         """The prompts of a generation by one API model, in OpenAI's batch format. Upload the batch's output
         as this candidate's outputs.
         """
-        lines = services.batch_file(project=self.project, **self.asked())
+        lines = services.batch_file(project=self.project, **self.generation_arguments())
         return StreamingHttpResponse(lines, content_type="application/octet-stream")
 
 
@@ -206,9 +206,9 @@ class OutputsImport(RunView):
             )
             for position, row in enumerate(values.pop("rows"))
         ]
-        return self.imported(values, rows)
+        return self.import_outputs(values, rows)
 
-    def imported(self, values: dict[str, Any], rows: Any) -> Run:
+    def import_outputs(self, values: dict[str, Any], rows: Any) -> Run:
         run = services.import_outputs(
             project=self.project,
             dataset_version=self.dataset_version(values["dataset_version"]),
@@ -236,4 +236,4 @@ class OutputsUpload(OutputsImport):
         values["item_field"] = item_field_of(version.examples.all(), values["item_field"], of=version)
         candidate = self._imported_candidate(values["candidate"])
         rows = read_answers(file.file, file.name, id_field=values["item_field"], candidate=candidate.label)
-        return self.imported(values, rows)
+        return self.import_outputs(values, rows)

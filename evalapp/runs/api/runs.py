@@ -84,7 +84,7 @@ class RunQuery(Paging):
     kind = serializers.ChoiceField(choices=RunKind.choices, required=False, default="")
 
 
-def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
+def without_reserved(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     """The settings, if none of them is reserved for the server. Raises ValidationError."""
     if given := [name for name in own if name in values]:
         raise serializers.ValidationError(f"{given[0]} cannot be set in this request.")
@@ -151,7 +151,7 @@ class RunView(ProjectView):
         versions = queries.ready_versions(self.project)
         return chosen(versions, pk, "dataset_version", "ready dataset version with id")
 
-    def asked_training(self) -> dict[str, Any]:
+    def training_arguments(self) -> dict[str, Any]:
         """The request body with its ids replaced by objects."""
         values = self.body()
         continued_from = values.pop("continued_from")

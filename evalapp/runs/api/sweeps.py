@@ -93,7 +93,7 @@ class SweepView(RunView):
     def sweep(self, sweep_id: int) -> Sweep:
         return get_or_missing(queries.sweeps_of(self.project), pk=sweep_id)
 
-    def told(self, sweep_id: int) -> dict[str, Any]:
+    def sweep_with_table(self, sweep_id: int) -> dict[str, Any]:
         sweep = self.sweep(sweep_id)
         return {"sweep": sweep, "table": sweep_table(sweep)}
 
@@ -111,7 +111,7 @@ class SweepList(SweepView):
         shares of the data. All use the same validation rows. Refused for the same reasons as a training;
         starts all of them or none.
         """
-        sweep = start_sweep(project=self.project, by=self.person, **self.asked_training())
+        sweep = start_sweep(project=self.project, by=self.person, **self.training_arguments())
         return self.sweep(sweep.pk)
 
 
@@ -122,7 +122,7 @@ class SweepDetail(SweepView):
         """Trainings with their settings, losses and cost; the best by validation loss as soon as two have
         ended.
         """
-        return self.told(sweep_id)
+        return self.sweep_with_table(sweep_id)
 
 
 @route("sweeps/<int:sweep_id>/cancel/", "api_sweep_cancel")
@@ -135,4 +135,4 @@ class SweepCancel(SweepView):
         sweep = self.sweep(sweep_id)
         self.body()
         cancel_sweep(sweep=sweep, by=self.person)
-        return self.told(sweep_id)
+        return self.sweep_with_table(sweep_id)

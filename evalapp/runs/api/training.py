@@ -54,7 +54,7 @@ class TrainingStart(RunView):
         """Trains a base, or continues an adapter, on the version's training rows. Refused if a training row
         is in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
-        run = services.start_training(project=self.project, by=self.person, **self.asked_training())
+        run = services.start_training(project=self.project, by=self.person, **self.training_arguments())
         return self.run(run.pk)
 
 
@@ -67,7 +67,7 @@ class DryRunStart(RunView):
         trainable share; time and memory from a few batches; and contaminated rows (`leaks`). No weights are
         stored.
         """
-        run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
+        run = services.start_dry_run(project=self.project, by=self.person, **self.training_arguments())
         return self.run(run.pk)
 
 

@@ -9,7 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction
 
 from evalapp.api.fields import Fields
-from evalapp.runs.api.runs import without_own
+from evalapp.runs.api.runs import without_reserved
 from run_directory.records import Record
 from training import objectives
 from training.spec import LORA_LIMITS, TRAINING_LIMITS, LoraParameters, TrainingSpec
@@ -22,7 +22,7 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 class TrainingSettings(Fields):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        return without_own(super().to_internal_value(data), OWN)
+        return without_reserved(super().to_internal_value(data), OWN)
 
 
 class TrainingSettingsSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # the library's metaclass

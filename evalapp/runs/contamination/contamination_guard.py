@@ -25,7 +25,7 @@ Content = tuple[str, str]
 """Prompt hash and references of a row."""
 
 
-class Allowed(NamedTuple):
+class AllowedTraining(NamedTuple):
     """A training that may proceed: the ``report`` of the comparison, and the ``decision`` that allows it if
     the report alone would refuse.
     """
@@ -48,17 +48,17 @@ class ContaminatedError(ConflictError):
         )
 
 
-def refuse_contamination(version: DatasetVersion) -> Allowed:
+def refuse_contamination(version: DatasetVersion) -> AllowedTraining:
     """Compare the version with the evaluation rows. Raises ContaminatedError for matches that no decision
     covers.
     """
     report = compared_with_evaluation(version)
     if not report.is_refused:
-        return Allowed(report, None)
+        return AllowedTraining(report, None)
     decision = covering_decision(version, pairs_of(version, report))
     if decision is None:
         raise ContaminatedError(version, report)
-    return Allowed(report, decision)
+    return AllowedTraining(report, decision)
 
 
 def compared_with_evaluation(
@@ -85,7 +85,7 @@ def compared_with_evaluation(
         own: set[Content] = set()
         beside = contamination(_read(learnt, tell), _distinct(held_out, own), templates=words)
         report = report.with_held_out(beside, repeated=len(own & seen))
-    return replace(report, names=_names_of(report))
+    return replace(report, names=_evaluation_version_names(report))
 
 
 def _distinct(rows: Iterable[Example], seen: set[Content]) -> Iterator[Example]:
@@ -99,7 +99,7 @@ def _distinct(rows: Iterable[Example], seen: set[Content]) -> Iterator[Example]:
             yield row
 
 
-def _names_of(report: ContaminationReport) -> dict[int | None, str]:
+def _evaluation_version_names(report: ContaminationReport) -> dict[int | None, str]:
     matches = (*report.refused, *report.shared)
     met = {each.evaluation_version for each in matches if each.evaluation_version is not None}
     return {

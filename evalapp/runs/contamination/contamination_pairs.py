@@ -9,7 +9,7 @@ from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import evaluation_examples
 from evalapp.runs.contamination.contamination_guard import Pair
 
-_EVALUATING = (Split.TEST, Split.FEEDBACK, Split.VALIDATION)
+_EVALUATION_SPLITS = (Split.TEST, Split.FEEDBACK, Split.VALIDATION)
 Place = tuple[int, str]
 """Number of a row and hash of its prompt."""
 
@@ -20,7 +20,7 @@ class EvaluationRows:
     def __init__(self, version: DatasetVersion, pairs: Collection[Pair]) -> None:
         met = Q(prompt_hash__in={pair["evaluation_hash"] for pair in pairs})
         found = Example.objects.filter(
-            met, version__dataset__project=version.dataset.project_id, split__in=_EVALUATING
+            met, version__dataset__project=version.dataset.project_id, split__in=_EVALUATION_SPLITS
         ).select_related("version__dataset")
         self._named = {(each.version_id, *_place_of(each)): each for each in found} if pairs else {}
         # Pairs stored by an earlier release name no version: take the oldest version that is used for

@@ -29,19 +29,19 @@ from run_directory.files import drop_torn_line, sha256_of
 from run_directory.protocol import OUTPUTS_FILE
 from run_directory.records import RecordError
 
-PAUSES = (1.0, 4.0, 15.0, 60.0)
+RETRY_PAUSES = (1.0, 4.0, 15.0, 60.0)
 """Seconds before the second and later tries of a question, unless the endpoint sends Retry-After."""
 LONGEST_WAIT = 120.0
 """Maximum seconds to wait for an endpoint's Retry-After."""
 ANSWER_SECONDS = 120.0
 MOST_FAILURES_IN_ROW = 5
 ENGINE = "endpoint"
-_LOOK_SECONDS = 0.2
-_MOST_TOLD = 50
+_POLL_SECONDS = 0.2
+_MOST_LOGGED = 50
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedCandidate:
     """A candidate with its endpoint, API key and prompt wording."""
 
     key: str
@@ -52,7 +52,7 @@ class _Asked:
 
 
 class _Question(NamedTuple):
-    asked: _Asked
+    asked: _AskedCandidate
     row: GenerationRow
 
 
@@ -77,7 +77,7 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
     sampling = SamplingParameters.from_dict(run.spec["sampling"], where="Settings")
     folder = folder_for(run)
     folder.mkdir(parents=True, exist_ok=True)
-    candidates = [_asked(entry) for entry in run.candidates.select_related("model_version__endpoint")]
+    candidates = [_candidate(entry) for entry in run.candidates.select_related("model_version__endpoint")]
     rows = list(generation_rows(run))
     log = _AnswerLog(folder / OUTPUTS_FILE)
     questions = [
@@ -97,19 +97,19 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
         for reply in _replies(work, questions, sampling):
             if reply.completion is not None and reply.completion.model:
                 reported.add(reply.completion.model)
-            if reply.problem and (told := told + 1) <= _MOST_TOLD:
+            if reply.problem and (told := told + 1) <= _MOST_LOGGED:
                 work.log(f"{reply.question.row.example}: {reply.problem}", level="warning")
             log.add(reply)
             work.progress(len(log.done), total)
-    answers = _answers(run, log, reported, time.monotonic() - began)
+    answers = _summarise_answers(run, log, reported, time.monotonic() - began)
     return store_generated_answers(work, run, answers)
 
 
-def _asked(entry: RunCandidate) -> _Asked:
+def _candidate(entry: RunCandidate) -> _AskedCandidate:
     version = entry.model_version
     assert version.endpoint is not None
     words = words_of(version, key=entry.key)
-    return _Asked(entry.key, version.endpoint, opened_key(version.endpoint), words, version.config)
+    return _AskedCandidate(entry.key, version.endpoint, opened_key(version.endpoint), words, version.config)
 
 
 def _replies(work: Work, questions: Sequence[_Question], sampling: SamplingParameters) -> Iterator[_Reply]:
@@ -123,45 +123,47 @@ def _replies(work: Work, questions: Sequence[_Question], sampling: SamplingParam
     endpoints = {question.asked.endpoint.pk: question.asked.endpoint for question in questions}
     came: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
     stop = threading.Event()
-    troubles = _Troubles(work)
+    failures = _FailureLog(work)
     for pk, own in waiting.items():
         for _ in range(min(endpoints[pk].parallel, own.qsize())):
-            threading.Thread(target=_ask_all, args=(own, came, stop, sampling, troubles), daemon=True).start()
+            threading.Thread(
+                target=_ask_until_empty, args=(own, came, stop, sampling, failures), daemon=True
+            ).start()
     try:
         for _ in questions:
-            yield _next(work, came)
+            yield _next_reply(work, came)
     finally:
         stop.set()
 
 
-def _next(work: Work, came: "queue.SimpleQueue[_Reply]") -> _Reply:
+def _next_reply(work: Work, came: "queue.SimpleQueue[_Reply]") -> _Reply:
     while True:
         work.raise_if_cancelled()
         try:
-            return came.get(timeout=_LOOK_SECONDS)
+            return came.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
 
 
-def _ask_all(
+def _ask_until_empty(
     waiting: "queue.SimpleQueue[_Question]",
     came: "queue.SimpleQueue[_Reply]",
     stop: threading.Event,
     sampling: SamplingParameters,
-    troubles: "_Troubles",
+    failures: "_FailureLog",
 ) -> None:
     while not stop.is_set():
         try:
             question = waiting.get_nowait()
         except queue.Empty:
             return
-        reply = _ask(question, stop, sampling, troubles)
+        reply = _ask(question, stop, sampling, failures)
         if reply.ends_run:
             stop.set()
         came.put(reply)
 
 
-class _Troubles:
+class _FailureLog:
     """Logs each endpoint's first failed try at once, because all tries of a question can take ten minutes."""
 
     def __init__(self, work: Work) -> None:
@@ -178,19 +180,19 @@ class _Troubles:
         # Work.log queues the message; the threads never access the database.
         self._work.log(
             f"{endpoint.name}, {question.row.example}: {problem} Retrying in {wait:.0f} s, at most"
-            f" {len(PAUSES)} times.",
+            f" {len(RETRY_PAUSES)} times.",
             level="warning",
         )
 
 
 def _ask(
-    question: _Question, stop: threading.Event, sampling: SamplingParameters, troubles: _Troubles
+    question: _Question, stop: threading.Event, sampling: SamplingParameters, failures: _FailureLog
 ) -> _Reply:
     """Ask until there is an answer or a retry is pointless."""
     asked = question.asked
     body = request_body(asked.words, asked.config, question.row, sampling)
     began = time.monotonic()
-    for pause in (*PAUSES, None):
+    for pause in (*RETRY_PAUSES, None):
         began = time.monotonic()
         try:
             completion = complete(asked.endpoint.url, body, secret=asked.secret, seconds=ANSWER_SECONDS)
@@ -205,7 +207,7 @@ def _ask(
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)
         if pause is None or wait is None:
             break
-        troubles.tell(question, problem, wait)
+        failures.tell(question, problem, wait)
         if stop.wait(wait):
             break
     return _Reply(question, time.monotonic() - began, problem=problem)
@@ -292,7 +294,7 @@ def _output(reply: _Reply) -> Output:
     )
 
 
-def _answers(run: Run, log: _AnswerLog, reported: set[str], seconds: float) -> Answers:
+def _summarise_answers(run: Run, log: _AnswerLog, reported: set[str], seconds: float) -> Answers:
     """Summarise the file; also sets engine, reason and result on ``run``."""
     reasons = Counter(each.refusal for each in log.outputs if each.refusal)
     origins = sorted({str(entry["url"]) for entry in run.spec["candidates"]})

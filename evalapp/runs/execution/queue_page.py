@@ -111,7 +111,7 @@ def queue_view(project: Project, queue: str) -> QueueView:
         running=[entry for entry in found if entry.job.pk in own_active],
         running_elsewhere=len(active) - len(own_active),
         queued=sorted(
-            (_place(entry, places.get(entry.job.pk)) for entry in queued),
+            (_position_of(entry, places.get(entry.job.pk)) for entry in queued),
             key=lambda place: (place.number is None, place.number, place.entry.job.pk),
         ),
         queued_elsewhere=sum(each.project_id != project.pk for each in waiting),
@@ -128,7 +128,7 @@ def _workers(queue: str) -> list[Heartbeat]:
         return []
 
 
-def _place(entry: Entry, found: tuple[int, int, int] | None) -> QueuePosition:
+def _position_of(entry: Entry, found: tuple[int, int, int] | None) -> QueuePosition:
     return QueuePosition(entry, *found) if found else QueuePosition(entry, None, 0, 0)
 
 

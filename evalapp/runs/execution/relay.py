@@ -16,8 +16,8 @@ from run_directory.records import RecordError
 from training.spec import RowAccount, SampleAnswers
 
 _LEVELS = {"warning": "warning"}
-_LOGGED = frozenset({"started", "stage", "warning", "finished"})
-_SHORTENED = 2_000
+_LOGGED_KINDS = frozenset({"started", "stage", "warning", "finished"})
+_LONGEST_LOGGED = 2_000
 
 
 class ProgramRelay:
@@ -40,9 +40,9 @@ class ProgramRelay:
         for event, is_replayed in self._tail.new_events():
             # The job's end logs the reason of a failure.
             is_told_elsewhere = is_replayed or event.fields.get("outcome") == "failed"
-            if event.kind in _LOGGED and not is_told_elsewhere:
+            if event.kind in _LOGGED_KINDS and not is_told_elsewhere:
                 level = _LEVELS.get(event.kind, "info")
-                self._work.log(event.message[:_SHORTENED], level=level, data=event.fields)
+                self._work.log(event.message[:_LONGEST_LOGGED], level=level, data=event.fields)
             if event.kind == "stage":
                 self._stage = event.message.rstrip(".")[:120]
                 self.told.update(event.fields)
@@ -103,7 +103,7 @@ class Relay(ProgramRelay):
         # Stored at once, not at the end, so that people see a wrong device early and a stopped training has
         # its row counts.
         if self._run.kind == "training" and "rows" in event.fields:
-            self._keep_account(event)
+            self._store_row_account(event)
         if "device" not in event.fields:
             return
         try:
@@ -118,7 +118,7 @@ class Relay(ProgramRelay):
             self._run.save(update_fields=["engine", "device", "engine_reason"])
             self._work.fence()
 
-    def _keep_account(self, event: Event) -> None:
+    def _store_row_account(self, event: Event) -> None:
         try:
             account = RowAccount.from_dict(event.fields["rows"])
         except RecordError as error:

@@ -28,7 +28,7 @@ from evalapp.runs.programs.directory import folder_for, prepare_generation, prep
 from evalapp.runs.programs.events import GarbageError, set_aside_garbage
 from evalapp.runs.programs.ingest import store_dry_run, store_generation, store_training
 from evalapp.runs.programs.inputs import require_bases
-from evalapp.runs.programs.launching import RunFolder, begun, launched
+from evalapp.runs.programs.launching import RunFolder, begin_attempt, launch_program
 from evalapp.runs.programs.model_programs import why_not_runnable
 from hub.spec import HubResult, PushResult
 from inference.spec import GenerationResult
@@ -41,8 +41,8 @@ from training.spec import TrainingResult
 
 CONSOLE_FILE = "console.log"
 """Output of a program before it opens its own log, such as a missing library or a wrong interpreter."""
-_LAST_WORDS = 600
-WHY_ALLOWED = (
+_LAST_OUTPUT_LENGTH = 600
+REASON_ALLOWED = (
     "The training continues, because passages that many texts share do not prove memorisation. Check these"
     " rows if they should have nothing in common."
 )
@@ -65,12 +65,12 @@ def train(work: Work) -> dict[str, Any]:
     """Run the training and register its model."""
     run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
-    _require_clean(work, run)
-    place = begun(work, folder_for(run), work.job.attempt)
+    _require_uncontaminated(work, run)
+    place = begin_attempt(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
     result = execute_run(work, run, "training", TrainingResult, place)
     if result.report is None:
-        raise no_report(place.folder)
+        raise missing_report_error(place.folder)
     work.enter("Registering the model")
     return store_training(work, run, result.report)
 
@@ -80,22 +80,22 @@ def dry_run(work: Work) -> dict[str, Any]:
     run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     leaks = compared_with_evaluation(run.dataset_version)
-    place = begun(work, folder_for(run), work.job.attempt)
+    place = begin_attempt(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
     result = execute_run(work, run, "training.dry_run", DryRunResult, place)
     if result.report is None:
-        raise no_report(place.folder)
+        raise missing_report_error(place.folder)
     return store_dry_run(work, run, result.report, leaks)
 
 
 def generate(work: Work) -> dict[str, Any]:
     """Generate the answers of every candidate to every row, and store them."""
     run = run_of(work.job)
-    place = begun(work, folder_for(run), work.job.attempt)
+    place = begin_attempt(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_generation(run).to_dict())
     result = execute_run(work, run, "inference", GenerationResult, place)
     if result.report is None:
-        raise no_report(place.folder)
+        raise missing_report_error(place.folder)
     return store_generation(work, run, result.report)
 
 
@@ -118,7 +118,7 @@ def run_of(job: Job) -> Run:
     return run
 
 
-def _require_clean(work: Work, run: Run) -> None:
+def _require_uncontaminated(work: Work, run: Run) -> None:
     """Raises ContaminatedError; stores the affected rows with the run, so that an owner can decide on
     them.
     """
@@ -135,7 +135,7 @@ def _require_clean(work: Work, run: Run) -> None:
             why = f"The training continues by an owner's decision: “{allowed.decision.reason}”"
             work.log(f"{sentence} {why}", level="warning")
     for sentence in allowed.report.weaker_sentences():
-        work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
+        work.log(f"{sentence} {REASON_ALLOWED}", level="warning")
     run.contamination_decision = allowed.decision
     run.save(update_fields=["result", "contamination_decision"])
 
@@ -156,7 +156,7 @@ def execute_run(
 ) -> Result:
     """Run a run's program on its directory, here or on a cluster; see ``execute_program``."""
     relay = relay or Relay(work, run, place.folder)
-    launch = partial(launched, work, run, program, place)
+    launch = partial(launch_program, work, run, program, place)
     watch = MemoryWatch(work, run, relay.told)
     return execute_program(work, relay, program, result_type, memory=watch, launch=launch)
 
@@ -210,8 +210,8 @@ def execute_program(
     result = _read_result(folder, status, result_type)
     if result is None:
         if memory is not None:
-            memory.raise_if_killed_for_it(status)
-        raise _without_result(status, folder, _last_words(console, said_before))
+            memory.raise_if_killed_for_memory(status)
+        raise _error_without_result(status, folder, _last_output(console, said_before))
     _log_environment(work, result)
     if result.outcome == "succeeded":
         return result
@@ -249,33 +249,33 @@ def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result
     return result
 
 
-def _without_result(status: int, folder: Path, last_words: str) -> Exception:
+def _error_without_result(status: int, folder: Path, last_output: str) -> Exception:
     if status < 0:
         name = signal.Signals(-status).name
         why = ", often because the machine ran out of memory" if -status == signal.SIGKILL else ""
         return AttemptLost(f"The program was ended by {name}{why}")
-    said = f" Its last output: {last_words}" if last_words else ""
+    said = f" Its last output: {last_output}" if last_output else ""
     return GarbageError(
         f"The program ended with status {status} and left no result; nothing was stored. "
         f"program.log in {folder} may say more.{said}"
     )
 
 
-def no_report(folder: Path) -> GarbageError:
+def missing_report_error(folder: Path) -> GarbageError:
     """The error to raise for a successful result without a report."""
     return GarbageError(
         f"The program ended without a report ({RESULT_FILE} in {folder}). Nothing was stored; start it again."
     )
 
 
-def _last_words(console: Path, start: int) -> str:
+def _last_output(console: Path, start: int) -> str:
     try:
         with console.open("rb") as file:
             file.seek(start)
             text = file.read().decode(errors="replace").replace("\x00", "�").strip()
     except OSError:
         return ""
-    return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
+    return text.splitlines()[-1][-_LAST_OUTPUT_LENGTH:] if text else ""
 
 
 def _log_environment(work: Work, result: Result) -> None:

@@ -13,8 +13,14 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import JobCancelled, Work
 from evalapp.runs.execution.relay import Relay
-from evalapp.runs.execution.run_execution import FolderLocked, execute_run, generate, no_report, run_of
-from evalapp.runs.generation.shard_merge import joined
+from evalapp.runs.execution.run_execution import (
+    FolderLocked,
+    execute_run,
+    generate,
+    missing_report_error,
+    run_of,
+)
+from evalapp.runs.generation.shard_merge import merge_shards
 from evalapp.runs.generation.shards import (
     finish_shard,
     helpers_of,
@@ -28,25 +34,25 @@ from evalapp.runs.generation.shards import (
 from evalapp.runs.models import Run, RunShard
 from evalapp.runs.programs.directory import prepare_shard, shard_folder
 from evalapp.runs.programs.ingest import store_generation
-from evalapp.runs.programs.launching import begun
+from evalapp.runs.programs.launching import begin_attempt
 from inference.spec import GenerationResult
 from run_directory.protocol import Event
 
 HELP_TASK = "evalapp.runs.tasks.carry_out_help"
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _LOCKED_SECONDS = 5.0
-_GOING_ON = frozenset({JobState.QUEUED, JobState.STARTING, JobState.RUNNING})
+_ACTIVE_STATES = frozenset({JobState.QUEUED, JobState.STARTING, JobState.RUNNING})
 """States of the leading job in which helpers continue; a lost leader is queued again."""
-_ANSWERING = "Generating the answers, shard by shard"
+_ANSWERING_STAGE = "Generating the answers, shard by shard"
 
 
 def answer_all(work: Work) -> dict[str, Any]:
     """Generate the answers of every candidate to every row: alone, or with helpers if the rows are split."""
     run = run_of(work.job)
-    return _lead(work, run) if shards_of_run(run) > 1 else generate(work)
+    return _answer_with_helpers(work, run) if shards_of_run(run) > 1 else generate(work)
 
 
-def help_out(work: Work) -> dict[str, Any]:
+def answer_free_shards(work: Work) -> dict[str, Any]:
     """Answer shards of the run in ``params`` until none is free; returns their number."""
     leader = Job.objects.get(run=work.job.params["run"])
     require_wanted(leader)
@@ -54,7 +60,7 @@ def help_out(work: Work) -> dict[str, Any]:
     require_wanted(leader)
     answered = 0
     while shard := take_shard(run, work):
-        _answer(work, run, shard, HelperRelay(work, run, shard, leader))
+        _answer_shard(work, run, shard, HelperRelay(work, run, shard, leader))
         answered += 1
     return {"shards": answered}
 
@@ -62,7 +68,7 @@ def help_out(work: Work) -> dict[str, Any]:
 def require_wanted(leader: Job) -> None:
     """Raises JobCancelled when the leading job was stopped or has ended."""
     leader.refresh_from_db(fields=["state"])
-    if leader.state not in _GOING_ON:
+    if leader.state not in _ACTIVE_STATES:
         raise JobCancelled
 
 
@@ -76,7 +82,7 @@ class ShardRelay(Relay):
 
     def say(self, event: Event, stage: str) -> None:
         note_done(self._shard, event.step or 0)
-        tell_progress(self._work, self._run)
+        report_progress(self._work, self._run)
         # The first answers determine the engine, which all shards must use.
         if not self._has_asked:
             self._has_asked = True
@@ -100,30 +106,30 @@ class HelperRelay(Relay):
         self._work.report(event.step or 0, event.total, f"Answering {self._shard}")
 
 
-def tell_progress(work: Work, run: Run) -> None:
+def report_progress(work: Work, run: Run) -> None:
     done, outputs = progress_of(run)
-    work.report(done, outputs, _ANSWERING)
+    work.report(done, outputs, _ANSWERING_STAGE)
 
 
-def _lead(work: Work, run: Run) -> dict[str, Any]:
+def _answer_with_helpers(work: Work, run: Run) -> dict[str, Any]:
     make_shards(run, rows=int(run.spec["rows"]), candidates=run.candidates.count())
     work.log(f"The rows are split into {run.shards.count()} shards; each free worker takes one.")
     while not is_finished(run):
         shard = take_shard(run, work)
         if shard is not None:
-            _answer(work, run, shard, ShardRelay(work, run, shard))
+            _answer_shard(work, run, shard, ShardRelay(work, run, shard))
             continue
-        tell_progress(work, run)
+        report_progress(work, run)
         # Other workers have the rest; a lost worker's shard becomes free when its job's lease ends.
-        work.rest(_LOOK_SECONDS)
+        work.rest(_POLL_SECONDS)
     work.enter("Merging the shards")
-    return store_generation(work, run, joined(run))
+    return store_generation(work, run, merge_shards(run))
 
 
-def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
+def _answer_shard(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
     folder = shard_folder(run, shard.number)
     while True:
-        place = begun(work, folder, shard.takes)
+        place = begin_attempt(work, folder, shard.takes)
         prepare_shard(run, shard.number, run.shards.count())
         try:
             result = execute_run(work, run, "inference", GenerationResult, place, relay=relay)
@@ -133,7 +139,7 @@ def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
         else:
             break
     if result.report is None:
-        raise no_report(folder)
+        raise missing_report_error(folder)
     finish_shard(shard, result.report, work)
 
 

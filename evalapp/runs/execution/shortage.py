@@ -24,13 +24,13 @@ class MemoryWatch:
     """Records a program's memory, because the kernel kills silently when memory runs out. Call ``tick`` while
     it runs.
 
-    ``told`` is what the program reports about itself meanwhile, such as its batch size and longest row.
+    ``facts`` is what the program reports about itself meanwhile, such as its batch size and longest row.
     """
 
-    def __init__(self, work: Work, run: Run, told: Mapping[str, Any]) -> None:
+    def __init__(self, work: Work, run: Run, facts: Mapping[str, Any]) -> None:
         self._work = work
         self._run = run
-        self._told = told
+        self._facts = facts
         self._kills = memory_kills()
         self._peak: int | None = None
 
@@ -39,7 +39,7 @@ class MemoryWatch:
         held = resident_peak_bytes(process) if process else None
         self._peak = max(self._peak or 0, held) if held else self._peak
 
-    def raise_if_killed_for_it(self, status: int) -> None:
+    def raise_if_killed_for_memory(self, status: int) -> None:
         """Raises InvalidError with the numbers when the kernel killed the program for lack of memory.
 
         This is no lost attempt: a retry would end the same way.
@@ -47,7 +47,7 @@ class MemoryWatch:
         kills = memory_kills()
         if status != -signal.SIGKILL or kills is None or self._kills is None or kills <= self._kills:
             return
-        known = {**self._run.spec, **self._told}
+        known = {**self._run.spec, **self._facts}
         learns = self._run.kind in TRAINING_KINDS
         shortage = MemoryShortage(
             device="this machine",
@@ -69,11 +69,11 @@ class MemoryWatch:
 
 def shortage_of(run: Run) -> MemoryShortage | None:
     """The memory shortage of a run's latest attempt; None if memory sufficed."""
-    told = run.job.events.filter(attempt=run.job.attempt, data__name=OUT_OF_MEMORY).order_by("-pk").first()
-    if told is None or not run.job.is_over:
+    facts = run.job.events.filter(attempt=run.job.attempt, data__name=OUT_OF_MEMORY).order_by("-pk").first()
+    if facts is None or not run.job.is_over:
         return None
     try:
-        return MemoryShortage.from_dict({key: value for key, value in told.data.items() if key != "name"})
+        return MemoryShortage.from_dict({key: value for key, value in facts.data.items() if key != "name"})
     except RecordError:
         return None
 
@@ -116,7 +116,7 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
             dataset_version=run.dataset_version,
             splits=run.splits,
             candidates=[entry.model_version for entry in run.candidates.order_by("pk")],
-            sampling={**_asked(run), **smaller},
+            sampling={**_sampling_argument(run), **smaller},
             name=name,
             by=by,
         )
@@ -132,7 +132,7 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
     )
 
 
-def _asked(run: Run) -> dict[str, Any]:
+def _sampling_argument(run: Run) -> dict[str, Any]:
     """The ``sampling`` argument that ``start_generation`` was called with."""
     around = {name: run.spec[name] for name in ("engine", "dtype", "device", "threads") if name in run.spec}
     return {**run.spec["sampling"], **around, "samples": run.job.params.get("samples", 1)}

@@ -15,7 +15,7 @@ from evalapp.registry.forms import WordsForm, name_of_base
 from evalapp.registry.models import Endpoint, ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.forms.runs import name_of_dataset_version
-from evalapp.runs.generation.few_shot import few_shot, rows_named
+from evalapp.runs.generation.few_shot import few_shot, row_numbers_in
 from inference.prompts import conversation
 from inference.spec import Candidate
 from run_directory.protocol import Message
@@ -57,7 +57,7 @@ class ShowingForm(WordsForm):
             self.add_error("example_rows", "Choose a version and enter its rows, or leave both empty.")
         elif version:
             try:
-                cleaned["examples"] = few_shot(version, rows_named(rows))
+                cleaned["examples"] = few_shot(version, row_numbers_in(rows))
             except InvalidError as error:
                 show_problem(self, error)
         return cleaned

@@ -192,9 +192,9 @@ class TrainingForm(forms.Form):
         row_field(self, "dataset_version").queryset = queries.trainable_versions(project)
         row_field(self, "base").queryset = registry.bases_of(project)
         row_field(self, "continued_from").queryset = registry.adapters_of(project)
-        self._tell_of_objectives()
+        self._add_objectives_to_help()
 
-    def _tell_of_objectives(self) -> None:
+    def _add_objectives_to_help(self) -> None:
         """Add to each setting's help text how the objectives use it."""
         known, fields = objectives.OBJECTIVES, self.fields
         others = labels_of(each for each in known if each.row_type is not TrainingRow)

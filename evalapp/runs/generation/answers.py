@@ -100,7 +100,7 @@ def read_answers(
         raise ImportProblemsError([str(error)]) from error
 
 
-def matched(
+def match_answers(
     answers: Iterable[ImportedAnswer], version: DatasetVersion, *, item_field: str = ""
 ) -> list[MatchedAnswer]:
     """Match the answers to their examples; ``item_field`` is from ``item_field_of``, or "" for the rows' ids.

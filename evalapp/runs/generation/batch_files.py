@@ -63,9 +63,9 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
     row, sample = int(named[1]), int(named[2] or 0)
     response = fields.get("response")
     if not isinstance(response, dict):
-        return _refused(row, sample, fields.get("error"))
+        return _refused_answer(row, sample, fields.get("error"))
     if response.get("status_code") != 200:
-        return _refused(row, sample, response.get("body"), status=response.get("status_code"))
+        return _refused_answer(row, sample, response.get("body"), status=response.get("status_code"))
     try:
         found = completion_of(json.dumps(response.get("body")))
     except CompletionError as error:
@@ -86,7 +86,7 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
     )
 
 
-def _refused(row: int, sample: int, said: object, *, status: object = None) -> BatchAnswer:
+def _refused_answer(row: int, sample: int, said: object, *, status: object = None) -> BatchAnswer:
     told = f"the endpoint answered {status}" if isinstance(status, int) else "the endpoint gave no answer"
     detail = " ".join(json.dumps(said, ensure_ascii=False).split())[:_SHOWN] if said else ""
     return BatchAnswer(row, sample, "", "refused", refusal=f"{told}: {detail}" if detail else told)

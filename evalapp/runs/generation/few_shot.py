@@ -12,7 +12,7 @@ MOST_EXAMPLES = 32
 FIELD = "example_rows"
 
 
-def rows_named(text: str) -> list[int]:
+def row_numbers_in(text: str) -> list[int]:
     """Parse row numbers such as "3, 17 42", keeping their order. Raises InvalidError for anything else."""
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     bad = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)

@@ -32,12 +32,12 @@ def masked_answers(project: Project, answers: Sequence[MatchedAnswer]) -> list[M
         return list(answers)
     vault = Vault(project)
     found = [masked for start in range(0, len(answers), _AT_ONCE)
-             for masked in _of_batch(vault, answers[start : start + _AT_ONCE])]  # fmt: skip
+             for masked in _masked_batch(vault, answers[start : start + _AT_ONCE])]  # fmt: skip
     vault.store()
     return found
 
 
-def _of_batch(vault: Vault, answers: Sequence[MatchedAnswer]) -> Iterator[MatchedAnswer]:
+def _masked_batch(vault: Vault, answers: Sequence[MatchedAnswer]) -> Iterator[MatchedAnswer]:
     examples = Example.objects.only("provenance").in_bulk({each.example_id for each in answers})
     for answer in answers:
         text, reasoning = vault.masked_answers(examples[answer.example_id], [answer.text, answer.reasoning])

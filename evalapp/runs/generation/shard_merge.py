@@ -18,7 +18,7 @@ from run_directory.files import sha256_of
 from run_directory.protocol import OUTPUTS_FILE
 
 
-def joined(run: Run) -> GenerationReport:
+def merge_shards(run: Run) -> GenerationReport:
     """Write the run's outputs.jsonl from its finished shards, fetching them from the store if needed; returns
     the merged report.
 
@@ -27,7 +27,7 @@ def joined(run: Run) -> GenerationReport:
     """
     shards = list(run.shards.order_by("number"))
     reports = [GenerationReport.from_dict(shard.report) for shard in shards]
-    _require_alike(reports)
+    _require_same_settings(reports)
     folder = folder_for(run)
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / f".{OUTPUTS_FILE}.joined"
@@ -44,12 +44,12 @@ def joined(run: Run) -> GenerationReport:
 def _outputs(run: Run, shard: RunShard, report: GenerationReport) -> Path:
     folder = shard_folder(run, shard.number)
     path = folder / OUTPUTS_FILE
-    if not _is(path, report.outputs_sha256) and (saved := saved_run(folder)) is not None:
+    if not _has_hash(path, report.outputs_sha256) and (saved := saved_run(folder)) is not None:
         with store_errors_explained():
             newest = saved.newest(before=2 * shard.takes + 2)
             if newest is not None:
                 saved.fetch(newest, growing_only=True)
-    if not _is(path, report.outputs_sha256):
+    if not _has_hash(path, report.outputs_sha256):
         raise GarbageError(
             f"The answers of {shard} are not in {folder}, or are not those of its report. Nothing"
             " was stored; start the run again."
@@ -57,11 +57,11 @@ def _outputs(run: Run, shard: RunShard, report: GenerationReport) -> Path:
     return path
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _has_hash(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256
 
 
-def _require_alike(reports: Sequence[GenerationReport]) -> None:
+def _require_same_settings(reports: Sequence[GenerationReport]) -> None:
     found = {(report.engine.name, report.base_fingerprint, report.chat_template_sha256) for report in reports}
     if len(found) > 1:
         raise GarbageError(

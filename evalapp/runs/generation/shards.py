@@ -67,13 +67,13 @@ def take_shard(run: Run, work: Work) -> RunShard | None:
 
 def note_done(shard: RunShard, done: int) -> None:
     """Record the number of finished answers, if the shard is still the caller's."""
-    _ours(shard).update(done=min(done, shard.outputs))
+    _rows_of_attempt(shard).update(done=min(done, shard.outputs))
 
 
 @transaction.atomic
 def finish_shard(shard: RunShard, report: GenerationReport, work: Work) -> None:
     """Mark the shard as finished. Raises LeaseLost if it was taken over meanwhile."""
-    if not _ours(shard).update(report=report.to_dict(), done=shard.outputs, finished_at=Now()):
+    if not _rows_of_attempt(shard).update(report=report.to_dict(), done=shard.outputs, finished_at=Now()):
         raise LeaseLost
     work.fence()
 
@@ -93,5 +93,5 @@ def helpers_of(run: Run, task: str) -> int:
     return Job.objects.filter(task=task, params__run=run.pk).exclude(state__in=FINAL_STATES).count()
 
 
-def _ours(shard: RunShard) -> QuerySet[RunShard]:
+def _rows_of_attempt(shard: RunShard) -> QuerySet[RunShard]:
     return RunShard.objects.filter(pk=shard.pk, takes=shard.takes, finished_at=None)

@@ -31,7 +31,7 @@ def folder_for(run: Run) -> Path:
 
 def prepare_training(run: Run) -> TrainingSpec:
     """Prepare the run's directory for ``python -m training``; an existing spec is kept."""
-    folder = _made(run)
+    folder = _prepared_folder(run)
     if (folder / SPEC_FILE).exists():
         return TrainingSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
     spec = TrainingSpec.from_dict(run.spec)
@@ -45,7 +45,7 @@ def prepare_training(run: Run) -> TrainingSpec:
 
 def prepare_generation(run: Run) -> GenerationSpec:
     """Prepare the run's directory for ``python -m inference``; an existing spec is kept."""
-    folder = _made(run)
+    folder = _prepared_folder(run)
     if (folder / SPEC_FILE).exists():
         return GenerationSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
     rows, sha256 = _write_lines(folder / DATA_FILE, generation_rows(run))
@@ -130,7 +130,7 @@ def _shown(version: ModelVersion) -> tuple[Message, ...]:
     return tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns)
 
 
-def _made(run: Run) -> Path:
+def _prepared_folder(run: Run) -> Path:
     folder = folder_for(run)
     _link(run, folder)
     return folder

@@ -90,7 +90,7 @@ def store_training(work: Work, run: Run, report: TrainingReport) -> dict[str, An
     """
     with transaction.atomic():
         if run.produced is None:
-            run.produced = _registered(run, report)
+            run.produced = _register_model(run, report)
         if run.produced.content_hash != (report.adapter_sha256 or report.model_fingerprint):
             raise GarbageError(
                 f"What was trained in {folder_for(run)} is not what result.json describes. Nothing was"
@@ -138,7 +138,7 @@ def account_of(run: Run, account: RowAccount) -> dict[str, Any]:
     }
 
 
-def _registered(run: Run, report: TrainingReport) -> ModelVersion:
+def _register_model(run: Run, report: TrainingReport) -> ModelVersion:
     assert run.base is not None
     common: dict[str, Any] = {
         "project": run.project,

@@ -33,7 +33,7 @@ class RunFolder(NamedTuple):
         return 2 * self.attempt
 
 
-def begun(work: Work, folder: Path, attempt: int) -> RunFolder:
+def begin_attempt(work: Work, folder: Path, attempt: int) -> RunFolder:
     """Take sole ownership of a run directory in the newest attempt's state, from whichever machine."""
     end_previous_program(work)
     if settings.RAY is not None:
@@ -44,7 +44,7 @@ def begun(work: Work, folder: Path, attempt: int) -> RunFolder:
     return place._replace(saved=saved)
 
 
-def launched(
+def launch_program(
     work: Work, run: Run, program: str, place: RunFolder, *, console: Path, on_tick: Callable[[], None]
 ) -> int:
     """Run a program on its directory to the end; returns its exit status like ``executor.run_program``.
@@ -53,11 +53,11 @@ def launched(
     one.
     """
     if settings.RAY is None:
-        return _here(work, run, program, place, console=console, on_tick=on_tick)
-    return _on_cluster(work, run, program, place, console=console, on_tick=on_tick, ray=settings.RAY)
+        return _launch_here(work, run, program, place, console=console, on_tick=on_tick)
+    return _launch_on_cluster(work, run, program, place, console=console, on_tick=on_tick, ray=settings.RAY)
 
 
-def _here(
+def _launch_here(
     work: Work, run: Run, program: str, place: RunFolder, *, console: Path, on_tick: Callable[[], None]
 ) -> int:
     saving = Saving(work, place.folder, place.save, place.saved)
@@ -79,7 +79,7 @@ def _here(
     return status
 
 
-def _on_cluster(
+def _launch_on_cluster(
     work: Work,
     run: Run,
     program: str,

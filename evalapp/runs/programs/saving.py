@@ -18,7 +18,7 @@ from run_directory.store import StoreError
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """Interval between checks for new checkpoints and outputs."""
 
 
@@ -108,7 +108,7 @@ class Saving:
         """
         if self._saver is not None and self._saver.has_dropped:
             self._work.fence()
-            self._try(self._saver.remove_dropped)
+            self._warn_on_store_error(self._saver.remove_dropped)
 
     def __enter__(self) -> Self:
         if self._saver is not None:
@@ -135,13 +135,13 @@ class Saving:
             self._warn(failure)
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             if self._work.is_lost:
                 return
             if self._saver is not None and self._saver.has_progress():
-                self._try(self._saver.save)
+                self._warn_on_store_error(self._saver.save)
 
-    def _try(self, step: Callable[[], None]) -> None:
+    def _warn_on_store_error(self, step: Callable[[], None]) -> None:
         try:
             step()
         except StoreError as error:

@@ -21,7 +21,7 @@ from evalapp.runs.training.axes import (
     written,
 )
 
-LAST_PART = 10
+LAST_PART_DIVISOR = 10
 """The training loss is the mean of the last tenth of the steps, because a single step's loss depends mostly
 on its rows.
 """
@@ -169,7 +169,7 @@ def _row(sweep: Sweep, run: Run, numbers: _RunMetrics) -> SweepRun:
         name: run.dataset_version.number if name == VERSION else value_in(run.spec, name)
         for name in ordered(sweep.axes)
     }
-    last = numbers.losses[-max(1, len(numbers.losses) // LAST_PART) :]
+    last = numbers.losses[-max(1, len(numbers.losses) // LAST_PART_DIVISOR) :]
     return SweepRun(
         run=run,
         combination=combination,

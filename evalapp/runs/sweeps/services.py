@@ -32,7 +32,7 @@ MOST_LETTERS = 60
 _LONGEST_NAME = 120
 
 
-def _checked(name: str) -> str:
+def _checked_sweep_name(name: str) -> str:
     name = checked_name(name, of="the sweep")
     if len(name) > MOST_LETTERS:
         raise InvalidError(
@@ -60,14 +60,14 @@ def start_sweep(
     validated on the same rows, whatever their seeds. Raises the errors of ``start_training``; an InvalidError
     names the combination.
     """
-    name = _checked(name)
+    name = _checked_sweep_name(name)
     combinations = combinations_of(axes)
     versions = _versions(dataset_version, axes.get(VERSION, ()))
     common = {**hyperparameters, "validation_seed": _validation_seed(hyperparameters)}
     trainings: list[tuple[Combination, DatasetVersion, TrainingSpec]] = []
     for combination in combinations:
         version = versions.get(combination.get(VERSION), dataset_version)
-        with _named(combination):
+        with _errors_prefixed(combination):
             chosen = applied(common, combination)
             spec = checked_training(project, version, base, continued_from, chosen)
         trainings.append((combination, version, spec))
@@ -104,7 +104,7 @@ def start_sweep(
 
 
 @contextmanager
-def _named(combination: Combination) -> Iterator[None]:
+def _errors_prefixed(combination: Combination) -> Iterator[None]:
     """Prefix an InvalidError with its combination."""
     try:
         yield

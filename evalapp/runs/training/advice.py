@@ -6,7 +6,7 @@ from typing import NamedTuple
 from training.spec import Method
 
 FEW_ROWS = 200
-ROWS_OFTEN_ASKED_FOR = 10_000
+OFTEN_REQUIRED_ROWS = 10_000
 
 
 class Source(NamedTuple):
@@ -21,7 +21,7 @@ class Advice(NamedTuple):
 
 LIMA = Source("Zhou et al. 2023, LIMA", "https://arxiv.org/abs/2305.11206")
 LORA = Source("Hu et al. 2021, LoRA", "https://arxiv.org/abs/2106.09685")
-LEARNS_LESS = Source(
+LORA_LEARNS_LESS = Source(
     "Biderman et al. 2024, LoRA Learns Less and Forgets Less", "https://arxiv.org/abs/2405.09673"
 )
 QLORA = Source("Dettmers et al. 2023, QLoRA", "https://arxiv.org/abs/2305.14314")
@@ -31,10 +31,14 @@ def advice(*, rows: int, method: Method, truncated: int, longest: int, context: 
     """Advice for a training on ``rows`` rows; ``truncated`` of all rows are truncated, the longest has
     ``longest`` tokens, and the base reads ``context``.
     """
-    return [*_on_cut_answers(truncated, longest, context), *_on_rows(rows), *_on_method(method)]
+    return [
+        *_advice_on_truncation(truncated, longest, context),
+        *_advice_on_rows(rows),
+        *_advice_on_method(method),
+    ]
 
 
-def _on_cut_answers(truncated: int, longest: int, context: int) -> Iterator[Advice]:
+def _advice_on_truncation(truncated: int, longest: int, context: int) -> Iterator[Advice]:
     if not truncated:
         return
     way = (
@@ -52,7 +56,7 @@ def _on_cut_answers(truncated: int, longest: int, context: int) -> Iterator[Advi
     )
 
 
-def _on_rows(rows: int) -> Iterator[Advice]:
+def _advice_on_rows(rows: int) -> Iterator[Advice]:
     curve = (
         "Train on a quarter, on half and on all of the rows: if the score still rises at the end, more rows"
         " help."
@@ -63,7 +67,7 @@ def _on_rows(rows: int) -> Iterator[Advice]:
             f" result depends on the chosen rows. {curve}",
             (LIMA,),
         )
-    elif rows < ROWS_OFTEN_ASKED_FOR:
+    elif rows < OFTEN_REQUIRED_ROWS:
         yield Advice(
             f"10,000 examples are often recommended; there are {rows:,} here. LIMA was good with 1,000"
             f" carefully chosen ones, at 65 billion parameters. Your task may need another number. {curve}",
@@ -77,20 +81,20 @@ def _on_rows(rows: int) -> Iterator[Advice]:
         )
 
 
-def _on_method(method: Method) -> Iterator[Advice]:
+def _advice_on_method(method: Method) -> Iterator[Advice]:
     if method == "full":
         yield Advice(
             "Full fine-tuning can learn more from much data, and forgets more of what the base could do. The"
             " LoRA paper found an adapter on par on its tasks, at a small part of the memory. Train an"
             " adapter on the same rows and compare the two before you keep the full model.",
-            (LORA, LEARNS_LESS),
+            (LORA, LORA_LEARNS_LESS),
         )
         return
     yield Advice(
         "An adapter is often said to come within 1–2% of full fine-tuning. It depends on the task: the LoRA"
         " paper found it on par, a later comparison found it behind on code and mathematics with much data,"
         " and less forgetful. If it falls short, raise the rank first, then compare with full fine-tuning.",
-        (LORA, LEARNS_LESS),
+        (LORA, LORA_LEARNS_LESS),
     )
     if method == "qlora":
         yield Advice(

@@ -11,7 +11,7 @@ from run_directory.records import RecordError
 from training.dry_run_report import DryRunReport, Estimate, LengthBin, ShownRow
 from training.rows import SequenceName
 
-NAMES: dict[SequenceName, str] = {
+SEQUENCE_NAMES: dict[SequenceName, str] = {
     "conversation": "",
     "chosen": "The better answer",
     "rejected": "The worse answer",
@@ -51,7 +51,7 @@ def dry_run_context(run: Run) -> dict[str, Any]:
         "decisions": [decision] if decision else [],
         "is_allowed": decision is not None or not leaks["is_refused"],
         "lengths": lengths_chart(report),
-        "shown_rows": [_shown(row) for row in report.shown_rows],
+        "shown_rows": [_row_context(row) for row in report.shown_rows],
         "advice": advice(
             rows=report.rows.train,
             method=report.method,
@@ -59,7 +59,7 @@ def dry_run_context(run: Run) -> dict[str, Any]:
             longest=report.longest_length,
             context=report.context,
         ),
-        "estimate_parts": _parts(report.estimate) if report.estimate else [],
+        "estimate_parts": _duration_parts(report.estimate) if report.estimate else [],
         "memory_parts": _memory_parts(report),
     }
 
@@ -85,7 +85,7 @@ def _bin(found: LengthBin) -> Bin:
     return Bin(found.first, found.last, found.rows)
 
 
-def _shown(row: ShownRow) -> dict[str, Any]:
+def _row_context(row: ShownRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "title": {"first": "The first row", "middle": "A row from the middle", "longest": "The longest row"}[
@@ -94,7 +94,7 @@ def _shown(row: ShownRow) -> dict[str, Any]:
         "length": row.length,
         "sequences": [
             {
-                "name": NAMES[sequence.name],
+                "name": SEQUENCE_NAMES[sequence.name],
                 "parts": [
                     ShownPart(
                         span.part,
@@ -111,7 +111,7 @@ def _shown(row: ShownRow) -> dict[str, Any]:
     }
 
 
-def _parts(found: Estimate) -> list[tuple[str, float]]:
+def _duration_parts(found: Estimate) -> list[tuple[str, float]]:
     return [
         ("Preparation: reading rows and loading the base", found.preparing_seconds),
         (f"{found.steps:,} steps of {found.step_seconds:.2g} s", found.training_seconds),

@@ -30,7 +30,7 @@ def latest_metrics(points: Sequence[TrainingPoint], job: Job) -> list[LatestMetr
     if "validation_loss" in latest:
         best = f"best {latest['best_validation_loss']:.3f} at step {latest['best_step']:,}"
         found.append(LatestMetric("Validation loss", f"{latest['validation_loss']:.3f}", best))
-    found += _of_the_step(latest)
+    found += _step_metrics(latest)
     if "peak_memory_bytes" in latest:
         limit = latest.get("memory_limit_bytes")
         of = f"at most so far, of {filesizeformat(limit)}" if limit else "at most so far"
@@ -38,7 +38,7 @@ def latest_metrics(points: Sequence[TrainingPoint], job: Job) -> list[LatestMetr
     return found
 
 
-def _of_the_step(latest: Mapping[str, Any]) -> list[LatestMetric]:
+def _step_metrics(latest: Mapping[str, Any]) -> list[LatestMetric]:
     found = []
     if "epoch" in latest:
         found.append(LatestMetric("Passes", f"{latest['epoch']:.2f}", "through the rows"))

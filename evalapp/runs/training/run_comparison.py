@@ -15,9 +15,18 @@ from evalapp.runs.training.axes import AXES, written
 from evalapp.templatetags.durations import duration
 
 FEWEST, MOST = 2, 8
-OFFERED = 40
+MOST_OFFERED = 40
 """Number of latest trainings offered for selection on the page."""
-_OUR_OWN = ("format", "base_folder", "continue_from", "rows", "data_sha256", "threads", "device", "lora")
+_OWN_FIELDS = (
+    "format",
+    "base_folder",
+    "continue_from",
+    "rows",
+    "data_sha256",
+    "threads",
+    "device",
+    "lora",
+)
 
 
 class Abscissa(NamedTuple):
@@ -83,7 +92,7 @@ def compare_runs(runs: Sequence[Run], *, x: str) -> RunComparison:
             if (found := _curve(points.get(run.pk, []), abscissa, name))
         ]
         if curves:
-            says = _says(title, curves)
+            says = _description(title, curves)
             marks = name == "validation_loss"
             charts.append((name, overlaid_curves(curves, x=abscissa.label, y=title, says=says, marks=marks)))
     lacking = [
@@ -111,7 +120,7 @@ def _curve(points: Sequence[TrainingPoint], abscissa: Abscissa, name: str) -> li
     return found
 
 
-def _says(title: str, curves: Sequence[Curve]) -> str:
+def _description(title: str, curves: Sequence[Curve]) -> str:
     ranked = sorted(curves, key=lambda curve: min(y for _, y in curve.points))
     parts = [f"{curve.label}: lowest {min(y for _, y in curve.points):.3f}" for curve in ranked]
     return f"{title}, the lowest first: {joined_clauses(parts)}"
@@ -126,16 +135,16 @@ def _settings(runs: Sequence[Run]) -> list[Difference]:
         Difference("Base", [run.base.model.name if run.base else "–" for run in runs]),
         Difference("Continued from", [str(run.continued_from or "–") for run in runs]),
     ]
-    specs = [_flat(run) for run in runs]
+    specs = [_flat_settings(run) for run in runs]
     found += [
-        Difference(_label(name), [_written(name, spec.get(name)) for spec in specs])
+        Difference(_label(name), [_value_in_words(name, spec.get(name)) for spec in specs])
         for name in dict.fromkeys(name for spec in specs for name in spec)
     ]
     return [each for each in found if len(set(each.values)) > 1]
 
 
-def _flat(run: Run) -> dict[str, Any]:
-    own = {name: value for name, value in run.spec.items() if name not in _OUR_OWN}
+def _flat_settings(run: Run) -> dict[str, Any]:
+    own = {name: value for name, value in run.spec.items() if name not in _OWN_FIELDS}
     own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate") or _default_rate(run)
     return {**own, **{f"lora.{name}": value for name, value in run.spec.get("lora", {}).items()}}
 
@@ -160,7 +169,7 @@ def _label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _written(name: str, value: Any) -> str:
+def _value_in_words(name: str, value: Any) -> str:
     if value is None:
         return "–"
     if name in AXES:
@@ -178,7 +187,7 @@ def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]])
         return f"{min(losses):.4f}" if losses else "–"
 
     # A training that did not finish has no result, but its points show how far it came.
-    far = [_how_far(run, points.get(run.pk, ())) for run in runs]
+    far = [_progress_of(run, points.get(run.pk, ())) for run in runs]
 
     def counted(name: str) -> list[str]:
         return [f"{each[name]:,}" if each.get(name) is not None else "–" for each in far]
@@ -197,7 +206,7 @@ def _results(runs: Sequence[Run], points: Mapping[int, Sequence[TrainingPoint]])
     ]
 
 
-def _how_far(run: Run, points: Sequence[TrainingPoint]) -> dict[str, Any]:
+def _progress_of(run: Run, points: Sequence[TrainingPoint]) -> dict[str, Any]:
     latest: dict[str, Any] = {}
     for point in points:
         latest |= point.values
@@ -216,4 +225,4 @@ def offered_runs(project: Project) -> list[Run]:
     """The latest trainings with at least one step; others have nothing to compare."""
     made = TrainingPoint.objects.filter(run=OuterRef("pk"))
     trainings = runs_of(project, kind=RunKind.TRAINING).filter(Exists(made))
-    return list(trainings.order_by("-pk")[:OFFERED])
+    return list(trainings.order_by("-pk")[:MOST_OFFERED])

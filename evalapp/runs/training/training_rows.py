@@ -11,14 +11,14 @@ from run_directory.protocol import Message
 from training.objectives.objective import Objective
 from training.rows import DataRow, JudgedRow, PreferenceRow, TrainingRow
 
-Common = dict[str, object]
+CommonFields = dict[str, object]
 
 _HAS_PAIRS, _IS_RATED = ~Q(pairs=[]), ~Q(rated=[])
 
 
 def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet[Example]:
     """Training and validation rows with data for the objective, in file order."""
-    return examples_of(version, TRAINING_SPLITS).filter(_takes_part(version, objective))
+    return examples_of(version, TRAINING_SPLITS).filter(_has_data_for(version, objective))
 
 
 def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
@@ -45,7 +45,7 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
     ``unrated_pairs`` counting passed-over rows that have only unrated pairs, or "pairs". ``text_alone``, if
     present, counts used rows that contain more than text.
     """
-    rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
+    rest = examples_of(version, TRAINING_SPLITS).exclude(_has_data_for(version, objective))
     validation = rest.filter(split=Split.VALIDATION).count()
     found: dict[str, Any] = {
         "passed_over": rest.count(),
@@ -62,7 +62,7 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
     return {**found, "judged_by": "ratings", "unrated_pairs": rest.filter(_HAS_PAIRS).count()}
 
 
-def _takes_part(version: DatasetVersion, objective: Objective) -> Q:
+def _has_data_for(version: DatasetVersion, objective: Objective) -> Q:
     return _SOURCES[objective.row_type].takes_part(version)
 
 
@@ -75,7 +75,7 @@ def _has_pairs(version: DatasetVersion) -> Q:
     return _HAS_PAIRS
 
 
-def _is_judged(version: DatasetVersion) -> Q:
+def _has_judgements(version: DatasetVersion) -> Q:
     # The worse answer of a pair need not be bad, nor the better one good, so ratings take precedence over
     # pairs.
     return _IS_RATED if _has_ratings(version) else _HAS_PAIRS
@@ -128,7 +128,7 @@ def messages_of(example: Example) -> tuple[Message, ...]:
     return tuple(Message(role=turn["role"], content=turn["content"]) for turn in example.messages)
 
 
-def _answers(example: Example, common: Common) -> Iterator[DataRow]:
+def _answers(example: Example, common: CommonFields) -> Iterator[DataRow]:
     """The first reference is the answer to learn."""
     yield TrainingRow(
         id=row_key(example.row_number),
@@ -137,7 +137,7 @@ def _answers(example: Example, common: Common) -> Iterator[DataRow]:
     )
 
 
-def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
+def _pairs(example: Example, common: CommonFields) -> Iterator[DataRow]:
     for number, pair in enumerate(example.pairs, start=1):
         yield PreferenceRow(
             id=_numbered(example, number),
@@ -147,7 +147,7 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
         )
 
 
-def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
+def _judgements(example: Example, common: CommonFields) -> Iterator[DataRow]:
     """The rated answers; without any, both sides of the row's pairs. Such rows take part only if no row is
     rated.
     """
@@ -162,18 +162,18 @@ def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
         )
 
 
-class _Source(NamedTuple):
+class _RowSource(NamedTuple):
     """How rows of a kind are derived; ``is_single`` if an example gives at most one."""
 
     takes_part: Callable[[DatasetVersion], Q]
-    rows: Callable[[Example, Common], Iterator[DataRow]]
+    rows: Callable[[Example, CommonFields], Iterator[DataRow]]
     is_single: bool = False
 
 
-_SOURCES: dict[type[DataRow], _Source] = {
-    TrainingRow: _Source(_has_answer, _answers, is_single=True),
-    PreferenceRow: _Source(_has_pairs, _pairs),
-    JudgedRow: _Source(_is_judged, _judgements),
+_SOURCES: dict[type[DataRow], _RowSource] = {
+    TrainingRow: _RowSource(_has_answer, _answers, is_single=True),
+    PreferenceRow: _RowSource(_has_pairs, _pairs),
+    JudgedRow: _RowSource(_has_judgements, _judgements),
 }
 
 

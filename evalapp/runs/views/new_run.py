@@ -26,7 +26,7 @@ from evalapp.runs.generation.answers import read_answers
 from evalapp.runs.models import TRAINING_KINDS
 from evalapp.runs.programs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.sweeps.services import start_sweep
-from evalapp.runs.views.runs import started
+from evalapp.runs.views.runs import run_started_response
 
 Answer = HttpResponseBase | dict[str, Any]
 
@@ -52,7 +52,7 @@ def _training(request: MemberRequest) -> Answer:
                 hyperparameters=form.hyperparameters,
                 by=request.user,
             )
-            return started(request, run)
+            return run_started_response(request, run)
     return {"form": form, "problem": why_not_runnable()}
 
 
@@ -98,7 +98,7 @@ def _generation(request: MemberRequest) -> Answer:
             if "batch_file" in request.POST:
                 return download("batch.jsonl", "application/jsonl", services.batch_file(**asked))
             run = services.start_generation(**asked, name=form.cleaned_data["name"], by=request.user)
-            return started(request, run)
+            return run_started_response(request, run)
     asks_endpoints = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
     return {
         "form": form,

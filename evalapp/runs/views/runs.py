@@ -19,7 +19,7 @@ from evalapp.runs.training.dry_run_page import dry_run_context
 from evalapp.runs.training.latest_metrics import latest_metrics
 from evalapp.runs.training.loss_chart import loss_chart
 from evalapp.runs.training.sample_answers import shown_samples
-from evalapp.runs.usage import candidate_usage, truncated_json
+from evalapp.runs.usage import candidate_usage, count_truncated_json
 
 OUTPUTS_ON_PAGE = 20
 
@@ -51,7 +51,7 @@ def run_list(request: MemberRequest) -> HttpResponse:
 def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
     if run.kind == RunKind.DRY_RUN:
-        return _look_page(request, run)
+        return _dry_run_page(request, run)
     usage = candidate_usage(run) if run.kind not in TRAINING_KINDS else []
     context = {
         "run": run,
@@ -59,7 +59,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "events": latest_events(run.job),
         "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
         "usage": usage,
-        "cut_json": truncated_json(run, usage),
+        "cut_json": count_truncated_json(run, usage),
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -116,7 +116,7 @@ def dry_run_start(request: MemberRequest, run_id: int) -> HttpResponse:
     except ProblemError as error:
         messages.error(request, error.message)
         return redirect("run_detail", slug=request.project.slug, run_id=dry_run.pk)
-    return started(request, run)
+    return run_started_response(request, run)
 
 
 @require_POST
@@ -124,10 +124,10 @@ def dry_run_start(request: MemberRequest, run_id: int) -> HttpResponse:
 def run_half_batch(request: MemberRequest, run_id: int) -> HttpResponse:
     """Restart a run that ran out of memory, with half the batch size."""
     run = start_with_half_batch(run=_run(request, run_id), by=request.user)
-    return started(request, run)
+    return run_started_response(request, run)
 
 
-def _look_page(request: MemberRequest, run: Run) -> HttpResponse:
+def _dry_run_page(request: MemberRequest, run: Run) -> HttpResponse:
     context = {
         "run": run,
         "job": run.job,
@@ -161,7 +161,7 @@ def _samples_context(run: Run) -> dict[str, Any]:
     return {"samples": samples, "sampled_at": max((each.answers[-1].step for each in samples), default=0)}
 
 
-def started(request: MemberRequest, run: Run) -> HttpResponse:
+def run_started_response(request: MemberRequest, run: Run) -> HttpResponse:
     # Any free worker can send requests to an API model.
     whom = "the model worker" if run.job.queue == "models" else "a worker"
     messages.success(request, f"“{run.name}” waits for {whom}; this page follows it.")
