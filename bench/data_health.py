@@ -82,7 +82,7 @@ def _health(version: Any, count: int) -> bool:
 def _search(version: Any) -> bool:
     """Time the first page of search results, for words that most rows, few, one or none contain."""
     from evalapp.core.paging import PAGE_SIZE
-    from evalapp.datasets.search import searched
+    from evalapp.datasets.search import search_rows
 
     draw = random.Random(6)
     things, places = _THINGS.split(), _PLACES.split()
@@ -96,7 +96,7 @@ def _search(version: Any) -> bool:
             f"{draw.choice(things)} nowhere",
         )[number % 5]
         started = time.perf_counter()
-        list(searched(version, version.examples.all(), text).rows.order_by("row_number")[: PAGE_SIZE + 1])
+        list(search_rows(version, version.examples.all(), text).rows.order_by("row_number")[: PAGE_SIZE + 1])
         times.append(time.perf_counter() - started)
     p95 = statistics.quantiles(times, n=20)[-1]
     median, longest = statistics.median(times), max(times)

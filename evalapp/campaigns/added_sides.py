@@ -24,7 +24,7 @@ from evalapp.campaigns.opening import insert_assignments
 
 # How often each candidate has each position, by number of the comparison in its item, over the whole
 # campaign.
-_STANDING = """
+_COUNT_POSITIONS = """
 SELECT c.number, entry.candidate_id,
     (shown.nth - 1 - p.arrangement %% %(width)s + %(width)s) %% %(width)s AS position, count(*)
 FROM evalapp_assignment p JOIN evalapp_comparison c ON c.item_id = p.item_id
@@ -51,11 +51,11 @@ def insert_added_assignments(
     last = campaign.assignments.aggregate(last=Max("pk"))["last"] or 0
     added = insert_assignments(campaign=campaign, items=items, is_added=is_added)
     if campaign.compares:
-        _arrange(campaign, last)
+        _arrange_added(campaign, last)
     return added
 
 
-def _arrange(campaign: Campaign, last: int) -> None:
+def _arrange_added(campaign: Campaign, last: int) -> None:
     """Give assignments with ids above ``last`` their comparisons and arrangements."""
     insert_comparisons(campaign=campaign)
     reviews = campaign.assignments.filter(purpose=Purpose.REVIEW)
@@ -64,9 +64,9 @@ def _arrange(campaign: Campaign, last: int) -> None:
     stood = reviews.filter(pk__lte=last, item__in=items).values_list("item_id", "arrangement")
     chosen = balanced_arrangements(
         [item for _, item in assignments],
-        _met(items),
+        _comparisons_by_item(items),
         had=Counter(stood),
-        standing=_standing(campaign, last),
+        standing=_position_counts(campaign, last),
         width=arrangements_of(campaign),
         seed=str(campaign.seed),
     )
@@ -75,7 +75,7 @@ def _arrange(campaign: Campaign, last: int) -> None:
     )
 
 
-def _met(items: set[int]) -> dict[int, list[ComparedCandidates]]:
+def _comparisons_by_item(items: set[int]) -> dict[int, list[ComparedCandidates]]:
     owner = dict(ItemOutput.objects.filter(item__in=items).values_list("pk", "candidate"))
     met: dict[int, list[ComparedCandidates]] = defaultdict(list)
     compared = Comparison.objects.filter(item__in=items).order_by("item", "number")
@@ -84,10 +84,10 @@ def _met(items: set[int]) -> dict[int, list[ComparedCandidates]]:
     return met
 
 
-def _standing(campaign: Campaign, last: int) -> Counter[tuple[int, int, int]]:
+def _position_counts(campaign: Campaign, last: int) -> Counter[tuple[int, int, int]]:
     keys: dict[str, Any] = {"campaign": campaign.pk, "last": last, "width": arrangements_of(campaign)}
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, keys)
+        cursor.execute(_COUNT_POSITIONS, keys)
         return Counter({(number, who, position): n for number, who, position, n in cursor.fetchall()})
 
 

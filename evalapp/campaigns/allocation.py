@@ -4,7 +4,7 @@ Assignments are rows from the launch on, so the quota is exact by construction: 
 statement with ``FOR UPDATE SKIP LOCKED``, and every change of state is one conditional UPDATE. A reviewer
 claims a few assignments at once, so that the outputs of different items are interleaved. Locks are taken in
 one order: an assignment before the reviewer's own row (``CampaignReviewer``); code that locks that row first
-takes assignments only with SKIP LOCKED, or has stopped submissions before (`hold_submissions`). So two tabs
+takes assignments only with SKIP LOCKED, or has stopped submissions before (`block_submissions`). So two tabs
 cannot deadlock.
 """
 
@@ -29,10 +29,10 @@ from evalapp.campaigns.fair_share import (
     ELIGIBLE,
     FOR_ANYBODY,
     TO_BE_TAKEN_OVER,
+    claim_limit,
     claim_limit_of,
     claim_limit_parameters,
-    most_claimed,
-    take_over,
+    take_unstarted_assignment,
 )
 from evalapp.campaigns.leases import lease_of, return_lapsed_assignments, started_lease_of
 from evalapp.campaigns.models import (
@@ -50,23 +50,23 @@ from evalapp.core.prepared import prepared_cursor
 
 SPACING = 2
 # A cursor beyond all ordinary assignments.
-_BEHIND_ALL = 2_147_483_647
+_LAST_RANK = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
-_CLAIMED = """
+_SELECT_CLAIMED = """
 SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_assignment
 WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'in_progress'
 ORDER BY claimed_at NULLS FIRST, id
 """
 
-_FOR_ONE = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
+_ASSIGNED_TO_USER = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
 # Checks are offered when they are due; before admission, only calibration.
-_CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= %(due)s
+_DUE_CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= %(due)s
     AND (%(admitted)s OR p.purpose = 'calibration')"""
 
-_ONWARDS = "AND p.rank > %(cursor)s"
+_AFTER_CURSOR = "AND p.rank > %(cursor)s"
 
-_FIRST_FREE = """
+_FIRST_AVAILABLE = """
     SELECT p.id, p.rank FROM evalapp_assignment p
     WHERE p.campaign_id = %(campaign)s AND p.state = 'available' AND {whose} AND {eligible}
       AND (SELECT claimed < most FROM claim_limit)
@@ -78,9 +78,9 @@ _FIRST_FREE = """
 # both. Three scans, each along its own index, never step over assignments of other people.
 CLAIM = f"""
 WITH claim_limit AS MATERIALIZED ({CLAIM_LIMIT}
-), due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=ELIGIBLE)}
-), own AS ({_FIRST_FREE.format(whose=f"{_FOR_ONE} {_ONWARDS}", eligible=ELIGIBLE)}
-), open_to_all AS ({_FIRST_FREE.format(whose=f"{FOR_ANYBODY} {_ONWARDS}", eligible=ELIGIBLE)}
+), due AS ({_FIRST_AVAILABLE.format(whose=_DUE_CHECK, eligible=ELIGIBLE)}
+), own AS ({_FIRST_AVAILABLE.format(whose=f"{_ASSIGNED_TO_USER} {_AFTER_CURSOR}", eligible=ELIGIBLE)}
+), open_to_all AS ({_FIRST_AVAILABLE.format(whose=f"{FOR_ANYBODY} {_AFTER_CURSOR}", eligible=ELIGIBLE)}
 ), offered AS (
     SELECT id, rank, is_check FROM (
         SELECT id, rank, true AS is_check FROM due
@@ -99,9 +99,9 @@ RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires
                CASE WHEN %(is_outermost)s THEN 'off' ELSE current_setting('synchronous_commit') END, true)
 """
 
-_HOLD_OFF_CLOSING = "SELECT pg_advisory_xact_lock_shared(%s::integer, %s::integer)"
+_LOCK_AGAINST_CLOSING = "SELECT pg_advisory_xact_lock_shared(%s::integer, %s::integer)"
 
-_FILL = """
+_FILL_SLOT = """
 WITH filled AS (
     UPDATE evalapp_assignment p
     SET open_slots = array_remove(p.open_slots, %(slot)s), reviews_done = p.reviews_done + 1,
@@ -155,7 +155,7 @@ class NoWorkReason(StrEnum):
     LAST_ON_SCREEN = "last_on_screen"
 
 
-_STOPPED: dict[str, NoWorkReason] = {
+_REASONS_BY_STATE: dict[str, NoWorkReason] = {
     CampaignState.CLOSED: NoWorkReason.CLOSED,
     CampaignState.DRAFT: NoWorkReason.NOT_OPEN,
     CampaignState.PAUSED: NoWorkReason.PAUSED,
@@ -193,27 +193,27 @@ def next_review(
     submitted, so that reloading a page does not shuffle the work.
     """
     campaign = campaign_reviewer.campaign
-    if campaign.state in _STOPPED:
-        return NoWork(_STOPPED[campaign.state])
+    if campaign.state in _REASONS_BY_STATE:
+        return NoWork(_REASONS_BY_STATE[campaign.state])
     if campaign.is_overdue:
         return NoWork(NoWorkReason.DEADLINE_PASSED)
     claimed = claimed_assignments(campaign_reviewer)
-    _renew(claimed, campaign)
-    if len(claimed) < most_claimed(campaign):
+    _renew_leases(claimed, campaign)
+    if len(claimed) < claim_limit(campaign):
         claimed += claim_assignment(campaign_reviewer=campaign_reviewer)
-    chosen = _choose(claimed, campaign_reviewer.recent_items, showing)
+    chosen = _choose_slot(claimed, campaign_reviewer.recent_items, showing)
     if chosen is not None:
         return chosen
     if claimed:
         return NoWork(NoWorkReason.LAST_ON_SCREEN)
-    return _why_nothing(campaign_reviewer)
+    return _no_work(campaign_reviewer)
 
 
 def claimed_assignments(campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
     """The reviewer's assignments in progress, in the order in which they were claimed."""
     with prepared_cursor() as database:
         database.execute(
-            _CLAIMED, {"user": campaign_reviewer.user_id, "campaign": campaign_reviewer.campaign_id}
+            _SELECT_CLAIMED, {"user": campaign_reviewer.user_id, "campaign": campaign_reviewer.campaign_id}
         )
         return [ClaimedAssignment(*row) for row in database.fetchall()]
 
@@ -227,7 +227,7 @@ def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssi
     campaign = campaign_reviewer.campaign
     with transaction.atomic():
         # A separate statement, so that the next one sees what another tab has just claimed.
-        locked = _locked(campaign_reviewer)
+        locked = _lock_campaign_reviewer(campaign_reviewer)
         if locked is None:
             return []
         is_room = has_room(locked)
@@ -244,9 +244,9 @@ def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssi
             return []
         # The ordinary work has ended, so repeats of it come now at the latest.
         if campaign.repeat_share and make_repeats_due(campaign=campaign, campaign_reviewer=locked):
-            return _claim_after(_BEHIND_ALL, locked)
+            return _claim_after(_LAST_RANK, locked)
         if is_room and not limit.claimed:
-            return [ClaimedAssignment(*row) for row in take_over(parameters)]
+            return [ClaimedAssignment(*row) for row in take_unstarted_assignment(parameters)]
     return []
 
 
@@ -255,7 +255,7 @@ def _campaign_reviewer_rows() -> JoinedRows:
     return JoinedRows(campaign_reviewer=CampaignReviewer)
 
 
-def _locked(campaign_reviewer: CampaignReviewer) -> CampaignReviewer | None:
+def _lock_campaign_reviewer(campaign_reviewer: CampaignReviewer) -> CampaignReviewer | None:
     """The current row of the campaign reviewer, locked until the transaction ends; None if they have left."""
     unless_left = "WHERE id = %(campaign_reviewer)s AND left_at IS NULL"
     found = _campaign_reviewer_rows().first(
@@ -295,7 +295,7 @@ def _claim_after(cursor: int, campaign_reviewer: CampaignReviewer) -> list[Claim
         return [ClaimedAssignment(*row[:-1]) for row in database.fetchall()]
 
 
-def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
+def _renew_leases(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
     """Extend leases that are more than half used, because the reviewer is active."""
     lease = lease_of(campaign)
     soon = timezone.now() + lease / 2
@@ -310,7 +310,7 @@ def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
         )
 
 
-def _choose(
+def _choose_slot(
     claimed: Sequence[ClaimedAssignment], recent_items: Sequence[int], showing: tuple[UUID, int] | None
 ) -> NextReview | None:
     """One slot of the claimed assignments, if possible not of one of the last two items."""
@@ -336,22 +336,22 @@ def _choose(
 
 
 # Each part has its index: available to anybody, available to this person, and in progress.
-_WHY_NOTHING = f"""
+_SELECT_REASON = f"""
 SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'available'
                AND {FOR_ANYBODY} AND {ELIGIBLE})
     OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'available'
-               AND {_FOR_ONE} AND {ELIGIBLE})
+               AND {_ASSIGNED_TO_USER} AND {ELIGIBLE})
     OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE {TO_BE_TAKEN_OVER}),
     (SELECT min(p.lease_expires_at) FROM evalapp_assignment p
      WHERE p.campaign_id = %(campaign)s AND p.state = 'in_progress' AND {ELIGIBLE} AND p.purpose = 'review'
-       AND ({FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
+       AND ({FOR_ANYBODY} OR {_ASSIGNED_TO_USER} OR p.reviews_done > 0)),
     EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s
         AND p.state IN ('available', 'in_progress')
             AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
 """
 
 
-def _why_nothing(campaign_reviewer: CampaignReviewer) -> NoWork:
+def _no_work(campaign_reviewer: CampaignReviewer) -> NoWork:
     campaign = campaign_reviewer.campaign
     # Read again: the given row is as old as the page.
     campaign_reviewer = CampaignReviewer.objects.select_related("campaign").get(pk=campaign_reviewer.pk)
@@ -366,7 +366,7 @@ def _why_nothing(campaign_reviewer: CampaignReviewer) -> NoWork:
         return NoWork(NoWorkReason.QUOTA_REACHED)
     with connection.cursor() as database:
         database.execute(
-            _WHY_NOTHING, {"campaign": campaign.pk, "user": campaign_reviewer.user_id, "admitted": True}
+            _SELECT_REASON, {"campaign": campaign.pk, "user": campaign_reviewer.user_id, "admitted": True}
         )
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
@@ -384,10 +384,10 @@ def lock_open_campaign(campaign_id: int) -> None:
     is then either included in the closed campaign, or refused.
     """
     with prepared_cursor() as database:
-        database.execute(_HOLD_OFF_CLOSING, [_CAMPAIGN_LOCK, campaign_id])
+        database.execute(_LOCK_AGAINST_CLOSING, [_CAMPAIGN_LOCK, campaign_id])
 
 
-def hold_submissions(campaign_id: int) -> None:
+def block_submissions(campaign_id: int) -> None:
     """Wait for submissions in progress, and keep new ones from starting until this transaction ends."""
     with connection.cursor() as database:
         database.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
@@ -407,16 +407,16 @@ def fill_slot(*, assignment: Assignment, slot: int, reviewer: User, seconds_acti
         "spacing": SPACING,
     }
     with prepared_cursor() as database:
-        database.execute(_FILL, parameters)
+        database.execute(_FILL_SLOT, parameters)
         return int(database.rowcount) == 1
 
 
-def take_again(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
+def reclaim_assignment(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
     """Claim an assignment again after its lease expired; True if nobody took it meanwhile.
 
     Only for the assignment's last reviewer; an item that they skipped stays skipped.
     """
-    locked = _locked(campaign_reviewer)
+    locked = _lock_campaign_reviewer(campaign_reviewer)
     if locked is None:
         return False
     skips = Skip.objects.filter(item=assignment.item_id, reviewer=campaign_reviewer.user_id)

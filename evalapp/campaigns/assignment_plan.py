@@ -38,7 +38,7 @@ class PlannedAssignment(NamedTuple):
     user_id: int
 
 
-def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[PlannedAssignment]:
+def plan_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[PlannedAssignment]:
     """Reviewers for the missing assignments of these items (None: all): even loads within everybody's quota,
     nobody twice for an item. Assignments that nobody can take are left out.
     """
@@ -68,7 +68,7 @@ def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = Non
     numbers = {
         campaign_reviewer.user_id: number for number, campaign_reviewer in enumerate(campaign_reviewers)
     }
-    taken = _taken(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
+    taken = _people_by_item(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
     chosen = distribute(needs, targets, seed=str(campaign.seed), taken=taken)
     return [
         PlannedAssignment(item, present + offset, campaign_reviewers[person].user_id)
@@ -91,7 +91,7 @@ def _loads(campaign: Campaign) -> dict[int, int]:
     return dict(counted)
 
 
-def _taken(campaign: Campaign, items: Sequence[int], numbers: dict[int, int]) -> list[set[int]]:
+def _people_by_item(campaign: Campaign, items: Sequence[int], numbers: dict[int, int]) -> list[set[int]]:
     """For each item, the people who have an assignment of it, or skipped it."""
     taken: dict[int, set[int]] = {item: set() for item in items}
     assignments = Assignment.objects.filter(campaign=campaign, item__in=items).values_list(

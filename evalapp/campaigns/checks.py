@@ -16,7 +16,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.assignment_plan import ITEM_NAME
-from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
+from evalapp.campaigns.comparisons import arrangements_of, compared_sets, work_of_campaign
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -151,7 +151,7 @@ def _require_gold(campaign: Campaign) -> None:
 
 def _require_compared(campaign: Campaign) -> None:
     """Raise InvalidError for gold preferences that the current design does not compare."""
-    compared = set_side_by_side(campaign)
+    compared = compared_sets(campaign)
     is_ranking = campaign.method == Method.RANKING
     for candidate, against in campaign.gold_preferences.values_list("candidate", "against"):
         is_met = (
@@ -208,7 +208,7 @@ def insert_checks(*, campaign: Campaign) -> int:
         if campaign_reviewer.left_at is None
         for assignment in _assignments_for(campaign, campaign_reviewer, number, gold, calibration)
     ]
-    return _insert(campaign, _turned(campaign, wanted) if campaign.compares else wanted)
+    return _insert_checks(campaign, _with_arrangements(campaign, wanted) if campaign.compares else wanted)
 
 
 def _assignments_for(
@@ -232,7 +232,7 @@ def _assignments_for(
             )
 
 
-def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
+def _with_arrangements(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
     """The assignments with arrangements: starting at random for each item and rotated from reviewer to
     reviewer, so that no output keeps a position.
     """
@@ -248,7 +248,7 @@ def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[Check
     ]
 
 
-def _insert(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
+def _insert_checks(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
     outputs = _COMPARISONS if campaign.compares else _OUTPUTS
     with connection.cursor() as cursor:
         cursor.execute(
@@ -297,7 +297,7 @@ def plan_repeat(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) 
     repeat = CheckAssignment(
         assignment.item_id, number, campaign_reviewer.user_id, due, Purpose.REPEAT, arrangement
     )
-    return _insert(campaign, [repeat]) == 1
+    return _insert_checks(campaign, [repeat]) == 1
 
 
 def _assignments_complete(campaign: Campaign, campaign_reviewer: CampaignReviewer) -> int:

@@ -33,13 +33,13 @@ def shares_by_stratum(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:
     return shares
 
 
-def items_with_more(items: int, share: int) -> int:
+def items_with_larger_overlap(items: int, share: int) -> int:
     """The number of items with the larger overlap: ``share`` percent, rounded half up, at least one."""
     if not share or not items:
         return 0
     return max(1, (items * share * 2 + 100) // 200)
 
 
-def assignments_of(items: int, *, overlap: int, share: int, more: int | None) -> int:
+def number_of_assignments(items: int, *, overlap: int, share: int, more: int | None) -> int:
     """The number of assignments of a campaign with that many items."""
-    return items * overlap + items_with_more(items, share) * ((more or overlap) - overlap)
+    return items * overlap + items_with_larger_overlap(items, share) * ((more or overlap) - overlap)

@@ -76,7 +76,7 @@ WITH turn AS (
     JOIN evalapp_item i ON i.id = p.item_id JOIN evalapp_example e ON e.id = i.example_id
 )
 """  # noqa: S608 - a constant
-_GIVE = """
+_UPDATE_ASSIGNMENTS = """
 UPDATE evalapp_assignment p
 SET arrangement = turn.arrangement, outputs_total = %(count)s,
     open_slots = ARRAY(SELECT generate_series(0, %(count)s - 1)),
@@ -116,7 +116,7 @@ def arrangements_of(campaign: Campaign) -> int:
     return campaign.candidates.count() if campaign.method == Method.RANKING else 2
 
 
-def set_side_by_side(campaign: Campaign) -> set[frozenset[int]]:
+def compared_sets(campaign: Campaign) -> set[frozenset[int]]:
     """Sets of model versions whose outputs are compared in the campaign: each pair, or all in a ranking."""
     versions = list(campaign.candidates.values_list("model_version", flat=True))
     if campaign.method == Method.RANKING:
@@ -186,7 +186,7 @@ def arranged(outputs: Sequence[Shown], arrangement: int) -> list[Shown]:
 
 def insert_comparisons(*, campaign: Campaign) -> None:
     """Create comparisons for the campaign's items without any. Call it once the items have their outputs."""
-    drawn = _candidates_as_drawn(campaign)
+    drawn = _candidates_in_drawn_order(campaign)
     parameters: dict[str, Any] = {"campaign": campaign.pk, "seed": str(campaign.seed), "width": len(drawn)}
     if campaign.method == Method.RANKING:
         statement = _RANKINGS
@@ -217,7 +217,7 @@ def arrange_comparisons(*, campaign: Campaign) -> int:
         # Rotation continues over this many items: all, or those that share a drawn order.
         "together": width if campaign.method == Method.RANKING else 2**31 - 1,
     }
-    _give(campaign, _IN_TURN, parameters)
+    _give_comparisons(campaign, _IN_TURN, parameters)
     asked = Assignment.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
     return int(asked or 0)
 
@@ -228,17 +228,17 @@ def arrange_assignments(*, campaign: Campaign, arrangements: Mapping[int, int]) 
         "assignments": list(arrangements),
         "arrangements": list(arrangements.values()),
     }
-    _give(campaign, _AS_CHOSEN, assignments)
+    _give_comparisons(campaign, _AS_CHOSEN, assignments)
 
 
-def _give(campaign: Campaign, turns: str, parameters: Mapping[str, Any]) -> None:
+def _give_comparisons(campaign: Campaign, turns: str, parameters: Mapping[str, Any]) -> None:
     own: dict[str, Any] = {"seed": str(campaign.seed), "count": work_of_campaign(campaign).times}
     with connection.cursor() as cursor:
-        cursor.execute(turns + _GIVE, {**parameters, **own})
+        cursor.execute(turns + _UPDATE_ASSIGNMENTS, {**parameters, **own})
         cursor.execute(f"ANALYZE {Assignment._meta.db_table}")
 
 
-def _candidates_as_drawn(campaign: Campaign) -> list[tuple[int, int]]:
+def _candidates_in_drawn_order(campaign: Campaign) -> list[tuple[int, int]]:
     """Pairs of campaign candidate id and model version id, in an order drawn from the seed."""
     candidates = campaign.candidates.values_list("position", "pk", "model_version")
 

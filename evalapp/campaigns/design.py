@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.choice import MOST_STRATA, assignments_of
+from evalapp.campaigns.choice import MOST_STRATA, number_of_assignments
 from evalapp.campaigns.comparisons import method_problem
 from evalapp.campaigns.models import Campaign, Distribution, ItemChoice, Method
 from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
@@ -110,7 +110,7 @@ class _Problems(dict[str, list[str]]):
         return not (self.keys() | self.unread) & set(fields)
 
 
-def require_sound(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
+def require_valid_design(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
     """Raise InvalidError with all invalid fields of the design in this project."""
     if problems := problems_of(design, project, draft=draft):
         raise InvalidError("The campaign was not created; see the messages of the fields.", fields=problems)
@@ -328,7 +328,7 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
         problems.refuse("quota", "A quota is at least 1 item. Leave it empty for no limit.")
         return
     items = wanted * design.samples
-    assignments = assignments_of(
+    assignments = number_of_assignments(
         items, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more
     )
     if assignments > people * min(design.quota, items):

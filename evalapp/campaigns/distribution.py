@@ -21,13 +21,13 @@ def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, se
     wanted = min(wanted, sum(rooms))
     people = list(zip(loads, rooms, strict=True))
 
-    def filled(level: int) -> int:
+    def assigned_up_to(level: int) -> int:
         return sum(min(room, max(0, level - load)) for load, room in people)
 
     low, high = 0, max((load + room for load, room in people), default=0)
     while low < high:
         middle = (low + high + 1) // 2
-        if filled(middle) <= wanted:
+        if assigned_up_to(middle) <= wanted:
             low = middle
         else:
             high = middle - 1

@@ -91,7 +91,7 @@ RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires
 """
 
 
-def most_claimed(campaign: Campaign) -> int:
+def claim_limit(campaign: Campaign) -> int:
     """The most assignments that a reviewer may have in progress at once."""
     return MOST_CLAIMED if campaign.reviews_per_assignment > 1 else MOST_CLAIMED_OF_SINGLE_OUTPUTS
 
@@ -99,7 +99,7 @@ def most_claimed(campaign: Campaign) -> int:
 def claim_limit_parameters(campaign: Campaign) -> dict[str, Any]:
     """The parameters of `CLAIM_LIMIT` besides campaign and user."""
     return {
-        "most_claimed": most_claimed(campaign),
+        "most_claimed": claim_limit(campaign),
         "is_manual": campaign.distribution == Distribution.MANUAL,
         "assignments": campaign.assignments_total,
         "reviews_per_assignment": campaign.reviews_per_assignment,
@@ -120,14 +120,14 @@ class ClaimLimit(NamedTuple):
 def claim_limit_of(parameters: Mapping[str, Any]) -> ClaimLimit:
     """The claim limit of the reviewer in a claim's parameters. Lock their row as campaign reviewer first.
 
-    The most is `most_claimed`, or the remaining assignments divided by the people at work, at least 1. People
+    The most is `claim_limit`, or the remaining assignments divided by the people at work, at least 1. People
     with a claimed assignment are at work, and so is this reviewer.
     """
     claimed, most = first_row(CLAIM_LIMIT, parameters) or (0, 1)
     return ClaimLimit(claimed, most)
 
 
-def take_over(parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+def take_unstarted_assignment(parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Give a reviewer without assignments one that another has claimed but not started; its row, or none.
 
     ``parameters`` as for a claim; lock the reviewer's own row first. The other reviewer's row is locked too,

@@ -49,27 +49,27 @@ def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> 
     try:
         source = sniffed("known.csv", stream)
         if missing := [name for name in needed if name not in map(bare_name, source.columns)]:
-            raise _refused(
+            raise _file_error(
                 f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(columns)}."
             )
         rows = [_cells_of(row, columns) for row in source_rows(stream, source)]
     except FileProblemError as error:
-        raise _refused(str(error)) from error
+        raise _file_error(str(error)) from error
     if not rows:
-        raise _refused("The file has no rows below its first line.")
+        raise _file_error("The file has no rows below its first line.")
     if len(rows) > MOST_ROWS:
-        raise _refused(f"The file has {len(rows):,} rows; the limit is {MOST_ROWS:,}.")
+        raise _file_error(f"The file has {len(rows):,} rows; the limit is {MOST_ROWS:,}.")
     return rows
 
 
 def _cells_of(row: SourceRow, columns: Sequence[str]) -> tuple[str, ...]:
     if row.problem:
-        raise _refused(f"Line {row.number} cannot be read: {row.problem}")
+        raise _file_error(f"Line {row.number} cannot be read: {row.problem}")
     given = {bare_name(column): cell.strip() for column, cell in row.fields.items()}
     return (f"line {row.number}", *(given.get(name, "") for name in columns))
 
 
-def _refused(message: str) -> InvalidError:
+def _file_error(message: str) -> InvalidError:
     return InvalidError(message, field="file")
 
 
@@ -222,7 +222,7 @@ class _Reader:
         if criterion is None:
             return f"there is no rated criterion “{row.criterion[:60]}”; known: {', '.join(self.criteria)}"
         if value is None:
-            return f"“{row.value[:40]}” is not an answer to {criterion.name}; {_answers_of(criterion)}"
+            return f"“{row.value[:40]}” is not an answer to {criterion.name}; {_allowed_answers(criterion)}"
         if row.candidate and row.candidate not in self.candidates:
             return f"there is no candidate “{row.candidate[:60]}”; known: {', '.join(self.candidates)}"
         furthest = (criterion.maximum - criterion.minimum) // criterion.steps_per_point
@@ -239,7 +239,7 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def _answers_of(criterion: Criterion) -> str:
+def _allowed_answers(criterion: Criterion) -> str:
     levels = criterion.levels
     if len(levels) > 8:
         return f"its levels are {criterion.rules.allowed}"

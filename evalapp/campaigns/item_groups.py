@@ -16,7 +16,7 @@ def groups_of_items(campaign: Campaign) -> int | None:
     """The groups of an open campaign's items; None where each item is by itself."""
     items = campaign.items.filter(purpose=Purpose.REVIEW)
     sizes = _groups_by_size(Example.objects.filter(pk__in=items.values("example")))
-    return _apart(sizes.total() or campaign.items_total // campaign.samples, campaign.items_total)
+    return _fewer_than_items(sizes.total() or campaign.items_total // campaign.samples, campaign.items_total)
 
 
 def expected_groups(examples: QuerySet[Example], drawn: int, *, samples: int = 1) -> int | None:
@@ -24,15 +24,15 @@ def expected_groups(examples: QuerySet[Example], drawn: int, *, samples: int = 1
     items; None where each item is by itself.
     """
     sizes = _groups_by_size(examples)
-    rows = _rows(sizes)
+    rows = _number_of_rows(sizes)
     if not drawn or rows == sizes.total():
-        return _apart(drawn, drawn * samples)
+        return _fewer_than_items(drawn, drawn * samples)
     drawn = min(drawn, rows)
     found = sum(count * (1 - _chance_of_none(rows, size, drawn)) for size, count in sizes.items())
-    return _apart(round(found), drawn * samples)
+    return _fewer_than_items(round(found), drawn * samples)
 
 
-def _apart(groups: int, items: int) -> int | None:
+def _fewer_than_items(groups: int, items: int) -> int | None:
     return groups if groups < items else None
 
 
@@ -45,7 +45,7 @@ def _groups_by_size(examples: QuerySet[Example]) -> Counter[int]:
     return found
 
 
-def _rows(sizes: Counter[int]) -> int:
+def _number_of_rows(sizes: Counter[int]) -> int:
     return sum(size * count for size, count in sizes.items())
 
 

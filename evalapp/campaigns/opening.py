@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, S
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
-from evalapp.campaigns.assignment_plan import LACKING, people_for_assignments
+from evalapp.campaigns.assignment_plan import LACKING, plan_assignments
 from evalapp.campaigns.checks import checks_wanted, insert_check_items, insert_checks
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 from evalapp.campaigns.comparisons import arrange_comparisons
@@ -116,7 +116,7 @@ def coverage_of(
     if picked is not None:
         examples = examples.filter(pk__in=picked)
     # Correlated on (candidate, example), an index: cheap also while statistics are stale after a load.
-    answered = _answered(candidate_ids, samples)
+    answered = _has_outputs(candidate_ids, samples)
     counts = {candidate: examples.filter(exists).count() for candidate, exists in answered.items()}
     complete = examples.filter(*answered.values()).count() if answered else 0
     return Coverage(examples.count(), complete, counts)
@@ -134,10 +134,10 @@ def answered_examples(
     examples = Example.objects.filter(version=dataset_version_id, split=split)
     if picked is not None:
         examples = examples.filter(pk__in=picked)
-    return examples.filter(*_answered(candidate_ids, samples).values())
+    return examples.filter(*_has_outputs(candidate_ids, samples).values())
 
 
-def _answered(candidate_ids: Sequence[int], samples: int) -> dict[int, Q]:
+def _has_outputs(candidate_ids: Sequence[int], samples: int) -> dict[int, Q]:
     """By candidate, whether it has its first ``samples`` outputs of an example."""
     return {
         candidate: Q(
@@ -273,7 +273,7 @@ def insert_assignments(
 
     With manual assignment they are assigned; those that nobody can take stay in the shared queue.
     """
-    assigned = people_for_assignments(campaign, items) if campaign.distribution == Distribution.MANUAL else []
+    assigned = plan_assignments(campaign, items) if campaign.distribution == Distribution.MANUAL else []
     last_rank = campaign.assignments.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,

@@ -23,7 +23,12 @@ from django.forms import model_to_dict
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.checks import gold_examples
-from evalapp.campaigns.choice import MOST_STRATA, assignments_of, items_with_more, shares_by_stratum
+from evalapp.campaigns.choice import (
+    MOST_STRATA,
+    items_with_larger_overlap,
+    number_of_assignments,
+    shares_by_stratum,
+)
 from evalapp.campaigns.comparisons import work_of
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.item_groups import expected_groups
@@ -335,12 +340,12 @@ class Cost(NamedTuple):
         return expected * self.candidates
 
     @property
-    def items_with_more(self) -> int:
-        return items_with_more(self.items, self.overlap_share) if self.overlap_more else 0
+    def items_with_larger_overlap(self) -> int:
+        return items_with_larger_overlap(self.items, self.overlap_share) if self.overlap_more else 0
 
     @property
     def assignments(self) -> int:
-        return assignments_of(
+        return number_of_assignments(
             self.items, overlap=self.overlap, share=self.overlap_share, more=self.overlap_more
         )
 

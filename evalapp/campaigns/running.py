@@ -220,7 +220,7 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
     strata = strata_of_campaign(locked)
     left = sum(strata.values())
     if not left or (wanted is not None and not max(1, len(strata)) <= wanted <= left):
-        raise InvalidError(_why_not_so_many(locked, len(strata), left), field="items")
+        raise InvalidError(_items_left_message(locked, len(strata), left), field="items")
     items = insert_items(campaign=locked, wanted=wanted)
     assignments = insert_added_assignments(campaign=locked)
     set_totals(locked)
@@ -235,7 +235,7 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
     return items
 
 
-def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
+def _items_left_message(campaign: Campaign, strata: int, left: int) -> str:
     if not left:
         return "Every example that all candidates have answered is in this campaign already."
     if strata > 1:

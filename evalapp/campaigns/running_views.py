@@ -33,7 +33,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with RefusalsOn(form):
             moved = reassign(campaign=campaign, by=request.user, **form.cleaned_data)
-            messages.success(request, _moved_words(moved, shows_count=request.project.shows_reviewer_names))
+            messages.success(request, _moved_message(moved, shows_count=request.project.shows_reviewer_names))
             return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
     context = {
         "campaign": campaign,
@@ -45,7 +45,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/assignments.html", context, status=status_of(form))
 
 
-def _moved_words(moved: int, *, shows_count: bool) -> str:
+def _moved_message(moved: int, *, shows_count: bool) -> str:
     if not moved:
         return "Nothing was moved: the remaining items are started, or the person has them already."
     if not shows_count:

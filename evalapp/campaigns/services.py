@@ -11,10 +11,10 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import hold_submissions, release_assignment
+from evalapp.campaigns.allocation import block_submissions, release_assignment
 from evalapp.campaigns.checks import gold_examples, insert_checks
-from evalapp.campaigns.choice import assignments_of
-from evalapp.campaigns.design import CampaignDesign, require_sound, without_review_permission
+from evalapp.campaigns.choice import number_of_assignments
+from evalapp.campaigns.design import CampaignDesign, require_valid_design, without_review_permission
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -50,7 +50,7 @@ def create_campaign(
     Raises InvalidError naming every invalid field, ConflictError for a taken name.
     """
     lock_members([project.pk])
-    require_sound(design, project)
+    require_valid_design(design, project)
     seed = secrets.randbits(_SEED_BITS) if design.seed is None else design.seed
     with _name_is_free(design):
         campaign = Campaign.objects.create(
@@ -73,7 +73,7 @@ def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None
     Raises InvalidError and ConflictError as `create_campaign`, and ConflictError if it is not a draft.
     """
     lock_members([campaign.project_id])
-    require_sound(design, campaign.project, draft=campaign)
+    require_valid_design(design, campaign.project, draft=campaign)
     draft = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
     with _name_is_free(design):
         changed = draft.update(**design.columns())
@@ -204,7 +204,7 @@ def _require_people(campaign: Campaign) -> None:
     if campaign.distribution == Distribution.SHARED and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)
-    assignments = assignments_of(
+    assignments = number_of_assignments(
         items, overlap=campaign.overlap, share=campaign.overlap_share, more=campaign.overlap_more
     )
     if room < assignments:
@@ -216,11 +216,11 @@ def _require_people(campaign: Campaign) -> None:
 
 def pause_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Stop giving out assignments; work already on a reviewer's screen may still be submitted."""
-    return _move(campaign, (CampaignState.OPEN,), CampaignState.PAUSED, "campaign.paused", by)
+    return _change_state(campaign, (CampaignState.OPEN,), CampaignState.PAUSED, "campaign.paused", by)
 
 
 def resume_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
-    return _move(campaign, (CampaignState.PAUSED,), CampaignState.OPEN, "campaign.resumed", by)
+    return _change_state(campaign, (CampaignState.PAUSED,), CampaignState.OPEN, "campaign.resumed", by)
 
 
 @transaction.atomic
@@ -228,9 +228,9 @@ def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Close the campaign: nothing can be submitted or amended afterwards; assignments in progress are given
     back.
     """
-    hold_submissions(campaign.pk)
+    block_submissions(campaign.pk)
     running = (CampaignState.OPEN, CampaignState.PAUSED)
-    closed = _move(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
+    closed = _change_state(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
     Assignment.objects.filter(campaign=campaign, state=AssignmentState.IN_PROGRESS).update(
         state=AssignmentState.AVAILABLE, reviewer=None, lease_expires_at=None, last_reviewer=F("reviewer")
     )
@@ -238,7 +238,7 @@ def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
 
 
 @transaction.atomic
-def _move(
+def _change_state(
     campaign: Campaign,
     origins: Sequence[str],
     target: CampaignState,
@@ -310,7 +310,7 @@ def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> 
 
 def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
     """End a person's part in a campaign; False if a concurrent request already did."""
-    hold_submissions(campaign_reviewer.campaign_id)
+    block_submissions(campaign_reviewer.campaign_id)
     if not CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, left_at=None).update(left_at=Now()):
         return False
     # Assignments reserved for them go to the shared queue; those in progress are given back one by one.

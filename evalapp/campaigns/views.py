@@ -48,7 +48,7 @@ def campaign_new(request: MemberRequest) -> HttpResponse:
     given = request.POST if request.method == "POST" else None
     form = CampaignForm(given, project=request.project, initial=_proposal(request))
     save = partial(services.create_campaign, project=request.project)
-    return _designed(request, form, save, {"lacking": _lacking(request)})
+    return _save_design(request, form, save, {"lacking": _missing_requirements(request)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,10 +63,10 @@ def campaign_edit(request: MemberRequest, pk: int) -> HttpResponse:
     form = CampaignForm(given, project=request.project, initial=saved)
     cost = CampaignForm(saved, project=request.project).cost()
     save = partial(services.edit_campaign, campaign=campaign)
-    return _designed(request, form, save, {"campaign": campaign, "cost": cost})
+    return _save_design(request, form, save, {"campaign": campaign, "cost": cost})
 
 
-def _designed(
+def _save_design(
     request: MemberRequest, form: CampaignForm, save: Callable[..., Campaign], context: dict[str, Any]
 ) -> HttpResponse:
     """The form, or after saving a redirect to the campaign's page."""
@@ -116,7 +116,7 @@ def _proposal(request: MemberRequest) -> dict[str, Any]:
     return proposed
 
 
-def _lacking(request: MemberRequest) -> list[str]:
+def _missing_requirements(request: MemberRequest) -> list[str]:
     """The missing requirements for a project's first campaign."""
     steps = (
         (usable_rubrics(request.project), "a rubric with criteria"),
@@ -202,7 +202,7 @@ def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/items.html", context)
 
 
-def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpResponse]:
+def _action_view(service: Callable[..., Campaign], words: str) -> Callable[..., HttpResponse]:
     @require_POST
     @project_view(Permission.EDIT_CAMPAIGNS)
     def view(request: MemberRequest, pk: int) -> HttpResponse:
@@ -218,10 +218,14 @@ def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpRes
     return view
 
 
-campaign_open = _move(services.open_campaign, "The campaign is open. Its reviewers see it under “Review”.")
-campaign_pause = _move(services.pause_campaign, "Paused: reviewers get no more items until you resume.")
-campaign_resume = _move(services.resume_campaign, "Resumed.")
-campaign_close = _move(services.close_campaign, "Closed: its reviews cannot be changed any more.")
+campaign_open = _action_view(
+    services.open_campaign, "The campaign is open. Its reviewers see it under “Review”."
+)
+campaign_pause = _action_view(
+    services.pause_campaign, "Paused: reviewers get no more items until you resume."
+)
+campaign_resume = _action_view(services.resume_campaign, "Resumed.")
+campaign_close = _action_view(services.close_campaign, "Closed: its reviews cannot be changed any more.")
 
 
 @require_POST

@@ -96,7 +96,7 @@ class FindingSerializer(ReadOnlySerializer):
 class FindingQuery(Paging):
     kind = serializers.ChoiceField(choices=FindingKind.choices, required=False, default="")
     show = serializers.ChoiceField(
-        choices=[value for value in queries.SHOW if value], required=False, default=""
+        choices=[value for value in queries.SHOW_FILTERS if value], required=False, default=""
     )
 
 

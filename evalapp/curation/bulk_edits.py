@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
-from evalapp.curation.drafts import locked_draft, put_edits
-from evalapp.curation.health.rows import in_chunks
+from evalapp.curation.drafts import locked_draft, upsert_edits
+from evalapp.curation.health.rows import batches_of
 from evalapp.curation.models import DatasetDraft, Operation, RowEdit
 from evalapp.datasets.models import Example, Split
 from evalapp.datasets.queries import examples_of
@@ -51,7 +51,7 @@ class BulkEdit(NamedTuple):
     reason: str = ""
 
 
-class Planned(NamedTuple):
+class PlannedEdit(NamedTuple):
     """A row that the edit would change, with the edit as the draft would store it."""
 
     example: Example
@@ -60,16 +60,16 @@ class Planned(NamedTuple):
 
 class Preview(NamedTuple):
     rows: int
-    first: list[Planned]
+    first: list[PlannedEdit]
 
 
 def preview(draft: DatasetDraft, bulk: BulkEdit) -> Preview:
     """How many rows the edit would change, and the first ones. Raises InvalidError for an expression that
     cannot be read, or a row that the edit would make unusable.
     """
-    first: list[Planned] = []
+    first: list[PlannedEdit] = []
     count = 0
-    for planned in _planned(draft, bulk, None):
+    for planned in _planned_edits(draft, bulk, None):
         count += 1
         if len(first) < MOST_PREVIEWED:
             first.append(planned)
@@ -84,8 +84,8 @@ def apply_bulk_edit(*, draft: DatasetDraft, bulk: BulkEdit, by: User) -> int:
     """
     draft = locked_draft(draft)
     count = 0
-    for batch in in_chunks(_planned(draft, bulk, by), _AT_ONCE):
-        put_edits(each.edit for each in batch)
+    for batch in batches_of(_planned_edits(draft, bulk, by), _AT_ONCE):
+        upsert_edits(each.edit for each in batch)
         count += len(batch)
     record(
         "dataset.rows_edited",
@@ -97,15 +97,15 @@ def apply_bulk_edit(*, draft: DatasetDraft, bulk: BulkEdit, by: User) -> int:
     return count
 
 
-def _planned(draft: DatasetDraft, bulk: BulkEdit, by: User | None) -> Iterator[Planned]:
-    pattern = _checked(bulk)
-    for batch in in_chunks(_rows(draft, bulk).iterator(chunk_size=_AT_ONCE), _AT_ONCE):
+def _planned_edits(draft: DatasetDraft, bulk: BulkEdit, by: User | None) -> Iterator[PlannedEdit]:
+    pattern = _compile_pattern(bulk)
+    for batch in batches_of(_rows(draft, bulk).iterator(chunk_size=_AT_ONCE), _AT_ONCE):
         known = {edit.example_id: edit for edit in draft.edits.filter(example__in=batch)}
         for example in batch:
             edit = _edit(draft, example, bulk, pattern, known.get(example.pk))
             if edit is not None:
                 edit.edited_by = by
-                yield Planned(example, edit)
+                yield PlannedEdit(example, edit)
 
 
 def _edit(
@@ -151,7 +151,7 @@ def _rows(draft: DatasetDraft, bulk: BulkEdit) -> QuerySet[Example]:
 
 def _changes(row: ExampleRow, bulk: BulkEdit, pattern: Any) -> dict[str, Any] | None:
     """New values of the row's fields; None where nothing matches, or nothing would change."""
-    names = _names(row, bulk.field)
+    names = _field_names(row, bulk.field)
     matching = [name for name in names if pattern.search(text_at(row, name))]
     if not matching:
         return None
@@ -169,7 +169,7 @@ def _changes(row: ExampleRow, bulk: BulkEdit, pattern: Any) -> dict[str, Any] | 
     return changes or None
 
 
-def _names(row: ExampleRow, field: str) -> list[str]:
+def _field_names(row: ExampleRow, field: str) -> list[str]:
     if field in (BulkField.PROMPT, BulkField.SYSTEM):
         return [
             f"messages.{number}"
@@ -181,7 +181,7 @@ def _names(row: ExampleRow, field: str) -> list[str]:
     return [field]
 
 
-def _checked(bulk: BulkEdit) -> Any:
+def _compile_pattern(bulk: BulkEdit) -> Any:
     """The compiled expression. Raises InvalidError naming the field that cannot be used."""
     if bulk.action not in BulkAction.values or bulk.field not in BulkField.values:
         raise InvalidError("There is no such bulk edit.", field="action")

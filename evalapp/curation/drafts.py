@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.conversations.text import every_text, with_every_text
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
-from evalapp.curation.health.rows import in_chunks
+from evalapp.curation.health.rows import batches_of
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
 from evalapp.datasets.masking import masked_fields
@@ -67,7 +67,7 @@ class DraftCounts(NamedTuple):
         return self.kept + self.changed + self.moved
 
 
-class Edited(NamedTuple):
+class EditResult(NamedTuple):
     """``edits``: the current edits, of rows that were not restored. ``kept_copies``: rows that the draft had
     dropped as duplicates of a row that it drops now; they stay in its place.
     """
@@ -91,7 +91,7 @@ class Edited(NamedTuple):
         )
 
 
-class Applied(NamedTuple):
+class ApplyResult(NamedTuple):
     """How many findings were applied, and how many need a person's decision."""
 
     done: int
@@ -110,7 +110,7 @@ def open_draft(*, base: DatasetVersion, by: User | None) -> DatasetDraft:
 
 
 @transaction.atomic
-def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> Edited:
+def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> EditResult:
     """Store edits, all of them or none.
 
     Raises InvalidError for a row that the version does not have, or values that it cannot have;
@@ -135,10 +135,10 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> Edited
                 before.delete()
                 known.pop(example.pk)
             continue
-        known[example.pk] = _stored(draft, example, edit, before, by)
+        known[example.pk] = _row_edit(draft, example, edit, before, by)
         stored.append(known[example.pk])
     dropped = [edit.row_number for edit in edits if edit.operation == Operation.DROP]
-    return Edited(stored, _keep_copies(draft, dropped))
+    return EditResult(stored, _keep_copies(draft, dropped))
 
 
 def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> list[int]:
@@ -155,7 +155,7 @@ def _keep_copies(draft: DatasetDraft, dropped: Sequence[int]) -> list[int]:
     return sorted(edit.example.row_number for edit in first.values())
 
 
-def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit | None, by: User) -> RowEdit:
+def _row_edit(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit | None, by: User) -> RowEdit:
     found = before or RowEdit(draft=draft, example=example, revision=0)
     found.operation = Operation(edit.operation)
     found.into_row = edit.into_row if found.operation == Operation.MERGE else None
@@ -202,7 +202,7 @@ def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:
 
 
 @transaction.atomic
-def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: User) -> Applied:
+def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: User) -> ApplyResult:
     """Apply the proposals of findings of the draft's base. Rows that the draft drops or merges stay so.
     Findings that need a person's decision are skipped, including rows that repeat a dropped row.
     """
@@ -210,7 +210,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
     done = left = 0
     merged: set[int] = set()
     dropped = _dropped_rows(draft)
-    for batch in in_chunks(findings, _AT_ONCE):
+    for batch in batches_of(findings, _AT_ONCE):
         examples = Example.objects.in_bulk([each.example_id for each in batch if each.example_id])
         known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples)}
         edits: dict[int, RowEdit] = {}
@@ -218,14 +218,14 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
             example = examples.get(finding.example_id or 0)
             before = edits.get(finding.example_id or 0) or known.get(finding.example_id or 0)
             is_last = finding.kind == FindingKind.EXACT_DUPLICATE and finding.other_rows[0] in dropped
-            edit = None if example is None or is_last else _proposed(draft, example, finding, before, by)
+            edit = None if example is None or is_last else _proposed_edit(draft, example, finding, before, by)
             if edit is None:
                 left += 1
             else:
                 edits[edit.example_id] = edit
                 done += 1
         merged |= {edit.example_id for edit in edits.values() if edit.operation == Operation.MERGE}
-        put_edits(edits.values())
+        upsert_edits(edits.values())
     gone = _dropped_rows(draft)
     into = draft.edits.filter(operation=Operation.MERGE).values_list("example", "into_row")
     unmerged = {example for example, target in into if target in gone}
@@ -234,14 +234,14 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
     record(
         "dataset.proposals_applied", by=by, obj=draft, project=draft.base.dataset.project, data={"rows": done}
     )
-    return Applied(done, left)
+    return ApplyResult(done, left)
 
 
 def _dropped_rows(draft: DatasetDraft) -> set[int]:
     return set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
 
 
-def put_edits(edits: Iterable[RowEdit]) -> None:
+def upsert_edits(edits: Iterable[RowEdit]) -> None:
     """Store edits, replacing earlier ones of the same rows; the draft must be locked (`locked_draft`)."""
     RowEdit.objects.bulk_create(
         edits,
@@ -253,7 +253,7 @@ def put_edits(edits: Iterable[RowEdit]) -> None:
     )  # fmt: skip
 
 
-def _can_be(example: Example, changes: Mapping[str, Any]) -> bool:
+def _can_apply(example: Example, changes: Mapping[str, Any]) -> bool:
     """Whether these changes can be applied: a turn of several texts cannot be changed as one."""
     try:
         with_changes(example_row(example), changes)
@@ -262,7 +262,7 @@ def _can_be(example: Example, changes: Mapping[str, Any]) -> bool:
     return True
 
 
-def _proposed(
+def _proposed_edit(
     draft: DatasetDraft, example: Example, finding: Finding, before: RowEdit | None, by: User
 ) -> RowEdit | None:
     """The edit of the row with what the finding proposes; None where a person must decide."""
@@ -279,7 +279,7 @@ def _proposed(
         if any(changes.get(field, value) != value for field, value in finding.changes.items()):
             return None
         changes |= finding.changes
-    if changes and example.conversation is not None and not _can_be(example, changes):
+    if changes and example.conversation is not None and not _can_apply(example, changes):
         return None
     operation = {Proposal.DROP: Operation.DROP, Proposal.MERGE: Operation.MERGE}.get(
         Proposal(finding.proposal), Operation.CHANGE

@@ -28,38 +28,38 @@ class Proposal(models.TextChoices):
     COLLECT = "collect", "Collect more"
 
 
-class About(NamedTuple):
+class KindDescription(NamedTuple):
     """``explained``: what is looked for, in one sentence."""
 
     explained: str
 
 
-ABOUT: dict[str, About] = {
-    FindingKind.LEAKAGE: About(
+KIND_DESCRIPTIONS: dict[str, KindDescription] = {
+    FindingKind.LEAKAGE: KindDescription(
         "Training rows whose prompt is also an evaluation row: scores on it would be too high."
     ),
-    FindingKind.EXACT_DUPLICATE: About(
+    FindingKind.EXACT_DUPLICATE: KindDescription(
         "Rows that repeat an earlier row of the split, capitals, punctuation and spaces aside."
     ),
-    FindingKind.NEAR_DUPLICATE: About(
+    FindingKind.NEAR_DUPLICATE: KindDescription(
         "Rows that nearly repeat an earlier row of the split, in prompt and answer."
     ),
-    FindingKind.CONFLICT: About("Rows with the prompt of an earlier row and another answer to it."),
-    FindingKind.PERSONAL_DATA: About(
+    FindingKind.CONFLICT: KindDescription("Rows with the prompt of an earlier row and another answer to it."),
+    FindingKind.PERSONAL_DATA: KindDescription(
         "E-mail addresses, phone numbers, account and card numbers, names and more. The rules miss some of"
         " it: read a sample."
     ),
-    FindingKind.BROKEN_ANSWER: About(
+    FindingKind.BROKEN_ANSWER: KindDescription(
         "Answers that are empty, cut off, refusals, in another language, badly encoded, repetitive, or far"
         " longer or shorter than the rest."
     ),
-    FindingKind.LABEL_ISSUE: About(
+    FindingKind.LABEL_ISSUE: KindDescription(
         "Labels that differ from those of a classifier trained on the other rows."
     ),
-    FindingKind.REVIEWED_LOW: About(
+    FindingKind.REVIEWED_LOW: KindDescription(
         "Rows whose reference answer was scored low or corrected by reviewers, in any campaign."
     ),
-    FindingKind.COVERAGE: About(
+    FindingKind.COVERAGE: KindDescription(
         "Kinds of rows that are more frequent in production than in the training data."
     ),
 }

@@ -10,13 +10,13 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.curation.drafts import counts_of, locked_draft
-from evalapp.curation.health.rows import in_chunks, normalised
+from evalapp.curation.health.rows import batches_of, normalised
 from evalapp.curation.models import DatasetDraft, DraftState, Operation
 from evalapp.datasets.models import FROM_DRAFT, DatasetVersion
 from evalapp.datasets.row_changes import with_changes
 from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import create_version
-from evalapp.datasets.vault import with_entry
+from evalapp.datasets.vault import with_vault_entry
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
@@ -48,7 +48,7 @@ def start_publishing(*, draft: DatasetDraft, note: str, by: User) -> Job:
         task=PUBLISH_TASK,
         title=f"Publish the draft of {draft.base}",
         by=by,
-        params={"draft": draft.pk, "edits": _edits_mark(draft)},
+        params={"draft": draft.pk, "edits": _edits_fingerprint(draft)},
     )
     draft.save(update_fields=["note", "job"])
     return draft.job
@@ -62,12 +62,12 @@ def publish(work: Work) -> dict[str, Any]:
     that was deleted, discarded or edited meanwhile.
     """
     with transaction.atomic():
-        draft = _publishable(work)
-        version = draft.version or _written(draft, work)
+        draft = _lock_publishable(work)
+        version = draft.version or _write_version(draft, work)
     return {"dataset_version": version.pk, "rows": sum(version.counts.values())}
 
 
-def _publishable(work: Work) -> DatasetDraft:
+def _lock_publishable(work: Work) -> DatasetDraft:
     drafts = DatasetDraft.objects.select_for_update(of=["self"])
     # Its version is read afterwards: joined, it would be the one from before the wait for the lock.
     rows = drafts.select_related("base__dataset__project")
@@ -76,7 +76,7 @@ def _publishable(work: Work) -> DatasetDraft:
         raise MissingError("The draft was deleted. There is nothing to publish.")
     if draft.state == DraftState.DISCARDED:
         raise ConflictError("The draft was discarded. There is nothing to publish.")
-    if draft.state == DraftState.OPEN and work.job.params["edits"] != _edits_mark(draft):
+    if draft.state == DraftState.OPEN and work.job.params["edits"] != _edits_fingerprint(draft):
         raise ConflictError(
             "The draft was edited after you started this. Open the draft, check its edits and create the"
             " version again."
@@ -84,13 +84,13 @@ def _publishable(work: Work) -> DatasetDraft:
     return draft
 
 
-def _edits_mark(draft: DatasetDraft) -> list[Any]:
+def _edits_fingerprint(draft: DatasetDraft) -> list[Any]:
     """Tells the draft's edits from what they were before or become later."""
     found = draft.edits.aggregate(count=Count("pk"), last=Max("edited_at"))
     return [found["count"], found["last"].isoformat() if found["last"] else None]
 
 
-def _written(draft: DatasetDraft, work: Work) -> DatasetVersion:
+def _write_version(draft: DatasetDraft, work: Work) -> DatasetVersion:
     base, by = draft.base, work.job.created_by
     version = create_version(
         dataset=base.dataset,
@@ -120,7 +120,7 @@ def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
     added = _merged_answers(draft)
     masks = draft.base.dataset.project.masks_personal_data
     rows = draft.base.examples.order_by("row_number")
-    for batch in in_chunks(rows.iterator(chunk_size=_READ_AT_ONCE), _READ_AT_ONCE):
+    for batch in batches_of(rows.iterator(chunk_size=_READ_AT_ONCE), _READ_AT_ONCE):
         edits = {edit.example_id: edit for edit in draft.edits.filter(example__in=batch)}
         for example in batch:
             edit = edits.get(example.pk)
@@ -128,7 +128,7 @@ def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
                 continue
             row = with_changes(example_row(example), edit.changes if edit else {})
             if edit is not None and masks and "⟨" in str(edit.changes):
-                row = with_entry(row, example)
+                row = with_vault_entry(row, example)
             # An answer that was corrected here does not come back with a copy of it.
             before = list(map(normalised, example.references))
             for answer in added.get(example.row_number, ()):

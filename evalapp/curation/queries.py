@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 
 from evalapp.accounts.models import Project
 from evalapp.core.word_changes import WordChanges, word_changes
-from evalapp.curation.kinds import ABOUT, FindingKind, Proposal
+from evalapp.curation.kinds import KIND_DESCRIPTIONS, FindingKind, Proposal
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, HealthCheck, Operation, RowEdit
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import versions_of
@@ -17,7 +17,7 @@ from evalapp.datasets.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.rows import example_row
 
 _EXCERPT = 200
-_OF_TWO_ROWS = (FindingKind.EXACT_DUPLICATE, FindingKind.NEAR_DUPLICATE, FindingKind.CONFLICT)
+_KINDS_OF_TWO_ROWS = (FindingKind.EXACT_DUPLICATE, FindingKind.NEAR_DUPLICATE, FindingKind.CONFLICT)
 
 
 class KindSummary(NamedTuple):
@@ -38,7 +38,7 @@ class KindSummary(NamedTuple):
 
     @property
     def explained(self) -> str:
-        return ABOUT[self.kind].explained
+        return KIND_DESCRIPTIONS[self.kind].explained
 
 
 def check_of(version: DatasetVersion) -> HealthCheck | None:
@@ -86,11 +86,11 @@ def kinds_of(check: HealthCheck) -> list[KindSummary]:
     ]
 
 
-SHOW = {"open": "Open", "drafted": "In the draft", "kept": "Kept", "": "All"}
+SHOW_FILTERS = {"open": "Open", "drafted": "In the draft", "kept": "Kept", "": "All"}
 
 
 def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[Finding]:
-    """Findings with their rows: of one kind, filtered by a key of `SHOW`."""
+    """Findings with their rows: of one kind, filtered by a key of `SHOW_FILTERS`."""
     found = check.findings.select_related("example", "kept_by")
     if kind:
         found = found.filter(kind=kind)
@@ -119,14 +119,14 @@ def _settled_in(draft: DatasetDraft) -> Q:
     others = others.filter(example__row_number=F("first"))
     return (
         Q(Exists(of_any))
-        | Q(Exists(others.filter(operation=Operation.DROP)), kind__in=_OF_TWO_ROWS)
+        | Q(Exists(others.filter(operation=Operation.DROP)), kind__in=_KINDS_OF_TWO_ROWS)
         | Q(Exists(others.filter(operation=Operation.MERGE)), kind=FindingKind.CONFLICT)
         | Q(Exists(edits.filter(changes__contains=OuterRef("changes"))), proposal=Proposal.CHANGE)
         | Q(Exists(masked), proposal=Proposal.MASK)
     )
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A part of a text; ``type`` of personal data, or "" for ordinary text."""
 
     text: str
@@ -140,7 +140,7 @@ class ShownFinding(NamedTuple):
     """
 
     finding: Finding
-    pieces: list[tuple[str, list[Piece]]]
+    pieces: list[tuple[str, list[TextPiece]]]
     answer: str
     other: Example | None
     differences: list[tuple[str, WordChanges]]
@@ -178,7 +178,7 @@ def _differences(example: Example, other: Example) -> list[tuple[str, WordChange
     ]
 
 
-def _pieces(finding: Finding) -> list[tuple[str, list[Piece]]]:
+def _pieces(finding: Finding) -> list[tuple[str, list[TextPiece]]]:
     if finding.example is None or not finding.spans:
         return []
     row = example_row(finding.example)
@@ -190,11 +190,11 @@ def _pieces(finding: Finding) -> list[tuple[str, list[Piece]]]:
         text, end, pieces = text_at(row, name), 0, []
         for span in spans:
             pieces += [
-                Piece(_shortened(text[end : span["start"]]), ""),
-                Piece(text[span["start"] : span["end"]], span["type"]),
+                TextPiece(_shortened(text[end : span["start"]]), ""),
+                TextPiece(text[span["start"] : span["end"]], span["type"]),
             ]
             end = span["end"]
-        found.append((field_label(row, name), [*pieces, Piece(_shortened(text[end:]), "")]))
+        found.append((field_label(row, name), [*pieces, TextPiece(_shortened(text[end:]), "")]))
     return found
 
 

@@ -16,7 +16,7 @@ from evalapp.curation.bulk_edits import apply_bulk_edit, preview
 from evalapp.curation.cards import card_of
 from evalapp.curation.drafts import RESTORE, Edit, EditConflictError
 from evalapp.curation.forms import LONGEST_NOTE, BulkEditForm, RowForm
-from evalapp.curation.kinds import ABOUT, FindingKind
+from evalapp.curation.kinds import KIND_DESCRIPTIONS, FindingKind
 from evalapp.curation.models import DatasetDraft, DraftState, HealthCheck, Operation
 from evalapp.curation.publishing import start_publishing
 from evalapp.datasets.models import DatasetVersion, Example
@@ -56,11 +56,11 @@ def dataset_health(request: MemberRequest, dataset_id: int, number: int) -> Http
 def dataset_findings(request: MemberRequest, dataset_id: int, number: int, kind: str) -> HttpResponse:
     """The findings of one kind; a POST applies some findings' proposals, or keeps their rows."""
     version = _version(request, dataset_id, number)
-    check = _checked(version)
+    check = _finished_check(version)
     if kind not in FindingKind.values:
         raise MissingError("There is no kind of finding of that name.")
     show = request.GET.get("show", "open")
-    if show not in queries.SHOW:
+    if show not in queries.SHOW_FILTERS:
         raise MissingError("There is no such choice of findings.")
     if request.method == "POST":
         _act_on_findings(request, check, kind)
@@ -71,10 +71,10 @@ def dataset_findings(request: MemberRequest, dataset_id: int, number: int, kind:
         "version": version,
         "dataset": version.dataset,
         "kind": FindingKind(kind),
-        "explained": ABOUT[kind].explained,
+        "explained": KIND_DESCRIPTIONS[kind].explained,
         "filters": [
             {"label": label, "href": f"?show={value}", "on": value == show}
-            for value, label in queries.SHOW.items()
+            for value, label in queries.SHOW_FILTERS.items()
         ],
         "page": page,
         "rows": queries.shown_findings(check, page.object_list),
@@ -103,7 +103,9 @@ def _act_on_findings(request: MemberRequest, check: HealthCheck, kind: str) -> N
             is_kept=action == "keep",
             by=request.user,
         )
-        messages.success(request, f"{_rows(changed)} {'kept' if action == 'keep' else 'open again'}.")
+        messages.success(
+            request, f"{_rows_in_words(changed)} {'kept' if action == 'keep' else 'open again'}."
+        )
         return
     draft = drafts.open_draft(base=check.version, by=request.user)
     if action == "drop":
@@ -113,15 +115,17 @@ def _act_on_findings(request: MemberRequest, check: HealthCheck, kind: str) -> N
             if finding.example is not None
         ]
         edited = drafts.edit_rows(draft=draft, edits=edits, by=request.user)
-        messages.success(request, f"{_rows(len(edits))} dropped in the draft.{edited.message}")
+        messages.success(request, f"{_rows_in_words(len(edits))} dropped in the draft.{edited.message}")
         return
     applied = drafts.apply_proposals(draft=draft, findings=found.order_by("pk").iterator(), by=request.user)
     needs = "needs" if applied.left == 1 else "need"
-    left = f" {_rows(applied.left)} {needs} your decision: edit, drop or keep." if applied.left else ""
-    messages.success(request, f"{_rows(applied.done)} put into the draft.{left}")
+    left = (
+        f" {_rows_in_words(applied.left)} {needs} your decision: edit, drop or keep." if applied.left else ""
+    )
+    messages.success(request, f"{_rows_in_words(applied.done)} put into the draft.{left}")
 
 
-def _rows(count: int) -> str:
+def _rows_in_words(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
@@ -189,7 +193,7 @@ def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) ->
         with RefusalsOn(form):
             if request.POST.get("step") == "apply":
                 count = apply_bulk_edit(draft=draft, bulk=form.bulk_edit(), by=request.user)
-                messages.success(request, f"{_rows(count)} put into the draft.")
+                messages.success(request, f"{_rows_in_words(count)} put into the draft.")
                 return redirect("dataset_draft", request.project.slug, dataset_id, draft_id)
             shown = preview(draft, form.bulk_edit())
     context = {
@@ -299,7 +303,7 @@ def _draft(request: MemberRequest, dataset_id: int, draft_id: int) -> DatasetDra
     return get_or_missing(queries.drafts_of(request.project), base__dataset=dataset_id, pk=draft_id)
 
 
-def _checked(version: DatasetVersion) -> HealthCheck:
+def _finished_check(version: DatasetVersion) -> HealthCheck:
     check = queries.check_of(version)
     if check is None or check.checked_at is None:
         raise MissingError(f"The health of {version} has not been checked yet. Check it on its Health page.")

@@ -162,7 +162,7 @@ def _answers(cell: Any) -> list[Any]:
     return [] if cell is None or (isinstance(cell, str) and not cell.strip()) else [cell]
 
 
-def missed_reference_field(rows: Collection[ExampleRow]) -> str:
+def unread_reference_field(rows: Collection[ExampleRow]) -> str:
     """A field named like a reference answer, if none of these rows has a reference; else ""."""
     if any(row.references for row in rows):
         return ""

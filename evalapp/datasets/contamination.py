@@ -27,9 +27,9 @@ SHARED_WORDS = 13
 CONTAINED_FROM = 0.5
 COMMON_SHARE = 0.01
 # In a small set 1% is less than one row; an n-gram shared by fewer rows than this is no template.
-COMMON_AT_LEAST = 5
+FEWEST_COMMON_ROWS = 5
 # With fewer n-grams than this left after the exclusions, the contained share is meaningless.
-FEWEST_OWN = 5
+FEWEST_OWN_GRAMS = 5
 MOST_NAMED = 5
 
 _WORD = re.compile(r"\w+")
@@ -137,7 +137,7 @@ class ContaminationReport:
 
     def _sentence(self, matches: list[Match], words: str) -> str:
         pairs = ", ".join(
-            f"row {match.training_row:,} (evaluation row {match.evaluation_row:,}{self._of(match)})"
+            f"row {match.training_row:,} (evaluation row {match.evaluation_row:,}{self._of_version(match)})"
             for match in matches[:MOST_NAMED]
         )
         rows = len({match.training_row for match in matches})
@@ -146,7 +146,7 @@ class ContaminationReport:
         subject = "1 training row has" if rows == 1 else f"{rows:,} training rows have"
         return f"{subject} {words} an evaluation row: {pairs}{more}."
 
-    def _of(self, match: Match) -> str:
+    def _of_version(self, match: Match) -> str:
         name = self.names.get(match.evaluation_version)
         return f" of {name}" if name else ""
 
@@ -171,7 +171,7 @@ def contamination(
     for row in training:
         training_rows += 1
         traces = index.traces(row)
-        if traces.are_any:
+        if traces.has_any:
             found.append(traces)
     index.drop_common(training_rows + unread)
     exact: list[Match] = []
@@ -181,10 +181,10 @@ def contamination(
     for traces in found:
         worst: set[int] = set()
         for kind, places in (
-            (exact, index.exactly(traces)),
+            (exact, index.exact_matches(traces)),
             (near, index.nearly(traces)),
             (contained, index.contained_in(traces.prompt_grams)),
-            (shared, ((place, 0.0) for place in index.sharing(traces.long_grams))),
+            (shared, ((place, 0.0) for place in index.positions_sharing(traces.long_grams))),
         ):
             for place, share in places:
                 if place not in worst:
@@ -195,7 +195,7 @@ def contamination(
 
 def common_above(rows: int) -> float:
     """The number of rows above which shared text counts as common, and proves nothing."""
-    return max(COMMON_AT_LEAST, COMMON_SHARE * rows)
+    return max(FEWEST_COMMON_ROWS, COMMON_SHARE * rows)
 
 
 class _Traces(NamedTuple):
@@ -212,7 +212,7 @@ class _Traces(NamedTuple):
     long_grams: "array[Gram]"
 
     @property
-    def are_any(self) -> bool:
+    def has_any(self) -> bool:
         return bool(self.exact or self.near or self.prompt_grams or self.long_grams)
 
 
@@ -276,7 +276,7 @@ class _EvaluationIndex:
         answered = frozenset(place for place in places if not answers.isdisjoint(self._answers[place]))
         return _Traces(row.row_number, exact, near, answered, known, known_long)
 
-    def exactly(self, traces: _Traces) -> list[tuple[int, float]]:
+    def exact_matches(self, traces: _Traces) -> list[tuple[int, float]]:
         """Evaluation rows with the same prompt; a short, common prompt needs the same answer too."""
         return [
             (place, 1.0)
@@ -287,7 +287,7 @@ class _EvaluationIndex:
         ]
 
     def nearly(self, traces: _Traces) -> list[tuple[int, float]]:
-        """Evaluation rows with nearly the same prompt; as `exactly`, but for any length."""
+        """Evaluation rows with nearly the same prompt; as `exact_matches`, but for any length."""
         return [
             (place, share)
             for place, share in traces.near
@@ -310,7 +310,7 @@ class _EvaluationIndex:
         counts = Counter(position for gram in grams for position in self._prompt.get(gram, ()))
         for position, count in sorted(counts.items()):
             own = self._own[position]
-            if own < FEWEST_OWN and own < self._all[position]:
+            if own < FEWEST_OWN_GRAMS and own < self._all[position]:
                 continue
             if count / own >= CONTAINED_FROM:
                 yield position, count / own
@@ -321,7 +321,7 @@ class _EvaluationIndex:
         version = getattr(row, "version_id", None)
         return Match(training_row, row.row_number, share, row.prompt_hash, version)
 
-    def sharing(self, grams: Iterable[Gram]) -> list[int]:
+    def positions_sharing(self, grams: Iterable[Gram]) -> list[int]:
         return sorted({position for gram in grams for position in self._long.get(gram, ())})
 
 

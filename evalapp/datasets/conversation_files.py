@@ -28,7 +28,7 @@ class WrittenRow(NamedTuple):
 def written_row(example: Example, file_format: str) -> WrittenRow:
     """The row's messages with its first reference as the answer, and its metadata as fields beside them."""
     form = FORMATS[FORMATS_OF_FILES[file_format]]
-    conversation = _whole(example)
+    conversation = _conversation_with_answer(example)
     if conversation["origin"]["format"] != form.key:
         conversation = with_call_ids(conversation)
     written = form.write(dict(conversation))
@@ -45,7 +45,7 @@ def losses(examples: Iterable[Example], file_format: str) -> dict[str, int]:
     return counts
 
 
-def _whole(example: Example) -> Conversation:
+def _conversation_with_answer(example: Example) -> Conversation:
     reference = next(iter(example.references), None)
     conversation: Conversation = example.conversation or {
         "v": VERSION,

@@ -53,10 +53,10 @@ def delete_version(*, version: DatasetVersion, by: User) -> None:
     if project.vault_entries.exists():
         with connection.cursor() as cursor:
             cursor.execute(_VAULT, {"version": version.pk, "project": project.pk})
-    for model, key, path in _referring(DatasetVersion, models.SET_NULL):
+    for model, key, path in _referring_models(DatasetVersion, models.SET_NULL):
         if model not in (DatasetVersion, DatasetImport):
             model._base_manager.filter(**{path: version.pk}).update(**{key: None})
-    for model, _, path in _referring(DatasetVersion, models.CASCADE):
+    for model, _, path in _referring_models(DatasetVersion, models.CASCADE):
         owned = model._base_manager.filter(**{path: version.pk})
         owned._raw_delete(owned.db)
     found.state = VersionState.DELETED
@@ -65,7 +65,7 @@ def delete_version(*, version: DatasetVersion, by: User) -> None:
     record("dataset.version_deleted", by=by, obj=version, project=project, data=data)
 
 
-def _referring(
+def _referring_models(
     model: type[models.Model], on_delete: object, path: str = "pk"
 ) -> Iterator[tuple[type[models.Model], str, str]]:
     """Models with a foreign key to ``model``, or to what is deleted with it, that has this ``on_delete``:
@@ -75,7 +75,7 @@ def _referring(
         key = relation.field.name
         related, lookup = relation.related_model, f"{key}__{path}"
         if relation.on_delete is models.CASCADE:
-            yield from _referring(related, on_delete, lookup)
+            yield from _referring_models(related, on_delete, lookup)
         if relation.on_delete is on_delete:
             yield related, key, lookup
 

@@ -238,7 +238,7 @@ def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, Wo
     """Word diffs of the changed fields. Metadata and preferences are compared in written form."""
     for name in row.fields:
         if name == "conversation":
-            before, after = (_beside(each) for each in (old, new))
+            before, after = (_text_beside_turns(each) for each in (old, new))
         else:
             before, after = (
                 " ".join(_text(getattr(each, column)) for column in FIELDS[name]) for each in (old, new)
@@ -246,7 +246,7 @@ def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, Wo
         yield name, word_changes(before, after)
 
 
-def _beside(example: Example) -> str:
+def _text_beside_turns(example: Example) -> str:
     """The parts of a conversation outside the texts of its turns, which are compared separately."""
     if example.conversation is None:
         return ""

@@ -38,12 +38,12 @@ _CSV_COLUMNS = ("split", "system", "prompt", "reference", "label", "context", "g
 CARD_FILE = "README.md"
 DATA_FOLDER = "data"
 _JSON_LINES = "application/jsonl; charset=utf-8"
-_TEXTS = pa.list_(pa.string())
+_TEXT_LIST = pa.list_(pa.string())
 SCHEMA = pa.schema(
     [
         pa.field("split", pa.string()),
         pa.field("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
-        pa.field("references", _TEXTS),
+        pa.field("references", _TEXT_LIST),
         pa.field("label", pa.string()),
         pa.field("context", pa.string()),
         pa.field("group", pa.string()),
@@ -108,7 +108,7 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     if FileFormat(file_format).is_of_messages:
         rows = examples_of(version, splits).iterator(chunk_size=_BATCH)
         lines = (written_row(row, file_format).fields for row in rows)
-        return ExportedFile(f"{stem}-{file_format}.jsonl", _JSON_LINES, map(_line, lines))
+        return ExportedFile(f"{stem}-{file_format}.jsonl", _JSON_LINES, map(_json_line, lines))
     if file_format == FileFormat.HF:
         return ExportedFile(f"{stem}.zip", "application/zip", _hugging_face(version, splits))
     if file_format == FileFormat.PARQUET:
@@ -117,7 +117,7 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     if file_format == FileFormat.CSV:
         _require_fit_for_csv(version, splits)
         return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows, _metadata_fields(version)))
-    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_line, map(example_as_object, rows)))
+    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_json_line, map(example_as_object, rows)))
 
 
 def exported_splits(version: DatasetVersion, splits: Sequence[str] = ()) -> list[str]:
@@ -149,7 +149,7 @@ def write_folder(version: DatasetVersion, splits: list[str], folder: Path) -> It
     rows = 0
     for split in splits:
         with (folder / data_file(split)).open("wb") as file:
-            for written in _written(version, [split], file):
+            for written in _write_parquet(version, [split], file):
                 rows += written
                 yield rows
 
@@ -192,10 +192,10 @@ def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFil
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-originals"
     rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
     objects = with_originals(version.dataset.project, rows)
-    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_line, objects))
+    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_json_line, objects))
 
 
-def _line(value: Any) -> bytes:
+def _json_line(value: Any) -> bytes:
     return _json(value).encode() + b"\n"
 
 
@@ -270,12 +270,12 @@ class _Chunks(io.RawIOBase):
 
 def _parquet(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
     chunks = _Chunks()
-    for _ in _written(version, splits, chunks):
+    for _ in _write_parquet(version, splits, chunks):
         yield chunks.take()
     yield chunks.take()
 
 
-def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[int]:
+def _write_parquet(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[int]:
     """Write the rows of these splits as Parquet, yielding the number of rows after each batch."""
     # JSON goes from the database to pyarrow as text; building Python objects would take most of the time.
     values = JSONObject(**{name: _COLUMNS.get(name, F(name)) for name in SCHEMA.names})
@@ -298,7 +298,7 @@ def _hugging_face(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]
         folder.writestr(CARD_FILE, card(version, splits))
         for split in splits:
             with folder.open(data_file(split), "w", force_zip64=True) as file:
-                for _ in _written(version, [split], file):
+                for _ in _write_parquet(version, [split], file):
                     yield chunks.take()
     yield chunks.take()
 

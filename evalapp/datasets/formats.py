@@ -66,17 +66,17 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what other tools write (``put_into_own_fields``). Messages that hold more than text,
+    ``ExampleRow``; or what other tools write (``rename_to_own_fields``). Messages that hold more than text,
     in the form of one of `evalapp.conversations.formats` or as ``conversation``, are kept as they are beside
     their text. Fields that are not known are kept in the metadata.
     """
     rule = layout.split_rule
     _read_json_texts(fields)
-    put_into_own_fields(fields)
+    rename_to_own_fields(fields)
     conversation = _conversation(fields)
     preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
     messages, references = _prompt(fields)
-    label = _short(fields.pop("label", None), "label")
+    label = _text_of_number(fields.pop("label", None), "label")
     context = fields.pop("context", None)
     metadata = fields.pop("metadata", None)
     if metadata is None:
@@ -86,7 +86,9 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     metadata = dict(metadata)
     provenance = fields.pop("provenance", None)
     given_split = fields.pop(rule.name, metadata.get(rule.name)) if isinstance(rule, ByField) else None
-    group = _short(fields.pop(layout.group_field, metadata.get(layout.group_field)), layout.group_field)
+    group = _text_of_number(
+        fields.pop(layout.group_field, metadata.get(layout.group_field)), layout.group_field
+    )
     for name, value in fields.items():
         if name in metadata:
             raise bad_field(
@@ -175,7 +177,7 @@ def reading_of(
 
 def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], str]:
     """A mapping from the fields of a row to those of the object that it was built from."""
-    in_file = put_into_own_fields(fields)
+    in_file = rename_to_own_fields(fields)
     own = {"group": layout.group_field}
     has_system = fields.get("system") not in (None, "")
     turns = fields.get("messages", fields.get("prompt"))
@@ -295,7 +297,7 @@ def _preferences(value: Any, name: str) -> Sequence[Any]:
     return value
 
 
-def _short(value: Any, name: str) -> str:
+def _text_of_number(value: Any, name: str) -> str:
     """Labels and groups may be numbers in files; they are kept as text."""
     if value is None:
         return ""
@@ -324,7 +326,7 @@ def example_as_object(example: Any) -> Mapping[str, Any]:
     return {"split": example.split, "messages": list(example.messages), **kept}
 
 
-def put_into_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
+def rename_to_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
     """Rename in place the fields of a row as other tools write it: Alpaca, ShareGPT, preferences (TRL's and
     LLaMA-Factory's: ``chosen`` and ``rejected`` beside a prompt or as whole conversations, and a
     ``completion`` with a ``label`` or ``kto_tag`` that is true or false). Returns the way from the name
@@ -343,9 +345,9 @@ def put_into_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
         fields["label"] = fields.pop("kto_tag")
         named["label"] = "kto_tag"
     if all(name in fields for name in _PREFERENCE):
-        named |= _pair(fields)
+        named |= _take_pair(fields)
     elif isinstance(fields.get("label"), bool):
-        named |= _rated(fields)
+        named |= _take_rated_answer(fields)
     return lambda name: named.get(name, name)
 
 
@@ -355,7 +357,9 @@ def _share_gpt(fields: dict[str, Any]) -> dict[str, str]:
         raise bad_field(
             "conversations", "This must be a list of turns.", 'Write [{"from": "human", "value": "…"}].'
         )
-    fields["messages"] = [_turn(turn, f"conversations[{n}]") for n, turn in enumerate(turns, start=1)]
+    fields["messages"] = [
+        _message_of_turn(turn, f"conversations[{n}]") for n, turn in enumerate(turns, start=1)
+    ]
     named = {"messages": "conversations"}
     for number in range(1, len(turns) + 1):
         named[f"messages[{number}].content"] = f"conversations[{number}].value"
@@ -363,7 +367,7 @@ def _share_gpt(fields: dict[str, Any]) -> dict[str, str]:
     return named
 
 
-def _turn(turn: Any, name: str) -> dict[str, Any]:
+def _message_of_turn(turn: Any, name: str) -> dict[str, Any]:
     if isinstance(turn, dict) and turn.keys() == {"role", "content"}:
         return turn
     if not isinstance(turn, dict) or "from" not in turn or "value" not in turn:
@@ -387,13 +391,13 @@ def _alpaca(fields: dict[str, Any]) -> dict[str, str]:
     else:
         raise bad_field("input", "This is not text.", "Put text in double quotes.")
     earlier = fields.pop("history", None) or []
-    fields["messages"] = [*_history(earlier), {"role": "user", "content": text}]
+    fields["messages"] = [*_history_messages(earlier), {"role": "user", "content": text}]
     if "output" in fields and "completion" not in fields:
         fields["completion"] = fields.pop("output")
     return {f"messages[{2 * len(earlier) + 1}].content": "instruction", "completion": "output"}
 
 
-def _history(earlier: Any) -> list[dict[str, Any]]:
+def _history_messages(earlier: Any) -> list[dict[str, Any]]:
     if not isinstance(earlier, list) or not all(
         isinstance(exchange, list) and len(exchange) == 2 for exchange in earlier
     ):
@@ -407,7 +411,7 @@ def _history(earlier: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _pair(fields: dict[str, Any]) -> dict[str, str]:
+def _take_pair(fields: dict[str, Any]) -> dict[str, str]:
     if "messages" not in fields and "prompt" not in fields:
         fields["messages"] = _shared_beginning(fields)
     pair = {name: _answer(fields.pop(name), name) for name in _PREFERENCE}
@@ -429,7 +433,7 @@ def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
     return chosen[:-1]
 
 
-def _rated(fields: dict[str, Any]) -> dict[str, str]:
+def _take_rated_answer(fields: dict[str, Any]) -> dict[str, str]:
     is_good = fields.pop("label")
     if "completion" not in fields:
         messages = fields.get("messages")
@@ -448,7 +452,7 @@ def _answer(value: Any, name: str) -> Any:
     """The text of an answer that is given as text or as the assistant's turn."""
     turns = value if isinstance(value, list) else [value]
     if len(turns) == 1 and isinstance(turns[0], dict):
-        turn = _turn(turns[0], name)
+        turn = _message_of_turn(turns[0], name)
         if turn["role"] == "assistant":
             return turn["content"]
     elif not isinstance(value, list):

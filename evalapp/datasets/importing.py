@@ -115,7 +115,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
             found = list(islice(readings(stream, options), most))
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
-    first = _as_stored(dataset_import.of_project, found[:PREVIEW_ROWS])
+    first = _masked_rows(dataset_import.of_project, found[:PREVIEW_ROWS])
     if len(found) == most:
         return Preview(first)
     counts = Counter(each.row.split for each in found if each.row is not None)
@@ -123,7 +123,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
     return Preview(first, dict(counts), len(found) - counts.total(), repeated)
 
 
-def _as_stored(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
+def _masked_rows(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
     """The rows with placeholders, where the project masks personal data."""
     if not project.masks_personal_data:
         return found
@@ -141,7 +141,7 @@ def _masked_problem(vault: Vault, problem: FieldProblem) -> FieldProblem:
     return problem._replace(problem=vault.masked_text(problem.problem))
 
 
-class _Check:
+class _RowCheck:
     """Passes good rows on, and records bad ones.
 
     Unless bad rows are skipped, nothing is passed on after the first bad row: the rest of the file is read
@@ -179,7 +179,7 @@ class _Check:
         }
 
 
-def _refusal(check: _Check) -> InvalidError:
+def _refusal(check: _RowCheck) -> InvalidError:
     row, problem, _ = check.problems.kept[0]
     where = "" if problem.field == "row" else f", {problem.field}"
     s = "" if check.rows_read == 1 else "s"
@@ -204,7 +204,7 @@ def import_rows(work: Work) -> dict[str, Any]:
     progress = flow.Progress(work, dataset_import, "{} rows read")
     project = dataset_import.of_project
     vault = Vault(project) if project.masks_personal_data else None
-    check = _Check(skips_invalid=options.skips_invalid, progress=progress, vault=vault)
+    check = _RowCheck(skips_invalid=options.skips_invalid, progress=progress, vault=vault)
     try:
         with open_stored(dataset_import.stored_name) as stream:
             version = _write(
@@ -232,7 +232,7 @@ def _write(
     dataset_import: DatasetImport,
     options: ImportOptions,
     work: Work,
-    check: _Check,
+    check: _RowCheck,
     found: Iterable[ParsedRow],
 ) -> DatasetVersion:
     version = create_version(

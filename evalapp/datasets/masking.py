@@ -82,7 +82,7 @@ class Masks:
         others = list(self._people.spans(text))
         return [
             (start, stop, self._placeholder(kind, text[start:stop]))
-            for start, stop, kind in _with_others(self._spans.get(text, ()), others)
+            for start, stop, kind in _merged_spans(self._spans.get(text, ()), others)
         ]
 
     def _placeholder(self, kind: str, original: str) -> str:
@@ -141,7 +141,7 @@ def masked_row(
     def mask(text: str) -> str:
         return changes.get(text, text)
 
-    def named(text: str) -> str:
+    def with_pseudonym(text: str) -> str:
         code = pseudonym(text)
         if code != text:
             masks.originals[code] = [text]
@@ -165,10 +165,12 @@ def masked_row(
         label=mask(row.label)[:LONGEST_SHORT_TEXT],
         context=mask(row.context),
         metadata={
-            name: named(value) if name == own_id and isinstance(value, str) else with_every_text(value, mask)
+            name: with_pseudonym(value)
+            if name == own_id and isinstance(value, str)
+            else with_every_text(value, mask)
             for name, value in row.metadata.items()
         },
-        group_key=named(row.group_key) if row.group_key else "",
+        group_key=with_pseudonym(row.group_key) if row.group_key else "",
         provenance={
             name: with_every_text(value, mask) if name == "imported" else value
             for name, value in row.provenance.items()
@@ -191,10 +193,10 @@ def _texts_of(row: ExampleRow) -> Iterator[str]:
 
 def _unescaped(text: str) -> str:
     """The text with JSON's escapes of letters decoded; tools often answer in escaped JSON."""
-    return _ESCAPES.sub(_letters_of, text) if "\\u" in text else text
+    return _ESCAPES.sub(_unescape_match, text) if "\\u" in text else text
 
 
-def _letters_of(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     letters = str(json.loads(f'"{match[0]}"'))
     # Keep escapes that JSON needs, and halves of surrogate pairs.
     return letters if letters.isprintable() and not any(map(str.isascii, letters)) else match[0]
@@ -209,7 +211,7 @@ def _key(kind: str, original: str) -> str:
     return re.sub(r"\W", "", original.casefold())
 
 
-def _with_others(spans: Sequence[PersonalSpan], others: Sequence[PersonalSpan]) -> list[PersonalSpan]:
+def _merged_spans(spans: Sequence[PersonalSpan], others: Sequence[PersonalSpan]) -> list[PersonalSpan]:
     """Both lists of spans in order, without those that overlap an earlier one."""
     taken: list[PersonalSpan] = []
     for span in [*spans, *others]:

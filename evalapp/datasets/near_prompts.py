@@ -62,7 +62,7 @@ class _SameNumbers:
             np.abs(self._lengths - len(words)) <= longest // WORDS_PER_EDIT
         )
         for position in np.flatnonzero(may_be):
-            if (found := _alike(self._prompts[position], words)) >= LEAST_SIMILARITY:
+            if (found := _word_similarity(self._prompts[position], words)) >= LEAST_SIMILARITY:
                 yield self._places[position], found
 
 
@@ -71,10 +71,10 @@ def similarity(first: Sequence[str], second: Sequence[str]) -> float:
 
     0 where a word is replaced by another, or a number differs: that is another question.
     """
-    return _alike(first, second) if _numbers(first) == _numbers(second) else 0.0
+    return _word_similarity(first, second) if _numbers(first) == _numbers(second) else 0.0
 
 
-def _alike(first: Sequence[str], second: Sequence[str]) -> float:
+def _word_similarity(first: Sequence[str], second: Sequence[str]) -> float:
     """`similarity` of two prompts with the same numbers."""
     longest = max(len(first), len(second))
     most = longest // WORDS_PER_EDIT

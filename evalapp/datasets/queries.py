@@ -36,7 +36,7 @@ def other_versions(version: DatasetVersion) -> list[DatasetVersion]:
     return list(versions_of(version.dataset).exclude(pk=version.pk).order_by("-number"))
 
 
-def compared_with(
+def version_to_compare_with(
     version: DatasetVersion, others: list[DatasetVersion], number: str
 ) -> DatasetVersion | None:
     """The version to compare with: the one of this number; without a number the version that it was created

@@ -23,9 +23,9 @@ from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems
 
 IN_CONVERSATION = "conversation"
-_NONE: Mapping[str, Any] = {"messages": []}
+_NO_CONVERSATION: Mapping[str, Any] = {"messages": []}
 _LONGEST_PLACE = 8
-_WHOLE = {"context": "context", "label": "label", "split": "split", "group": "group_key"}
+_WHOLE_FIELDS = {"context": "context", "label": "label", "split": "split", "group": "group_key"}
 
 
 def with_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
@@ -39,7 +39,7 @@ def with_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
     changed = row
     for name, value in changes.items():
         if not name.startswith(IN_CONVERSATION):
-            changed = _with_one(changed, name, value)
+            changed = _with_field(changed, name, value)
     return changed if row.conversation is None else _with_texts_of_conversation(row, changed)
 
 
@@ -48,7 +48,7 @@ def checked_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
     changed = with_changes(row, changes)
     problems = row_problems(changed)
     if problems:
-        first = f"{_called(changed, problems[0].field)}: {problems[0].problem} {problems[0].fix}".strip()
+        first = f"{_shown_label(changed, problems[0].field)}: {problems[0].problem} {problems[0].fix}".strip()
         raise InvalidError(
             f"The row cannot be changed like this: {first}",
             fields={_name_of(each.field): [f"{each.problem} {each.fix}"] for each in problems},
@@ -62,7 +62,7 @@ def _name_of(place: str) -> str:
     return name.removesuffix(".content")
 
 
-def _called(row: ExampleRow, place: str) -> str:
+def _shown_label(row: ExampleRow, place: str) -> str:
     name = _name_of(place)
     return field_label(row, name) if name in text_fields(row) else place
 
@@ -70,13 +70,13 @@ def _called(row: ExampleRow, place: str) -> str:
 def text_at(row: ExampleRow, name: str) -> str:
     """The text of a field by its name; "" where it is none."""
     first, _, rest = name.partition(".")
-    if name in _WHOLE:
-        return str(getattr(row, _WHOLE[name]))
+    if name in _WHOLE_FIELDS:
+        return str(getattr(row, _WHOLE_FIELDS[name]))
     if first == "metadata":
         value = row.metadata.get(rest, "")
         return value if isinstance(value, str) else ""
     if name.startswith(IN_CONVERSATION):
-        return other_texts(row.conversation or _NONE).get(name.removeprefix(IN_CONVERSATION), "")
+        return other_texts(row.conversation or _NO_CONVERSATION).get(name.removeprefix(IN_CONVERSATION), "")
     place, _, part = rest.partition(".")
     items: Any = getattr(row, first, ())
     if not place.isdecimal() or int(place) >= len(items):
@@ -169,10 +169,10 @@ def _with_texts_of_conversation(row: ExampleRow, changed: ExampleRow) -> Example
     return replace(changed, conversation=found)
 
 
-def _with_one(row: ExampleRow, name: str, value: Any) -> ExampleRow:
+def _with_field(row: ExampleRow, name: str, value: Any) -> ExampleRow:
     first, _, rest = name.partition(".")
-    if name in _WHOLE:
-        return replace(row, **{_WHOLE[name]: value})
+    if name in _WHOLE_FIELDS:
+        return replace(row, **{_WHOLE_FIELDS[name]: value})
     if name == "references":
         if not isinstance(value, list | tuple):
             message = "The references must be a list of texts."

@@ -13,11 +13,11 @@ from evalapp.datasets.queries import versions_of
 from evalapp.imports.mapping import id_columns
 
 # Of the first rows some may have lost their names.
-_LOOKED_AT = 100
+_SAMPLED_ROWS = 100
 # Match order: rows with the same content, rows that differ only in split, rows with the same name, then rows
 # with the same prompt where either has no name. Where several rows match, they are paired in order. Texts are
 # read only of rows that differ.
-_ASSIGN = """
+_ASSIGN_KEYS = """
 WITH earlier AS (
     SELECT DISTINCT ON (x.row_key) x.id
     FROM evalapp_example x JOIN evalapp_datasetversion v ON v.id = x.version_id
@@ -90,7 +90,7 @@ keyed AS (
 )
 UPDATE evalapp_example x SET row_key = keyed.row_key FROM keyed WHERE x.id = keyed.id
 """
-_LAST = """
+_SELECT_LAST_KEY = """
 SELECT coalesce(max(latest.row_key), 0) FROM evalapp_datasetversion v, LATERAL (
     SELECT x.row_key FROM evalapp_example x
     WHERE x.version_id = v.id AND x.row_key IS NOT NULL ORDER BY x.row_key DESC LIMIT 1
@@ -112,11 +112,11 @@ def assign_row_keys(version: DatasetVersion) -> None:
         "field": _naming_field(version),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_LAST, parameters)
+        cursor.execute(_SELECT_LAST_KEY, parameters)
         (last,) = cursor.fetchone() or (0,)
         # The planner has no statistics for the new rows and would join them one by one.
         cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(_ASSIGN, {**parameters, "last": last})
+        cursor.execute(_ASSIGN_KEYS, {**parameters, "last": last})
         cursor.execute("SET LOCAL enable_nestloop = on")
 
 
@@ -129,7 +129,7 @@ def _naming_field(version: DatasetVersion) -> str:
         {
             name
             for metadata in each.examples.order_by("row_number").values_list("metadata", flat=True)[
-                :_LOOKED_AT
+                :_SAMPLED_ROWS
             ]
             for name in metadata
         }

@@ -13,7 +13,7 @@ from evalapp.datasets.models import DatasetVersion, Example
 MOST_ROWS_WITHOUT_INDEX = 20_000
 LONGEST_SEARCH = 200
 MOST_NAMED_ROWS = 2_000
-_FILL = """
+_FILL_INDEX = """
 INSERT INTO evalapp_rowtext (example_id, words)
 SELECT id, evalapp_words_of_row(messages, "references", metadata, concat_ws(' ', label, group_key, context))
 FROM evalapp_example WHERE version_id = %s
@@ -26,7 +26,7 @@ class _WordsOfRow(Func):
     output_field = SearchVectorField()
 
 
-class _Joined(Func):
+class _JoinedTexts(Func):
     """Texts joined by a space."""
 
     function = "concat_ws"
@@ -49,13 +49,13 @@ def is_large(version: DatasetVersion) -> bool:
 def index_rows(version: DatasetVersion) -> None:
     """Build the version's search index, unless it exists."""
     with connection.cursor() as cursor:
-        cursor.execute(_FILL, [version.pk])
+        cursor.execute(_FILL_INDEX, [version.pk])
         if cursor.rowcount:
             # The planner chooses between the index and a scan by how common each word is.
             cursor.execute("ANALYZE (SKIP_LOCKED) evalapp_rowtext")
 
 
-def searched(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Search:
+def search_rows(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Search:
     """Those of the version's ``rows`` that contain all words of ``text``, ignoring case; "two words" in
     quotation marks must be adjacent, and a word after a minus must be absent.
     """
@@ -64,7 +64,7 @@ def searched(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Sea
         return Search(rows)
     words = SearchQuery(text, config="simple", search_type="websearch")
     if not is_large(version):
-        others = _Joined(F("label"), F("group_key"), F("context"))
+        others = _JoinedTexts(F("label"), F("group_key"), F("context"))
         found = rows.alias(found=_WordsOfRow(F("messages"), F("references"), F("metadata"), others))
         return Search(found.filter(found=words))
     if _is_indexed(version):

@@ -14,7 +14,7 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.core.uniqueness import unless_taken
-from evalapp.datasets.columns import COLUMNS, ColumnRole, missed_reference_field
+from evalapp.datasets.columns import COLUMNS, ColumnRole, unread_reference_field
 from evalapp.datasets.copying import CopyResult, copy_examples
 from evalapp.datasets.formats import ParsedRow, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
@@ -131,7 +131,7 @@ def create_version(
         is_recorded=is_recorded,
         created_by=by,
     )
-    copied = _copied(version, rows, from_file=from_file, is_first=last == 0)
+    copied = _copy_rows(version, rows, from_file=from_file, is_first=last == 0)
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
     # After an erasure a version keeps its old hash although its rows have changed.
@@ -153,7 +153,7 @@ def create_version(
     return version
 
 
-def _copied(
+def _copy_rows(
     version: DatasetVersion, rows: Iterable[ExampleRow], *, from_file: bool, is_first: bool
 ) -> CopyResult:
     project = version.dataset.project
@@ -213,7 +213,7 @@ def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
         _, fields = next(json_objects(stream), (0, None))
         if isinstance(fields, dict):
             first = reading_of(1, fields, options.layout)
-            if _has_names_of_its_own(fields, first):
+            if _has_unknown_names(fields, first):
                 options = replace(options, mapping=COLUMNS.guess(fields))
             elif all(problem.field != "split" for problem in first.problems):
                 return options
@@ -223,11 +223,11 @@ def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
     return options if names_split else replace(options, shares=dict(DEFAULT_SHARES))
 
 
-def _has_names_of_its_own(fields: dict[str, Any], first: ParsedRow) -> bool:
+def _has_unknown_names(fields: dict[str, Any], first: ParsedRow) -> bool:
     """Whether an object has its prompt or answer in fields whose names the reader does not know."""
     if any(isinstance(value, dict) for value in fields.values()):
         return False
     if first.row is None:
         has_known = any(name in fields for name in ("messages", "prompt", "conversations", "conversation"))
         return not has_known and any(problem.field == "messages" for problem in first.problems)
-    return bool(missed_reference_field([first.row]))
+    return bool(unread_reference_field([first.row]))

@@ -28,9 +28,9 @@ ENTRY = "vault"
 
 _PURPOSE = "evalapp.datasets.vault"
 # Two to five words in capitals, such as "Anna Weber" or "WEBER, Anna".
-_LIKE_A_PERSON = re.compile(r"[^\W\d_a-z][\w'’.-]*(?:,? [^\W\d_a-z][\w'’.-]*){1,4}")
+_NAME_LIKE = re.compile(r"[^\W\d_a-z][\w'’.-]*(?:,? [^\W\d_a-z][\w'’.-]*){1,4}")
 _PLACEHOLDER = re.compile(r"⟨[^⟨⟩]{1,40}⟩")
-_ROWS = UUID("8f1f0c52-6a57-4b0e-9c53-2a6f3d1f7b1e")
+_ROWS_NAMESPACE = UUID("8f1f0c52-6a57-4b0e-9c53-2a6f3d1f7b1e")
 _AT_ONCE = 1_000
 _DIGITS = 10
 
@@ -64,7 +64,7 @@ class Vault:
         """The pseudonym of a group or row name throughout the project: a code where the name holds personal
         data or reads like a person's name, else the name itself. It depends only on the name.
         """
-        if not _LIKE_A_PERSON.fullmatch(name) and not personal_spans(name, self._rules):
+        if not _NAME_LIKE.fullmatch(name) and not personal_spans(name, self._rules):
             return name
         digest = salted_hmac(f"{_PURPOSE}.{self._project.pk}", name, algorithm="sha256").hexdigest()
         return f"⟨{digest[:_DIGITS]}⟩"
@@ -137,10 +137,10 @@ def token_of(provenance: Mapping[str, Any]) -> UUID | None:
 
 def token_of_example(example: Example) -> UUID:
     """The id of a stored row's vault entry; for an unmasked row, of the entry for the answers to it."""
-    return token_of(example.provenance) or uuid5(_ROWS, str(example.pk))
+    return token_of(example.provenance) or uuid5(_ROWS_NAMESPACE, str(example.pk))
 
 
-def with_entry(row: ExampleRow, example: Example) -> ExampleRow:
+def with_vault_entry(row: ExampleRow, example: Example) -> ExampleRow:
     """The row made from an example, with the id of the vault entry by which its texts were masked."""
     return replace(row, provenance={**row.provenance, ENTRY: str(token_of_example(example))})
 
@@ -152,7 +152,7 @@ def look_up(*, example: Example, by: User) -> Originals:
     """
     project = example.version.dataset.project
     originals = originals_of(project, token_of_example(example)) | originals_of(
-        project, uuid5(_ROWS, str(example.pk))
+        project, uuid5(_ROWS_NAMESPACE, str(example.pk))
     )
     record(
         "dataset.row_unmasked",

@@ -18,7 +18,7 @@ from evalapp.core.http import RefusalsOn, download, get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
-from evalapp.datasets.columns import missed_reference_field
+from evalapp.datasets.columns import unread_reference_field
 from evalapp.datasets.deletion import VersionInUseError, delete_version
 from evalapp.datasets.diff import Change, diff_of, shown_changes
 from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals, losses_of
@@ -26,7 +26,7 @@ from evalapp.datasets.field_filter import with_fields
 from evalapp.datasets.forms import DatasetForm, ImportForm, RowsForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split, VersionState
-from evalapp.datasets.search import is_large, searched
+from evalapp.datasets.search import is_large, search_rows
 from evalapp.datasets.vault import ENTRY, look_up
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
@@ -164,7 +164,7 @@ def _import_page(
             context |= {"preview": found, "readings": found.readings}
             if found.lacks_test:
                 context["newest"] = queries.versions_of(dataset).order_by("-number").first()
-            context["overlooked"] = missed_reference_field([each.row for each in found.readings if each.row])
+            context["overlooked"] = unread_reference_field([each.row for each in found.readings if each.row])
         except InvalidError as error:
             context["preview_problem"] = error.message
     return render(request, "datasets/dataset_import.html", context, status=status)
@@ -194,7 +194,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
     rows = queries.examples_of(version, [split] if split else None)
     if form.is_valid():
         rows = with_fields(rows, form.cleaned_data["where"])
-    search = searched(version, rows, request.GET.get("search", ""))
+    search = search_rows(version, rows, request.GET.get("search", ""))
     found, order = form.sorted(search.rows)
     page = keyset_page(found, request, order=order, size=ROWS_PER_PAGE)
     kept = f"&{urlencode(form.kept)}" if form.kept else ""
@@ -233,7 +233,7 @@ def dataset_diff(request: MemberRequest, dataset_id: int, number: int) -> HttpRe
     """The diff from another version: the one in the URL, else the one that it was created from."""
     version = _version(request, dataset_id, number)
     others = queries.other_versions(version)
-    against = queries.compared_with(version, others, request.GET.get("against", ""))
+    against = queries.version_to_compare_with(version, others, request.GET.get("against", ""))
     context: dict[str, Any] = {"version": version, "dataset": version.dataset, "others": others}
     if against is not None:
         change = request.GET.get("change", "")

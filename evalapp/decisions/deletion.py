@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import hold_submissions
+from evalapp.campaigns.allocation import block_submissions
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.web_timeouts import allow_long_statements
 from evalapp.datasets.models import Dataset
@@ -81,7 +81,7 @@ def _delete_rows(project: Project, by: User) -> None:
         raise MissingError(f"“{project}” has been deleted already, with everything in it.")
     _require_no_running_job(project)
     for campaign_id in project.campaigns.order_by("pk").values_list("pk", flat=True):
-        hold_submissions(campaign_id)
+        block_submissions(campaign_id)
     # An upload refers to its dataset, not to the project: a running upload is waited for, or refused.
     list(Dataset.objects.select_for_update().filter(project=project).order_by("pk").values_list("pk"))
     left = LeftFiles.objects.create(files=files_of(project))

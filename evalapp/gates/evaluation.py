@@ -14,7 +14,7 @@ from evalapp.accounts.models import User
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.analysis.scores.counterfactual_items import NO_ITEMS, counterfactual_items
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import hold_submissions
+from evalapp.campaigns.allocation import block_submissions
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import Split
@@ -164,7 +164,7 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     clean = clean_check(campaign, training, attestation)
     # Locked, so that the measured and the listed reviews are the same, and evaluations run one after the
     # other.
-    hold_submissions(campaign.pk)
+    block_submissions(campaign.pk)
     scores = _scores_to_evaluate(campaign)
     is_simulated = any(answer.is_simulated for answer in scores.answers)
     lines = review_lines(campaign, is_simulated=is_simulated)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from evalapp.accounts.models import Project, ResultsApplyTo, User
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import hold_submissions
+from evalapp.campaigns.allocation import block_submissions
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
@@ -150,7 +150,7 @@ def apply_gate(
     if any(each.kind == ConditionKind.COUNTERFACTUAL for each in conditions):
         _require_counterfactuals(campaign)
     # No review can come between the search for the first one and the application.
-    hold_submissions(campaign.pk)
+    block_submissions(campaign.pk)
     is_late = has_reviews(campaign)
     if not is_late:
         campaign.applied_gates.exclude(gate=gate, champion=champion).delete()

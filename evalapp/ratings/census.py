@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from evalapp.imports.problems import FileProblemError
-from evalapp.ratings.formats.nested import RANKED
+from evalapp.ratings.formats.nested import RANKS_FIELD
 from evalapp.ratings.records import ParsedRow, ScaleEnds
-from evalapp.ratings.values import Census, suggested
+from evalapp.ratings.values import Census, suggest_criterion
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.kinds.scale import ends_in_points, in_levels
@@ -79,7 +79,7 @@ class FileCensus:
             "candidates": self.candidates.most_common(),
             "reviewers": self.reviewers.most_common(),
             "criteria": [
-                _described(name, census, most, self.scales.get(name))
+                _criterion_summary(name, census, most, self.scales.get(name))
                 for name, census in self.criteria.items()
             ],
         }
@@ -92,9 +92,11 @@ def census_of(found: Iterable[ParsedRow]) -> FileCensus:
     return census
 
 
-def _described(name: str, census: Census, most: int, scale: ScaleEnds | None = None) -> dict[str, Any]:
-    is_ranked = name.casefold().startswith(RANKED)
-    draft = suggested(name, census, records=most, is_ranked=is_ranked, scale=scale)
+def _criterion_summary(
+    name: str, census: Census, most: int, scale: ScaleEnds | None = None
+) -> dict[str, Any]:
+    is_ranked = name.casefold().startswith(RANKS_FIELD)
+    draft = suggest_criterion(name, census, records=most, is_ranked=is_ranked, scale=scale)
     shown = [str(raw)[:24] for raw, _ in census.values.most_common(_SAMPLE)]
     return {
         "name": name,
@@ -110,7 +112,7 @@ def _described(name: str, census: Census, most: int, scale: ScaleEnds | None = N
     }
 
 
-def draft_from(described: Mapping[str, Any]) -> CriterionDraft:
+def draft_of_summary(described: Mapping[str, Any]) -> CriterionDraft:
     """The criterion that a census suggests, as it was kept."""
     ends = ("minimum", "maximum", "low_threshold", "steps_per_point")
     return CriterionDraft(

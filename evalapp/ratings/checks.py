@@ -10,9 +10,9 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.ratings.census import UNNAMED_LABEL
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, RatingsOptions
-from evalapp.ratings.plan import Plan
+from evalapp.ratings.plan import ImportPlan
 from evalapp.ratings.records import UNNAMED_REVIEWER, SpanMark
-from evalapp.ratings.spans import LocatedSpan, located
+from evalapp.ratings.spans import LocatedSpan, locate_span
 from evalapp.ratings.staging import CopyBuffer
 
 _ROWS_AT_ONCE = 500
@@ -25,7 +25,7 @@ SELECT record FROM (
     FROM ratings_value WHERE criterion IS NOT NULL) AS numbered
 WHERE n > 1
 """
-_TELL_DUPLICATES = """
+_SELECT_DUPLICATES = """
 SELECT v.line, v.place, v.candidate, v.reviewer, v.criterion, i.name,
     (SELECT min(line) FROM ratings_value f WHERE (f.item, f.candidate, f.reviewer, f.criterion) =
         (v.item, v.candidate, v.reviewer, v.criterion))
@@ -129,7 +129,7 @@ DELETE FROM ratings_value v WHERE EXISTS (SELECT 1 FROM ratings_refused r WHERE 
 """
 
 
-def check_stage(plan: Plan, options: RatingsOptions, log: ProblemList) -> tuple[int, int]:
+def check_stage(plan: ImportPlan, options: RatingsOptions, log: ProblemList) -> tuple[int, int]:
     """Find all that is wrong over the records in the tables, take those records out, and say how many, and
     how many marked parts do not stand in their answers.
 
@@ -139,8 +139,8 @@ def check_stage(plan: Plan, options: RatingsOptions, log: ProblemList) -> tuple[
     with connection.cursor() as cursor:
         cursor.execute(_DUPLICATES)
         if cursor.rowcount:
-            _tell_duplicates(plan, log)
-        _tell_corrections(log)
+            _log_duplicates(plan, log)
+        _log_corrections(log)
         _find_items(plan.dataset_version, options, log)
         _find_answers(plan, log)
         cursor.execute("ANALYZE ratings_refused")
@@ -158,12 +158,12 @@ def _rows(statement: str, parameters: Any = None) -> Iterator[tuple[Any, ...]]:
             yield from rows
 
 
-def _label(plan: Plan, slot: int) -> str:
+def _label(plan: ImportPlan, slot: int) -> str:
     return str(plan.candidates[slot])
 
 
-def _tell_duplicates(plan: Plan, log: ProblemList) -> None:
-    for line, place, candidate, reviewer, criterion, item, earlier in _rows(_TELL_DUPLICATES):
+def _log_duplicates(plan: ImportPlan, log: ProblemList) -> None:
+    for line, place, candidate, reviewer, criterion, item, earlier in _rows(_SELECT_DUPLICATES):
         name = plan.criteria[criterion].name
         who = plan.reviewers[reviewer]
         where = f"row {earlier:,} already" if earlier != line else "the same row"
@@ -176,7 +176,7 @@ def _tell_duplicates(plan: Plan, log: ProblemList) -> None:
         log.add(line, FieldProblem(f"{place}{name}", problem, fix))
 
 
-def _tell_corrections(log: ProblemList) -> None:
+def _log_corrections(log: ProblemList) -> None:
     for line, place, earlier in _rows(_CORRECTIONS):
         problem = f"The same reviewer corrected the same answer differently in row {earlier:,}."
         log.add(line, FieldProblem(f"{place}correction", problem, "Keep one of the two."))
@@ -205,7 +205,7 @@ def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: Pr
         cursor.execute(_REFUSE_UNKNOWN_ITEMS)
 
 
-def _find_answers(plan: Plan, log: ProblemList) -> None:
+def _find_answers(plan: ImportPlan, log: ProblemList) -> None:
     stored = {slot: each.pk for slot, each in enumerate(plan.candidates) if not isinstance(each, str)}
     with connection.cursor() as cursor:
         if plan.dataset_version is not None and stored:
@@ -221,7 +221,7 @@ def _find_answers(plan: Plan, log: ProblemList) -> None:
         cursor.execute(_REFUSE_NO_ANSWER)
 
 
-def _locate_spans(plan: Plan, log: ProblemList) -> int:
+def _locate_spans(plan: ImportPlan, log: ProblemList) -> int:
     """Look for every marked part in its answer; those that are not there keep their words, and are told.
     Which criterion and label each is stays empty where the rubric has none for it.
     """
@@ -233,10 +233,10 @@ def _locate_spans(plan: Plan, log: ProblemList) -> int:
             rows = cursor.fetchall()
         for record, line, place, spans, answer in rows:
             for fields in json.loads(spans):
-                found = located(answer, SpanMark(*fields))
+                found = locate_span(answer, SpanMark(*fields))
                 if not found.is_found:
                     missing += 1
-                    _tell_missing(log, line, place, found)
+                    _log_missing_span(log, line, place, found)
                 words = found.mark.text or answer[found.start : found.end]
                 label = (found.mark.label or UNNAMED_LABEL).strip().casefold()
                 target = plan.span_labels.get(label, (None, None)) if found.is_found else (None, None)
@@ -249,7 +249,7 @@ def _locate_spans(plan: Plan, log: ProblemList) -> int:
     return missing
 
 
-def _tell_missing(log: ProblemList, line: int, place: str, found: LocatedSpan) -> None:
+def _log_missing_span(log: ProblemList, line: int, place: str, found: LocatedSpan) -> None:
     shown = found.mark.text if len(found.mark.text) <= 60 else f"{found.mark.text[:59]}…"
     problem = f"{found.problem}: “{shown}”." if shown else f"{found.problem}."
     fix = "It is kept as text, without a position in the answer."

@@ -43,13 +43,13 @@ USES = [
     (ColumnRole.GROUP.value, "Group of items (document, client)"),
     (ColumnRole.IGNORE.value, "Leave out"),
 ]
-_COUNTED = ("rubric_version", "dataset_version", "items_by", "item_field", "reference_candidate")
-FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
+_FIELDS_OF_COUNT = ("rubric_version", "dataset_version", "items_by", "item_field", "reference_candidate")
+BOOLEAN_FIELDS = ("is_blind", "names_are_positions", "skips_invalid")
 # Not a possible slug of a criterion.
 AS_NAMED = "="
 # Further names follow the rule for unmapped names.
 MOST_SHOWN = 100
-_AVERAGE = ". Averages of several people? Each counts as one reviewer’s score."
+_AVERAGES_HINT = ". Averages of several people? Each counts as one reviewer’s score."
 
 
 def _of_criterion(name: str, label: str) -> SafeString:
@@ -134,11 +134,11 @@ class RatingsForm(forms.Form):
             self._add_names()
             self._add_criteria()
         else:
-            for field in (*_COUNTED, *FLAGS):
+            for field in (*_FIELDS_OF_COUNT, *BOOLEAN_FIELDS):
                 del self.fields[field]
 
     def _initial(self) -> dict[str, Any]:
-        own = ("delimiter", "name", *_COUNTED, *FLAGS)
+        own = ("delimiter", "name", *_FIELDS_OF_COUNT, *BOOLEAN_FIELDS)
         return {name: getattr(self.start, name) for name in own}
 
     def _add_columns(self) -> None:
@@ -168,7 +168,7 @@ class RatingsForm(forms.Form):
         reference.choices = [("", "None"), *((name, name) for name in names)]
         candidates = [(AS_NAMED, "As its label says"), ("0", "A new candidate")]
         candidates += [(str(version.pk), f"{version.label}") for version in versions]
-        for number, (name, count) in enumerate(self._shown("candidates")):
+        for number, (name, count) in enumerate(self._first_names("candidates")):
             self.fields[f"candidate_{number}"] = forms.ChoiceField(
                 choices=candidates,
                 label=name,
@@ -178,7 +178,7 @@ class RatingsForm(forms.Form):
         members = User.objects.filter(memberships__project=self._project, is_simulated=False)
         people = [(AS_NAMED, "As named, else recorded"), ("0", "A recorded reviewer")]
         people += [(str(member.pk), f"{member}") for member in members.order_by("name", "email")]
-        for number, (name, count) in enumerate(self._shown("reviewers")):
+        for number, (name, count) in enumerate(self._first_names("reviewers")):
             self.fields[f"reviewer_{number}"] = forms.ChoiceField(
                 choices=people,
                 label=name,
@@ -206,7 +206,7 @@ class RatingsForm(forms.Form):
                 ],
                 label=name,
                 initial=draft.kind if draft else LEFT_OUT,
-                help_text=f"{described['count']:,} values: {shown}{_AVERAGE if has_steps else ''}",
+                help_text=f"{described['count']:,} values: {shown}{_AVERAGES_HINT if has_steps else ''}",
             )
             ends = {**described, **ends_in_points(draft)} if draft else described
             labels = ("Lowest", "Highest", "Steps per point")
@@ -234,29 +234,29 @@ class RatingsForm(forms.Form):
                 help_text=f"{described['count']:,} values: {', '.join(described['values'])}",
             )
 
-    def _shown(self, what: str) -> list[tuple[str, int]]:
+    def _first_names(self, what: str) -> list[tuple[str, int]]:
         return [(name, count) for name, count in self._census[what]][:MOST_SHOWN]
 
-    def _bound(self, prefix: str) -> list[forms.BoundField]:
+    def _bound_fields(self, prefix: str) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name.startswith(prefix)]
 
     @property
     def column_fields(self) -> list[forms.BoundField]:
-        return self._bound("column_")
+        return self._bound_fields("column_")
 
     @property
     def candidate_fields(self) -> list[forms.BoundField]:
-        return self._bound("candidate_")
+        return self._bound_fields("candidate_")
 
     @property
     def reviewer_fields(self) -> list[forms.BoundField]:
-        return self._bound("reviewer_")
+        return self._bound_fields("reviewer_")
 
     @property
     def criterion_rows(self) -> list[list[forms.BoundField]]:
         """The fields of each criterion: its use, or its kind, lowest and highest level, and direction."""
         numbers = range(len(self._census.get("criteria", [])))
-        return [self._bound(f"criterion_{number}_") for number in numbers]
+        return [self._bound_fields(f"criterion_{number}_") for number in numbers]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
@@ -286,7 +286,7 @@ class RatingsForm(forms.Form):
             items_by=values["items_by"] or BY_ROW,
             item_field=values["item_field"] or "item",
             reference_candidate=values["reference_candidate"],
-            **{flag: values[flag] for flag in FLAGS},
+            **{flag: values[flag] for flag in BOOLEAN_FIELDS},
             candidates=self._chosen("candidate", "candidates"),
             reviewers=self._chosen("reviewer", "reviewers"),
             criteria=self._chosen_criteria(),
@@ -294,7 +294,8 @@ class RatingsForm(forms.Form):
 
     def _chosen(self, prefix: str, what: str) -> dict[str, int]:
         shown = [
-            (name, self.cleaned_data.get(f"{prefix}_{n}")) for n, (name, _) in enumerate(self._shown(what))
+            (name, self.cleaned_data.get(f"{prefix}_{n}"))
+            for n, (name, _) in enumerate(self._first_names(what))
         ]
         return {name: int(value) for name, value in shown if value not in (None, AS_NAMED)}
 

@@ -17,11 +17,11 @@ from evalapp.ratings.checks import check_stage
 from evalapp.ratings.formats import layout_problems, readings
 from evalapp.ratings.models import RatingsImport, RatingsProblem
 from evalapp.ratings.options import RatingsOptions
-from evalapp.ratings.plan import Plan, plan_of
+from evalapp.ratings.plan import ImportPlan, plan_of
 from evalapp.ratings.records import ParsedRow
 from evalapp.ratings.services import require_new
 from evalapp.ratings.staging import Stage
-from evalapp.ratings.storing import Storing
+from evalapp.ratings.storing import ImportStorage
 
 PREVIEW_ROWS = 6
 _BATCH = 2_000
@@ -70,7 +70,7 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
         return
     progress = flow.Progress(work, ratings_import, "Counting: {} records")
 
-    def reported(found: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
+    def with_progress(found: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
         records = 0
         for reading in found:
             records += len(reading.records) + len(reading.refusals)
@@ -78,7 +78,7 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
             yield reading
 
     with open_stored(ratings_import.stored_name) as stream:
-        census = census_of(reported(readings(stream, options, read=progress.read)))
+        census = census_of(with_progress(readings(stream, options, read=progress.read)))
     ratings_import.census = census.as_json(options.layout_json)
     with transaction.atomic():
         work.fence()
@@ -94,7 +94,7 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
     try:
         with transaction.atomic():
             if not work.job.params.get("checks_only"):
-                _take_turn(ratings_import)
+                _lock_imports_of_project(ratings_import)
             if not ratings_import.census["records"]:
                 # Of nothing no plan can be made; what is wrong with the records is what helps.
                 _read_problems(ratings_import, options, log)
@@ -102,11 +102,11 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
             plan = plan_of(ratings_import.project, options, ratings_import.census)
             _stage(work, ratings_import, options, plan, log)
             if work.job.params.get("checks_only"):
-                _undo()
+                _roll_back()
             if log.refusals and not options.skips_invalid:
                 raise _refusal(ratings_import, log)
             work.enter("Storing")
-            campaign = Storing(ratings_import, plan, options, work.job).store()
+            campaign = ImportStorage(ratings_import, plan, options, work.job).store()
             _keep_account(ratings_import, log, campaign)
             work.fence()
     except _CheckFinished:
@@ -123,7 +123,7 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
     return campaign
 
 
-def _take_turn(ratings_import: RatingsImport) -> None:
+def _lock_imports_of_project(ratings_import: RatingsImport) -> None:
     """Import one file of a project after the other, until the transaction ends: so two make no candidate or
     recorded reviewer twice. Raises SameFileError where the one before was this file.
     """
@@ -134,17 +134,17 @@ def _take_turn(ratings_import: RatingsImport) -> None:
     require_new(project=ratings_import.project, content_hash=ratings_import.content_hash)
 
 
-def _undo() -> NoReturn:
+def _roll_back() -> NoReturn:
     raise _CheckFinished
 
 
 def _stage(
-    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: Plan, log: ProblemList
+    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: ImportPlan, log: ProblemList
 ) -> None:
     progress = flow.Progress(work, ratings_import, "Reading: {} records")
     stage = Stage(plan, log)
     with open_stored(ratings_import.stored_name) as stream:
-        for records in stage.take(readings(stream, options, read=progress.read)):
+        for records in stage.stage(readings(stream, options, read=progress.read)):
             progress.tell(records)
     work.enter("Checking")
     work.raise_if_cancelled()

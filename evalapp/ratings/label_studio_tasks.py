@@ -118,14 +118,14 @@ def tasks_of(campaign: Campaign) -> Iterator[dict[str, Any]]:
     )
     for entry in entries.iterator(chunk_size=_ANSWERS_AT_ONCE):
         yield {
-            "data": _data(entry),
+            "data": _task_data(entry),
             "annotations": [
                 _annotation(review, entry.output.text, criteria, names) for review in entry.reviews.all()
             ],
         }
 
 
-def _data(entry: ItemOutput) -> dict[str, str]:
+def _task_data(entry: ItemOutput) -> dict[str, str]:
     example = entry.item.example
     values = (
         str(example.metadata.get("item", example.row_number)),
@@ -152,7 +152,7 @@ def _annotation(
             "value": said.value,
             "meta": {
                 **reviewer,
-                **_of_criterion(said.criterion),
+                **_criterion_meta(said.criterion),
                 **({"text": [said.remark]} if said.remark else {}),
             },
         }
@@ -177,7 +177,7 @@ class _Result(NamedTuple):
     criterion: Criterion | None = None
 
 
-def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
+def _criterion_meta(criterion: Criterion | None) -> dict[str, Any]:
     """What the name of a control cannot hold, so that the criterion comes back as it was."""
     if criterion is None:
         return {}
@@ -200,7 +200,7 @@ def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator
     for criterion in criteria:
         name = control_of(criterion)
         if criterion.rules.answered_by == "marks":
-            yield from _marks(review, answer, criterion)
+            yield from _span_results(review, answer, criterion)
         elif criterion.pk in texts:
             yield _Result(name, "textarea", {"text": [texts[criterion.pk]]}, criterion=criterion)
         elif (score := scores.get(criterion.pk)) is not None:
@@ -223,7 +223,7 @@ def _score(name: str, criterion: Criterion, value: int | None) -> _Result:
     return _Result(name, "choices", {"choices": [criterion.level_words(value)]})
 
 
-def _marks(review: Review, answer: str, criterion: Criterion) -> Iterator[_Result]:
+def _span_results(review: Review, answer: str, criterion: Criterion) -> Iterator[_Result]:
     """Places are counted in UTF-16 units there, as browsers do."""
     for span in review.spans.all():
         if span.criterion_id == criterion.pk:

@@ -35,7 +35,7 @@ _UPDATES = {
 }
 
 
-class _Staged(NamedTuple):
+class _StagedRow(NamedTuple):
     """A row of a staging table: where it stands in it, and its texts; ``marked`` is the answer in which it
     marks something, and from where to where.
     """
@@ -45,7 +45,7 @@ class _Staged(NamedTuple):
     marked: tuple[str, int, int] | None = None
 
 
-_ByItem = dict[int, list[_Staged]]
+_RowsByItem = dict[int, list[_StagedRow]]
 
 
 def mask_staged_texts(project: Project) -> None:
@@ -62,7 +62,7 @@ def mask_staged_texts(project: Project) -> None:
 
 
 def _mask(vault: Vault, items: dict[int, int]) -> None:
-    answers, values, spans = _staged(_ANSWERS, items), _staged(_VALUES, items), _staged_spans(items)
+    answers, values, spans = _staged_rows(_ANSWERS, items), _staged_rows(_VALUES, items), _staged_spans(items)
     examples = Example.objects.only("provenance").in_bulk(set(items.values()))
     changed: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for item, example_id in items.items():
@@ -73,7 +73,7 @@ def _mask(vault: Vault, items: dict[int, int]) -> None:
         for table, rows in (("answers", answers), ("values", values), ("spans", spans)):
             for row in rows[item]:
                 masked = [text if text is None else masks.masked(text) for text in row.texts]
-                moved = row.marked and _moved(masks, *row.marked)
+                moved = row.marked and _moved_span(masks, *row.marked)
                 if masked != row.texts or moved != (row.marked and row.marked[1:]):
                     place = (moved or (None, None)) if table == "spans" else ()
                     changed[table].append((*place, *masked, row.place))
@@ -83,26 +83,26 @@ def _mask(vault: Vault, items: dict[int, int]) -> None:
             cursor.executemany(_UPDATES[table], parameters)
 
 
-def _staged(statement: str, items: Iterable[int]) -> _ByItem:
-    found: _ByItem = defaultdict(list)
+def _staged_rows(statement: str, items: Iterable[int]) -> _RowsByItem:
+    found: _RowsByItem = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(items)])
         for item, place, *texts in cursor.fetchall():
-            found[item].append(_Staged(place, texts))
+            found[item].append(_StagedRow(place, texts))
     return found
 
 
-def _staged_spans(items: Iterable[int]) -> _ByItem:
-    found: _ByItem = defaultdict(list)
+def _staged_spans(items: Iterable[int]) -> _RowsByItem:
+    found: _RowsByItem = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_SPANS, [list(items)])
         for item, place, answer, start, end, *texts in cursor.fetchall():
             is_located = answer is not None and start is not None
-            found[item].append(_Staged(place, texts, (answer, start, end) if is_located else None))
+            found[item].append(_StagedRow(place, texts, (answer, start, end) if is_located else None))
     return found
 
 
-def _moved(masks: Masks, text: str, start: int, end: int) -> tuple[int, int]:
+def _moved_span(masks: Masks, text: str, start: int, end: int) -> tuple[int, int]:
     """Where marked words stand once the text is masked."""
     before_start = before_end = 0
     for first, last, placeholder in masks.replaced(text):

@@ -13,10 +13,10 @@ from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import version_of
 from evalapp.datasets.row_ids import row_ids_of
-from evalapp.ratings.census import UNNAMED_LABEL, draft_from
+from evalapp.ratings.census import UNNAMED_LABEL, draft_of_summary
 from evalapp.ratings.models import RecordedReviewer
 from evalapp.ratings.options import BY_ROW, LEFT_OUT, MAKE, RECORD, SCALE_ENDS, RatingsOptions
-from evalapp.ratings.values import directed, reader_of
+from evalapp.ratings.values import reader_of, with_direction
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.drafts import CriterionDraft, drafts_of, with_keys
 from evalapp.rubrics.kinds import fixed_by
@@ -29,7 +29,7 @@ from evalapp.rubrics.problems import draft_problems
 
 
 @dataclass
-class Names:
+class NameSlots:
     """Names of a file and the slots (from 0) that they stand for; two names may stand for one.
 
     ``refused``: name → why nothing stands for it.
@@ -40,7 +40,7 @@ class Names:
 
 
 @dataclass
-class Plan:
+class ImportPlan:
     """Where the file's names lead. ``candidates``: a model version, or the label of one to be made.
     ``reviewers``: an account, or the name of one to be recorded. ``criteria`` are those of the rubric, by
     slot, with their readers; ``criterion_slots``: criterion of the file → slot, None where it is left out.
@@ -50,9 +50,9 @@ class Plan:
     rubric_version: RubricVersion | None
     dataset_version: DatasetVersion | None
     candidates: list[ModelVersion | str] = field(default_factory=list)
-    candidate_names: Names = field(default_factory=Names)
+    candidate_names: NameSlots = field(default_factory=NameSlots)
     reviewers: list[User | str] = field(default_factory=list)
-    reviewer_names: Names = field(default_factory=Names)
+    reviewer_names: NameSlots = field(default_factory=NameSlots)
     criteria: list[CriterionDraft] = field(default_factory=list)
     readers: list[Callable[[RawValue], Level]] = field(default_factory=list)
     criterion_slots: dict[str, int | None] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class Plan:
     span_labels: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]) -> Plan:
+def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]) -> ImportPlan:
     """The plan for the file that the census counted. Raises InvalidError naming every field of the options
     that names what the project has not, or from which no rubric can be made.
     """
     problems: dict[str, list[str]] = {}
-    plan = Plan(*_material(project, options, problems))
+    plan = ImportPlan(*_existing_rubric_and_data(project, options, problems))
     _plan_criteria(plan, options, census, problems)
     candidates = [name for name, _ in census["candidates"]]
     if (named := options.reference_candidate) and named not in candidates:
@@ -77,7 +77,7 @@ def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]
     return plan
 
 
-def _material(
+def _existing_rubric_and_data(
     project: Project, options: RatingsOptions, problems: dict[str, list[str]]
 ) -> tuple[RubricVersion | None, DatasetVersion | None]:
     rubric = data = None
@@ -106,7 +106,7 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
         chosen = options.criteria.get(described["name"], {})
         if chosen.get("use") == LEFT_OUT:
             continue
-        draft = draft_from(described)
+        draft = draft_of_summary(described)
         kind = chosen.get("kind", draft.kind)
         if kind != draft.kind:
             fixed: dict[str, Any] = dict(fixed_by(kind, ()))
@@ -115,7 +115,7 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
                 draft = replace(draft, allows_not_applicable=False, is_required=False)
         is_reversed = chosen.get("lower_is_better", draft.lower_is_better)
         if is_reversed != draft.lower_is_better:
-            draft = directed(draft, lower_is_better=is_reversed)
+            draft = with_direction(draft, lower_is_better=is_reversed)
         if draft.rules.has_mean:
             before = ends_in_points(draft)
             ends = before | {name: chosen[name] for name in SCALE_ENDS if name in chosen}
@@ -126,7 +126,7 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
 
 
 def _plan_criteria(
-    plan: Plan, options: RatingsOptions, census: Mapping[str, Any], problems: dict[str, list[str]]
+    plan: ImportPlan, options: RatingsOptions, census: Mapping[str, Any], problems: dict[str, list[str]]
 ) -> None:
     names = [described["name"] for described in census["criteria"]]
     if plan.rubric_version is None:
@@ -184,7 +184,7 @@ def _span_draft(census: Mapping[str, Any], drafts: Iterable[CriterionDraft]) -> 
 
 
 def _plan_candidates(
-    plan: Plan,
+    plan: ImportPlan,
     project: Project,
     options: RatingsOptions,
     names: Iterable[str],
@@ -238,7 +238,7 @@ def _label_of(name: str, labels: Counter[str], problems: dict[str, list[str]]) -
 
 
 def _plan_reviewers(
-    plan: Plan,
+    plan: ImportPlan,
     project: Project,
     options: RatingsOptions,
     names: Iterable[str],

@@ -18,7 +18,7 @@ from evalapp.core.errors import ConflictError
 from evalapp.core.names import checked_name
 from evalapp.imports import flow
 from evalapp.jobs.models import Job
-from evalapp.ratings.formats import recognised
+from evalapp.ratings.formats import recognise_layout
 from evalapp.ratings.models import RatingsImport, RecordedReviewer
 from evalapp.ratings.options import RatingsOptions
 
@@ -50,7 +50,7 @@ def receive_ratings(*, project: Project, upload: "UploadedFile[Any]", by: User |
         content_hash = hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest()
         require_new(project=project, content_hash=content_hash)
         stream.seek(0)
-        layout = recognised(name, stream)
+        layout = recognise_layout(name, stream)
         title = Path(name).stem[:_LONGEST_STEM].strip() or "Ratings"
         options = RatingsOptions(layout.file_format, layout.delimiter, layout.mapping, title)
         return {"project": project, "content_hash": content_hash, "options": options.as_json()}

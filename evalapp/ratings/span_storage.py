@@ -19,7 +19,7 @@ FROM (SELECT v.item, v.candidate, v.reviewer, string_agg(
 WHERE (r.item, r.candidate, r.reviewer) = (marks.item, marks.candidate, marks.reviewer)
 """
 # The same stretch may be marked twice with one label; its comments come together then.
-_MARKS = """
+_MARKED_SPANS = """
 (SELECT r.review_id, c.id AS criterion_id, s.level, s.start_at, s.end_at,
     coalesce(string_agg(DISTINCT nullif(s.comment, ''), E'\\n'), '') AS comment
  FROM ratings_span s
@@ -49,5 +49,5 @@ def store_spans() -> None:
             "end": "marks.end_at",
             "comment": "marks.comment",
         },
-        _MARKS,
+        _MARKED_SPANS,
     )

@@ -72,7 +72,7 @@ def _span(given: Any, name: str) -> SpanMark:
     )
 
 
-def located(answer: str, mark: SpanMark) -> LocatedSpan:
+def locate_span(answer: str, mark: SpanMark) -> LocatedSpan:
     """Find a mark in its answer: at its own place where the words agree, else where they stand only once,
     or nearest to its place.
 
@@ -95,7 +95,7 @@ def located(answer: str, mark: SpanMark) -> LocatedSpan:
         wanted = mark.start or 0
         start = min(places, key=lambda place: abs(place - wanted))
         return LocatedSpan(mark, start, start + len(mark.text))
-    if _squeezed(mark.text) in _squeezed(answer):
+    if _normalised(mark.text) in _normalised(answer):
         return LocatedSpan(mark, None, None, "The words are in the answer with other white space or case")
     return LocatedSpan(mark, None, None, "The words are not in the answer")
 
@@ -112,5 +112,5 @@ def utf16_units(text: str, offset: int) -> int:
     return offset if text.isascii() else len(text[:offset].encode("utf-16-le")) // 2
 
 
-def _squeezed(text: str) -> str:
+def _normalised(text: str) -> str:
     return _WORD.sub(" ", text).strip().casefold()

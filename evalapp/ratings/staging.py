@@ -12,7 +12,7 @@ from django.db import connection
 
 from evalapp.datasets.rows import ExampleRow, serialise
 from evalapp.imports.problems import FieldProblem, ProblemList
-from evalapp.ratings.plan import Plan
+from evalapp.ratings.plan import ImportPlan
 from evalapp.ratings.records import ParsedRow, Record, Texts
 from evalapp.rubrics.kinds.values import ValueProblemError
 
@@ -76,7 +76,7 @@ def _field(value: Any) -> str:
 class Stage:
     """Takes readings into the tables. ``records_read`` counts also those that were refused."""
 
-    def __init__(self, plan: Plan, log: ProblemList) -> None:
+    def __init__(self, plan: ImportPlan, log: ProblemList) -> None:
         self.records_read = 0
         self.records_refused = 0
         self._plan = plan
@@ -98,10 +98,10 @@ class Stage:
         with connection.cursor() as cursor:
             cursor.execute(_TABLES)
 
-    def take(self, readings: Iterable[ParsedRow]) -> Iterator[int]:
+    def stage(self, readings: Iterable[ParsedRow]) -> Iterator[int]:
         """Stage the readings; yields the number of records after each of them."""
         for reading in readings:
-            self._take(reading)
+            self._stage_row(reading)
             yield self.records_read
         for buffer in (self._item_buffer, self._prompt_buffer, self._answer_buffer, self._value_buffer):
             buffer.flush()
@@ -110,7 +110,7 @@ class Stage:
             for table in ("item", "prompt", "answer", "value"):
                 cursor.execute(f"ANALYZE ratings_{table}")
 
-    def _take(self, reading: ParsedRow) -> None:
+    def _stage_row(self, reading: ParsedRow) -> None:
         for refusal in reading.refusals:
             self.records_read += 1
             self.records_refused += 1

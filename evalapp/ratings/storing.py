@@ -37,7 +37,7 @@ from evalapp.ratings.inserting import insert_from
 from evalapp.ratings.masking import mask_staged_texts
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
-from evalapp.ratings.plan import Plan
+from evalapp.ratings.plan import ImportPlan
 from evalapp.ratings.services import record_reviewer
 from evalapp.ratings.span_storage import keep_missing_spans_as_words, store_spans
 from evalapp.registry.models import ModelVersion
@@ -48,7 +48,7 @@ from evalapp.rubrics.services import create_rubric, freeze, save_version
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.signals import outputs_stored
 
-Made = TypeVar("Made")
+Created = TypeVar("Created")
 
 _EXAMPLES_AT_ONCE = 1_000
 _NAMES_TRIED = 50
@@ -133,10 +133,12 @@ WHERE s.campaign_id = %(campaign)s AND s.user_id = t.reviewer_id
 """
 
 
-class Storing:
+class ImportStorage:
     """The steps of one import, in order; each needs the rows of those before it."""
 
-    def __init__(self, ratings_import: RatingsImport, plan: Plan, options: RatingsOptions, job: Job) -> None:
+    def __init__(
+        self, ratings_import: RatingsImport, plan: ImportPlan, options: RatingsOptions, job: Job
+    ) -> None:
         self._import = ratings_import
         self._project: Project = ratings_import.project
         self._by = ratings_import.created_by
@@ -149,7 +151,7 @@ class Storing:
         where no record is left, ConflictError for a name that is taken.
         """
         _execute(_USED_ITEMS)
-        if not _one("SELECT count(*) FROM ratings_used"):
+        if not _first_value("SELECT count(*) FROM ratings_used"):
             raise InvalidError("No record can be imported, so nothing was imported. See the problems.")
         rubric = self._rubric()
         versions = self._candidates()
@@ -170,13 +172,13 @@ class Storing:
     def _rubric(self) -> RubricVersion:
         version = self._plan.rubric_version
         if version is None:
-            rubric = self._named_freely(create_rubric, f"Created from {self._import.file_name}.")
+            rubric = self._create_named(create_rubric, f"Created from {self._import.file_name}.")
             version = save_version(rubric=rubric, criteria=self._plan.criteria, by=self._by)
         freeze(rubric_version=version, by=self._by)
         _execute(_CRITERIA, [version.pk])
         return version
 
-    def _named_freely(self, make: Callable[..., Made], description: str) -> Made:
+    def _create_named(self, make: Callable[..., Created], description: str) -> Created:
         """What is made beside the campaign, by its name or one like it that is free."""
         wanted = self._options.name
         for name in (wanted[:120], *(f"{wanted[:110]} ({number})" for number in range(2, _NAMES_TRIED))):
@@ -210,7 +212,7 @@ class Storing:
             return self._plan.dataset_version
         if named := self._options.reference_candidate:
             _execute(_REFERENCES, [self._plan.candidate_names.slots.get(named)])
-        dataset = self._named_freely(create_dataset, f"Items reviewed in {self._import.file_name}.")
+        dataset = self._create_named(create_dataset, f"Items reviewed in {self._import.file_name}.")
         version = create_version(
             dataset=dataset, rows=_examples(), by=self._by, source=self._import.file_name
         )
@@ -221,7 +223,7 @@ class Storing:
     def _campaign(
         self, rubric: RubricVersion, data: DatasetVersion, versions: list[ModelVersion], people: list[User]
     ) -> Campaign:
-        first, last = _row("SELECT min(submitted_at), max(submitted_at) FROM ratings_value")
+        first, last = _first_row("SELECT min(submitted_at), max(submitted_at) FROM ratings_value")
         now = timezone.now()
         name = checked_name(self._options.name, of="the campaign")
         with unless_taken(
@@ -259,7 +261,7 @@ class Storing:
 
     def _split(self, data: DatasetVersion) -> str:
         """Of the split that most of the items are in; an import may reach over several."""
-        split = _one(
+        split = _first_value(
             "SELECT e.split FROM evalapp_example e JOIN ratings_example r ON r.example_id = e.id "
             "JOIN ratings_used u ON u.item = r.item GROUP BY e.split ORDER BY count(*) DESC, e.split LIMIT 1"
         )
@@ -272,7 +274,7 @@ class Storing:
             "JOIN ratings_example e ON e.item = a.item JOIN ratings_candidate c ON c.candidate = a.candidate "
             "WHERE a.output_id IS NULL"
         )
-        count = _one(f"SELECT count(*) FROM {wanted}")  # noqa: S608 - a constant
+        count = _first_value(f"SELECT count(*) FROM {wanted}")  # noqa: S608 - a constant
         if not count:
             return None
         run = Run.objects.create(
@@ -411,11 +413,11 @@ class Storing:
         for model in (Item, ItemOutput, Review, Score):
             _execute(f"ANALYZE (SKIP_LOCKED) {model._meta.db_table}")
         _execute(_CAMPAIGN_REVIEWERS, {"campaign": campaign.pk})
-        campaign.items_total = _one("SELECT count(*) FROM ratings_used")
-        campaign.reviews_total = _one("SELECT count(*) FROM ratings_review")
+        campaign.items_total = _first_value("SELECT count(*) FROM ratings_used")
+        campaign.reviews_total = _first_value("SELECT count(*) FROM ratings_review")
         campaign.overlap = max(
             1,
-            _one(
+            _first_value(
                 "SELECT max(n) FROM (SELECT count(DISTINCT reviewer) n FROM ratings_review GROUP BY item) t"
             ),
         )
@@ -459,12 +461,12 @@ def _execute(statement: str, parameters: Any = None) -> None:
         cursor.execute(statement, parameters)
 
 
-def _row(statement: str) -> tuple[Any, ...]:
+def _first_row(statement: str) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return tuple(cursor.fetchone() or ())
 
 
-def _one(statement: str) -> Any:
-    row = _row(statement)
+def _first_value(statement: str) -> Any:
+    row = _first_row(statement)
     return row[0] if row else None

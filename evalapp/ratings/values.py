@@ -58,7 +58,7 @@ class Census:
             self.has_more = True
 
 
-def suggested(
+def suggest_criterion(
     name: str,
     census: Census,
     *,
@@ -81,20 +81,20 @@ def suggested(
     }
     if scale is not None:
         draft = _scale(scale.minimum, scale.maximum, scale.steps_per_point, **common)
-        return directed(draft, lower_is_better=is_ranked or scale.lower_is_better)
+        return with_direction(draft, lower_is_better=is_ranked or scale.lower_is_better)
     if census.values and not given:
         # Asked of everybody and never answerable: it is kept, and says so, on the usual scale.
         return CriterionDraft(minimum=1, maximum=5, **common)
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
-            return _made(YesNo, **common)
+            return _draft_of(YesNo, **common)
         if low_high := _range_of({raw: census.values[raw] for raw in given}, is_ranked=is_ranked):
             draft = _scale(*low_high, _steps_of(given, *low_high), **common)
-            return directed(draft, lower_is_better=is_ranked)
+            return with_direction(draft, lower_is_better=is_ranked)
         if options := _options_of(given, census.count):
-            return _made(Category, options=options, **common)
+            return _draft_of(Category, options=options, **common)
     common |= {"allows_not_applicable": False, "is_required": False}
-    return _made(Text, **common)
+    return _draft_of(Text, **common)
 
 
 def _scale(minimum: int, maximum: int, steps: int, **common: Any) -> CriterionDraft:
@@ -102,11 +102,11 @@ def _scale(minimum: int, maximum: int, steps: int, **common: Any) -> CriterionDr
     return CriterionDraft(**common, **in_levels(ends))
 
 
-def _made(kind: type[CriterionKind], *, options: Sequence[Option] = (), **fields: Any) -> CriterionDraft:
+def _draft_of(kind: type[CriterionKind], *, options: Sequence[Option] = (), **fields: Any) -> CriterionDraft:
     return CriterionDraft(kind=kind.name, options=options, **kind.fixed(options), **fields)  # type: ignore[arg-type]  # a kind fixes fields of one type
 
 
-def directed(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
+def with_direction(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
     """The scale with its best level at that end. Where lower is better it weighs nothing and no level is a
     low one.
     """

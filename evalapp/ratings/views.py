@@ -26,7 +26,7 @@ from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config
 from evalapp.ratings.models import RatingsImport
 
 SHOWN_PROBLEMS = 500
-READ_PROBLEMS = 5_000
+MOST_READ_PROBLEMS = 5_000
 
 
 @require_safe
@@ -56,11 +56,11 @@ def ratings_upload(request: MemberRequest) -> HttpResponse:
 def ratings_import(request: MemberRequest, import_id: int) -> HttpResponse:
     record = _import(request, import_id)
     if request.method == "POST":
-        return _act(request, record)
+        return _act_on_import(request, record)
     return _page(request, record, RatingsForm(ratings_import=record) if record.is_open else None)
 
 
-def _act(request: MemberRequest, record: RatingsImport) -> HttpResponse:
+def _act_on_import(request: MemberRequest, record: RatingsImport) -> HttpResponse:
     action = request.POST.get("action")
     if action == "discard":
         flow.discard(record, by=request.user)
@@ -84,7 +84,7 @@ def _page(
 ) -> HttpResponse:
     kept = [
         RowProblem(each.row, FieldProblem(each.field, each.problem, each.fix), each.is_refusal)
-        for each in queries.problems_of(record)[:READ_PROBLEMS]
+        for each in queries.problems_of(record)[:MOST_READ_PROBLEMS]
     ]
     problems = folded(kept)[:SHOWN_PROBLEMS]
     context: dict[str, Any] = {

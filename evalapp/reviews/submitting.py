@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, take_again
+from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, reclaim_assignment
 from evalapp.campaigns.checks import plan_repeat
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
@@ -164,7 +164,7 @@ def _fill(submission: Submission) -> bool:
     )
     if now is None or now["state"] != AssignmentState.AVAILABLE or slot not in now["open_slots"]:
         return False
-    if not take_again(assignment=assignment, campaign_reviewer=campaign_reviewer):
+    if not reclaim_assignment(assignment=assignment, campaign_reviewer=campaign_reviewer):
         return False
     return fill_slot(
         assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds

@@ -13,7 +13,7 @@ from evalapp.campaigns.allocation import (
     claimed_assignments,
     fill_slot,
     next_review,
-    take_again,
+    reclaim_assignment,
 )
 from evalapp.campaigns.fair_share import MOST_CLAIMED
 from evalapp.campaigns.leases import return_lapsed_assignments, started_lease_of
@@ -168,7 +168,9 @@ def test_a_skipped_item_is_not_offered_again_but_goes_to_another(project, review
     assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
     assert next_for(campaign, other_reviewer).assignment.id == assignment.pk
     assignment = Assignment.objects.select_related("campaign").get()
-    assert not take_again(assignment=assignment, campaign_reviewer=campaign_reviewer_of(campaign, reviewer))
+    assert not reclaim_assignment(
+        assignment=assignment, campaign_reviewer=campaign_reviewer_of(campaign, reviewer)
+    )
 
 
 def test_why_there_is_no_work_is_said_truly(project, reviewer, owner):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.choice import items_with_more
+from evalapp.campaigns.choice import items_with_larger_overlap
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import cost_of_draft
@@ -92,7 +92,7 @@ def test_a_share_of_the_items_gets_more_assignments_and_no_person_twice() -> Non
     campaign = make_open_campaign(
         project, people, rows=21, overlap=1, overlap_share=20, overlap_more=3, distribution="manual", seed=3
     )
-    more = items_with_more(21, 20)
+    more = items_with_larger_overlap(21, 20)
     assert Counter(campaign.items.values_list("overlap", flat=True)) == {1: 21 - more, 3: more}
     assignments = Counter(campaign.assignments.values_list("item", flat=True))
     assert assignments == dict(campaign.items.values_list("pk", "overlap"))

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evalapp.campaigns.choice import assignments_of, items_with_more, shares_by_stratum
+from evalapp.campaigns.choice import items_with_larger_overlap, number_of_assignments, shares_by_stratum
 from evalapp.campaigns.distribution import distribute, level_targets
 
 people_and_needs = st.integers(1, 8).flatmap(
@@ -110,9 +110,9 @@ def test_strata_give_in_proportion_and_at_least_one(sizes: dict[str, int], data:
 
 @given(st.integers(0, 10_000), st.integers(0, 99))
 def test_the_share_with_more_reviewers_is_rounded_half_up(items: int, share: int) -> None:
-    count = items_with_more(items, share)
+    count = items_with_larger_overlap(items, share)
     if share and items:
         assert 1 <= count <= items and (count == 1 or abs(count - items * share / 100) <= 0.5)
     else:
         assert count == 0
-    assert assignments_of(items, overlap=1, share=share, more=3) == items + 2 * count
+    assert number_of_assignments(items, overlap=1, share=share, more=3) == items + 2 * count

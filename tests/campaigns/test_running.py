@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import NextReview, NoWorkReason, claimed_assignments, take_again
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, claimed_assignments, reclaim_assignment
 from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer
 from evalapp.campaigns.running import add_assignments, add_items, reassign, set_deadline, set_quota
@@ -119,7 +119,7 @@ def test_a_assignment_whose_lease_ran_out_counts_again_only_within_the_quota(
     assert return_lapsed_assignments() == 2
     assert len(walk(campaign, reviewer)[0]) == 2
     free = Assignment.objects.select_related("campaign").filter(state=AssignmentState.AVAILABLE).first()
-    assert free is not None and not take_again(
+    assert free is not None and not reclaim_assignment(
         assignment=free, campaign_reviewer=campaign_reviewer_of(campaign, reviewer)
     )
 

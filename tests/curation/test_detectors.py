@@ -5,7 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from evalapp.curation.health.broken_answers import BrokenAnswerDetector, broken, ends_whole, is_repetitive
+from evalapp.curation.health.broken_answers import (
+    BrokenAnswerDetector,
+    broken_answer,
+    ends_whole,
+    is_repetitive,
+)
 from evalapp.curation.health.check import COLUMNS
 from evalapp.curation.health.duplicates import DuplicateDetector, disagreement, jaccard
 from evalapp.curation.health.label_issues import LabelIssueDetector
@@ -174,7 +179,7 @@ def test_ends_that_are_cut(answer: str) -> None:
 def test_a_damaged_encoding_is_repaired_where_that_is_known() -> None:
     damaged = "Die Küche ist versichert – größere Schäden auch."
     row = ExampleRow("train", [{"role": "user", "content": "Is it?"}], [damaged.encode().decode("cp1252")])
-    found = broken(health_row(1, row))
+    found = broken_answer(health_row(1, row))
     assert found is not None and found.changes == {"references.0": damaged}
 
 
@@ -188,7 +193,9 @@ def test_a_damaged_encoding_is_repaired_where_that_is_known() -> None:
     ],
 )
 def test_refusals_and_placeholders_of_other_languages(answer: str) -> None:
-    assert broken(health_row(1, ExampleRow("train", [{"role": "user", "content": "Warum?"}], [answer])))
+    assert broken_answer(
+        health_row(1, ExampleRow("train", [{"role": "user", "content": "Warum?"}], [answer]))
+    )
 
 
 def test_words_are_the_same_whether_or_not_others_stand_beside_them() -> None:
@@ -221,7 +228,7 @@ def test_words_that_begin_like_boilerplate_are_none() -> None:
     row = ExampleRow(
         "train", [{"role": "user", "content": "Who?"}], ["She serves as an aide to the captain."]
     )
-    assert broken(health_row(1, row)) is None
+    assert broken_answer(health_row(1, row)) is None
 
 
 def test_a_row_of_200_kilobytes_is_read_in_a_moment() -> None:

@@ -16,7 +16,7 @@ from evalapp.data_protection.tasks import erase_person
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.rows import example_row
-from evalapp.datasets.search import searched as rows_with
+from evalapp.datasets.search import search_rows as rows_with
 from evalapp.datasets.services import SameContentError, create_version
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import retry_job
@@ -34,7 +34,7 @@ from tests.data_protection.conftest import (
     erased,
     leaks,
     make_world,
-    searched,
+    search_rows,
     snapshot,
 )
 from tests.kept_cast import FIXTURES, Cast
@@ -146,7 +146,7 @@ def test_another_project_s_data_are_untouched(world: SimpleNamespace, second_wor
 
 def test_the_search_counts_what_is_then_erased_and_changes_nothing(world: SimpleNamespace) -> None:
     before = snapshot()
-    erasure = searched(world.project, world.owner)
+    erasure = search_rows(world.project, world.owner)
     assert snapshot() == before
     found = erasure.counts
     assert found["Example"] == 1 and found["Output"] == 1
@@ -176,7 +176,7 @@ def test_carrying_the_job_out_again_changes_nothing(world: SimpleNamespace) -> N
 def test_an_attempt_that_is_killed_changes_nothing_and_the_next_erases(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    erasure = start_erasing(erasure=searched(world.project, world.owner), by=world.owner)
+    erasure = start_erasing(erasure=search_rows(world.project, world.owner), by=world.owner)
     assert erasure.job is not None
     before = snapshot()
     with monkeypatch.context() as patched:

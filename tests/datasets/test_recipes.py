@@ -10,7 +10,7 @@ import pytest
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import FROM_DRAFT, Dataset, DatasetRecipe, DatasetVersion, Example
-from evalapp.datasets.recipes.mixing import Mixture, mixed, resolved
+from evalapp.datasets.recipes.mixing import Mixture, mix_rows, resolve_sources
 from evalapp.datasets.recipes.services import create_recipe, delete_recipe, start_writing
 from evalapp.datasets.recipes.settings import ALL, RecipeSettings, Source
 from evalapp.datasets.rows import ExampleRow
@@ -64,7 +64,7 @@ def made(project: Project, by: User, name: str, *versions: Sequence[ExampleRow])
 def mixture(dataset: Dataset, *sources: Source, seed: int = 1) -> Mixture:
     settings = RecipeSettings(sources, seed)
     settings.check()
-    return mixed(dataset, settings, resolved(dataset, settings))
+    return mix_rows(dataset, settings, resolve_sources(dataset, settings))
 
 
 def taken(found: Mixture) -> dict[str, str]:

@@ -9,7 +9,7 @@ from evalapp.datasets import search
 from evalapp.datasets.models import Dataset, DatasetVersion, RowText
 from evalapp.datasets.queries import examples_of
 from evalapp.datasets.rows import ExampleRow
-from evalapp.datasets.search import index_rows, searched
+from evalapp.datasets.search import index_rows, search_rows
 from evalapp.datasets.services import create_dataset, create_version
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
@@ -33,7 +33,7 @@ def version(dataset: Dataset) -> DatasetVersion:
 
 
 def numbers(version: DatasetVersion, text: str) -> list[int]:
-    rows = searched(version, examples_of(version), text).rows
+    rows = search_rows(version, examples_of(version), text).rows
     return list(rows.values_list("row_number", flat=True))
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.ratings.formats import recognised
+from evalapp.ratings.formats import recognise_layout
 from tests.ratings.files import carried_out, imported, received, told
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ def test_a_time_is_a_moment_or_a_length_as_the_first_row_says(time: str, use: st
     line = json.dumps(
         {"item": 1, "candidate": "b", "reviewer": "M", "criterion": "tone", "value": 4, "time": time}
     )
-    assert recognised("a.csv", BytesIO(table)).mapping["time"] == use
-    assert recognised("a.jsonl", BytesIO(line.encode())).mapping["time"] == use
+    assert recognise_layout("a.csv", BytesIO(table)).mapping["time"] == use
+    assert recognise_layout("a.jsonl", BytesIO(line.encode())).mapping["time"] == use
 
 
 def test_a_file_with_moments_goes_in_as_it_is(project: Project, manager: User) -> None:

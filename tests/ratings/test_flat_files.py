@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from evalapp.imports.mapping import FileLayout
-from evalapp.ratings.formats import layout_problems, readings, recognised
+from evalapp.ratings.formats import layout_problems, readings, recognise_layout
 from evalapp.ratings.formats.flat import JsonLines, Table
 from evalapp.ratings.records import ParsedRow, Record
 from tests.ratings.files import COLUMNS, json_lines, rating, table
 
 
 def read(content: bytes, name: str = "a.csv") -> list[ParsedRow]:
-    return list(readings(BytesIO(content), recognised(name, BytesIO(content))))
+    return list(readings(BytesIO(content), recognise_layout(name, BytesIO(content))))
 
 
 def records(content: bytes, name: str = "a.csv") -> list[Record]:
@@ -173,7 +173,7 @@ def test_a_table_may_have_a_column_for_each_candidate() -> None:
     content = (
         b"item,reviewer,criterion,seconds,base,tuned v2\n1,Mara,Tone,30,4,5\n1,Ole,Tone,,2,\n2,Ole,Tone,,,\n"
     )
-    layout = recognised("wide.csv", BytesIO(content))
+    layout = recognise_layout("wide.csv", BytesIO(content))
     assert [column for column, use in layout.mapping.items() if use == "candidate_score"] == [
         "base",
         "tuned v2",

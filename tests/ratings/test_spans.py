@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalapp.ratings.records import RecordProblemError, SpanMark
-from evalapp.ratings.spans import code_points, located, spans_of, utf16_units
+from evalapp.ratings.spans import code_points, locate_span, spans_of, utf16_units
 
 ANSWER = "Pay 🙂 today. Pay שלום tomorrow."
 
@@ -22,7 +22,7 @@ ANSWER = "Pay 🙂 today. Pay שלום tomorrow."
     ],
 )
 def test_a_mark_is_found_at_or_near_its_place(mark: SpanMark, place: tuple[int, int]) -> None:
-    found = located(ANSWER, mark)
+    found = locate_span(ANSWER, mark)
     assert (found.start, found.end) == place
     assert ANSWER[place[0] : place[1]] == (mark.text or ANSWER[17:21])
 
@@ -38,7 +38,7 @@ def test_a_mark_is_found_at_or_near_its_place(mark: SpanMark, place: tuple[int, 
     ],
 )
 def test_what_is_nowhere_is_told_and_not_guessed(mark: SpanMark, problem: str) -> None:
-    found = located(ANSWER, mark)
+    found = locate_span(ANSWER, mark)
     assert (found.start, found.end) == (None, None)
     assert problem in found.problem
 

@@ -8,7 +8,7 @@ import pytest
 
 from evalapp.imports.json_objects import json_objects
 from evalapp.imports.problems import FileProblemError
-from evalapp.ratings.formats import readings, recognised
+from evalapp.ratings.formats import readings, recognise_layout
 from evalapp.ratings.formats.argilla import Argilla
 from evalapp.ratings.formats.label_studio import LabelStudio
 from evalapp.ratings.records import ParsedRow
@@ -34,7 +34,7 @@ def annotation(*results: dict[str, Any], by: Any = 5, **fields: Any) -> dict[str
 
 def read(*tasks: Any) -> list[ParsedRow]:
     content = json.dumps(tasks, ensure_ascii=False).encode()
-    return list(readings(BytesIO(content), recognised("a.json", BytesIO(content))))
+    return list(readings(BytesIO(content), recognise_layout("a.json", BytesIO(content))))
 
 
 def test_every_kind_of_result_is_read() -> None:
@@ -88,7 +88,7 @@ def test_each_answer_of_a_task_is_a_candidate_where_no_field_names_one() -> None
         ],
     }
     content = json.dumps([given]).encode()
-    layout = recognised("a.json", BytesIO(content))
+    layout = recognise_layout("a.json", BytesIO(content))
     assert layout.file_format == LabelStudio.name
     mapped = type(layout)(LabelStudio.name, mapping={**layout.mapping, "other": "answer"})
 
@@ -143,7 +143,7 @@ def test_argilla_s_records_are_read_by_user() -> None:
         },
     }
     content = json.dumps([given]).encode()
-    layout = recognised("a.json", BytesIO(content))
+    layout = recognise_layout("a.json", BytesIO(content))
     assert layout.file_format == Argilla.name
 
     (reading,) = readings(BytesIO(content), layout)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from evalapp.ratings.values import Census, reader_of, suggested
+from evalapp.ratings.values import Census, reader_of, suggest_criterion
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError
@@ -15,7 +15,7 @@ def draft(values: Sequence[RawValue], *, is_ranked: bool = False, records: int =
     census = Census()
     for value in values:
         census.add(value)
-    return suggested("Tone", census, records=records or len(values), is_ranked=is_ranked)
+    return suggest_criterion("Tone", census, records=records or len(values), is_ranked=is_ranked)
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_a_census_of_any_size_stays_small() -> None:
     for number in range(5_000):
         census.add(f"words {number}")
     assert (census.count, len(census.values), census.has_more) == (5_000, 1_000, True)
-    assert suggested("Why", census, records=5_000).kind == "text"
+    assert suggest_criterion("Why", census, records=5_000).kind == "text"

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
-from evalapp.ratings.values import Census, reader_of, suggested
+from evalapp.ratings.values import Census, reader_of, suggest_criterion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Score
 from evalapp.rubrics.drafts import CriterionDraft
@@ -54,7 +54,7 @@ def _census(*given: RawValue) -> Census:
     ],
 )
 def test_values_tell_how_many_steps_a_point_has(given: tuple[RawValue, ...], steps: int) -> None:
-    draft = suggested("Tone", _census(*given * 3), records=len(given) * 3)
+    draft = suggest_criterion("Tone", _census(*given * 3), records=len(given) * 3)
     assert (draft.rules.range, draft.steps_per_point) == ((1, 5), steps)
     read = reader_of(draft)
     for raw in given:

@@ -8,7 +8,7 @@ from evalapp.demo.story import PRODUCTION_TASK, person
 from evalapp.demo.tasks import replay_weeks
 from evalapp.jobs.models import JobState
 from evalapp.jobs.services import create_job
-from evalapp.monitoring.anchors import SHARE
+from evalapp.monitoring.anchors import ANCHOR_SHARE
 from evalapp.monitoring.incidents.queries import progress_of
 from evalapp.monitoring.models import Stream
 from tests.cast import client_of
@@ -30,7 +30,7 @@ def test_a_worse_model_and_a_harsher_reviewer_are_told_apart() -> None:
         weeks = list(stream.weekly_samples.order_by("number"))
         assert [week.state for week in weeks] == ["evaluated"] * WEEKS
         # From the sixth week on there are outputs that nobody has seen for four weeks.
-        assert [week.anchors for week in weeks] == [0] * 5 + [round(SHARE * REVIEWED_A_WEEK)] * 8
+        assert [week.anchors for week in weeks] == [0] * 5 + [round(ANCHOR_SHARE * REVIEWED_A_WEEK)] * 8
     causes = set(by_model.alerts.values_list("cause", flat=True))
     assert "model" in causes and causes <= {"model", "cannot_tell"}
     caught, recognised = by_model.incidents.get(), by_reviewer.incidents.get()

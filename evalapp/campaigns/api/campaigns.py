@@ -22,7 +22,7 @@ from evalapp.campaigns.design import (
     MOST_OVERLAP,
     CampaignDesign,
     problems_of,
-    require_sound,
+    require_valid_design,
 )
 from evalapp.campaigns.models import (
     Campaign,
@@ -306,7 +306,7 @@ class DesignCost(CampaignView):
     def post(self) -> object:
         """Computes reviews, hours and each person's share; nothing is created."""
         design = self.design()
-        require_sound(design, self.project)
+        require_valid_design(design, self.project)
         return cost_of_design(design)
 
 

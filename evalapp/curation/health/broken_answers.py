@@ -10,7 +10,7 @@ import numpy as np
 from ftfy.badness import is_bad
 
 from evalapp.curation.health.languages import UnusualLanguages
-from evalapp.curation.health.rows import Fetch, Found, HealthRow, in_chunks
+from evalapp.curation.health.rows import Fetch, Found, HealthRow, batches_of
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.models import Split
 from evalapp.metrics.automatic.languages import READ, language_of
@@ -49,15 +49,15 @@ _UNFILLED = re.compile(
     r"|[\[<{](?:name|date|amount)[\]>}]|\[[^\]\n]{0,30}\b(?:einfügen|eintragen|ausfüllen|insérer|insertar)\]",
     re.IGNORECASE,
 )
-_RUN_OF_ONE = re.compile(r"([^\s\-=_*.#~])\1{29,}")
-_ENDS = frozenset(".!?…。！？؟।:;\"'”’»)]}>|`*~%")
+_REPEATED_CHARACTER = re.compile(r"([^\s\-=_*.#~])\1{29,}")
+_CLOSING_CHARACTERS = frozenset(".!?…。！？؟।:;\"'”’»)]}>|`*~%")
 _CUT_WORDS = 8
 _SIGNATURE_WORDS = 5
 _REPEATED_WORDS = 40
 _MOST_WORDS = 4_000
 _SEQUENCE = 4
 # Least share of distinct four-word sequences in a text; in prose more than nine in ten differ.
-_LEAST_DIFFERENT = 0.5
+_LEAST_DISTINCT_SHARE = 0.5
 # Robust distance (median and MAD) of log length, and how many times as long or short as the median.
 _FAR, _TIMES_LONGER, _TIMES_SHORTER = 4.0, 6.0, 12.0
 _ASKS_FOR_LANGUAGE = re.compile(
@@ -89,7 +89,7 @@ class BrokenAnswerDetector:
             return
         self._answered[row.split] += 1
         answer = row.answer
-        if found := broken(row):
+        if found := broken_answer(row):
             self._found.append(found)
             return
         self._numbers[row.split].append(row.number)
@@ -160,7 +160,7 @@ class BrokenAnswerDetector:
     def _in_other_language(self, fetch: Fetch) -> Iterator[Found]:
         """Answers in a language other than that of most answers and of their own prompt."""
         for language, numbers in self._languages.unusual():
-            for chunk in in_chunks(numbers, 500):
+            for chunk in batches_of(numbers, 500):
                 rows = fetch(chunk)
                 for number in chunk:
                     prompt = rows[number].prompt
@@ -173,7 +173,7 @@ class BrokenAnswerDetector:
                     )
 
 
-def broken(row: HealthRow) -> Found | None:
+def broken_answer(row: HealthRow) -> Found | None:
     """What is wrong with the row's answer, judged by itself."""
     answer = row.answer
     for name, text in row.texts.items():
@@ -208,20 +208,20 @@ def is_repetitive(answer: str, words: Sequence[str]) -> bool:
     is_likely = any(
         one == two == three for one, two, three in zip(sampled, sampled[1:], sampled[2:], strict=False)
     )
-    if is_likely and _RUN_OF_ONE.search(answer):
+    if is_likely and _REPEATED_CHARACTER.search(answer):
         return True
     if len(words) < _REPEATED_WORDS:
         return False
     read = words[:_MOST_WORDS]
     sequences = list(zip(*(read[start:] for start in range(_SEQUENCE)), strict=False))
-    return len(set(sequences)) < _LEAST_DIFFERENT * len(sequences)
+    return len(set(sequences)) < _LEAST_DISTINCT_SHARE * len(sequences)
 
 
 def ends_whole(answer: str) -> bool:
     """Whether the answer ends as a sentence, signature, list item or code block may end."""
     before, _, last_line = answer.rstrip().rpartition("\n")
     last_line = last_line.strip()
-    if not last_line or last_line[-1] in _ENDS:
+    if not last_line or last_line[-1] in _CLOSING_CHARACTERS:
         return True
     # A signature.
     if (

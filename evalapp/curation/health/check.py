@@ -16,7 +16,7 @@ from evalapp.curation.health.label_issues import FEWEST_ROWS, LabelIssueDetector
 from evalapp.curation.health.leakage import leakage
 from evalapp.curation.health.personal_data import PersonalDataDetector
 from evalapp.curation.health.reviewed_low import reviewed_low
-from evalapp.curation.health.rows import Detector, Found, HealthRow, in_chunks, row_of
+from evalapp.curation.health.rows import Detector, Found, HealthRow, batches_of, row_of
 from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import Finding, HealthCheck
 from evalapp.datasets.models import DatasetVersion, Example, Split
@@ -30,7 +30,7 @@ COLUMNS = (
 )  # fmt: skip
 _CHUNK = 1_000
 _STORED_AT_ONCE = 5_000
-_BETWEEN_REPORTS = 2_000
+_ROWS_BETWEEN_REPORTS = 2_000
 
 # Kinds read by database queries, in addition to the rows.
 _READ_FROM_TABLES: tuple[tuple[FindingKind, Callable[[DatasetVersion], Iterator[Found]]], ...] = (
@@ -52,7 +52,7 @@ def check_health(work: Work) -> dict[str, Any]:
     version = check.version
     total = sum(version.counts.values())
     answers = BrokenAnswerDetector()
-    found = list(_of_rows(version, answers, work, total))
+    found = list(_row_findings(version, answers, work, total))
     learnt = version.counts.get(Split.TRAIN, 0)
     found += leakage(version, tell=lambda rows: work.progress(rows, learnt, "Looking for leakage"))
     for kind, read in _READ_FROM_TABLES:
@@ -65,7 +65,7 @@ def check_health(work: Work) -> dict[str, Any]:
     return {"dataset_version": version.pk, "findings": sum(counts.values())}
 
 
-def _of_rows(
+def _row_findings(
     version: DatasetVersion, answers: BrokenAnswerDetector, work: Work, total: int
 ) -> Iterator[Found]:
     detectors: Sequence[Detector] = (
@@ -77,7 +77,7 @@ def _of_rows(
         row = row_of(fields["row_number"], fields)
         for detector in detectors:
             detector.read(row)
-        if read % _BETWEEN_REPORTS == 0:
+        if read % _ROWS_BETWEEN_REPORTS == 0:
             work.progress(read, total, "Reading rows")
 
     def fetch(numbers: Sequence[int]) -> Mapping[int, HealthRow]:
@@ -101,11 +101,11 @@ def _merged(found: Iterable[Found]) -> list[Found]:
     for each in found:
         key = (each.kind, each.evidence if each.row is None else each.row)
         known = first.get(key)
-        first[key] = each if known is None else _joined(known, each)
+        first[key] = each if known is None else _merge_two(known, each)
     return list(first.values())
 
 
-def _joined(first: Found, second: Found) -> Found:
+def _merge_two(first: Found, second: Found) -> Found:
     proposal = first.proposal if first.changes or not second.changes else second.proposal
     return replace(
         first,
@@ -134,7 +134,7 @@ def _store(check: HealthCheck, found: list[Found], work: Work, unchecked: dict[s
     """Replace the findings; rows that somebody kept stay kept while their content is the same."""
     kept = _kept_contents(check.version)
     Finding.objects.filter(health_check=check).delete()
-    for batch in in_chunks(found, _STORED_AT_ONCE):
+    for batch in batches_of(found, _STORED_AT_ONCE):
         numbers = [each.row for each in batch if each.row is not None]
         rows = Example.objects.filter(version=check.version, row_number__in=numbers)
         examples = {

@@ -27,7 +27,9 @@ def coverage(version: DatasetVersion) -> Iterator[Found]:
     training = Example.objects.filter(version=version, split=Split.TRAIN)
     labels = training.exclude(label="").values_list("label").annotate(rows=Count("pk"))
     for label, rows in sorted(labels.filter(rows__lt=FEWEST_OF_A_LABEL))[:_MOST_STRATA]:
-        yield _thin(f"Only {rows:,} training row{'' if rows == 1 else 's'} with the label “{label}”.")
+        yield _thin_coverage(
+            f"Only {rows:,} training row{'' if rows == 1 else 's'} with the label “{label}”."
+        )
     for stream in version.dataset.project.streams.exclude(stratify_by="").exclude(dataset=version.dataset_id):
         yield from _of_stream(stream, version)
 
@@ -50,7 +52,7 @@ def _of_stream(stream: Stream, version: DatasetVersion) -> Iterator[Found]:
     for stratum, count in sorted(events.items(), key=lambda each: (-each[1], each[0]))[:_MOST_STRATA]:
         share, has = count / seen, rows.get(stratum, 0)
         if share >= _LEAST_SHARE and has / total < _THIN * share:
-            yield _thin(
+            yield _thin_coverage(
                 f"“{field}: {stratum}” is {share:.0%} of the last {WEEKS} weeks of {stream.name} and"
                 f" {has / total:.0%} of the training rows ({has:,})."
             )
@@ -62,5 +64,5 @@ def _counts(rows: QuerySet[Any]) -> Iterator[tuple[str, int]]:
             yield str(stratum), count
 
 
-def _thin(evidence: str) -> Found:
+def _thin_coverage(evidence: str) -> Found:
     return Found(FindingKind.COVERAGE, None, evidence, Proposal.COLLECT)

@@ -27,7 +27,7 @@ from evalapp.curation.health.rows import (
     Fetch,
     Found,
     HealthRow,
-    in_chunks,
+    batches_of,
     normalised,
     numbers_of,
     words_of,
@@ -35,7 +35,7 @@ from evalapp.curation.health.rows import (
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.near_prompts import LEAST_SIMILARITY, similarity
 
-NEAR_FROM = 0.8
+NEAR_SIMILARITY = 0.8
 SHINGLE = 5
 SHORT_WORDS = 12
 BANDS, BAND_ROWS = 21, 6
@@ -50,7 +50,7 @@ _BATCH_ROWS = 2_000
 _PAIRS_AT_ONCE = 2_000
 # Most earlier rows that a row is compared with: rows from one template share buckets with all others.
 _MOST_COMPARED = 6
-# Four standard errors below `NEAR_FROM`.
+# Four standard errors below `NEAR_SIMILARITY`.
 _LEAST_ESTIMATE = 0.65
 _PAIRS_ESTIMATED = 50_000
 _YES, _NO = {"yes", "yeah", "correct", "true"}, {"no", "not", "incorrect", "false"}
@@ -108,7 +108,7 @@ class DuplicateDetector:
 
     def _compared(self, fetch: Fetch, done: set[int]) -> Iterator[Found]:
         repeats: set[int] = set(done)
-        for pairs in in_chunks(self._candidates(done), _PAIRS_AT_ONCE):
+        for pairs in batches_of(self._candidates(done), _PAIRS_AT_ONCE):
             places = {place for later, earlier in pairs for place in (later, *earlier)}
             rows = fetch([self._numbers[place] for place in sorted(places)])
             for later, earlier in pairs:
@@ -157,8 +157,8 @@ class DuplicateDetector:
             first = int(end)
 
     def _likely(self, later: Keys, earlier: Keys) -> tuple[Keys, Keys, npt.NDArray[np.float64]]:
-        """The pairs whose estimated similarity is not far below `NEAR_FROM`, and those of short prompts; with
-        the estimate, whose standard error is at most 0.045.
+        """The pairs whose estimated similarity is not far below `NEAR_SIMILARITY`, and those of short prompts;
+        with the estimate, whose standard error is at most 0.045.
         """
         signatures = np.concatenate(self._signatures)
         is_short = np.concatenate(self._is_short)
@@ -180,7 +180,7 @@ class DuplicateDetector:
         shared = np.array([each for _, each, _ in self._waiting], dtype=np.uint64)
         bands = np.broadcast_to(shared[:, None], (len(shared), BANDS)) + np.arange(BANDS, dtype=np.uint64)
         for column in range(BAND_ROWS):
-            bands = _mixed(bands, hashes[:, :, column])
+            bands = _mix_hashes(bands, hashes[:, :, column])
         places = np.array([place for place, _, _ in self._waiting], dtype=np.int64)
         self._buckets.append(bands.reshape(-1))
         self._places.append(np.repeat(places, BANDS))
@@ -222,7 +222,7 @@ def _comparison(row: HealthRow, other: HealthRow) -> Found | None:
     in_words = 1.0 if is_same else similarity(row.words, other.words)
     is_strict = in_words >= LEAST_SIMILARITY
     score = max(in_words, 0.0 if is_same else jaccard(row.plain_prompt, other.plain_prompt))
-    if not is_strict and score < NEAR_FROM:
+    if not is_strict and score < NEAR_SIMILARITY:
         return None
     how = "The same" if is_same else "Nearly the same"
     if is_strict and (why := disagreement(row, other)):
@@ -256,7 +256,7 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
         return ""
     is_short = min(len(first.split()), len(second.split())) <= _SHORT_ANSWER
     reasons = (
-        (_stance(first) * _stance(second) < 0, "answered with yes in one and with no in the other"),
+        (_yes_or_no(first) * _yes_or_no(second) < 0, "answered with yes in one and with no in the other"),
         (is_short and _differ_in_numbers(first, second), "answered with other numbers"),
         # One word can reverse an answer: "included", "excluded".
         (
@@ -283,7 +283,7 @@ def _share_words(first: str, second: str) -> bool:
     return fewer < _FEWEST_SHARED or len(one & two) >= max(_FEWEST_SHARED, LEAST_AGREEMENT * fewer)
 
 
-def _stance(answer: str) -> int:
+def _yes_or_no(answer: str) -> int:
     start = words_of(answer[:40])[:2]
     if start and start[0] in _YES:
         return 1
@@ -307,7 +307,7 @@ def _shingles(texts: Sequence[str]) -> tuple[list[int], list[int]]:
     lengths = np.array([len(text) for text in padded])
     hashes = np.zeros(len(codes) - SHINGLE + 1, dtype=np.uint64)
     for step in range(SHINGLE):
-        hashes = _mixed(hashes, codes[step : step + len(hashes)])
+        hashes = _mix_hashes(hashes, codes[step : step + len(hashes)])
     ends = np.cumsum(lengths)
     # A sequence that begins within the last characters of a text runs into the next one.
     is_whole = np.ones(len(codes), dtype=bool)
@@ -317,7 +317,7 @@ def _shingles(texts: Sequence[str]) -> tuple[list[int], list[int]]:
     return hashes[is_whole[: len(hashes)]].tolist(), offsets.tolist()
 
 
-def _mixed(hashes: Keys, values: Keys) -> Keys:
+def _mix_hashes(hashes: Keys, values: Keys) -> Keys:
     """One step of a 64-bit hash with the finaliser of SplitMix64."""
     mixed = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(30)

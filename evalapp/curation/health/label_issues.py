@@ -20,9 +20,9 @@ FEWEST_OF_A_LABEL = 5
 MOST_LABELS = 100
 MOST_ROWS = 50_000
 _FOLDS = 5
-_READ = 2_000
+_CHARACTERS_READ = 2_000
 # At least this probable, a label is an issue even if rows of the better label are more certain on average.
-_SURE = 0.5
+_SURE_PROBABILITY = 0.5
 _LEAST_MARGIN = 0.4
 
 
@@ -40,7 +40,7 @@ class LabelIssueDetector:
     def read(self, row: HealthRow) -> None:
         if row.label and len(self._numbers) < MOST_ROWS:
             self._numbers.append(row.number)
-            self._texts.append(row.prompt[:_READ])
+            self._texts.append(row.prompt[:_CHARACTERS_READ])
             self._labels.append(row.label)
             self._answers.append(_answers_with(row, row.label))
 
@@ -103,7 +103,7 @@ def _issues(given: npt.NDArray[np.int64], chances: npt.NDArray[np.float64]) -> I
     rows = np.arange(len(given))
     is_issue = (
         (best != given)
-        & (chances[rows, best] >= np.minimum(usual[best], _SURE))
+        & (chances[rows, best] >= np.minimum(usual[best], _SURE_PROBABILITY))
         & (chances[rows, best] - chances[rows, given] >= _LEAST_MARGIN)
     )
     for position in np.flatnonzero(is_issue):

@@ -134,7 +134,7 @@ def numbers_of(text: str) -> list[str]:
     return sorted(_NUMBER.findall(text))
 
 
-def in_chunks(numbers: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def batches_of(numbers: Iterable[Any], size: int) -> Iterator[list[Any]]:
     batch: list[Any] = []
     for each in numbers:
         batch.append(each)

@@ -37,7 +37,7 @@ from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.rows import ROLES, ExampleRow
-from evalapp.datasets.search import LONGEST_SEARCH, searched
+from evalapp.datasets.search import LONGEST_SEARCH, search_rows
 from evalapp.imports import flow
 from evalapp.imports.pages import ImportFile, require_usable
 from evalapp.imports.source_rows import DELIMITERS
@@ -283,7 +283,7 @@ class VersionList(DatasetView):
             )
         return services.create_version(
             dataset=dataset,
-            rows=rows_from(values["rows"]),
+            rows=read_rows_of_objects(values["rows"]),
             by=self.person,
             parent=parent,
             note=values["note"],
@@ -291,7 +291,7 @@ class VersionList(DatasetView):
         )
 
 
-def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
+def read_rows_of_objects(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
     """Reads these objects like the lines of a file. Raises InvalidError with each bad field."""
     rows: list[ExampleRow] = []
     fields: dict[str, list[str]] = {}
@@ -334,7 +334,7 @@ class ExampleList(DatasetView):
         split = self.query["split"]
         rows = queries.examples_of(version, [split] if split else None)
         rows = with_fields(rows, read_fields(self.query["where"]))
-        found = searched(version, rows, self.query["search"])
+        found = search_rows(version, rows, self.query["search"])
         if found.problem:
             raise InvalidError(found.problem, field="search")
         return self.page(found.rows)
@@ -395,7 +395,7 @@ class DiffView(DatasetView):
     def diff(self, dataset_id: int, number: int) -> VersionDiff:
         version = self.version(dataset_id, number)
         others = queries.other_versions(version)
-        against = queries.compared_with(version, others, str(self.query.get("against", "")))
+        against = queries.version_to_compare_with(version, others, str(self.query.get("against", "")))
         if against is None:
             raise InvalidError("This dataset has no other version to compare with.")
         return diff_of(version, against)

@@ -12,7 +12,7 @@ from evalapp.datasets.counterfactuals.perturbation import (
     Value,
     changed_texts,
 )
-from evalapp.datasets.counterfactuals.wording import in_case_of, normal, replaced, words_pattern
+from evalapp.datasets.counterfactuals.wording import in_case_of, normal_form, replaced, words_pattern
 
 _NUMBER = r"(?P<age>\d{1,3})"
 # What may follow a bare number that is an age: nothing, the end of a clause, or a word for age.
@@ -87,7 +87,7 @@ class AgePerturbation(Perturbation):
         excluded = re.compile(words_pattern(self.excluded) if self.excluded else r"(?!)", re.IGNORECASE)
         if any(excluded.search(text) for text in texts.values()):
             return LeftOut.EXCLUDED
-        return changed_texts(texts, lambda text: self._aged(text, wanted))
+        return changed_texts(texts, lambda text: self._with_age(text, wanted))
 
     def _is_replaced(self, age: int, wanted: AgeValue) -> bool:
         return wanted.replaces_from <= age < wanted.replaces_below
@@ -104,16 +104,16 @@ class AgePerturbation(Perturbation):
         at all.
         """
         after = match["after"].split()
-        known = {normal(person) for person in self.persons}
-        if not after or normal(after[0]) in _NO_NOUNS:
+        known = {normal_form(person) for person in self.persons}
+        if not after or normal_form(after[0]) in _NOT_NOUNS:
             # “My car is 12 year old.” has no noun after it, either.
             return "-" in match["tail"]
-        return any(normal(word).removesuffix("'s") in known for word in after)
+        return any(normal_form(word).removesuffix("'s") in known for word in after)
 
     def _of_person(self, words: str) -> re.Pattern[str]:
         return re.compile(rf"(?P<words>{words})(?=\s+{self._persons})", re.IGNORECASE)
 
-    def _aged(self, text: str, wanted: AgeValue) -> str:
+    def _with_age(self, text: str, wanted: AgeValue) -> str:
         text = self._stated.sub(lambda match: f"{match['lead']}{wanted.age}{match['tail'] or ''}", text)
 
         def hyphened(match: re.Match[str]) -> str | None:
@@ -123,10 +123,10 @@ class AgePerturbation(Perturbation):
             return f"{wanted.age}{match['words'][len(whole['age']) :]}"
 
         text = replaced(text, r"(?<![\w-])\d{1,3}[- ]year[- ]old\b", hyphened)
-        instead = {normal(old): new for old, new in wanted.words}
+        instead = {normal_form(old): new for old, new in wanted.words}
         pattern = rf"{words_pattern(old for old, _ in wanted.words)}(?=\s+{self._persons})"
         return replaced(
-            text, pattern, lambda match: in_case_of(match["words"], instead[normal(match["words"])])
+            text, pattern, lambda match: in_case_of(match["words"], instead[normal_form(match["words"])])
         )
 
     def lists(self, value: str) -> list[tuple[str, str]]:
@@ -139,7 +139,7 @@ class AgePerturbation(Perturbation):
         ]
 
 
-_NO_NOUNS = frozenset(
+_NOT_NOUNS = frozenset(
     ("and", "or", "but", "who", "is", "was", "has", "had", "with", "in", "from", "at", "to", "wants", "asks",
      "needs", "can", "will", "would")
 )  # fmt: skip

@@ -18,7 +18,7 @@ from evalapp.datasets.counterfactuals.wording import in_case_of, replaced, start
 
 FEMALE, MALE = "female", "male"
 OTHERS = "others"
-_NEAR = 120
+_LONGEST_CONTEXT = 120
 
 
 class ListedName(NamedTuple):
@@ -71,15 +71,15 @@ class FirstNames:
     def found_in(self, texts: Iterable[str]) -> dict[str, ListedName]:
         """The names in the texts of one row, by lower case."""
         row = tuple(texts)
-        seen, found = self._seen[0]
+        seen, found = self._last_found[0]
         if seen != row:
             found = self._found_in(row)
             # Every value asks for the same row in turn.
-            self._seen[0] = row, found
+            self._last_found[0] = row, found
         return found
 
     @cached_property
-    def _seen(self) -> list[tuple[tuple[str, ...] | None, dict[str, ListedName]]]:
+    def _last_found(self) -> list[tuple[tuple[str, ...] | None, dict[str, ListedName]]]:
         return [(None, {})]
 
     def _found_in(self, texts: Iterable[str]) -> dict[str, ListedName]:
@@ -91,7 +91,7 @@ class FirstNames:
                     found.setdefault(listed.name.casefold(), listed)
         return found
 
-    def with_others(self, text: str, instead: Mapping[str, str]) -> str:
+    def with_replacements(self, text: str, instead: Mapping[str, str]) -> str:
         """The text with its names replaced: ``instead`` maps every name in the row (lower case) to
         another.
         """
@@ -118,7 +118,7 @@ class FirstNames:
     ) -> bool:
         start = match.start() if place is None else place
         # A cue is a few words long, but a text may be as long as a book.
-        before = text[max(0, start - _NEAR) : start]
+        before = text[max(0, start - _LONGEST_CONTEXT) : start]
         if self._after.search(before) or self._before.match(text, match.end()):
             return False
         if listed.name not in self.also_words or self._cue.search(before):
@@ -126,7 +126,7 @@ class FirstNames:
         is_possessive = text.startswith(("'s", "’s"), match.end())
         return listed.name.casefold() in known and (is_possessive or not starts_sentence(text, start))
 
-    def chosen(
+    def choose_replacements(
         self, wanted: Iterable[ListedName], *, group: str | None, gender: str | None, named: Iterable[str]
     ) -> dict[str, str]:
         """A replacement for each wanted name, by its lower case: of ``group`` (None: its own) and ``gender``
@@ -168,8 +168,8 @@ class NamePerturbation(Perturbation):
         others = [each for each in named.values() if each.group != value]
         if not others:
             return LeftOut.UNTOUCHED
-        instead = self.names.chosen(others, group=value, gender=None, named=named)
-        return changed_texts(texts, lambda text: self.names.with_others(text, instead))
+        instead = self.names.choose_replacements(others, group=value, gender=None, named=named)
+        return changed_texts(texts, lambda text: self.names.with_replacements(text, instead))
 
     def lists(self, value: str) -> list[tuple[str, str]]:
         put_in = self.names.groups[value]

@@ -13,7 +13,7 @@ from evalapp.datasets.counterfactuals.perturbation import (
     Value,
     changed_texts,
 )
-from evalapp.datasets.counterfactuals.wording import in_case_of, normal, replaced, words_pattern
+from evalapp.datasets.counterfactuals.wording import in_case_of, normal_form, replaced, words_pattern
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -65,8 +65,8 @@ class GenderPerturbation(Perturbation):
         """
         found: dict[str, dict[str, str]] = {MALE: dict(_PLAIN[MALE]), FEMALE: dict(_PLAIN[FEMALE])}
         for male, female in self.pairs:
-            found[FEMALE].setdefault(normal(male), female)
-            found[MALE].setdefault(normal(female), male)
+            found[FEMALE].setdefault(normal_form(male), female)
+            found[MALE].setdefault(normal_form(female), male)
         return found
 
     @cached_property
@@ -105,15 +105,18 @@ class GenderPerturbation(Perturbation):
         if is_of[value]:
             return LeftOut.BOTH
         instead = (
-            self.names.chosen(named.values(), group=None, gender=value, named=named) if self.names else {}
+            self.names.choose_replacements(named.values(), group=None, gender=value, named=named)
+            if self.names
+            else {}
         )
 
         def changed(text: str) -> str:
             parts = [
-                part if is_fixed else self._turned(part, value) for part, is_fixed in _cut(text, self._fixed)
+                part if is_fixed else self._with_gender(part, value)
+                for part, is_fixed in _split_phrases(text, self._fixed)
             ]
             text = "".join(parts)
-            return self.names.with_others(text, instead) if self.names else text
+            return self.names.with_replacements(text, instead) if self.names else text
 
         return changed_texts(texts, changed)
 
@@ -123,7 +126,7 @@ class GenderPerturbation(Perturbation):
         return any(
             words.search(part) or titles.search(part)
             for text in texts.values()
-            for part, is_fixed in _cut(text, self._fixed)
+            for part, is_fixed in _split_phrases(text, self._fixed)
             if not is_fixed
         )
 
@@ -131,9 +134,9 @@ class GenderPerturbation(Perturbation):
         titles = sorted(self._titles[to], key=lambda title: -len(title))
         return rf"\b(?P<title>{'|'.join(map(re.escape, titles))})(?P<dot>{_BEFORE_A_NAME})"
 
-    def _turned(self, text: str, to: str) -> str:
+    def _with_gender(self, text: str, to: str) -> str:
         def other(match: re.Match[str]) -> str:
-            word, old = normal(match["words"]), match["words"]
+            word, old = normal_form(match["words"]), match["words"]
             rest = text[match.end() :]
             if word in ("her", "his"):
                 return in_case_of(old, self._possessive(word, rest))
@@ -148,7 +151,7 @@ class GenderPerturbation(Perturbation):
     def _possessive(self, word: str, rest: str) -> str:
         """“Her” before a noun is “his”, else “him”; “his” before a noun is “her”, else “hers”."""
         following = _NEXT_WORD.match(rest)
-        is_object = following is None or normal(following[1]) in self.after_object
+        is_object = following is None or normal_form(following[1]) in self.after_object
         if word == "her":
             return "him" if is_object else "his"
         return "hers" if is_object else "her"
@@ -166,7 +169,7 @@ class GenderPerturbation(Perturbation):
         ]
 
 
-def _cut(text: str, fixed: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+def _split_phrases(text: str, fixed: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
     """Pieces of the text, each with whether it is a fixed phrase."""
     end = 0
     for match in fixed.finditer(text):

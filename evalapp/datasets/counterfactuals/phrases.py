@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evalapp.datasets.counterfactuals.perturbation import Perturbation, Rewritten, Value, changed_texts
-from evalapp.datasets.counterfactuals.wording import in_case_of, normal, replaced, words_pattern
+from evalapp.datasets.counterfactuals.wording import in_case_of, normal_form, replaced, words_pattern
 
 Phrases = Sequence[tuple[str, str]]
 
@@ -26,7 +26,7 @@ class PhrasePerturbation(Perturbation):
     @cached_property
     def _found(self) -> dict[str, tuple[str, dict[str, str]]]:
         return {
-            value: (words_pattern(old for old, _ in pairs), {normal(old): new for old, new in pairs})
+            value: (words_pattern(old for old, _ in pairs), {normal_form(old): new for old, new in pairs})
             for value, pairs in self.phrases.items()
         }
 
@@ -39,7 +39,7 @@ class PhrasePerturbation(Perturbation):
 
         def changed(text: str) -> str:
             return replaced(
-                text, pattern, lambda match: in_case_of(match["words"], instead[normal(match["words"])])
+                text, pattern, lambda match: in_case_of(match["words"], instead[normal_form(match["words"])])
             )
 
         return changed_texts(texts, changed)

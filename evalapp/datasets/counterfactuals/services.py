@@ -35,7 +35,7 @@ COUNTERFACTUALS_TASK = "evalapp.datasets.tasks.write_counterfactuals"
 ROWS_OF_PREVIEW = 2_000
 CHARACTERS_OF_PREVIEW = 500_000
 """Limit of a preview, so that the page takes a few seconds at most."""
-SHOWN_OF_EACH = 3
+ROWS_SHOWN_OF_EACH = 3
 """Rows of each variant that a preview shows."""
 DEFAULT_SEED = 42
 _SOURCE = "counterfactual variants of "
@@ -99,7 +99,7 @@ def preview_of(version: DatasetVersion, plan: CounterfactualPlan) -> Preview:
         counts.add(made)
         originals += any(isinstance(each, Variant) for each in made.values())
         for key, variant in made.items():
-            if isinstance(variant, Variant) and len(shown[key]) < SHOWN_OF_EACH:
+            if isinstance(variant, Variant) and len(shown[key]) < ROWS_SHOWN_OF_EACH:
                 shown[key].append(PreviewedRow(example.row_number, variant))
         characters += sum(len(text_at(row, name)) for name in text_fields(row))
         if characters > CHARACTERS_OF_PREVIEW:

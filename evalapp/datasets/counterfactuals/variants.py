@@ -18,7 +18,7 @@ same for the original and all its variants), ``variant`` (`ORIGINAL` or a value)
 """
 PAIR, PERTURBATION, VARIANT = f"{FIELD}.pair", f"{FIELD}.perturbation", f"{FIELD}.variant"
 
-_OF_NOBODY = ("metadata.", "pairs.", "rated.")
+_NOT_VARIED = ("metadata.", "pairs.", "rated.")
 
 
 class Chosen(NamedTuple):
@@ -96,7 +96,7 @@ def chosen_in(lists: str, keys: Iterable[str]) -> list[Chosen]:
 
 def variants_of(row: ExampleRow, chosen: Sequence[Chosen]) -> dict[str, Variant | LeftOut]:
     """What each chosen value makes of the row, by its key: the changed row, or why there is none."""
-    fields = [name for name in text_fields(row) if not name.startswith(_OF_NOBODY)]
+    fields = [name for name in text_fields(row) if not name.startswith(_NOT_VARIED)]
     texts = {name: text_at(row, name) for name in fields}
     written = {name: text for name, text in texts.items() if _is_of_user(row, name)}
     return {each.key: _variant(row, each, written if each.perturbation.is_of_writing else texts)
@@ -114,14 +114,14 @@ def _variant(row: ExampleRow, chosen: Chosen, texts: Mapping[str, str]) -> Varia
         return rewritten
     changed = with_changes(row, rewritten)
     # A change outside what the model is asked does not make another question.
-    if _asked(changed) == _asked(row):
+    if _prompt_fields(changed) == _prompt_fields(row):
         return LeftOut.UNTOUCHED
     if row_problems(changed):
         return LeftOut.UNTOUCHED
     return Variant(chosen, changed, {name: (texts[name], new) for name, new in rewritten.items()})
 
 
-def _asked(row: ExampleRow) -> tuple[Any, ...]:
+def _prompt_fields(row: ExampleRow) -> tuple[Any, ...]:
     return list(row.messages), row.context, row.conversation
 
 

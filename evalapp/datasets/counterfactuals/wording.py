@@ -49,7 +49,7 @@ def _branches(tree: "_Tree") -> str:
     return f"(?:{'|'.join(branches)}){'?' if _END in tree else ''}"
 
 
-def normal(words: str) -> str:
+def normal_form(words: str) -> str:
     """The normal form by which a phrase of a text is found in a list."""
     return " ".join(words.replace("’", "'").casefold().split())
 
@@ -59,7 +59,7 @@ def replaced(text: str, pattern: str, substitute: Substitute, *, ignores_case: b
     flags = re.IGNORECASE if ignores_case else 0
     found = re.compile(rf"(?:(?P<article>\b[Aa][Nn]?)(?P<gap>\s+))?(?P<words>{pattern})", flags)
 
-    def put(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         new = substitute(match)
         if new is None:
             return match[0]
@@ -68,7 +68,7 @@ def replaced(text: str, pattern: str, substitute: Substitute, *, ignores_case: b
             return new
         return f"{_article(article, match['words'], new)}{gap}{new}"
 
-    return found.sub(put, text)
+    return found.sub(replacement, text)
 
 
 def in_case_of(old: str, new: str) -> str:

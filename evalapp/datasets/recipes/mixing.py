@@ -72,7 +72,7 @@ class _Row(NamedTuple):
     value: str
 
 
-class _Taken:
+class _TakenRows:
     """The rows taken so far, indexed by prompt, and by key where they are of the recipe's own dataset. A row
     with a ``common`` prompt, such as "Summarise this", is indexed by its whole content: with other content it
     is another task.
@@ -98,7 +98,7 @@ class _Taken:
         return row.prompt in self._prompts or row.key in self._keys or row.content in self._contents
 
 
-def resolved(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]:
+def resolve_sources(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]:
     """The sources, resolved to current versions. Raises InvalidError for an unknown dataset or version."""
     found = []
     for number, source in enumerate(settings.sources):
@@ -120,7 +120,7 @@ def resolved(dataset: Dataset, settings: RecipeSettings) -> list[ResolvedSource]
     return found
 
 
-def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[ResolvedSource]) -> Mixture:
+def mix_rows(dataset: Dataset, settings: RecipeSettings, sources: Sequence[ResolvedSource]) -> Mixture:
     """Which rows the recipe takes now.
 
     The rows under a limit or share are chosen by the SHA-256 of seed and content, so that the same rows stay
@@ -129,7 +129,7 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
     base = sources[0].version
     assert base is not None
     held_out, common = _held_out(dataset, sources, base), _common_prompts(sources)
-    chosen = _chosen(dataset, settings, sources, held_out, common, limits=[None] * len(sources))
+    chosen = _choose_rows(dataset, settings, sources, held_out, common, limits=[None] * len(sources))
     if settings.sources[0].share is not None:
         most = min(
             (len(rows) / source.share for (rows, _), source in zip(chosen, settings.sources, strict=True)
@@ -137,8 +137,8 @@ def mixed(dataset: Dataset, settings: RecipeSettings, sources: Sequence[Resolved
             default=0.0,
         )  # fmt: skip
         limits = [int(most * (source.share or 0) + 1e-9) for source in settings.sources]
-        chosen = _chosen(dataset, settings, sources, held_out, common, limits=limits)
-    trained = _Taken(common, (row for rows, _ in chosen[1:] for row in rows))
+        chosen = _choose_rows(dataset, settings, sources, held_out, common, limits=limits)
+    trained = _TakenRows(common, (row for rows, _ in chosen[1:] for row in rows))
     ids, counts, accounts = [], Counter[str](), []
     for number, (each, (training, left_out)) in enumerate(zip(sources, chosen, strict=True)):
         rows = training
@@ -219,7 +219,7 @@ def _common_prompts(sources: Sequence[ResolvedSource]) -> set[bytes]:
     return common
 
 
-def _chosen(
+def _choose_rows(
     dataset: Dataset,
     settings: RecipeSettings,
     sources: Sequence[ResolvedSource],
@@ -231,7 +231,7 @@ def _chosen(
     """The training rows taken from each source, and the number left out by reason; ``limits`` derive from the
     shares.
     """
-    taken = _Taken(common)
+    taken = _TakenRows(common)
     found = []
     for each, limit in zip(reversed(sources), reversed(limits), strict=True):
         left_out: Counter[str] = Counter()
@@ -245,10 +245,10 @@ def _chosen(
             else:
                 rows.append(row)
         left_out["filter"] = total - len(rows) - left_out.total()
-        kept = _limited(rows, each.source, settings.seed)
+        kept = _limit_rows(rows, each.source, settings.seed)
         left_out["cap"] = len(rows) - len(kept)
         if limit is not None:
-            within = _first(kept, limit, settings.seed)
+            within = _seeded_choice(kept, limit, settings.seed)
             left_out["share"] = len(kept) - len(within)
             kept = within
         taken.add(kept)
@@ -305,17 +305,21 @@ def _read(rows: QuerySet[Example], each: ResolvedSource, dataset: Dataset) -> It
         yield _Row(pk, split, bytes.fromhex(prompt), key if is_own else None, content, value or "")
 
 
-def _limited(rows: list[_Row], source: Source, seed: int) -> list[_Row]:
+def _limit_rows(rows: list[_Row], source: Source, seed: int) -> list[_Row]:
     if source.at_most_per_value is not None:
         by_value: dict[str, list[_Row]] = {}
         for row in rows:
             by_value.setdefault(row.value, []).append(row)
-        kept = {row.id for same in by_value.values() for row in _first(same, source.at_most_per_value, seed)}
+        kept = {
+            row.id
+            for same in by_value.values()
+            for row in _seeded_choice(same, source.at_most_per_value, seed)
+        }
         rows = [row for row in rows if row.id in kept]
-    return rows if source.at_most is None else _first(rows, source.at_most, seed)
+    return rows if source.at_most is None else _seeded_choice(rows, source.at_most, seed)
 
 
-def _first(rows: list[_Row], most: int, seed: int) -> list[_Row]:
+def _seeded_choice(rows: list[_Row], most: int, seed: int) -> list[_Row]:
     """``most`` of the rows, chosen by seed and content, in their original order."""
     if len(rows) <= most:
         return rows

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from evalapp.accounts.models import Project
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
 from evalapp.datasets.queries import versions_of
-from evalapp.datasets.recipes.mixing import LEFT_OUT, Mixture, SourceAccount, mixed, resolved
+from evalapp.datasets.recipes.mixing import LEFT_OUT, Mixture, SourceAccount, mix_rows, resolve_sources
 from evalapp.datasets.recipes.settings import RecipeSettings
 
 MOST_ROWS_OF_PREVIEW = 100_000
@@ -52,8 +52,8 @@ def preview_of(dataset: Dataset, settings: RecipeSettings) -> Mixture | None:
     settings that no version can be written from.
     """
     settings.check()
-    sources = resolved(dataset, settings)
+    sources = resolve_sources(dataset, settings)
     versions = [[each.version] if each.version else versions_of(each.dataset) for each in sources]
     if sum(sum(one.counts.values()) for found in versions for one in found) > MOST_ROWS_OF_PREVIEW:
         return None
-    return mixed(dataset, settings, sources)
+    return mix_rows(dataset, settings, sources)

@@ -11,7 +11,7 @@ from evalapp.core.names import checked_name
 from evalapp.core.uniqueness import unless_taken
 from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, RecipeVersion
 from evalapp.datasets.queries import versions_of
-from evalapp.datasets.recipes.mixing import ResolvedSource, mixed, resolved, rows_of_mixture
+from evalapp.datasets.recipes.mixing import ResolvedSource, mix_rows, resolve_sources, rows_of_mixture
 from evalapp.datasets.recipes.settings import RecipeSettings
 from evalapp.datasets.services import create_version
 from evalapp.jobs.models import FINAL_STATES, Job
@@ -26,19 +26,19 @@ def create_recipe(*, dataset: Dataset, name: str, settings: RecipeSettings, by: 
     has a recipe of that name.
     """
     recipe = DatasetRecipe(dataset=dataset, created_by=by)
-    return _saved(recipe, name, settings, by, action="dataset.recipe_created")
+    return _save_recipe(recipe, name, settings, by, action="dataset.recipe_created")
 
 
 def change_recipe(*, recipe: DatasetRecipe, name: str, settings: RecipeSettings, by: User) -> DatasetRecipe:
     """Change a recipe; versions that it wrote keep their settings. Raises as `create_recipe`."""
-    return _saved(recipe, name, settings, by, action="dataset.recipe_changed")
+    return _save_recipe(recipe, name, settings, by, action="dataset.recipe_changed")
 
 
-def _saved(
+def _save_recipe(
     recipe: DatasetRecipe, name: str, settings: RecipeSettings, by: User | None, *, action: str
 ) -> DatasetRecipe:
     settings.check()
-    resolved(recipe.dataset, settings)
+    resolve_sources(recipe.dataset, settings)
     recipe.name = checked_name(name, of="the dataset recipe")
     recipe.settings = settings.as_json()
     with unless_taken(
@@ -52,7 +52,7 @@ def _saved(
 @transaction.atomic
 def delete_recipe(*, recipe: DatasetRecipe, by: User) -> None:
     """Delete a recipe; the versions that it wrote stay. Raises ConflictError while it writes one."""
-    _held(recipe)
+    _lock_recipe(recipe)
     record("dataset.recipe_deleted", by=by, obj=recipe, project=recipe.dataset.project)
     recipe.delete()
 
@@ -63,8 +63,8 @@ def start_writing(*, recipe: DatasetRecipe, by: User | None) -> Job:
 
     Raises ConflictError while it writes one, InvalidError where a source is gone.
     """
-    recipe = _held(recipe)
-    resolved(recipe.dataset, RecipeSettings.from_json(recipe.settings))
+    recipe = _lock_recipe(recipe)
+    resolve_sources(recipe.dataset, RecipeSettings.from_json(recipe.settings))
     recipe.job = create_job(
         project=recipe.dataset.project,
         task=RECIPE_TASK,
@@ -76,7 +76,7 @@ def start_writing(*, recipe: DatasetRecipe, by: User | None) -> Job:
     return recipe.job
 
 
-def _held(recipe: DatasetRecipe) -> DatasetRecipe:
+def _lock_recipe(recipe: DatasetRecipe) -> DatasetRecipe:
     # The job is read afterwards: a joined one would date from before the wait for the lock.
     recipes = DatasetRecipe.objects.select_for_update(of=["self"]).select_related("dataset__project")
     found = recipes.filter(pk=recipe.pk).first()
@@ -105,16 +105,16 @@ def write_by_recipe(work: Work) -> dict[str, Any]:
     settings = RecipeSettings.from_json(recipe.settings)
     work.progress(0, None, "Choosing rows")
     with transaction.atomic():
-        sources = resolved(recipe.dataset, settings)
-        mixture = mixed(recipe.dataset, settings, sources)
+        sources = resolve_sources(recipe.dataset, settings)
+        mixture = mix_rows(recipe.dataset, settings, sources)
         version = create_version(
             dataset=recipe.dataset,
             rows=work.following(rows_of_mixture(mixture, recipe.dataset), len(mixture.rows), "Writing rows"),
             by=work.job.created_by,
             parent=sources[0].version if sources[0].dataset == recipe.dataset else None,
             source=f"recipe “{recipe.name}”",
-            is_simulated=_any(sources, "is_simulated"),
-            is_recorded=_any(sources, "is_recorded"),
+            is_simulated=_has_version_with(sources, "is_simulated"),
+            is_recorded=_has_version_with(sources, "is_recorded"),
             job=work.job,
         )
         RecipeVersion.objects.create(
@@ -127,7 +127,7 @@ def write_by_recipe(work: Work) -> dict[str, Any]:
     return _result(version)
 
 
-def _any(sources: list[ResolvedSource], flag: str) -> bool:
+def _has_version_with(sources: list[ResolvedSource], flag: str) -> bool:
     versions = [[each.version] if each.version is not None else versions_of(each.dataset) for each in sources]
     return any(getattr(version, flag) for found in versions for version in found)
 

@@ -27,7 +27,7 @@ def choices() -> list[tuple[str, str]]:
     return [(each.name, each.label) for each in FORMATS]
 
 
-def recognised(name: str, stream: BinaryIO) -> FileLayout:
+def recognise_layout(name: str, stream: BinaryIO) -> FileLayout:
     """What the file looks like. Raises FileProblemError where it holds nothing that is known."""
     source = sniffed(name, stream)
     first = next(source_rows(stream, source), None)

@@ -35,7 +35,7 @@ class Argilla(TaskFormat):
         parts = (row.get(name) for name in ("metadata", "fields"))
         return {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
 
-    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
+    def read_reviews(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
         responses = given.get("responses")
         if not isinstance(responses, dict):
             problem = "The record has no responses."
@@ -53,15 +53,15 @@ class Argilla(TaskFormat):
                 except RecordProblemError as error:
                     refusals.append(Refusal(error.problems))
         records: list[Record] = []
-        for user, said in by_user.items():
+        for user, responses_of_user in by_user.items():
             try:
-                records.append(_response_record(task, user, said))
+                records.append(_response_record(task, user, responses_of_user))
             except RecordProblemError as error:
                 refusals.append(Refusal(error.problems))
         return ParsedRow(task.row, texts, records, refusals)
 
 
-def _response_record(task: Task, user: str, said: Sequence[tuple[str, Any]]) -> Record:
+def _response_record(task: Task, user: str, responses: Sequence[tuple[str, Any]]) -> Record:
     candidate = task.candidate_for("")
     if candidate is None:
         raise RecordProblemError(
@@ -69,7 +69,7 @@ def _response_record(task: Task, user: str, said: Sequence[tuple[str, Any]]) -> 
         )
     values: list[tuple[str, Any]] = []
     spans: list[Any] = []
-    for question, value in said:
+    for question, value in responses:
         if (
             isinstance(value, list)
             and value

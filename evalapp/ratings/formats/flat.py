@@ -33,8 +33,8 @@ from evalapp.ratings.records import (
 from evalapp.ratings.spans import spans_of
 
 Fields = Mapping[str, Any]
-_NAMED = (ColumnRole.ITEM, ColumnRole.CANDIDATE, ColumnRole.REVIEWER, ColumnRole.CRITERION)
-_OF_ONE_ANSWER = (ColumnRole.ANSWER, ColumnRole.CORRECTION, ColumnRole.SPANS)
+_NAME_ROLES = (ColumnRole.ITEM, ColumnRole.CANDIDATE, ColumnRole.REVIEWER, ColumnRole.CRITERION)
+_SINGLE_ANSWER_ROLES = (ColumnRole.ANSWER, ColumnRole.CORRECTION, ColumnRole.SPANS)
 _MOST_REMEMBERED = 10_000
 
 
@@ -94,7 +94,7 @@ class JsonLines(RatingsFormat):
             return problem
         if ColumnRole.CANDIDATE_SCORE in uses:
             beside = sorted(
-                uses & {*_OF_ONE_ANSWER, ColumnRole.CANDIDATE, ColumnRole.VALUE, ColumnRole.SCORE}
+                uses & {*_SINGLE_ANSWER_ROLES, ColumnRole.CANDIDATE, ColumnRole.VALUE, ColumnRole.SCORE}
             )
             if beside:
                 return (
@@ -151,8 +151,10 @@ class _Rows:
         self._scores = [column for column, use in mapping.items() if use == ColumnRole.SCORE]
         self._references = [column for column, use in mapping.items() if use == ColumnRole.REFERENCE]
         # Names repeat from row to row: each is looked at once.
-        self._names: dict[ColumnRole, dict[str, str]] = {use: {} for use in _NAMED}
-        self._said = [(use, self._columns[use], read) for use, read in _SAID.items() if use in self._columns]
+        self._names: dict[ColumnRole, dict[str, str]] = {use: {} for use in _NAME_ROLES}
+        self._readers = [
+            (use, self._columns[use], read) for use, read in _READERS.items() if use in self._columns
+        ]
         self._prompts: dict[str, int] = {}
         self._groups: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], int] = {}
@@ -187,28 +189,28 @@ class _Rows:
     def _record(self, row: int, fields: Fields, problems: list[FieldProblem]) -> Record:
         """What can be read of the row; what cannot is told in ``problems``."""
         has_item = ColumnRole.ITEM in self._columns
-        item = self._name(ColumnRole.ITEM, fields, problems) if has_item else self._named(fields)
+        item = self._name(ColumnRole.ITEM, fields, problems) if has_item else self._name_from_prompt(fields)
         # Where columns are the candidates, one name serves all of a row's values: that of the criterion.
         named = ColumnRole.CRITERION if self._candidates else ColumnRole.CANDIDATE
         candidate = self._name(named, fields, problems)
         is_named = ColumnRole.REVIEWER in self._columns
         reviewer = self._name(ColumnRole.REVIEWER, fields, problems) if is_named else UNNAMED_REVIEWER
-        said: dict[str, Any] = {}
-        for use, column, read in self._said:
+        values_of_roles: dict[str, Any] = {}
+        for use, column, read in self._readers:
             value = fields.get(column)
             if value is None or value == "":
                 continue
             try:
-                said[use] = read(value, column)
+                values_of_roles[use] = read(value, column)
             except RecordProblemError as error:
                 problems.extend(error.problems)
         values = self._values(fields, problems)
-        if not (values or problems or (said.keys() & _WORDS and not self._candidates)):
+        if not (values or problems or (values_of_roles.keys() & _TEXT_ROLES and not self._candidates)):
             name = self._columns.get(ColumnRole.VALUE, "row")
             problems.append(
                 FieldProblem(name, "The rating is missing.", "Write the value, or remove the row.")
             )
-        return Record(row, item, candidate, reviewer, values, **said)
+        return Record(row, item, candidate, reviewer, values, **values_of_roles)
 
     def _name(self, use: ColumnRole, fields: Fields, problems: list[FieldProblem]) -> str:
         column = self._columns.get(use, use.value)
@@ -245,7 +247,7 @@ class _Rows:
                 problems.extend(error.problems)
         return values
 
-    def _named(self, fields: Fields) -> str:
+    def _name_from_prompt(self, fields: Fields) -> str:
         """A name for an item that has none of its own: the beginning of its prompt, and what
         tells it apart.
         """
@@ -351,11 +353,11 @@ def _spans(value: Any, name: str) -> Sequence[SpanMark]:
 
 
 # How the fields of a record that may be empty are read; their uses bear the names of its attributes.
-_SAID: Mapping[ColumnRole, Callable[[Any, str], Any]] = {
+_READERS: Mapping[ColumnRole, Callable[[Any, str], Any]] = {
     ColumnRole.SECONDS: seconds_of,
     ColumnRole.SUBMITTED: timestamp_of,
     ColumnRole.COMMENT: partial(text_of, longest=LONGEST_COMMENT),
     ColumnRole.CORRECTION: correction_of,
     ColumnRole.SPANS: _spans,
 }
-_WORDS = {ColumnRole.COMMENT, ColumnRole.CORRECTION, ColumnRole.SPANS}
+_TEXT_ROLES = {ColumnRole.COMMENT, ColumnRole.CORRECTION, ColumnRole.SPANS}

@@ -51,15 +51,15 @@ class AnswerAnnotation:
 
 @dataclass
 class Annotation:
-    """``said``: name of the object tag → what is said of it. ``is_skipped``: its annotator gave none."""
+    """``by_answer``: name of the object tag → what is said of it. ``is_skipped``: its annotator gave none."""
 
     reviewer: str
-    said: dict[str, AnswerAnnotation] = field(default_factory=dict)
+    by_answer: dict[str, AnswerAnnotation] = field(default_factory=dict)
     remarks: list[FieldProblem] = field(default_factory=list)
     is_skipped: bool = False
 
 
-def annotation_of(given: Any, place: str, answers: Mapping[str, str]) -> Annotation:
+def read_annotation(given: Any, place: str, answers: Mapping[str, str]) -> Annotation:
     """Read one annotation; ``answers``: object tag → text, in which spans are counted. Raises
     RecordProblemError.
     """
@@ -105,28 +105,28 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
     kind, value = result.get("type"), result["value"]
     target = str(result.get("to_name") or "")
     control = _control(result, name)
-    said = found.said.setdefault(target, AnswerAnnotation())
+    on_answer = found.by_answer.setdefault(target, AnswerAnnotation())
     if kind in ("rating", "number") and (scale := _scale(result)) is not None:
-        said.scales[control] = scale
+        on_answer.scales[control] = scale
     if kind in _LABELS:
         mark = _span(value, kind, control, name, answers.get(target, ""))
-        said.spans.append(mark._replace(comment=_remark(result, name)))
+        on_answer.spans.append(mark._replace(comment=_remark(result, name)))
     elif kind == "choices":
-        _read_choices(value, control, name, said)
+        _read_choices(value, control, name, on_answer)
     elif kind == "textarea":
-        _read_words(value, control, name, said)
+        _read_text(value, control, name, on_answer)
     elif kind in ("rating", "number"):
-        said.values.append((control, _number(value.get(kind), name)))
+        on_answer.values.append((control, _number(value.get(kind), name)))
     elif kind == "taxonomy" and isinstance(value.get("taxonomy"), list):
         paths = [" / ".join(map(str, path)) for path in value["taxonomy"] if isinstance(path, list)]
-        said.values.append((control, storable("; ".join(paths), name, LONGEST_COMMENT)))
+        on_answer.values.append((control, storable("; ".join(paths), name, LONGEST_COMMENT)))
     else:
         problem = f"Results of the type “{str(kind)[:40]}” are not read."
         found.remarks.append(
             FieldProblem(name, problem, "Only ratings, choices, texts, numbers and labels are read.")
         )
-        if said == AnswerAnnotation():
-            del found.said[target]
+        if on_answer == AnswerAnnotation():
+            del found.by_answer[target]
 
 
 def _control(result: Mapping[str, Any], name: str) -> str:
@@ -175,26 +175,26 @@ def _texts(value: Any, name: str) -> Sequence[str]:
     return [storable(each.strip(), name) for each in given if each.strip()]
 
 
-def _read_choices(value: Mapping[str, Any], control: str, name: str, said: AnswerAnnotation) -> None:
+def _read_choices(value: Mapping[str, Any], control: str, name: str, on_answer: AnswerAnnotation) -> None:
     chosen = _texts(value.get("choices"), name)
     if control.endswith(REASONS_SUFFIX):
-        said.comments.append(f"{control.removesuffix(REASONS_SUFFIX)}: {', '.join(chosen)}")
+        on_answer.comments.append(f"{control.removesuffix(REASONS_SUFFIX)}: {', '.join(chosen)}")
     elif control.endswith(NOT_APPLICABLE_SUFFIX):
-        said.values.append((control.removesuffix(NOT_APPLICABLE_SUFFIX), "N/A"))
+        on_answer.values.append((control.removesuffix(NOT_APPLICABLE_SUFFIX), "N/A"))
     elif chosen:
-        said.values.append((control, "; ".join(chosen)))
+        on_answer.values.append((control, "; ".join(chosen)))
 
 
-def _read_words(value: Mapping[str, Any], control: str, name: str, said: AnswerAnnotation) -> None:
+def _read_text(value: Mapping[str, Any], control: str, name: str, on_answer: AnswerAnnotation) -> None:
     text = "\n".join(_texts(value.get("text"), name))
     if not text:
         return
     if control.casefold() in _COMMENTS:
-        said.comments.append(text)
+        on_answer.comments.append(text)
     elif control.casefold() in _CORRECTIONS:
-        said.correction = text
+        on_answer.correction = text
     else:
-        said.values.append((control, text))
+        on_answer.values.append((control, text))
 
 
 def _span(value: Mapping[str, Any], kind: str, control: str, name: str, answer: str) -> SpanMark:
@@ -227,7 +227,7 @@ class LabelStudio(TaskFormat):
         data = row.get("data")
         return data if isinstance(data, dict) else {}
 
-    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
+    def read_reviews(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
         annotations = given.get("annotations", given.get("completions"))
         if not isinstance(annotations, list):
             problem = "The task has no annotations."
@@ -239,26 +239,28 @@ class LabelStudio(TaskFormat):
         for number, each in enumerate(annotations, start=1):
             place = f"annotations[{number}]"
             try:
-                annotation = annotation_of(each, place, task.answers)
+                annotation = read_annotation(each, place, task.answers)
                 remarks.extend(annotation.remarks)
                 if not annotation.is_skipped:
-                    records.extend(_records(annotation, each, task, place))
+                    records.extend(_read_records(annotation, each, task, place))
             except RecordProblemError as error:
                 refusals.append(Refusal(error.problems))
         return ParsedRow(task.row, texts, records, refusals, remarks)
 
 
-def _records(annotation: Annotation, given: Mapping[str, Any], task: Task, place: str) -> Iterator[Record]:
+def _read_records(
+    annotation: Annotation, given: Mapping[str, Any], task: Task, place: str
+) -> Iterator[Record]:
     """One record for each answer that the annotation speaks of; what names none goes to the only one."""
     seconds = seconds_of(given.get("lead_time"), f"{place}.lead_time")
     submitted = timestamp_of(given.get("created_at"), f"{place}.created_at")
-    targets = list(annotation.said)
+    targets = list(annotation.by_answer)
     if not targets:
         raise RecordProblemError(
             FieldProblem(place, "The annotation has no supported result.", "Rate it, or remove it.")
         )
     for target in targets:
-        said = annotation.said[target]
+        on_answer = annotation.by_answer[target]
         candidate = task.candidate_for(target)
         if candidate is None:
             known = ", ".join(task.candidates)
@@ -269,12 +271,12 @@ def _records(annotation: Annotation, given: Mapping[str, Any], task: Task, place
             item=task.item,
             candidate=candidate,
             reviewer=annotation.reviewer,
-            values=said.values,
+            values=on_answer.values,
             seconds=None if seconds is None else seconds / len(targets),
             submitted_at=submitted,
-            comment="\n".join(said.comments),
-            correction=said.correction,
-            spans=said.spans,
+            comment="\n".join(on_answer.comments),
+            correction=on_answer.correction,
+            spans=on_answer.spans,
             place=f"{place}.",
-            scales=said.scales,
+            scales=on_answer.scales,
         )

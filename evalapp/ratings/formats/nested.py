@@ -45,7 +45,7 @@ COMMENT = ("comment", "comments", "note")
 CORRECTION = ("correction", "corrected")
 SPANS = ("spans", "highlights")
 SCORES = ("scores", "ratings", "criteria", "values")
-RANKED = "ranks"
+RANKS_FIELD = "ranks"
 
 
 class _Item(NamedTuple):
@@ -86,13 +86,13 @@ class Nested(RatingsFormat):
         return ParsedRow(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
 
 
-def _take(fields: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
+def _first_given(fields: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
     """The first of the names that is there, and its value."""
     return next(((name, fields[name]) for name in names if fields.get(name) is not None), (names[0], None))
 
 
 def _list(line: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
-    name, value = _take(line, names)
+    name, value = _first_given(line, names)
     if not isinstance(value, list) or not value:
         raise RecordProblemError(
             FieldProblem(name, "The item has no list of reviews.", f'Write "{name}": [{{…}}].')
@@ -101,12 +101,12 @@ def _list(line: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
 
 
 def _item(row: int, line: Mapping[str, Any]) -> _Item:
-    name, value = _take(line, ITEM)
+    name, value = _first_given(line, ITEM)
     item = str(row) if value is None else name_of(value, name, what="item")
-    name, outputs = _take(line, OUTPUTS)
+    name, outputs = _first_given(line, OUTPUTS)
     if isinstance(outputs, list):
         outputs = {
-            str(_take(each, CANDIDATE)[1]): _take(each, ("text", "output", "answer"))[1]
+            str(_first_given(each, CANDIDATE)[1]): _first_given(each, ("text", "output", "answer"))[1]
             for each in outputs
             if isinstance(each, dict)
         }
@@ -129,17 +129,17 @@ def _item(row: int, line: Mapping[str, Any]) -> _Item:
 
 
 def _example(row: int, line: Mapping[str, Any], item: str) -> ExampleRow | None:
-    name, prompt = _take(line, PROMPT)
+    name, prompt = _first_given(line, PROMPT)
     if prompt is None:
         return None
-    references = _take(line, REFERENCES)[1]
+    references = _first_given(line, REFERENCES)[1]
     taken = {*ITEM, *PROMPT, *CONTEXT, *REFERENCES, *OUTPUTS, *REVIEWS}
     rest = {key: value for key, value in line.items() if key not in taken}
     group = next((rest.pop(name) for name in GROUP if name in rest), None)
     fields = {
         "messages" if name == "messages" else "prompt": prompt,
         "references": [references] if isinstance(references, str) else references,
-        "context": _take(line, CONTEXT)[1],
+        "context": _first_given(line, CONTEXT)[1],
         "group": group,
         "metadata": {**rest, "item": item},
     }
@@ -154,28 +154,28 @@ def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -
         raise RecordProblemError(FieldProblem(place, "This is not a review.", 'Write {"reviewer": "…", …}.'))
     problems: list[FieldProblem] = []
 
-    def kept(read: Callable[..., Any], names: Sequence[str], *arguments: Any, **options: Any) -> Any:
-        name, value = _take(review, names)
+    def read_or_note(read: Callable[..., Any], names: Sequence[str], *arguments: Any, **options: Any) -> Any:
+        name, value = _first_given(review, names)
         try:
             return read(value, f"{place}.{name}", *arguments, **options)
         except RecordProblemError as error:
             problems.extend(error.problems)
             return None
 
-    candidate = kept(name_of, CANDIDATE, what="candidate")
-    if candidate is None and len(item.answers) == 1 and _take(review, CANDIDATE)[1] is None:
+    candidate = read_or_note(name_of, CANDIDATE, what="candidate")
+    if candidate is None and len(item.answers) == 1 and _first_given(review, CANDIDATE)[1] is None:
         problems.pop()
         candidate = next(iter(item.answers))
     record = Record(
         row=item.row,
         item=item.name,
         candidate=candidate or "",
-        reviewer=kept(name_of, REVIEWER, what="reviewer") or "",
-        seconds=kept(seconds_of, SECONDS),
-        submitted_at=kept(timestamp_of, SUBMITTED),
-        comment=kept(text_of, COMMENT, LONGEST_COMMENT) or "",
-        correction=kept(correction_of, CORRECTION),
-        spans=kept(spans_of, SPANS) or (),
+        reviewer=read_or_note(name_of, REVIEWER, what="reviewer") or "",
+        seconds=read_or_note(seconds_of, SECONDS),
+        submitted_at=read_or_note(timestamp_of, SUBMITTED),
+        comment=read_or_note(text_of, COMMENT, LONGEST_COMMENT) or "",
+        correction=read_or_note(correction_of, CORRECTION),
+        spans=read_or_note(spans_of, SPANS) or (),
         values=_values(review, place, problems, remarks),
         place=f"{place}.",
     )

@@ -34,7 +34,7 @@ class Task(NamedTuple):
 
 
 class TaskFormat(RatingsFormat):
-    """A list of tasks, or one a line; ``said`` reads what reviewers said of one."""
+    """A list of tasks, or one a line; ``read_reviews`` reads what reviewers said of one."""
 
     mapper = TASKS
     uses = (
@@ -55,9 +55,9 @@ class TaskFormat(RatingsFormat):
 
     def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> ParsedRow:
         task, texts = _task(row, fields, self.fields(fields), layout.mapping)
-        return self.said(fields, task, texts)
+        return self.read_reviews(fields, task, texts)
 
-    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
+    def read_reviews(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
         raise NotImplementedError
 
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.campaigns.comparisons import set_side_by_side
+from evalapp.campaigns.comparisons import compared_sets
 from evalapp.campaigns.gold import (
     gold_rows_in_words,
     gold_rows_of_data,
@@ -83,7 +83,7 @@ class _Reader:
         self.campaign = campaign
         self.problems: list[str] = []
         self.is_ranking = campaign.method == Method.RANKING
-        self.compared = set_side_by_side(campaign)
+        self.compared = compared_sets(campaign)
         self.candidates = {
             each.model_version.label: each.model_version_id
             for each in campaign.candidates.select_related("model_version")
