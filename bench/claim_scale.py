@@ -1,12 +1,12 @@
-"""Getting and submitting work in a campaign of 1,000 items and in one of 1,000,000, both with 90% done.
+"""Time to get and to submit work in a campaign of 1,000 items and in one of 1,000,000, both 90% done.
 
     python -m bench.claim_scale [--items 1000000] [--small 1000] [--rounds 9] [--each 18] [--looks 200]
 
-Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two numbers each:
-what the database takes for one "next" (all its statements, one client), and the whole request through
-gunicorn with 8 clients as the page's script works. A round is 144 reviews (18 each), because the small
-campaign has 200 assignments left; what it did is taken back afterwards. Number to reach: the large at most
-1.5 × the small.
+Each campaign has a server of its own and is filled by SQL. The two are measured alternately, with two numbers
+each: the database time of one "next" (all its statements, one client), and the time of the whole request
+through gunicorn, with 8 clients that work as the page's script does. A round is 144 reviews (18 per client),
+because the small campaign has 200 assignments left; its reviews are deleted after each round. Target: the
+numbers of the large campaign are at most 1.5 times those of the small one.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.ports import free_port
 from bench.review_flow import JSON, Reviewer, Values, installation, prepare, web_server
-from bench.sides import Medians, Side, in_turn, serve_side
+from bench.sides import Medians, Side, in_turn, serve_measurements
 
 MOST_RATIO = 1.5
 DONE = 0.9
@@ -41,12 +41,12 @@ FROM (SELECT * FROM evalapp_output ORDER BY id LIMIT 1) o, evalapp_example e
 WHERE e.id <> o.example_id AND e.split = 'test'
 """
 # Assignments were done in their order; an item's assignments belong to different reviewers.
-_DONE = """
+_MARK_DONE = """
 UPDATE evalapp_assignment p SET state = 'submitted', open_slots = '{}', reviews_done = outputs_total,
     reviewer_id = (%(people)s::bigint[])[1 + (p.item_id + p.number) %% cardinality(%(people)s::bigint[])]
 WHERE p.campaign_id = %(campaign)s AND p.rank <= %(until)s
 """
-_FREE = """
+_RELEASE_ASSIGNMENTS = """
 UPDATE evalapp_assignment SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, open_slots =
     '{0}',
     reviews_done = 0
@@ -60,7 +60,7 @@ SELECT p.campaign_id, p.id, p.outputs_order[1], p.reviewer_id, gen_random_uuid()
        now() - interval '1 day', now() - interval '1 day'
 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'submitted' ORDER BY p.rank
 """
-_SEATS = """
+_COUNT_PER_REVIEWER = """
 UPDATE evalapp_campaignreviewer r SET cursor = %(until)s, recent_items = '{}', seconds_active = 20 * done.n,
     reviews_done = done.n
 FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_assignment
@@ -95,7 +95,7 @@ def main() -> None:
         for side in sides:
             side.rounds = []
         in_turn(sides, rounds=options.rounds, seconds=1)
-        whole = {side.name: Medians(side.rounds) for side in sides}
+        medians = {side.name: Medians(side.rounds) for side in sides}
         for side in sides:
             side.rounds = []
         # With 0 seconds, a side measures the database's time with one client.
@@ -110,7 +110,7 @@ def main() -> None:
         },
         **{
             f"{kind}, whole request, {what}": (
-                whole["large"](f"{kind}_{what}") / whole["small"](f"{kind}_{what}")
+                medians["large"](f"{kind}_{what}") / medians["small"](f"{kind}_{what}")
             )
             for kind in ("next", "submit")
             for what in ("median", "p95")
@@ -126,12 +126,12 @@ def serve(options: argparse.Namespace, port: int) -> None:
         campaign, cookies, left = fill(options.items)
         with web_server(home, port):
 
-            def go(whole_requests: float) -> Values:
+            def measure_requests_or_database(whole_requests: float) -> Values:
                 if whole_requests:
                     return work(campaign, cookies, port, options.each)
                 return database_times(campaign, options.looks)
 
-            serve_side(go, {"items": options.items, "left": left})
+            serve_measurements(measure_requests_or_database, {"items": options.items, "left": left})
 
 
 def fill(items: int) -> tuple[Any, list[str], int]:
@@ -144,16 +144,16 @@ def fill(items: int) -> tuple[Any, list[str], int]:
     from evalapp.campaigns.models import Assignment, Campaign
 
     # The other rows are inserted before the launch, which then creates items and assignments as usual.
-    whole = services.make_assignments
-    services.make_assignments = lambda *, campaign: (_more_rows(items), whole(campaign=campaign))[1]
+    original = services.make_assignments
+    services.make_assignments = lambda *, campaign: (_more_rows(items), original(campaign=campaign))[1]
     try:
         key, cookies = prepare(1, CLIENTS, overlap=OVERLAP)
     finally:
-        services.make_assignments = whole
+        services.make_assignments = original
     campaign = Campaign.objects.get(key=key)
     keys = _keys(campaign)
     with connection.cursor() as cursor:
-        for statement in (_DONE, _REVIEWS, _SEATS):
+        for statement in (_MARK_DONE, _REVIEWS, _COUNT_PER_REVIEWER):
             cursor.execute(statement, keys)
         cursor.execute("VACUUM ANALYZE")
     return campaign, cookies, Assignment.objects.filter(campaign=campaign, state="available").count()
@@ -208,19 +208,19 @@ def work(campaign: Any, cookies: list[str], port: int, each: int) -> Values:
     reviews = sum(person.reviews for person in people)
     if reviews != each * len(people):
         raise SystemExit(f"Only {reviews} reviews were submitted. See the server's log.")
-    _take_back(campaign, latest)
+    _delete_reviews_after(campaign, latest)
     times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
     return Values(len(people), reviews, seconds, times)
 
 
-def _take_back(campaign: Any, latest: int) -> None:
+def _delete_reviews_after(campaign: Any, latest: int) -> None:
     from django.db import connection
 
     from evalapp.reviews.models import Review
 
     Review.objects.filter(campaign=campaign, pk__gt=latest).delete()
     with connection.cursor() as cursor:
-        for statement in (_FREE, _SEATS):
+        for statement in (_RELEASE_ASSIGNMENTS, _COUNT_PER_REVIEWER):
             cursor.execute(statement, _keys(campaign))
         cursor.execute("VACUUM evalapp_assignment, evalapp_campaignreviewer, evalapp_review, evalapp_score")
 

@@ -1,13 +1,13 @@
-"""The comparison page of a campaign with 1,000,000 ratings, and with 10,000,000.
+"""Time of the comparison page of a campaign with 1,000,000 ratings, and with 10,000,000.
 
     python -m bench.dashboard [--ratings 1000000] [--looks 40] [--without-job] [--all-pages]
 
-Fills a campaign by SQL: three candidates, three reviewers an item out of thirty, five criteria, two metrics;
-the counts that pages read are kept by the database meanwhile, as ever. Then the page is asked for through
-gunicorn, before and after a job has computed what counts cannot tell, and everything is counted anew. Numbers
-to reach: the whole request 50 ms at 1,000,000 ratings and 100 ms at 10,000,000 (median), and not one count
-that differs. With --all-pages also how long the jobs of agreement and of metrics take with how much memory,
-and the requests for their pages, a copied table and lists of cases; nothing is wanted of those.
+Fills a campaign by SQL: three candidates, three of thirty reviewers per item, five criteria and two metrics;
+the database keeps the counts that pages read, as it always does. The page is then requested through gunicorn,
+before and after a job has computed what the counts cannot give. At the end everything is counted again.
+Targets: a median of 50 ms for the whole request with 1,000,000 ratings and of 100 ms with 10,000,000, and no
+count that differs. With --all-pages it also prints time and memory of the jobs for agreement and metrics, and
+the time of the requests for their pages, a copied table and lists of cases; these have no targets.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SELECT version_id, n, split, messages, "references", label, context, metadata, g
        md5('p' || n), md5('c' || n), provenance, pairs, rated
 FROM (SELECT * FROM evalapp_example ORDER BY id LIMIT 1) e, generate_series(2, %s) n
 """
-_DONE = """
+_MARK_DONE = """
 UPDATE evalapp_assignment SET state = 'submitted', open_slots = '{}', reviews_done = outputs_total,
     reviewer_id = (%(people)s::bigint[])[1 + (item_id * 7 + number * 3) %% cardinality(%(people)s::bigint[])]
 WHERE campaign_id = %(campaign)s
@@ -72,7 +72,7 @@ INSERT INTO evalapp_metricresult (output_id, metric, signature, value, reason, d
 SELECT o.id, metric, metric, CASE metric WHEN 'words' THEN 80 + o.id % 70 ELSE random() END, '', '{}'
 FROM evalapp_output o, unnest(ARRAY['rougeL', 'words']) AS metric
 """
-_SEATS = """
+_COUNT_PER_REVIEWER = """
 UPDATE evalapp_campaignreviewer r SET reviews_done = done.n
 FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_review WHERE campaign_id = %(campaign)s GROUP BY 1) done
 WHERE r.campaign_id = %(campaign)s AND r.user_id = done.reviewer_id
@@ -114,10 +114,12 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     times = {}
     with web_server(home, PORT):
-        times["counts alone"] = look(address, cookie, options.looks, "are not computed yet")
+        times["counts alone"] = time_requests(address, cookie, options.looks, "are not computed yet")
         if not options.without_job:
             computed(campaign, "comparison")
-            times["with what the job stored"] = look(address, cookie, options.looks, "no reviews since")
+            times["with what the job stored"] = time_requests(
+                address, cookie, options.looks, "no reviews since"
+            )
         if options.all_pages:
             look_at_other_pages(campaign, address, cookie)
     most = max(limit for size, limit in MOST_MILLISECONDS.items() if size <= max(options.ratings, 1_000_000))
@@ -162,11 +164,11 @@ def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
         "the finder": ("finder/?find=rougeL&criterion=tone&score=2", "in its highest 10%"),
     }
     for name, (page, expected) in pages.items():
-        milliseconds = look(address + page, cookie, 5, expected, warm_up=1)
+        milliseconds = time_requests(address + page, cookie, 5, expected, warm_up=1)
         print(f"page, {name}: median {statistics.median(milliseconds):.0f} ms", flush=True)
 
 
-def look(address: str, cookie: str, looks: int, expected: str, *, warm_up: int = 10) -> list[float]:
+def time_requests(address: str, cookie: str, looks: int, expected: str, *, warm_up: int = 10) -> list[float]:
     """Milliseconds of each request, sorted; the first ones are a warm-up and not counted."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
     times = []
@@ -196,14 +198,14 @@ def fill(ratings: int) -> tuple[Any, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
         cursor.execute("ANALYZE")
-        cursor.execute(_DONE, keys)
+        cursor.execute(_MARK_DONE, keys)
         for after in range(first - 1, last, BATCH):
             part = {**keys, "after": after, "until": min(after + BATCH, last)}
             cursor.execute(_REVIEWS, part)
             cursor.execute("ANALYZE evalapp_review")
             cursor.execute(_SCORES, part)
         cursor.execute(_METRICS)
-        cursor.execute(_SEATS, keys)
+        cursor.execute(_COUNT_PER_REVIEWER, keys)
         cursor.execute("VACUUM ANALYZE")
     return Campaign.objects.select_related("project").get(pk=campaign.pk), cookie
 

@@ -1,11 +1,11 @@
-"""The health check of a dataset version, beside a bare read and hash of its rows; and what else one does with
-many rows: search, export, comparison, a recipe of two versions.
+"""Time of the health check of a dataset version against only reading and hashing its rows, and of other work.
 
     python -m bench.data_health [--rows 100000]
 
-To reach with 100,000 rows: 30 times the bare read, 1 GB of memory; and the diff of two such versions in 3 s.
-To reach with 1,000,000: 4 GB of memory. With any: a search in 200 ms at p95, a Parquet file in 3 times what
-pyarrow takes to write the same rows from lists, with memory that does not grow with them. Its 1,000,000 rows
+The other work with many rows: search, export, comparison, and a recipe of two versions. Targets with 100,000
+rows: 30 times the bare read, 1 GB of memory, and 3 s for the diff of two such versions. Target with 1,000,000
+rows: 4 GB of memory. Targets with any number: a search in 200 ms at p95, and a Parquet file in 3 times what
+pyarrow takes to write the same rows from lists, with memory that does not grow with the rows. 1,000,000 rows
 need 10 GB of disk.
 """
 

@@ -1,12 +1,12 @@
-"""Our inference program against a bare vLLM loop with the same engine, in turn; and vLLM against
-transformers.
+"""Our inference program against a bare vLLM loop with the same engine, and vLLM against transformers.
 
     python -m bench.generation [--base FOLDER] [--rounds 3] [--prompts 128] [--most-tokens 128]
 
-All answer the same prompts greedily with the small real model, in processes of their own. Counted are the
-tokens made by the seconds of generation; the engine's start is apart. The bare loop gives all prompts to one
-call of `LLM.generate`; ours writes every answer to the disk as it goes, so that a killed run goes on. Exits 1
-when the median of the rounds' ratios is below 0.95. Skipped where vLLM is not installed.
+The sides run alternately, each in a process of its own, and answer the same prompts greedily with the small
+real model. Measured are generated tokens per second of generation, without the engine's start. The bare loop
+gives all prompts to one call of `LLM.generate`; our program writes every answer to disk at once, so that a
+killed run can continue. Exits with 1 if the median of the rounds' ratios is below 0.95. Skipped if vLLM is
+not installed.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Import of JSONL with validation, by the worker's own code into a real, durable PostgreSQL.
+"""Import of JSONL with validation, by the worker's own code into a durable PostgreSQL.
 
     python -m bench.import_rows [ROWS]
 
-Prints rows per second, the peak memory of the importing process, and the ratio to a bare COPY of the
-same rows (no parsing, no checks, no hashes), run alternately on the same server. The number to reach:
-100,000 rows in 5 s and 300 MB.
+Prints rows per second, the peak memory of the importing process, and the ratio to a bare COPY of the same
+rows (no parsing, checks or hashes), run alternately on the same server. Target: 100,000 rows in 5 s and
+300 MB.
 """
 
 import json

@@ -1,19 +1,20 @@
-"""Reviewing in Label Studio and in evalapp, side by side on one machine.
+"""Reviewing in Label Studio and in evalapp, measured alternately on one machine.
 
-    python -m bench.label_studio FOLDER --set-up      once: installs the peer (about 1 GB), some minutes
+    python -m bench.label_studio FOLDER --set-up      once: installs Label Studio (about 1 GB) in some minutes
     python -m bench.label_studio FOLDER [--rounds 5] [--seconds 20] [--clients 8] [--tasks 10000]
 
-The peer: label-studio 1.23.2 with gunicorn (2 processes of 4 threads) in a virtual environment of its own, on
-a durable PostgreSQL of the same binaries and settings as ours, reached like ours by a socket; a project with
-two ratings, a choice and a text, overlap 3, and tasks of about 190 words. A review there is GET
-/api/projects/N/next and POST /api/tasks/N/annotations/ with a token, which is less than its page asks for.
-Ours: what our page's script asks for (`bench.review_flow`, *script*), with sessions and CSRF: one request,
-which submits and brings the content after the next. Its seconds are compared with each of the peer's two.
-Processes, threads, clients, items and words are the same in number.
+Label Studio: version 1.23.2 with gunicorn (2 processes of 4 threads) in a virtual environment of its own, on
+a durable PostgreSQL with the same binaries and settings as ours, also reached by a socket. Its project has
+two ratings, a choice and a text, overlap 3, and tasks of about 190 words. A review is GET
+/api/projects/N/next and POST /api/tasks/N/annotations/ with a token, which is less than its page requests.
 
-Both are up all the time and are put under load in turn, each round beginning with the other. Medians of the
-rounds, and their ratios. Numbers to reach: 15 × the reviews/s, 1/8 of the p95 of next and of submit.
-Without the peer it says so and ends well.
+evalapp: the requests of our page's script (*script* in `bench.review_flow`), with sessions and CSRF. A review
+is one request, which submits and returns the content after the next; its time is compared with that of each
+of Label Studio's two requests. Both sides have equal numbers of processes, threads, clients, items and words.
+
+Both servers run all the time and are put under load alternately; each round swaps the order. Prints medians
+over the rounds and their ratios. Targets: 15 times the reviews per second, and 1/8 of the p95 of next and of
+submit. Without an installed Label Studio it says so and exits with 0.
 """
 
 import argparse
@@ -32,8 +33,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.ports import free_port
-from bench.review_flow import SENTENCE, Values, installation, load, prepare, web_server, work_together
-from bench.sides import Side, in_turn, serve_side
+from bench.review_flow import SENTENCE, Values, installation, load, prepare, run_clients, web_server
+from bench.sides import Side, in_turn, serve_measurements
 
 VERSION = "1.23.2"
 PORT, PEER_PORT = free_port(), 18_672
@@ -140,7 +141,7 @@ def serve_ours(options: argparse.Namespace) -> None:
     with installation(PORT) as home:
         key, cookies = prepare(options.tasks, options.clients, overlap=OVERLAP)
         with web_server(home, PORT):
-            serve_side(
+            serve_measurements(
                 lambda seconds: load("script", key, cookies, seconds, port=PORT), {"items": options.tasks}
             )
 
@@ -151,11 +152,11 @@ def serve_peer(options: argparse.Namespace) -> None:
         project = make_project(tokens[0], options.tasks)
         seconds = time.perf_counter() - began
 
-        def go(seconds: float) -> Values:
+        def measure(seconds: float) -> Values:
             # New connections for each run: the server has closed idle ones.
-            return work_together([Peer(project, token) for token in tokens], "review", seconds)
+            return run_clients([Peer(project, token) for token in tokens], "review", seconds)
 
-        serve_side(go, {"tasks": options.tasks, "import_seconds": round(seconds, 1)})
+        serve_measurements(measure, {"tasks": options.tasks, "import_seconds": round(seconds, 1)})
 
 
 def _python(folder: Path) -> Path:

@@ -1,10 +1,10 @@
-"""From "submit" to the next answer on the screen, in Chromium on loopback, with the next one fetched ahead.
+"""Time from "submit" to the next answer on the screen, in Chromium on loopback, with the answer prefetched.
 
     python -m bench.review_paint [--reviews 100]
 
-The time runs from the key that submits (the browser's own time stamp of it) to the first frame after the one
-that shows the next answer. The server is gunicorn with a durable PostgreSQL; the reviewer waits until the
-next answer has been fetched, which takes less than reading one. Number to reach: p95 100 ms.
+Measured from the key press that submits (by the browser's own time stamp) to the first frame after the one
+that shows the next answer. The server is gunicorn with a durable PostgreSQL. The reviewer waits until the
+next answer has been fetched, which takes less time than reading one. Target: p95 100 ms.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""ROUGE-1/2/L with stemmer: our batch scorer against rouge-score, in turn, in one process.
+"""ROUGE-1/2/L with stemmer: our batch scorer against rouge-score, alternately in one process.
 
     python -m bench.rouge [--pairs 200] [--rounds 5] [--threads 1]
 
-Prints seconds per round and the median ratio; exits 1 when it is below 40 or when a score
-differs in a single bit.
+Prints seconds per round and the median ratio. Exits with 1 if the ratio is below 40, or if a score differs in
+a single bit.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""The many-facet severity model on 20,000 scores, as the job fits it.
+"""Fit of the many-facet severity model to 20,000 scores, as the job does it.
 
     python -m bench.severity [--scores 20000]
 
-Three candidates, four criteria on 1–5, each item by four of twelve reviewers. Number to reach: 20 s.
+Three candidates, four criteria on 1–5, and four of twelve reviewers per item. Target: 20 s.
 """
 
 import argparse

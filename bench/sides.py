@@ -1,7 +1,7 @@
 """Two servers measured alternately, each in a process of its own.
 
-A side is a module that calls `serve_side`. It reads "go SECONDS" from standard input and answers with one
-line of numbers. Both servers run all the time, but only one is under load.
+A side is a module that calls `serve_measurements`. It reads "go SECONDS" from standard input and answers with
+one line of numbers. Both servers run all the time, but only one is under load.
 """
 
 import json
@@ -15,16 +15,16 @@ from typing import Any, Self
 from bench.review_flow import Values
 
 
-def serve_side(go: Callable[[float], Values], about: dict[str, Any] | None = None) -> None:
-    """Report readiness with ``about``, then measure at every request until the input ends."""
-    _say({"ready": True, **(about or {})})
+def serve_measurements(measure: Callable[[float], Values], facts: dict[str, Any] | None = None) -> None:
+    """Report readiness with ``facts``, then measure at every request until the input ends."""
+    _send({"ready": True, **(facts or {})})
     for line in sys.stdin:
         word, _, seconds = line.strip().partition(" ")
         if word != "go":
             return
-        numbers = go(float(seconds))
+        numbers = measure(float(seconds))
         kinds = ("next", "submit")
-        _say(
+        _send(
             {
                 "rate": numbers.rate,
                 "reviews": numbers.reviews,
@@ -34,7 +34,7 @@ def serve_side(go: Callable[[float], Values], about: dict[str, Any] | None = Non
         )
 
 
-def _say(what: dict[str, Any]) -> None:
+def _send(what: dict[str, Any]) -> None:
     # Marked, because programs started by a side write to standard output too.
     print(f"@side {json.dumps(what)}", flush=True)
 
@@ -69,14 +69,14 @@ class Side:
         self._process.wait(120)
 
     def wait_until_ready(self) -> dict[str, Any]:
-        self.about = self._hear()
-        return self.about
+        self.facts = self._receive()
+        return self.facts
 
-    def go(self, seconds: float) -> dict[str, float]:
+    def measure(self, seconds: float) -> dict[str, float]:
         assert self._process.stdin is not None
         self._process.stdin.write(f"go {seconds}\n")
         self._process.stdin.flush()
-        numbers = self._hear()
+        numbers = self._receive()
         self.rounds.append(numbers)
         shown = ", ".join(f"{name} {value:.1f}" for name, value in numbers.items())
         print(f"  {self.name}: {shown}", flush=True)
@@ -85,7 +85,7 @@ class Side:
     def median(self, name: str) -> float:
         return Medians(self.rounds)(name)
 
-    def _hear(self) -> dict[str, Any]:
+    def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("@side "):
@@ -99,4 +99,4 @@ def in_turn(sides: list[Side], *, rounds: int, seconds: float) -> None:
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
         for side in sides if number % 2 == 0 else reversed(sides):
-            side.go(seconds)
+            side.measure(seconds)

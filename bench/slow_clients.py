@@ -1,11 +1,12 @@
-"""`/healthz` beside clients that take their time, against the web server as the product starts it.
+"""Response time of `/healthz` beside slow clients, with the web server as the product starts it.
 
     python -m bench.slow_clients [--clients 200] [--seconds 10]
 
-Four crowds, one after the other, none of them signed in: *headers* sends its request a byte at a time, *body*
-sends a form so, *reading* takes a long answer a few bytes at a time, *idle* keeps its connection after an
-answer. A client that is cut off comes back at once. Meanwhile `/healthz` is asked again and again, each time
-on a new connection. Number to reach beside 200 clients: p95 of the answer 200 ms.
+Four crowds of clients, one after the other, none of them signed in: *headers* sends its request one byte at a
+time, *body* sends a form one byte at a time, *reading* receives a long response a few bytes at a time, and
+*idle* keeps its connection open after a response. A client that is cut off reconnects at once. Meanwhile
+`/healthz` is requested again and again, each time on a new connection. Target with 200 clients: p95 of the
+response time 200 ms.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from bench.review_flow import installation, web_server
 
 PORT = free_port()
 PAUSE_SECONDS = 0.5
-BETWEEN_QUESTIONS = 0.05
+SECONDS_BETWEEN_REQUESTS = 0.05
 REACH_MS = 200.0
 HOST = b"Host: localhost\r\n"
 LONG_ANSWER = "/api/v1/schema/"
@@ -47,7 +48,7 @@ def measure(port: int, clients: int, seconds: float) -> bool:
             times, unanswered = ask_health(port, seconds)
         p95 = 1000 * times[int(0.95 * len(times))] if times and not unanswered else float("inf")
         median = 1000 * times[len(times) // 2] if times else float("inf")
-        beside = f"{people.came} connections of {clients} clients, {name}" if name else "nobody"
+        beside = f"{people.connections} connections of {clients} clients, {name}" if name else "nobody"
         print(
             f"beside {beside}: {len(times)} answers, {unanswered} without, median {median:.1f} ms, p95"
             f" {p95:.1f} ms"
@@ -75,113 +76,113 @@ def ask_health(port: int, seconds: float) -> tuple[list[float], int]:
             unanswered += 1
         finally:
             connection.close()
-        time.sleep(BETWEEN_QUESTIONS)
+        time.sleep(SECONDS_BETWEEN_REQUESTS)
     return sorted(times), unanswered
 
 
 class Crowd:
-    """Slow clients of one kind, in an event loop on a thread of their own; `came` counts their
-    connections.
+    """Slow clients of one kind, in an event loop on a thread of their own; `connections`: how many they have
+    made.
     """
 
     def __init__(self, port: int, kind: str, size: int) -> None:
-        self.came = 0
+        self.connections = 0
         self._port = port
-        self._behave = {
+        self._use_connection = {
             "headers": self._send_headers,
             "body": self._send_body,
             "reading": self._read,
             "idle": self._idle,
         }[kind]
         self._size = size
-        self._all_came = threading.Event()
+        self._all_connected = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._tasks: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._run)
 
-    def come(self) -> None:
+    def connect(self) -> None:
         """Start the clients; returns when all have connected, or after 10 s."""
         self._thread.start()
-        self._all_came.wait(10)
+        self._all_connected.wait(10)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
         self._thread.join()
 
     def _run(self) -> None:
         async def everybody() -> None:
-            self._tasks = [asyncio.create_task(self._stay()) for _ in range(self._size)]
+            self._tasks = [asyncio.create_task(self._keep_connecting()) for _ in range(self._size)]
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
         self._loop.run_until_complete(everybody())
         self._loop.close()
 
-    async def _stay(self) -> None:
+    async def _keep_connecting(self) -> None:
         while True:
-            talk = socket.socket()
-            talk.setblocking(False)
+            connection = socket.socket()
+            connection.setblocking(False)
             # A small receive buffer, so that a long response does not fit into this side's kernel.
-            talk.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             try:
-                await self._loop.sock_connect(talk, ("127.0.0.1", self._port))
-                self.came += 1
-                if self.came >= self._size:
-                    self._all_came.set()
-                await self._behave(talk)
+                await self._loop.sock_connect(connection, ("127.0.0.1", self._port))
+                self.connections += 1
+                if self.connections >= self._size:
+                    self._all_connected.set()
+                await self._use_connection(connection)
             except OSError:
                 await asyncio.sleep(PAUSE_SECONDS)
             finally:
-                talk.close()
+                connection.close()
 
-    async def _send_headers(self, talk: socket.socket) -> None:
-        await self._loop.sock_sendall(talk, b"GET /healthz HTTP/1.1\r\n" + HOST + b"X-Slow: ")
-        await self._drip(talk)
+    async def _send_headers(self, connection: socket.socket) -> None:
+        await self._loop.sock_sendall(connection, b"GET /healthz HTTP/1.1\r\n" + HOST + b"X-Slow: ")
+        await self._drip(connection)
 
-    async def _send_body(self, talk: socket.socket) -> None:
+    async def _send_body(self, connection: socket.socket) -> None:
         head = b"POST /accounts/login/ HTTP/1.1\r\n" + HOST
         head += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50000\r\n\r\n"
-        await self._loop.sock_sendall(talk, head)
-        await self._drip(talk)
+        await self._loop.sock_sendall(connection, head)
+        await self._drip(connection)
 
-    async def _drip(self, talk: socket.socket) -> None:
-        while not _was_cut_off(talk):
-            await self._loop.sock_sendall(talk, b"a")
+    async def _drip(self, connection: socket.socket) -> None:
+        while not _was_cut_off(connection):
+            await self._loop.sock_sendall(connection, b"a")
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _read(self, talk: socket.socket) -> None:
-        await self._loop.sock_sendall(talk, f"GET {LONG_ANSWER} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
-        while await self._loop.sock_recv(talk, 64):  # noqa: ASYNC110 - slow on purpose
+    async def _read(self, connection: socket.socket) -> None:
+        await self._loop.sock_sendall(connection, f"GET {LONG_ANSWER} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+        while await self._loop.sock_recv(connection, 64):  # noqa: ASYNC110 - slow on purpose
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _idle(self, talk: socket.socket) -> None:
-        await self._loop.sock_sendall(talk, b"GET /static/none HTTP/1.1\r\n" + HOST + b"\r\n")
-        while await self._loop.sock_recv(talk, 65_536):
+    async def _idle(self, connection: socket.socket) -> None:
+        await self._loop.sock_sendall(connection, b"GET /static/none HTTP/1.1\r\n" + HOST + b"\r\n")
+        while await self._loop.sock_recv(connection, 65_536):
             pass
 
 
-def _was_cut_off(talk: socket.socket) -> bool:
+def _was_cut_off(connection: socket.socket) -> bool:
     try:
-        return talk.recv(65_536) == b""
+        return connection.recv(65_536) == b""
     except BlockingIOError:
         return False
 
 
-class _Nobody:
-    came = 0
+class _NoCrowd:
+    connections = 0
 
 
 @contextmanager
-def crowd(port: int, kind: str | None, size: int) -> Iterator[Crowd | _Nobody]:
+def crowd(port: int, kind: str | None, size: int) -> Iterator[Crowd | _NoCrowd]:
     """Run ``size`` slow clients within the block."""
     if kind is None or not size:
-        yield _Nobody()
+        yield _NoCrowd()
         return
     people = Crowd(port, kind, size)
-    people.come()
+    people.connect()
     try:
         yield people
     finally:
-        people.leave()
+        people.disconnect()
 
 
 if __name__ == "__main__":

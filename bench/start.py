@@ -1,10 +1,10 @@
-"""From an empty home to the first page, and again with what is there; the memory of the web.
+"""Time from `manage.py up` to the first page, in an empty and in a used home, and memory of the web server.
 
     python -m bench.start [--rounds 3] [--pages 200] [--without-models]
 
-Numbers to reach: the first page within 30 s of `manage.py up` in an empty home, within 10 s the next
-time, and 350 MB (PSS: shared pages divided among their sharers) for all web processes together after
-every one of them has answered.
+Targets: the first page within 30 s in an empty home and within 10 s the next time, and 350 MB (PSS: shared
+pages are divided among the processes that share them) for all web processes together, once each of them has
+answered a request.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Analysis of 100,000 ratings with 2,000 bootstrap replicates each.
+"""Time of an analysis of 100,000 ratings with 2,000 bootstrap replicates per measure.
 
     python -m bench.statistics_bootstrap [--ratings 100000] [--rounds 3]
 
-Prints the median seconds of each measure and, beside them, of one measure alone (Spearman)
-resampled in a loop over scipy, extrapolated from 20 rounds. Exits 1 when the whole analysis takes
-more than half of that one loop.
+Prints the median seconds of each measure and, for comparison, of a single measure (Spearman) resampled in a
+loop over scipy, extrapolated from 20 resamples. Exits with 1 if the whole analysis takes more than half as
+long as that loop.
 """
 
 import argparse

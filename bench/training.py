@@ -1,12 +1,12 @@
-"""Our training program against a bare TRL loop with the same arguments, in turn.
+"""Our training program against a bare TRL loop with the same arguments.
 
     python -m bench.training [--base FOLDER] [--objective sft] [--rounds 5] [--steps 24] [--batch 4]
 
-Both train LoRA on the same rows of the small real model, in processes of their own, with the same batch,
-number format, threads, environment, checkpoints and a log of every step. Counted are tokens a second between
-the log of the first step, which warms up, and of the last; the whole process, with reading, encoding, checks
-and publishing, is told beside it. Exits 1 when the median of the rounds' ratios is below 0.95. Skipped where
-the models' packages are not installed.
+The sides run alternately, each in a process of its own, and train LoRA on the same rows of the small real
+model, with the same batch, number format, threads, environment and checkpoints, and a log of every step.
+Measured are tokens per second between the log of the first step, which warms up, and that of the last; the
+time of the whole process, with reading, encoding, checks and publishing, is printed as well. Exits with 1 if
+the median of the rounds' ratios is below 0.95. Skipped if the packages for models are not installed.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> int:
         for number in range(options.rounds):
             order = list(sides) if number % 2 == 0 else list(reversed(sides))
             rounds.append({name: _measured(sides[name], run, work / "copy") for name in order})
-            print(f"round {number + 1} of {options.rounds}: {_said(rounds[-1])}", flush=True)
+            print(f"round {number + 1} of {options.rounds}: {_in_words(rounds[-1])}", flush=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     ratio, whole = (
@@ -140,7 +140,7 @@ def _bare(folder: Path) -> Steps:
     return Steps(**json.loads(run_module("bench.bare_trl", str(folder)).splitlines()[-1]))
 
 
-def _said(measured: dict[str, Measured]) -> str:
+def _in_words(measured: dict[str, Measured]) -> str:
     return ", ".join(
         f"{name} {each.tokens_per_second:.1f} tokens/s, {each.seconds:.0f} s in all"
         for name, each in measured.items()

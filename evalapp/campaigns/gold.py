@@ -13,7 +13,7 @@ from evalapp.campaigns.models import Campaign, CampaignState, GoldAnswer, Purpos
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.imports.mapping import bare_name
 from evalapp.imports.problems import FileProblemError
-from evalapp.imports.source_rows import SourceRow, sniffed, source_rows
+from evalapp.imports.source_rows import SourceRow, sniff_source, source_rows
 from evalapp.rubrics.models import Criterion
 
 COLUMNS = ("row", "criterion", "value", "tolerance", "candidate")
@@ -47,7 +47,7 @@ def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> 
     """
     stream = io.BytesIO(data)
     try:
-        source = sniffed("known.csv", stream)
+        source = sniff_source("known.csv", stream)
         if missing := [name for name in needed if name not in map(bare_name, source.columns)]:
             raise _file_error(
                 f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(columns)}."

@@ -419,8 +419,8 @@ def cost_of(design: CostInputs) -> Cost:
         "picked": design.picked,
     }
     coverage = coverage_of(**material)
-    there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
-    drawn = there if design.examples_wanted is None else min(design.examples_wanted, there)
+    available = max(0, coverage.complete - design.calibration_items - design.gold_examples)
+    drawn = available if design.examples_wanted is None else min(design.examples_wanted, available)
     groups = None
     if coverage.complete:
         groups = expected_groups(answered_examples(**material), drawn, samples=design.samples)
@@ -439,7 +439,7 @@ def cost_of(design: CostInputs) -> Cost:
         overlap_share=design.overlap_share,
         overlap_more=design.overlap_more,
         quota=design.quota,
-        not_chosen=there - drawn,
+        not_chosen=available - drawn,
         gold_share=design.gold_share,
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,

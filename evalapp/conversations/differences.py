@@ -11,20 +11,22 @@ OURS = (AS, ABSENT, ITEM, LENGTHS)
 """Names in an ``extra`` that are not fields of the format."""
 
 
-def same(left: Any, right: Any) -> bool:
+def is_equal_json(left: Any, right: Any) -> bool:
     """Whether two values are equal as JSON: 1, 1.0 and true differ, and the order of an object's fields is
     ignored.
     """
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(each, right[name]) for name, each in left.items())
+        return left.keys() == right.keys() and all(
+            is_equal_json(each, right[name]) for name, each in left.items()
+        )
     if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(map(is_equal_json, left, right))
     return bool(left == right)
 
 
-def difference(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+def changes_between(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
     """The changes with which ``changed`` turns ``made`` into ``source``, unless a field has one of the names
     in OURS.
     """
@@ -34,9 +36,9 @@ def difference(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, 
         if name not in made:
             changes[name] = value
         elif isinstance(value, dict) and isinstance(other, dict):
-            if inner := difference(value, other):
+            if inner := changes_between(value, other):
                 changes[name] = inner
-        elif not same(value, other):
+        elif not is_equal_json(value, other):
             changes[name] = value
     if absent := sorted(name for name in made if name not in source):
         changes[ABSENT] = absent

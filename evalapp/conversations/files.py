@@ -20,7 +20,7 @@ def blob(media: object, data: object, **more: Any) -> Part | None:
     return part | {name: value for name, value in more.items() if isinstance(value, str)}
 
 
-def gone(was: object, media: str = "", **more: Any) -> Part | None:
+def referred_file(was: object, media: str = "", **more: Any) -> Part | None:
     """The part for a file that is only referred to, by its address or its id elsewhere."""
     if not isinstance(was, str):
         return None
@@ -30,13 +30,13 @@ def gone(was: object, media: str = "", **more: Any) -> Part | None:
     return part | {name: value for name, value in more.items() if isinstance(value, str)}
 
 
-def of_address(address: object, media: str = "", **more: Any) -> Part | None:
+def file_at_address(address: object, media: str = "", **more: Any) -> Part | None:
     """The part for a file given by an address: a blob for a data URI, otherwise a file that is gone."""
     if not isinstance(address, str):
         return None
     if found := _DATA_URI.match(address):
         return blob(found[1], address[found.end() :], **more)
-    return None if address[:5].lower() == "data:" else gone(address, media, **more)
+    return None if address[:5].lower() == "data:" else referred_file(address, media, **more)
 
 
 def data_uri(part: Part) -> str:

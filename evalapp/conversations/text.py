@@ -11,12 +11,12 @@ Message = Mapping[str, Any]
 
 _INSTRUCTIONS = ("system", "developer")
 # Keys whose values are the form's own words, or bytes.
-_OF_THE_FORM = frozenset(
+_FIELDS_OF_THE_FORM = frozenset(
     ["v", "origin", "role", "finish", "time", "type", "id", "call", "by", "of", "sha256", "media", "data",
      "sealed"]
 )  # fmt: skip
 # Below these keys all text is other people's.
-_OF_OTHERS = frozenset(["arguments", "value", "extra", "schema"])
+_FIELDS_OF_OTHERS = frozenset(["arguments", "value", "extra", "schema"])
 _BETWEEN = "\n\n"
 _NOUNS = {"call": "tool call", "reasoning": "reasoning step", "note": "note", "json": "data part"}
 _MEDIA = {"image": "image", "audio": "recording", "video": "video"}
@@ -72,7 +72,7 @@ def text_form(conversation: Conversation) -> TextForm:
     answer = None
     if messages and messages[-1]["role"] == "assistant":
         answer = messages.pop()["content"]
-        if not _says_something(turns[-1]):
+        if not _has_content(turns[-1]):
             answer = None
     return TextForm(messages, answer)
 
@@ -102,7 +102,7 @@ def with_texts(
     return {**conversation, "messages": changed}
 
 
-def asked(conversation: Conversation) -> Conversation:
+def without_answer(conversation: Conversation) -> Conversation:
     """The conversation up to the user's last turn: the input of an answer."""
     turns = turns_of(conversation)
     if not turns or turns[-1].role != "assistant":
@@ -130,7 +130,7 @@ def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
     """The conversation with this text after the user's last turn, in place of what followed; nothing if
     None.
     """
-    question = asked(conversation)
+    question = without_answer(conversation)
     if answer is None:
         return question
     return {**question, "messages": [*question["messages"], {"role": "assistant", "content": answer}]}
@@ -233,8 +233,8 @@ def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool =
     if isinstance(value, Mapping):
         changed = {
             key: inner
-            if is_form and key in _OF_THE_FORM
-            else with_every_text(inner, change, is_form=is_form and key not in _OF_OTHERS)
+            if is_form and key in _FIELDS_OF_THE_FORM
+            else with_every_text(inner, change, is_form=is_form and key not in _FIELDS_OF_OTHERS)
             for key, inner in value.items()
         }
         if is_form and "arguments" in value and changed["arguments"] != value["arguments"]:
@@ -279,9 +279,9 @@ def _texts(value: Any, pointer: str, *, is_form: bool) -> Iterator[tuple[str, st
         yield pointer, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            if not (is_form and key in _OF_THE_FORM):
+            if not (is_form and key in _FIELDS_OF_THE_FORM):
                 place = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-                yield from _texts(inner, place, is_form=is_form and key not in _OF_OTHERS)
+                yield from _texts(inner, place, is_form=is_form and key not in _FIELDS_OF_OTHERS)
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
             yield from _texts(inner, f"{pointer}/{number}", is_form=is_form)
@@ -319,7 +319,7 @@ def _text_of(turn: Turn) -> str:
     return "\n".join(calls) or _bracketed(left_out(turn.messages))
 
 
-def _says_something(turn: Turn) -> bool:
+def _has_content(turn: Turn) -> bool:
     parts = (part for message in turn.messages for part in message.get("parts", ()))
     return any(_own_text(turn, each).strip() for each in turn.messages) or any(
         part["type"] == "call" for part in parts

@@ -14,7 +14,7 @@ from evalapp.core.errors import ProblemError
 from run_directory.store import Store, StoreError, opened
 from run_directory.trees import fetch_tree, remove_tree, store_tree
 
-_PLACE = "artifacts"
+_STORE_PREFIX = "artifacts"
 
 
 class StoreUnavailableError(ProblemError):
@@ -37,7 +37,7 @@ def keep(path: str) -> None:
     store = artifact_store()
     if store is not None:
         with store_errors_explained():
-            store_tree(store, _folder(path), f"{_PLACE}/{path}")
+            store_tree(store, _folder(path), f"{_STORE_PREFIX}/{path}")
 
 
 def fetched(path: str) -> Path:
@@ -48,7 +48,7 @@ def fetched(path: str) -> Path:
     folder = _folder(path)
     if not folder.is_dir() and (store := artifact_store()) is not None:
         with store_errors_explained():
-            fetch_tree(store, f"{_PLACE}/{path}", folder)
+            fetch_tree(store, f"{_STORE_PREFIX}/{path}", folder)
     return folder
 
 

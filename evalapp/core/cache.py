@@ -5,7 +5,7 @@ from typing import Any
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 
-class _Client(RedisCacheClient):
+class _ReusingClient(RedisCacheClient):
     """Reuses its client: Django creates one per command, which takes twice as long as the command."""
 
     _kept: Any = None
@@ -21,4 +21,4 @@ class ValkeyCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._class = _Client
+        self._class = _ReusingClient

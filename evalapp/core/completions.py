@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from evalapp.core.outgoing import Answer, OutgoingFailedError, send
 from run_directory.reasoning import ReasoningAndAnswer, split_reasoning
 
-ENDING = "/chat/completions"
+COMPLETIONS_PATH = "/chat/completions"
 ANSWER_SECONDS = 60.0
 MOST_BYTES = 4 * 2**20
-_SHOWN = 200
+_LONGEST_SHOWN = 200
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
-_KEY_REFUSED = (401, 403)
-_NOT_THERE = 404
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_KEY_REFUSED_STATUSES = (401, 403)
+_NOT_FOUND_STATUS = 404
+_PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Statuses after which a repeated request may succeed."""
 
 
@@ -51,7 +51,7 @@ class Completion(NamedTuple):
 def completions_url(url: str) -> str:
     """The URL for chat completions; ``url`` may be the base ``…/v1`` or already the full one."""
     url = url.rstrip("/")
-    return url if url.endswith(ENDING) else f"{url}{ENDING}"
+    return url if url.endswith(COMPLETIONS_PATH) else f"{url}{COMPLETIONS_PATH}"
 
 
 def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = ANSWER_SECONDS) -> Completion:
@@ -78,9 +78,9 @@ def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = AN
     except CompletionError as error:
         if not answer.broke_off:
             raise
-        came = f"{len(answer.text):,} characters of it came: {without_secret(answer.text, secret)}"
+        received = f"{len(answer.text):,} characters of it came: {without_secret(answer.text, secret)}"
         raise CompletionError(
-            f"The endpoint began to answer, then the connection broke. {came}", is_passing=True
+            f"The endpoint began to answer, then the connection broke. {received}", is_passing=True
         ) from error
 
 
@@ -104,14 +104,14 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
     if not isinstance(content, str):
         raise CompletionError("The model's reply has no text.")
     model, usage = found.get("model"), found.get("usage")
-    said = ReasoningAndAnswer(reasoning, content) if reasoning else split_reasoning(content)
+    reasoning_and_answer = ReasoningAndAnswer(reasoning, content) if reasoning else split_reasoning(content)
     return Completion(
-        _storable(said.answer),
+        _storable(reasoning_and_answer.answer),
         _storable(model)[:200] if isinstance(model, str) else "",
         _storable(finish)[:40] if isinstance(finish, str) else "",
         _count(usage, "prompt_tokens"),
         _count(usage, "completion_tokens"),
-        _storable(said.reasoning),
+        _storable(reasoning_and_answer.reasoning),
     )
 
 
@@ -124,18 +124,18 @@ def _reasoning(message: dict[str, Any]) -> str:
 def without_secret(text: str, secret: str) -> str:
     """The beginning of an endpoint's message without the API key, which it may repeat."""
     text = " ".join(text.split())
-    return (text.replace(secret, "[key]") if secret else text)[:_SHOWN] or "nothing"
+    return (text.replace(secret, "[key]") if secret else text)[:_LONGEST_SHOWN] or "nothing"
 
 
 def _require_success(answer: Answer, secret: str) -> None:
-    if answer.status in _KEY_REFUSED:
+    if answer.status in _KEY_REFUSED_STATUSES:
         raise CompletionError(f"The endpoint refused the API key ({answer.status}).", is_final=True)
-    if answer.status == _NOT_THERE:
+    if answer.status == _NOT_FOUND_STATUS:
         raise CompletionError("The endpoint has no such path or model (404).", is_final=True)
     if answer.status != 200:
         raise CompletionError(
             f"The endpoint answered {answer.status}: {without_secret(answer.text, secret)}",
-            is_passing=answer.status in _PASSING,
+            is_passing=answer.status in _PASSING_STATUSES,
             wait=_seconds_of(answer.retry_after),
         )
 

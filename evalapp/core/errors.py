@@ -27,9 +27,9 @@ class ProblemError(Exception):
         field: str | None = None,
         code: str | None = None,
     ) -> None:
-        self.message = _cut(message, _LONGEST_TEXT)
+        self.message = _shortened(message, _LONGEST_TEXT)
         super().__init__(self.message)
-        self.fields = _first({field: [message]} if field is not None else fields or {})
+        self.fields = _first_problems({field: [message]} if field is not None else fields or {})
         if code:
             self.code = code
 
@@ -100,17 +100,17 @@ class NoRoomError(ProblemError):
     code = "no_room"
 
 
-def _first(fields: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def _first_problems(fields: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     kept: dict[str, list[str]] = {}
     left = MOST_PROBLEMS
     for name, texts in fields.items():
         if left <= 0:
             break
-        shown = [_cut(text, _LONGEST_TEXT) for text in texts[:left]]
-        kept.setdefault(_cut(name, _LONGEST_NAME), []).extend(shown)
+        shown = [_shortened(text, _LONGEST_TEXT) for text in texts[:left]]
+        kept.setdefault(_shortened(name, _LONGEST_NAME), []).extend(shown)
         left -= max(1, len(shown))
     return kept
 
 
-def _cut(text: str, longest: int) -> str:
+def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"

@@ -7,7 +7,7 @@ from django import forms
 from django.db.models import Manager, Model, QuerySet
 
 
-class _NamesRows:
+class _RowLabels:
     """Labels each row by ``name_of``, by default its ``str``."""
 
     def __init__(
@@ -24,11 +24,11 @@ class _NamesRows:
         return self.name_of(obj)
 
 
-class RowField(_NamesRows, forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's takes no type at run time
+class RowField(_RowLabels, forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's takes no type at run time
     """A choice of one row."""
 
 
-class RowsField(_NamesRows, forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # Django's takes no type
+class RowsField(_RowLabels, forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # Django's takes no type
     """A choice of several rows."""
 
 

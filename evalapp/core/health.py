@@ -29,7 +29,7 @@ class ServiceCheck:
     _lock: Lock = field(default_factory=Lock)
     _answer: Future[bool] | None = None
 
-    def asked(self) -> Future[bool]:
+    def pending_answer(self) -> Future[bool]:
         """The pending answer, or a new one: False if the part is unavailable."""
         with self._lock:
             if self._answer is None or self._answer.done():
@@ -71,10 +71,10 @@ def check_health() -> dict[str, Any]:
 
     A disk that takes no writes is reported but does not count as unhealthy: pages can still be read.
     """
-    asked = {name: part.asked() for name, part in PARTS.items()}
-    written = DISK.asked()
-    answers = {name: _within(answer) for name, answer in asked.items()}
-    writes = _within(written)
+    pending_answer = {name: part.pending_answer() for name, part in PARTS.items()}
+    written = DISK.pending_answer()
+    answers = {name: _result_in_time(answer) for name, answer in pending_answer.items()}
+    writes = _result_in_time(written)
     # If the disk hangs, this call would hang too.
     free_bytes = disk_space.free_bytes(settings.HOME) if written.done() else None
     return {
@@ -84,7 +84,7 @@ def check_health() -> dict[str, Any]:
     }
 
 
-def _within(answer: Future[bool]) -> bool:
+def _result_in_time(answer: Future[bool]) -> bool:
     try:
         return answer.result(ANSWER_SECONDS)
     except TimeoutError:

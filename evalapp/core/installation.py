@@ -39,35 +39,35 @@ def announced() -> Installation | None:
 
 
 def this_machine() -> Installation:
-    return Installation(_source(), _home(), settings.ARTIFACT_STORE)
+    return Installation(_source(), _installation_id(), settings.ARTIFACT_STORE)
 
 
 def this_installation() -> str:
     """An id that is the same on every machine of an installation, and different for every other."""
-    there = announced()
-    return there.home if there is not None else _home()
+    other = announced()
+    return other.home if other is not None else _installation_id()
 
 
 def disagreements() -> Iterator[str]:
     """The reasons, as sentences, why this machine cannot work for the one that serves the pages."""
-    here, there = this_machine(), announced()
-    if there is None:
+    this, other = this_machine(), announced()
+    if other is None:
         yield (
             "No evalapp has been started with this DATABASE_URL and REDIS_URL: start `manage.py up` with the"
             " same two on the machine with the pages first."
         )
         return
-    if here.source != there.source:
+    if this.source != other.source:
         yield (
             "This machine has another release than the one with the pages: check out the same commit on both"
             " and restart both."
         )
-    if here.store != there.store:
+    if this.store != other.store:
         yield (
-            f"EVALAPP_ARTIFACTS is {_shown(here.store)} here and {_shown(there.store)} on the machine with"
-            " the pages: set the same on both."
+            f"EVALAPP_ARTIFACTS is {_store_or_none(this.store)} here and {_store_or_none(other.store)} on the"
+            " machine with the pages: set the same on both."
         )
-    elif not here.store and here.home != there.home:
+    elif not this.store and this.home != other.home:
         yield (
             f"EVALAPP_HOME ({settings.HOME}) is another folder than that of the machine with the pages, and"
             " there is no store between them: set EVALAPP_ARTIFACTS on both, or let both use one folder of a"
@@ -83,7 +83,7 @@ def _source() -> str:
     return digest.hexdigest()
 
 
-def _home() -> str:
+def _installation_id() -> str:
     path = Path(settings.HOME) / "installation-id"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -94,5 +94,5 @@ def _home() -> str:
     return path.read_text(encoding="ascii")
 
 
-def _shown(store: str) -> str:
+def _store_or_none(store: str) -> str:
     return store or "not set"

@@ -16,11 +16,11 @@ from evalapp.core.web_timeouts import LOCK_SECONDS, STATEMENT_SECONDS
 
 logger = logging.getLogger(__name__)
 
-AWAY_MESSAGE = (
+UNAVAILABLE_MESSAGE = (
     "The database is not available at the moment. Nothing you sent was stored: send it again"
     " in a few seconds."
 )
-CROSSED_MESSAGE = (
+DEADLOCK_MESSAGE = (
     "Somebody else changed the same data at the same time. Nothing you sent was stored: send it again in a"
     " few seconds."
 )
@@ -67,10 +67,10 @@ class ServiceUnavailableMiddleware(Middleware):
 def outage_message(exception: BaseException) -> str:
     """The message for an error of `evalapp.core.outages.AWAY`."""
     if is_deadlock(exception):
-        return CROSSED_MESSAGE
+        return DEADLOCK_MESSAGE
     if is_statement_timeout(exception):
         return SLOW_MESSAGE
-    return LOCKED_MESSAGE if is_lock_timeout(exception) else AWAY_MESSAGE
+    return LOCKED_MESSAGE if is_lock_timeout(exception) else UNAVAILABLE_MESSAGE
 
 
 def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
@@ -128,12 +128,12 @@ class WrongMethodMiddleware(Middleware):
             )
         else:
             message = "This page accepts GET requests only. Open it as a page."
-        answer = problem_response(request, WrongMethodError(message), back=_way_up(request.path))
+        answer = problem_response(request, WrongMethodError(message), back=_link_to_parent(request.path))
         answer["Allow"] = response["Allow"]
         return answer
 
 
-def _way_up(path: str) -> str:
+def _link_to_parent(path: str) -> str:
     """A relative link to the page above this URL, or "".
 
     Relative, so that the response never repeats an id to somebody who only guessed it.

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 MOST_DIGITS = 4
 # For half-widths shown as whole numbers: 1.4 as "1" loses nearly a third, 4.4 as "4" only a tenth.
-TOLD_TO_A_TENTH = 3
+LEAST_ROUNDED_TO_TENTHS = 3
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -23,7 +23,7 @@ def digits_of_interval(half_width: float, fallback: int = 2) -> int:
     under 3: 3.4 (2.0 to 4.8), not 3 (2 to 5).
     """
     digits = digits_for(half_width, fallback)
-    return max(digits, 1) if 0 < half_width < TOLD_TO_A_TENTH else digits
+    return max(digits, 1) if 0 < half_width < LEAST_ROUNDED_TO_TENTHS else digits
 
 
 def as_text(value: float | None, *, half_width: float | None = None, digits: int | None = None) -> str:

@@ -54,7 +54,7 @@ def checked_url(text: str, *, allowed: OutgoingPolicy | None = None, field: str 
     allowed = policy() if allowed is None else allowed
     text = text.strip()
     try:
-        _require_allowed(_split(text).hostname or "", allowed)
+        _require_allowed(_split_url(text).hostname or "", allowed)
     except OutgoingFailedError as problem:
         raise OutgoingRefusedError(f"{problem}.", field=field) from None
     return text
@@ -66,7 +66,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _split(text: str) -> SplitResult:
+def _split_url(text: str) -> SplitResult:
     if len(text) > LONGEST_URL:
         raise OutgoingFailedError(f"The URL is longer than {LONGEST_URL:,} characters")
     if not text.isascii() or any(character.isspace() or not character.isprintable() for character in text):
@@ -117,7 +117,7 @@ class _Call:
         self.ends = time.monotonic() + seconds
         self.is_over = False
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._cut)
+        self._timer = threading.Timer(seconds, self._shut_down)
         self._timer.daemon = True
         self._timer.start()
 
@@ -125,9 +125,9 @@ class _Call:
         # A duplicate, because TLS takes over the original. Shutting down either ends the connection.
         self._sockets.append(connected.dup())
         if self.is_over:
-            self._cut()
+            self._shut_down()
 
-    def _cut(self) -> None:
+    def _shut_down(self) -> None:
         self.is_over = True
         for each in self._sockets:
             with contextlib.suppress(OSError):
@@ -143,7 +143,7 @@ _call: ContextVar[_Call | None] = ContextVar("outgoing_call", default=None)
 
 
 @contextlib.contextmanager
-def _within(allowed: OutgoingPolicy, seconds: float) -> Iterator[_Call]:
+def _limited_call(allowed: OutgoingPolicy, seconds: float) -> Iterator[_Call]:
     call = _Call(allowed, seconds)
     token = _call.set(call)
     try:
@@ -240,7 +240,7 @@ def send(
     """
     checked_url(url, allowed=allowed)
     timeout = urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
-    with _within(policy() if allowed is None else allowed, seconds) as call:
+    with _limited_call(policy() if allowed is None else allowed, seconds) as call:
         try:
             with _guarded_manager(retries=False) as manager:
                 response = manager.request(
@@ -253,20 +253,20 @@ def send(
                     preload_content=False,
                 )
                 # A body that breaks off still counts as a response, because its status has arrived.
-                text, broke_off = _beginning(response, most_bytes)
+                text, broke_off = _read_beginning(response, most_bytes)
                 location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
                 retry_after = response.headers.get("Retry-After", "")
                 response.close()
         except (HTTPError, OSError, ValueError) as error:
             if not call.is_over:
-                raise OutgoingFailedError(_in_words(error)) from error
+                raise OutgoingFailedError(_error_in_words(error)) from error
         if call.is_over:
             # Also if the library took the shutdown for the end of the response.
             raise OutgoingFailedError(f"No whole answer within {seconds:g} seconds")
     return Answer(response.status, text, location, retry_after, broke_off)
 
 
-def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> tuple[str, str]:
+def _read_beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> tuple[str, str]:
     """The received part of the body, up to the limit, and how it broke off, or ""."""
     read, broke_off = b"", ""
     try:
@@ -276,11 +276,11 @@ def _beginning(response: urllib3.BaseHTTPResponse, most_bytes: int) -> tuple[str
             if len(read) >= most_bytes:
                 break
     except (HTTPError, OSError) as error:
-        broke_off = _in_words(error)
+        broke_off = _error_in_words(error)
     return read[:most_bytes].decode("utf-8", "replace").replace("\x00", "\ufffd"), broke_off
 
 
-def _in_words(error: Exception) -> str:
+def _error_in_words(error: Exception) -> str:
     if isinstance(error, NameResolutionError):
         return "The host name is not known"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
@@ -314,7 +314,7 @@ class GuardedSession(requests.Session):
         options["stream"] = True
         try:
             checked_url(str(url), allowed=self._allowed)
-            with _within(self._allowed, self._seconds) as call:
+            with _limited_call(self._allowed, self._seconds) as call:
                 response = super().request(method, url, *args, **options)
                 response._content = self._read(response)
                 response._content_consumed = True

@@ -34,15 +34,15 @@ def keyset_page(
     size = min(size, LARGEST_PAGE)
     after = request.GET.get("after", "")
     if after:
-        queryset = queryset.filter(_beyond(_key_of(after, order), order))
+        queryset = queryset.filter(_after_key(_key_from_text(after, order), order))
     rows = list(queryset.order_by(*order)[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
-    next_after = _text_of(rows[-1], order) if more else ""
+    next_after = _text_of_key(rows[-1], order) if more else ""
     return Page(rows, after, next_after)
 
 
-def _beyond(key: list[Any], order: tuple[str, ...]) -> Q:
+def _after_key(key: list[Any], order: tuple[str, ...]) -> Q:
     condition = Q()
     equal = Q()
     for field, value in zip(order, key, strict=True):
@@ -53,7 +53,7 @@ def _beyond(key: list[Any], order: tuple[str, ...]) -> Q:
     return condition
 
 
-def _text_of(row: Model, order: tuple[str, ...]) -> str:
+def _text_of_key(row: Model, order: tuple[str, ...]) -> str:
     values = []
     for field in order:
         value: Any = row
@@ -63,7 +63,7 @@ def _text_of(row: Model, order: tuple[str, ...]) -> str:
     return signing.dumps([list(order), values], salt=_SALT, compress=False)
 
 
-def _key_of(text: str, order: tuple[str, ...]) -> list[Any]:
+def _key_from_text(text: str, order: tuple[str, ...]) -> list[Any]:
     try:
         made_for, values = signing.loads(text, salt=_SALT)
     except (signing.BadSignature, ValueError) as error:

@@ -27,14 +27,14 @@ def checked_key(secret: str, *, field: str = "secret") -> str:
     return secret
 
 
-def _box(purpose: str, owner: object) -> Fernet:
+def _fernet(purpose: str, owner: object) -> Fernet:
     digest = salted_hmac(purpose, str(owner), algorithm="sha256").digest()
     return Fernet(base64.urlsafe_b64encode(digest))
 
 
 def sealed(purpose: str, owner: object, secret: str) -> str:
     """The key encrypted for storage; only the same ``owner`` (a UUID) can open it. "" stays ""."""
-    return _box(purpose, owner).encrypt(secret.encode()).decode() if secret else ""
+    return _fernet(purpose, owner).encrypt(secret.encode()).decode() if secret else ""
 
 
 def opened(purpose: str, owner: object, text: str, *, name: str) -> str:
@@ -44,7 +44,7 @@ def opened(purpose: str, owner: object, text: str, *, name: str) -> str:
     if not text:
         return ""
     try:
-        return _box(purpose, owner).decrypt(text.encode()).decode()
+        return _fernet(purpose, owner).decrypt(text.encode()).decode()
     except InvalidToken as error:
         raise OtherSecretKeyError(
             f"The API key of “{name}” was saved under another secret key of this installation. Enter it"

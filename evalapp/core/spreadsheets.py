@@ -9,7 +9,7 @@ from typing import Any
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def inert(value: Any) -> Any:
+def without_formula(value: Any) -> Any:
     """The value, with an apostrophe before text that would run as a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return "'" + value
@@ -19,5 +19,5 @@ def inert(value: Any) -> Any:
 def csv_line(values: Iterable[Any]) -> str:
     """One record of a CSV file, every cell inert."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerow([inert(value) for value in values])
+    csv.writer(buffer).writerow([without_formula(value) for value in values])
     return buffer.getvalue()

@@ -18,7 +18,7 @@ DATABASE_FULL = (
 logger = logging.getLogger(__name__)
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EIO})
+UNUSABLE_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EIO})
 
 
 class FolderUnusableError(ProblemError):
@@ -43,7 +43,7 @@ def storage_problem(exception: Exception) -> ProblemError | None:
             "The server's disk is full, so nothing was stored. Ask the administrator to free space in"
             " EVALAPP_HOME, then send it again."
         )
-    elif (folder := _own_folder(exception)) and (exception.errno in UNUSABLE or not folder.is_dir()):
+    elif (folder := _own_folder(exception)) and (exception.errno in UNUSABLE_ERRORS or not folder.is_dir()):
         problem = FolderUnusableError(
             f"The server cannot write to its folder {folder} ({exception.strerror}), so nothing was stored."
             " Ask the administrator to make it a folder that evalapp may write to, then send it again."

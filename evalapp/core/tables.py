@@ -16,12 +16,12 @@ Cell: TypeAlias = str | int | float | Measure | None
 Source = TypeVar("Source")
 Kind = Literal["text", "count", "number", "share", "p"]
 
-NOTHING = "–"
+NO_VALUE = "–"
 # For estimates with intervals: "4 (3 to 5)" hides half a point of a five-point scale.
 LEAST_DIGITS = 1
 # The spreadsheet columns of a Measure.
-_PARTS = ("", " low", " high", " n", " undefined because", " note")
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
+_CSV_PARTS = ("", " low", " high", " n", " undefined because", " note")
+_MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
 class Column(NamedTuple):
@@ -68,7 +68,7 @@ def in_words(cell: Cell, column: Column) -> TextCell:
     if isinstance(cell, Measure):
         return _measure_in_words(cell, column.kind)
     if cell is None:
-        return TextCell(NOTHING)
+        return TextCell(NO_VALUE)
     if isinstance(cell, str):
         return TextCell(cell)
     return TextCell(_number(cell, column.kind))
@@ -89,7 +89,7 @@ def _measure_in_words(measure: Measure, kind: Kind) -> TextCell:
 
 def _number(value: float | None, kind: Kind, digits: int | None = None) -> str:
     if value is None:
-        return NOTHING
+        return NO_VALUE
     if kind == "share":
         return as_percent(value)
     if kind == "p":
@@ -98,17 +98,17 @@ def _number(value: float | None, kind: Kind, digits: int | None = None) -> str:
 
 
 def table_of(
-    tables: Mapping[str, Callable[[Source], Table | None]], source: Source, name: str, *, whose: str
+    tables: Mapping[str, Callable[[Source], Table | None]], source: Source, name: str, *, owner: str
 ) -> Table:
     """The table of that name, filled from ``source``. Raises MissingError if the page has no such table, or
-    the object, named by ``whose`` ("campaign"), no data for it.
+    the object, named by ``owner`` ("campaign"), no data for it.
     """
     build = tables.get(name)
     if build is None:
         raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(tables)}.")
     table = build(source)
     if table is None:
-        raise MissingError(f"This {whose} has no data for the table “{name}”.")
+        raise MissingError(f"This {owner} has no data for the table “{name}”.")
     return table
 
 
@@ -117,19 +117,19 @@ def csv_lines(table: Table) -> Iterator[str]:
     yield csv_line(
         f"{column.label}{part}"
         for column in table.columns
-        for part in (_PARTS if column.is_measure else ("",))
+        for part in (_CSV_PARTS if column.is_measure else ("",))
     )
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
-        yield csv_line(each for cell, column in cells for each in _plain(cell, column))
+        yield csv_line(each for cell, column in cells for each in _csv_cells(cell, column))
 
 
-def _plain(cell: Cell, column: Column) -> list[Cell]:
+def _csv_cells(cell: Cell, column: Column) -> list[Cell]:
     if not column.is_measure:
         assert not isinstance(cell, Measure)
         return [_rounded(cell) if isinstance(cell, float) else cell]
     if not isinstance(cell, Measure):
-        return [""] * len(_PARTS)
+        return [""] * len(_CSV_PARTS)
     numbers = ("" if each is None else _rounded(each) for each in (cell.value, cell.low, cell.high))
     return [*numbers, cell.n, cell.reason, cell.note]
 
@@ -141,12 +141,12 @@ def _rounded(value: float) -> float:
 
 def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, numbers right-aligned; user text is escaped."""
-    heads = [_inert(column.label) for column in table.columns]
+    heads = [_escaped(column.label) for column in table.columns]
     rules = ["---" if column.kind == "text" else "---:" for column in table.columns]
-    lines = [f"**{_inert(table.title)}**", "", _line(heads), _line(rules)]
-    lines += [_line([_inert(words.together) for words in row]) for row in table.words()]
+    lines = [f"**{_escaped(table.title)}**", "", _line(heads), _line(rules)]
+    lines += [_line([_escaped(words.together) for words in row]) for row in table.words()]
     if table.note:
-        lines += ["", _inert(table.note)]
+        lines += ["", _escaped(table.note)]
     return "\n".join(lines) + "\n"
 
 
@@ -154,5 +154,5 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _inert(text: str) -> str:
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+def _escaped(text: str) -> str:
+    return _MARKDOWN_CHARACTERS.sub(r"\\\1", " ".join(text.split()))

@@ -58,7 +58,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     )
 
 
-class BrokenError(ProblemError):
+class InternalError(ProblemError):
     """An internal error (500); it is in the log."""
 
     status = 500
@@ -74,7 +74,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(raised, AWAY):
         return unavailable(request, raised)
     if wants_json(request):
-        return problem_response(request, BrokenError("An error occurred on the server; it is in the log."))
+        return problem_response(request, InternalError("An error occurred on the server; it is in the log."))
     return render(
         request,
         "unavailable.html",

@@ -36,7 +36,7 @@ def word_changes(before: str, after: str) -> WordChanges:
     old_middle, new_middle = old[start : len(old) - end], new[start : len(new) - end]
     is_too_long = len(old_middle) * len(new_middle) > MOST_PAIRS
     middle = (
-        [(REMOVED, old_middle), (ADDED, new_middle)] if is_too_long else _compared(old_middle, new_middle)
+        [(REMOVED, old_middle), (ADDED, new_middle)] if is_too_long else _changed_runs(old_middle, new_middle)
     )
     parts = [(SAME, old[:start]), *middle, (SAME, old[len(old) - end :])]
     return WordChanges([WordChange(kind, " ".join(words)) for kind, words in parts if words], is_too_long)
@@ -47,7 +47,7 @@ def _equal_at_the_start(old: list[str], new: list[str]) -> int:
     return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
 
 
-def _compared(old: list[str], new: list[str]) -> Iterator[tuple[str, list[str]]]:
+def _changed_runs(old: list[str], new: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Runs in reading order, removed words before the added words that replace them."""
     removed: list[str] = []
     added: list[str] = []

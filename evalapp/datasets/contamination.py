@@ -99,17 +99,17 @@ class ContaminationReport:
         of the other also evaluate in this one: they are counted, and their matches listed, once.
         """
         merged: list[list[Match]] = []
-        told: set[tuple[int, str]] = set()
+        prompts_listed: set[tuple[int, str]] = set()
         for own, others in (
             (self.exact, other.exact),
             (self.near, other.near),
             (self.contained, other.contained),
             (self.shared, other.shared),
         ):
-            kept = [match for match in own if match.prompts not in told]
-            told |= {match.prompts for match in kept}
-            new = [match for match in others if match.prompts not in told]
-            told |= {match.prompts for match in new}
+            kept = [match for match in own if match.prompts not in prompts_listed]
+            prompts_listed |= {match.prompts for match in kept}
+            new = [match for match in others if match.prompts not in prompts_listed]
+            prompts_listed |= {match.prompts for match in new}
             merged.append(kept + new)
         evaluation_rows = self.evaluation_rows + other.evaluation_rows - repeated
         exact, near, contained, shared = merged

@@ -12,7 +12,7 @@ from evalapp.datasets.models import DatasetImport, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.search import LONGEST_SEARCH
 from evalapp.datasets.splits import DEFAULT_SEED, DEFAULT_SHARES
-from evalapp.imports.files import ACCEPTED, CSV
+from evalapp.imports.files import ACCEPTED_ENDINGS, CSV
 from evalapp.imports.pages import ImportFileField
 from evalapp.imports.source_rows import DELIMITERS
 
@@ -45,7 +45,7 @@ class UploadForm(forms.Form):
         help_text="JSONL or one JSON list (messages as OpenAI, Anthropic or Hugging Face write them, prompt"
         " and completion, Alpaca, ShareGPT, pairs, or fields of your own names), Parquet with the same"
         " fields, the zip that a version is exported as, or CSV with a header row.",
-        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED_ENDINGS}),
     )
 
 

@@ -159,12 +159,12 @@ class _RowCheck:
     def good_rows(self, found: Iterable[ParsedRow]) -> Iterator[ExampleRow]:
         for reading in found:
             self.rows_read += 1
-            self._progress.tell(self.rows_read)
+            self._progress.report(self.rows_read)
             if reading.row is None:
                 self.bad_rows += 1
                 for problem in reading.problems:
-                    told = problem if self._vault is None else _masked_problem(self._vault, problem)
-                    self.problems.add(reading.number, told)
+                    stored_problem = problem if self._vault is None else _masked_problem(self._vault, problem)
+                    self.problems.add(reading.number, stored_problem)
             elif self._skips_invalid or not self.bad_rows:
                 yield reading.row
         if self.bad_rows and not self._skips_invalid:

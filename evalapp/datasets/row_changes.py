@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from evalapp.conversations.text import (
-    asked,
     is_in_one_piece,
     other_texts,
     text_form,
     with_other_text,
     with_texts,
+    without_answer,
 )
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems
@@ -157,7 +157,7 @@ def _with_texts_of_conversation(row: ExampleRow, changed: ExampleRow) -> Example
     answer = text_form(row.conversation).answer
     if answer is not None and answer == was:
         answer = given
-    conversation = row.conversation if answer is not None else asked(row.conversation)
+    conversation = row.conversation if answer is not None else without_answer(row.conversation)
     found = with_texts(conversation, changed.messages, answer)
     if found is None:
         message = (

@@ -26,7 +26,7 @@ from evalapp.datasets.vault import Vault
 from evalapp.imports import flow
 from evalapp.imports.files import CSV
 from evalapp.imports.json_objects import json_objects
-from evalapp.imports.source_rows import sniffed
+from evalapp.imports.source_rows import sniff_source
 from evalapp.jobs.models import Job
 
 __all__ = [
@@ -189,7 +189,7 @@ def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: U
     discarded meanwhile.
     """
     options.check()
-    flow.held(dataset_import)
+    flow.lock_open_import(dataset_import)
     return flow.start(
         dataset_import,
         options=options,
@@ -203,7 +203,7 @@ def start_import(*, dataset_import: DatasetImport, options: ImportOptions, by: U
 
 def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
     """Options guessed from the file: its mapping, and split shares where its first row names no split."""
-    source = sniffed(name, stream)
+    source = sniff_source(name, stream)
     if source.file_format == CSV:
         options = ImportOptions(
             file_format=CSV, delimiter=source.delimiter, mapping=COLUMNS.guess(source.columns)

@@ -30,7 +30,7 @@ from evalapp.datasets.search import is_large, search_rows
 from evalapp.datasets.vault import ENTRY, look_up
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
-from evalapp.imports.problems import FieldProblem, RowProblem, folded
+from evalapp.imports.problems import FieldProblem, RowProblem, fold_problems
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
 
@@ -149,7 +149,9 @@ def _import_page(
         "record": record,
         "job": record.job,
         "permission": Permission.EDIT_DATA.name,
-        "problems": folded(_problem_of(error) for error in record.row_errors) if record.is_open else [],
+        "problems": fold_problems(_problem_of(error) for error in record.row_errors)
+        if record.is_open
+        else [],
         "found": record.errors_found,
         "listed": len(record.row_errors),
         "href": reverse("dataset_import_errors", args=[request.project.slug, dataset.pk, record.pk]),

@@ -18,11 +18,11 @@ from evalapp.imports.problems import FileProblemError
 JSONL, CSV = "jsonl", "csv"
 PARQUET_SIGNATURE = b"PAR1"
 ZIP_SIGNATURE = b"PK\x03\x04"
-ENDINGS = {
+FORMATS_BY_ENDING = {
     ".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".parquet": JSONL, ".zip": JSONL, ".csv": CSV,
     ".tsv": CSV,
 }  # fmt: skip
-ACCEPTED = ", ".join(ENDINGS)
+ACCEPTED_ENDINGS = ", ".join(FORMATS_BY_ENDING)
 HEAD_BYTES = 4096
 DAYS_UPLOADS_ARE_KEPT = 7
 DAYS_NAMELESS_FILES_ARE_KEPT = 1
@@ -47,13 +47,13 @@ def format_by_name(name: str) -> str:
     ending; raises FileProblemError for any other.
     """
     ending = Path(name.lower()).suffix
-    if ending not in ENDINGS:
+    if ending not in FORMATS_BY_ENDING:
         shown = f"ends in {ending}" if ending else "has no ending"
-        raise FileProblemError(f"The file's name {shown}. Upload one of {ACCEPTED}.")
-    return ENDINGS[ending]
+        raise FileProblemError(f"The file's name {shown}. Upload one of {ACCEPTED_ENDINGS}.")
+    return FORMATS_BY_ENDING[ending]
 
 
-def recognise(name: str, head: bytes) -> str:
+def recognise_format(name: str, head: bytes) -> str:
     """``jsonl`` (JSON objects, one per line or in one list) or ``csv``, if the name and the first bytes
     agree.
 
@@ -112,14 +112,14 @@ def open_stored(stored_name: str) -> BinaryIO:
 
 
 @contextmanager
-def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
+def stored_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
     """Store the upload and yield its name on the server; the file is removed if the block fails.
 
     Turns the block's FileProblemError into InvalidError.
     """
     stored_name = new_stored_name()
     try:
-        _keep(upload, stored_path(stored_name))
+        _store(upload, stored_path(stored_name))
         yield stored_name
     except BaseException as error:
         for path in upload_folder().glob(f"{Path(stored_name).stem}.*"):
@@ -129,7 +129,7 @@ def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
         raise
 
 
-def _keep(upload: "UploadedFile[Any]", path: Path) -> None:
+def _store(upload: "UploadedFile[Any]", path: Path) -> None:
     """Move or write the upload to its path; a file at that path is always complete."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if isinstance(upload, TemporaryUploadedFile):
@@ -187,7 +187,7 @@ class RefusingUploadHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if start == 0:
             try:
-                recognise(self.file_name or "", raw_data[:HEAD_BYTES])
+                recognise_format(self.file_name or "", raw_data[:HEAD_BYTES])
             except FileProblemError as error:
                 self._refuse(error)
         return raw_data

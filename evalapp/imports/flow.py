@@ -9,8 +9,8 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.audit.services import record as audit
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
-from evalapp.imports.encodings import written_as_utf8
-from evalapp.imports.files import kept_upload, open_stored, remove_old_uploads, stored_path
+from evalapp.imports.encodings import convert_to_utf8
+from evalapp.imports.files import open_stored, remove_old_uploads, stored_path, stored_upload
 from evalapp.imports.mapping import FileLayout
 from evalapp.imports.models import FileImport
 from evalapp.jobs.models import FINAL_STATES, Job
@@ -33,10 +33,10 @@ def receive(
     ``look`` gets its name and content and returns the further fields of the row; its FileProblemError becomes
     InvalidError. A Windows-1252 file is stored as UTF-8, with a note in ``options``.
     """
-    remove_old_uploads(_named)
+    remove_old_uploads(_names_in_use)
     name = (upload.name or "upload")[:200]
-    with kept_upload(upload) as stored_name:
-        encoding = written_as_utf8(stored_path(stored_name))
+    with stored_upload(upload) as stored_name:
+        encoding = convert_to_utf8(stored_path(stored_name))
         with open_stored(stored_name) as stream:
             fields = dict(look(name, stream))
         fields["options"] = {**fields["options"], "encoding": encoding}
@@ -52,7 +52,7 @@ def receive(
     return record
 
 
-def _named(names: Collection[str]) -> Collection[str]:
+def _names_in_use(names: Collection[str]) -> Collection[str]:
     return [
         name
         for model in FileImport.__subclasses__()
@@ -60,7 +60,7 @@ def _named(names: Collection[str]) -> Collection[str]:
     ]
 
 
-def held(record: T) -> T:
+def lock_open_import(record: T) -> T:
     """The current import, neither done nor running, locked until the transaction ends.
 
     Raises ConflictError if it is done or running, MissingError if it has been discarded.
@@ -89,7 +89,9 @@ def start(
     params: Mapping[str, Any],
     anew: Mapping[str, Any],
 ) -> Job:
-    """Queue the job of an import locked by `held`; ``anew``: reset values for fields of the last attempt."""
+    """Queue the job of an import locked by `lock_open_import`; ``anew``: reset values for fields of the last
+    attempt.
+    """
     project = record.of_project
     job = create_job(project=project, task=task, title=title, by=by, params=dict(params))
     for name, value in {"job": job, "options": options.as_json(), **anew}.items():
@@ -105,7 +107,7 @@ def discard(record: FileImport, *, by: User | None) -> None:
 
     Raises ConflictError while it runs or when it is done, MissingError if it has been discarded.
     """
-    current = held(record)
+    current = lock_open_import(record)
     audit(f"{record.audited_as}.import_discarded", by=by, obj=current, project=record.of_project)
     current.delete()
     transaction.on_commit(lambda: stored_path(current.stored_name).unlink(missing_ok=True))
@@ -122,7 +124,7 @@ def import_of(model: type[T], work: Work, *related: str) -> T:
 
 
 class Progress:
-    """Reports the progress of reading a file: ``read`` takes bytes read, ``tell`` the number of rows or
+    """Reports the progress of reading a file: ``read`` takes bytes read, ``report`` the number of rows or
     records so far.
     """
 
@@ -131,12 +133,12 @@ class Progress:
         self._size = record.size_bytes
         self._words = words
         self._passed = 0
-        self._told_at = 0
+        self._reported_at = 0
 
     def read(self, size: int) -> None:
         self._passed += size
 
-    def tell(self, count: int) -> None:
-        if count - self._told_at >= _ROWS_BETWEEN_REPORTS:
-            self._told_at = count
+    def report(self, count: int) -> None:
+        if count - self._reported_at >= _ROWS_BETWEEN_REPORTS:
+            self._reported_at = count
             self._work.progress(min(self._passed, self._size), self._size, self._words.format(f"{count:,}"))

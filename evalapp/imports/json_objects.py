@@ -16,7 +16,7 @@ LARGEST_ROW_BYTES = 4 * 2**20
 MOST_FIELDS = 500
 """Limit for columns of a table and fields of a JSON object, since pages list the use of each."""
 EXAMPLE = '{"prompt": "…", "completion": "…"}'
-MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 4096
 _CHUNK = 2**18
 # A whole string, a bracket, or a lone quote. Possessive, so that no part is matched twice.
@@ -70,7 +70,7 @@ def json_objects(
                 line = stream.readline(2**20)
                 size += len(line)
             yield number, _too_large(longest)
-        elif content := (line.removeprefix(MARK) if number == 1 else line).strip():
+        elif content := (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip():
             is_cut = not line.endswith(b"\n")
             yield number, object_of(content, is_cut=is_cut, example=example, decoder=decoder)
         if read is not None:
@@ -112,7 +112,7 @@ def object_of(
 
 
 def starts_list(head: bytes) -> bool:
-    return head.removeprefix(MARK).lstrip().startswith(b"[")
+    return head.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"[")
 
 
 def _too_large(longest: int) -> FieldProblem:
@@ -126,7 +126,7 @@ def _too_large(longest: int) -> FieldProblem:
 
 def _members(stream: BinaryIO, read: Read | None) -> Iterator[bytes]:
     """Each member's bytes, holding at most one member in memory."""
-    scan = _ListScan(_chunk(stream, read).removeprefix(MARK).lstrip())
+    scan = _ListScan(_chunk(stream, read).removeprefix(BYTE_ORDER_MARK).lstrip())
     while True:
         yield from scan.members()
         if scan.is_over:

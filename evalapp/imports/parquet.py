@@ -18,7 +18,7 @@ LARGEST_ROW_GROUP = 2**30
 # Small, because a text that the file stores once may be repeated in every row of the batch.
 _BATCH = 100
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
-_NO_ZIP = (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, struct.error)
+_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, struct.error)
 _JSON_TEXT = {b"evalapp": b"json"}
 
 
@@ -90,7 +90,7 @@ def zipped_objects(
                     for _, found in parquet_objects(cast(BinaryIO, file), most_fields=most_fields, read=read):
                         number += 1
                         yield number, found
-    except _NO_ZIP as error:
+    except _ZIP_ERRORS as error:
         raise FileProblemError(
             "The zip is damaged, incomplete or locked. Upload the whole file again."
         ) from error
@@ -100,7 +100,7 @@ def _object(row: dict[str, Any], texts: set[str]) -> dict[str, Any] | FieldProbl
     fields: dict[str, Any] = {}
     for name, value in row.items():
         try:
-            plain = json.loads(value) if name in texts and value is not None else _plain(value)
+            plain = json.loads(value) if name in texts and value is not None else _json_value(value)
         except (TypeError, ValueError, RecursionError):
             kind = type(value).__name__
             return FieldProblem(
@@ -111,7 +111,7 @@ def _object(row: dict[str, Any], texts: set[str]) -> dict[str, Any] | FieldProbl
     return fields
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """The value as JSON types. Raises TypeError for bytes and other types without a JSON form."""
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -122,7 +122,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if each is not None}
+        return {name: _json_value(each) for name, each in value.items() if each is not None}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_json_value(each) for each in value]
     raise TypeError

@@ -11,10 +11,10 @@ from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 
-FOLDED_FROM = 3
+LEAST_FOLDED = 3
 """The number of rows from which the same problem is reported once."""
 _SHOWN_PLACES = 3
-_NOT_THE_SAME = re.compile(r"“[^”]*”|'[^']*'|\"[^\"]*\"|\d[\d,.]*")
+_VARYING_PARTS = re.compile(r"“[^”]*”|'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 class FieldProblem(NamedTuple):
@@ -58,7 +58,7 @@ class RowProblem(NamedTuple):
         return f"{self.place}: {self.problem}"
 
 
-class Repeat(NamedTuple):
+class FoldedProblem(NamedTuple):
     """A problem with its places. ``is_same``: identical wording, including quoted values."""
 
     first: RowProblem
@@ -86,37 +86,37 @@ class Repeat(NamedTuple):
         return f"{self.rows:,} rows{like_this}: {self.first.problem} ({self.shown_places})"
 
 
-def folded(problems: Iterable[RowProblem]) -> list[Repeat]:
+def fold_problems(problems: Iterable[RowProblem]) -> list[FoldedProblem]:
     """The problems in order; those that differ only in quoted values and occur in three or more rows are
     combined.
     """
     groups: dict[tuple[str, bool], list[RowProblem]] = {}
     for each in problems:
-        groups.setdefault((_NOT_THE_SAME.sub("", str(each.problem)), each.is_refusal), []).append(each)
-    repeats: list[Repeat] = []
+        groups.setdefault((_VARYING_PARTS.sub("", str(each.problem)), each.is_refusal), []).append(each)
+    repeats: list[FoldedProblem] = []
     for group in groups.values():
         places = list(dict.fromkeys(each.place for each in group))
-        if len(places) < FOLDED_FROM:
-            repeats += [Repeat(each, [each.place]) for each in group]
+        if len(places) < LEAST_FOLDED:
+            repeats += [FoldedProblem(each, [each.place]) for each in group]
         else:
             is_same = len({each.problem for each in group}) == 1
-            repeats.append(Repeat(group[0], places, is_same, len(group)))
+            repeats.append(FoldedProblem(group[0], places, is_same, len(group)))
     return repeats
 
 
 class ImportProblemsError(InvalidError):
     """Nothing was imported; ``problems``: one sentence each, with its place."""
 
-    def __init__(self, problems: Sequence[str], *, told: Sequence[str] = (), field: str = "file") -> None:
+    def __init__(self, problems: Sequence[str], *, messages: Sequence[str] = (), field: str = "file") -> None:
         self.problems = list(problems)
-        told = told or self.problems
+        messages = messages or self.problems
         count = len(problems) - 1
         more = (
             f" There {'is' if count == 1 else 'are'} {count:,} more problem{'s' * (count != 1)}."
             if count
             else ""
         )
-        super().__init__(f"Nothing was imported. {problems[0]}{more}", fields={field: told})
+        super().__init__(f"Nothing was imported. {problems[0]}{more}", fields={field: messages})
 
 
 @dataclass
@@ -140,9 +140,9 @@ class ProblemList:
     def __bool__(self) -> bool:
         return self.found > 0
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """The problems as messages: repeats combined, at most MOST_PROBLEMS, and the number of the rest."""
-        repeats = folded(self.kept)
+        repeats = fold_problems(self.kept)
         if len(repeats) <= MOST_PROBLEMS:
             return [str(each) for each in repeats]
         shown = repeats[: MOST_PROBLEMS - 1]
@@ -150,7 +150,7 @@ class ProblemList:
         return [*map(str, shown), f"There are {rest:,} more problems; fix these first."]
 
     def error(self, *, field: str = "file") -> ImportProblemsError:
-        return ImportProblemsError([str(each) for each in self.kept], told=self.told(), field=field)
+        return ImportProblemsError([str(each) for each in self.kept], messages=self.messages(), field=field)
 
 
 def is_fine(text: object, longest: int) -> bool:

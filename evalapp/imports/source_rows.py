@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.imports.files import CSV, HEAD_BYTES, recognise
+from evalapp.imports.files import CSV, HEAD_BYTES, recognise_format
 from evalapp.imports.json_objects import (
+    BYTE_ORDER_MARK,
     EXAMPLE,
     LARGEST_ROW_BYTES,
-    MARK,
     MOST_FIELDS,
     Read,
     json_objects,
@@ -49,11 +49,11 @@ class SourceRow(NamedTuple):
     problem: FieldProblem | None = None
 
 
-def sniffed(name: str, stream: BinaryIO) -> Source:
+def sniff_source(name: str, stream: BinaryIO) -> Source:
     """The format of the file, by its name and beginning; the stream is rewound. Raises FileProblemError."""
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    file_format = recognise(name, head)
+    file_format = recognise_format(name, head)
     if file_format != CSV:
         return Source(file_format, is_list=starts_list(head))
     header = read_header(stream)
@@ -102,7 +102,7 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
         ) from error
     chosen = delimiter or max(DELIMITERS, key=first.count)
     try:
-        columns = next(csv.reader(_again(first, lines), delimiter=chosen, strict=True), [])
+        columns = next(csv.reader(_with_first(first, lines), delimiter=chosen, strict=True), [])
     except (csv.Error, _LineTooLongError) as error:
         raise FileProblemError(f"The header row is not CSV: {error}. Save the file as CSV again.") from error
     columns = [column.strip() for column in columns]
@@ -154,14 +154,16 @@ def read_cells(
             if number == 1:
                 columns = len(cells)
             elif cells:
-                yield Cells(number, cells, _uneven(cells, columns) if len(cells) != columns else None)
+                yield Cells(
+                    number, cells, _uneven_row_problem(cells, columns) if len(cells) != columns else None
+                )
     except csv.Error as error:
         yield Cells(number + 1, [], _not_csv(error))
     except _LineTooLongError:
         yield Cells(number + 1, [], _unclosed(f"A line is larger than {LARGEST_ROW_BYTES >> 20} MiB"))
 
 
-def _uneven(cells: list[str], columns: int) -> FieldProblem:
+def _uneven_row_problem(cells: list[str], columns: int) -> FieldProblem:
     return FieldProblem(
         "row",
         f"The row has {len(cells):,} cell{'s' * (len(cells) != 1)}, the header {columns:,}.",
@@ -181,13 +183,13 @@ def _lines(stream: BinaryIO, read: Callable[[int], None] | None) -> Iterator[str
         if read is not None:
             read(len(line))
         if first:
-            line = line.removeprefix(MARK)
+            line = line.removeprefix(BYTE_ORDER_MARK)
             first = False
         # Bytes that are not UTF-8 stay recognisable, so that messages can name their row and column.
         yield line.decode("utf-8", "surrogateescape")
 
 
-def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
+def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield first
     yield from rest
 

@@ -20,10 +20,10 @@ from evalapp.jobs.services import end_lost_attempt
 
 
 @contextlib.contextmanager
-def shown(job: Job) -> Iterator[None]:
+def attempt_shown(job: Job) -> Iterator[None]:
     """Show that this process carries out the attempt. Where no file can be written, only its lease tells."""
-    sign = _sign(job)
-    lock = _locked(sign)
+    sign = _lock_path(job)
+    lock = _lock_file(sign)
     try:
         yield
     finally:
@@ -32,23 +32,23 @@ def shown(job: Job) -> Iterator[None]:
             os.close(lock)
 
 
-def give_back_those_of_dead_workers() -> None:
+def requeue_jobs_of_dead_workers() -> None:
     """Queue again what a dead worker of this machine was carrying out, before anything else
     takes its turn.
     """
     here = Job.objects.filter(state__in=ACTIVE_STATES, worker__startswith=f"{socket.gethostname()}:")
     for job in here.order_by("pk"):
-        if _is_dead(_sign(job)):
+        if _is_dead(_lock_path(job)):
             with transaction.atomic():
                 end_lost_attempt(job, why="Its worker ended while it ran")
-            _sign(job).unlink(missing_ok=True)
+            _lock_path(job).unlink(missing_ok=True)
 
 
-def _sign(job: Job) -> Path:
+def _lock_path(job: Job) -> Path:
     return Path(settings.HOME) / "attempts" / f"{job.pk}-{job.attempt}.lock"
 
 
-def _locked(sign: Path) -> int | None:
+def _lock_file(sign: Path) -> int | None:
     # Under its name only once it is locked: in between it would look like a dead worker's.
     unnamed = sign.with_suffix(f".{os.getpid()}")
     lock = None

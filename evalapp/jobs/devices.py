@@ -20,7 +20,7 @@ QUEUE = "models"
 """The queue whose jobs need a device."""
 _POLL_SECONDS = 0.2
 _CPU = "cpu"
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 class Device(NamedTuple):
@@ -36,7 +36,7 @@ class Device(NamedTuple):
 
     def with_one_gpu(self) -> "Device":
         """For a program of one process: one that sees several would spread every batch over them."""
-        return self._replace(variables={_VISIBLE: self.gpus[0]}) if self.gpus else self
+        return self._replace(variables={_VISIBLE_DEVICES: self.gpus[0]}) if self.gpus else self
 
 
 def names_of_devices() -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def is_any_free() -> bool:
 def held_device(*, seconds: float) -> Iterator[Device | None]:
     """Hold the first free device, waiting so long for one; None where all are in use."""
     deadline = time.monotonic() + seconds
-    while (device := _taken()) is None and time.monotonic() < deadline:
+    while (device := _take_device()) is None and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     try:
         yield device
@@ -63,7 +63,7 @@ def held_device(*, seconds: float) -> Iterator[Device | None]:
             os.close(device.lock)
 
 
-def _taken() -> Device | None:
+def _take_device() -> Device | None:
     folder = settings.HOME / "devices"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names_of_devices():
@@ -77,8 +77,8 @@ def _taken() -> Device | None:
             continue
         if name == _CPU:
             # Only where GPUs were set aside on purpose must a program be kept from them.
-            hidden = {_VISIBLE: ""} if settings.ENVIRONMENT.gpus == () else {}
+            hidden = {_VISIBLE_DEVICES: ""} if settings.ENVIRONMENT.gpus == () else {}
             return Device("CPU", hidden, lock)
         gpus = tuple(name.split("+"))
-        return Device(f"GPU {name}", {_VISIBLE: ",".join(gpus)}, lock, gpus)
+        return Device(f"GPU {name}", {_VISIBLE_DEVICES: ",".join(gpus)}, lock, gpus)
     return None

@@ -46,7 +46,7 @@ _KEPT_PREFIXES = (
     "NCCL_",
 )
 # Only a download gets the hub's token, by ``variables``.
-_SECRETS = frozenset({"HF_TOKEN", "HF_TOKEN_PATH"})
+_SECRET_VARIABLES = frozenset({"HF_TOKEN", "HF_TOKEN_PATH"})
 
 
 def run_program(
@@ -114,7 +114,7 @@ def _run_on(
     started = state.started if state else time.time()
     try:
         work.record_process(process.pid, started, device.name if device else "")
-        status = _watch(work, process, on_tick)
+        status = _wait_for_end(work, process, on_tick)
     finally:
         _kill(process, started)
     on_tick()
@@ -128,7 +128,7 @@ def program_environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if (name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)) and name not in _SECRETS
+        if (name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)) and name not in _SECRET_VARIABLES
     }
     return {
         **kept,
@@ -155,7 +155,7 @@ def end_previous_program(work: Work) -> None:
         )
 
 
-def _watch(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], None]) -> int:
+def _wait_for_end(work: Work, process: subprocess.Popen[bytes], on_tick: Callable[[], None]) -> int:
     kill_at: float | None = None
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -44,7 +44,7 @@ def record_heartbeat(name: str) -> None:
     """Note that it goes on; a broker that is away is no matter."""
     try:
         with _broker() as broker:
-            broker.hset(_KEY, name, _now(broker))
+            broker.hset(_KEY, name, _broker_time(broker))
     except redis.RedisError as error:
         logger.debug("The heartbeat of %s is not noted: %s", name, error)
 
@@ -61,18 +61,18 @@ def forget(name: str) -> None:
 def heartbeats() -> list[Heartbeat]:
     """All that were heard within a day and did not end as they should, by name. Raises redis.RedisError."""
     with _broker() as broker:
-        noted, now = broker.hgetall(_KEY), _now(broker)
+        noted, now = broker.hgetall(_KEY), _broker_time(broker)
     found = (Heartbeat(name.decode(), max(0.0, now - float(at))) for name, at in noted.items())
     return sorted(each for each in found if each.age < _FORGET_SECONDS)
 
 
 @heartbeat_sent.connect
-def _worker_is_heard(sender: Any, **kwargs: Any) -> None:
+def _record_worker(sender: Any, **kwargs: Any) -> None:
     record_heartbeat(sender.eventer.hostname)
 
 
 @worker_shutdown.connect
-def _worker_ends(sender: Any, **kwargs: Any) -> None:
+def _forget_worker(sender: Any, **kwargs: Any) -> None:
     forget(sender.hostname)
 
 
@@ -80,6 +80,6 @@ def _broker() -> redis.Redis:
     return redis.Redis.from_url(settings.ENVIRONMENT.redis_url, socket_timeout=2, socket_connect_timeout=2)
 
 
-def _now(broker: redis.Redis) -> float:
+def _broker_time(broker: redis.Redis) -> float:
     seconds, microseconds = broker.time()
     return float(seconds) + float(microseconds) / 1e6

@@ -116,31 +116,31 @@ class LeaseKeeper(threading.Thread):
         report = self.take()
         try:
             if not report.is_empty or time.monotonic() - self._last_beat >= settings.JOB_HEARTBEAT_SECONDS:
-                self._beat(report)
+                self._write_and_extend(report)
             else:
-                self._look()
+                self._read_state()
         except DATABASE_OUTAGES as error:
             # Nobody can take the job over while the database is away, so trying again is safe.
             logger.warning("Job %s: heartbeat failed, trying again: %s", self.job.pk, error)
-            self._give_back(report)
+            self._put_report_back(report)
             connection.close()
         except Exception as error:  # whatever it is: a job without its keeper could not even be cancelled
             logger.exception("Job %s: its messages cannot be stored and are left out", self.job.pk)
             connection.close()
             self.say(event=not_stored(self.job, error))
 
-    def _beat(self, report: Report) -> None:
+    def _write_and_extend(self, report: Report) -> None:
         with transaction.atomic():
             if not write_report(self.job, report):
-                self._give_back(report)
+                self._put_report_back(report)
                 # In a test's own transaction the row is invisible here; absence alone proves nothing.
                 if Job.objects.filter(pk=self.job.pk).exists():
                     self.lost.set()
                 return
         self._last_beat = time.monotonic()
-        self._look()
+        self._read_state()
 
-    def _look(self) -> None:
+    def _read_state(self) -> None:
         state = (
             Job.objects.filter(pk=self.job.pk, attempt=self.job.attempt)
             .values_list("state", flat=True)
@@ -151,7 +151,7 @@ class LeaseKeeper(threading.Thread):
         elif state == JobState.PAUSING:
             self.paused.set()
 
-    def _give_back(self, report: Report) -> None:
+    def _put_report_back(self, report: Report) -> None:
         with self._lock:
             self._report = Report(
                 {**report.progress, **self._report.progress}, [*report.events, *self._report.events]

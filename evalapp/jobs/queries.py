@@ -37,12 +37,12 @@ def next_job(queue: str) -> Job | None:
     patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)
     if patient.count() >= settings.MOST_PATIENT_TASKS:
         known -= settings.PATIENT_TASKS
-    waiting = (each for each in waiting_in(queue, tasks=list(known)) if not _is_left_here(each))
+    waiting = (each for each in waiting_in(queue, tasks=list(known)) if not _was_passed_on_here(each))
     chosen = next_of(waiting, project_load_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
 
 
-def _is_left_here(waiting: WaitingJob) -> bool:
+def _was_passed_on_here(waiting: WaitingJob) -> bool:
     """Whether this machine recently passed the job on because it lacks what the job needs."""
     left = waiting.left_by.get(socket.gethostname())
     since = timezone.now() - timedelta(seconds=settings.JOB_LOOK_AGAIN_SECONDS)

@@ -17,9 +17,9 @@ from django.conf import settings
 
 from evalapp.core.errors import ProblemError
 
-_CODE = ("inference", "run_directory", "training")
-_ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
-_SHOWN = 300
+_CODE_PACKAGES = ("inference", "run_directory", "training")
+_FINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
+_LONGEST_SHOWN = 300
 _CONNECTING_SECONDS, _ANSWERING_SECONDS = 5.0, 30.0
 _SUBMITTING_SECONDS = 180.0
 """A head answers once it has found a node for the job."""
@@ -48,7 +48,7 @@ class RayJob(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        return self.status in _ENDED
+        return self.status in _FINAL_STATES
 
     @property
     def is_waiting(self) -> bool:
@@ -88,8 +88,8 @@ class RayCluster:
         """
         code = _packed_code()
         package = f"_ray_pkg_{hashlib.sha256(code).hexdigest()[:16]}.zip"
-        if self._asked("GET", f"/api/packages/gcs/{package}", allowed=(200, 404)).status == 404:
-            self._asked("PUT", f"/api/packages/gcs/{package}", body=code)
+        if self._request("GET", f"/api/packages/gcs/{package}", allowed=(200, 404)).status == 404:
+            self._request("PUT", f"/api/packages/gcs/{package}", body=code)
         job = {
             "submission_id": name,
             "entrypoint": command,
@@ -112,33 +112,35 @@ class RayCluster:
     def _is_taken(self, job: dict[str, Any]) -> bool:
         """Whether the head took a job; False while it has no agent for it."""
         body = json.dumps(job).encode()
-        answer = self._asked("POST", "/api/jobs/", body=body, allowed=(200, 500), seconds=_SUBMITTING_SECONDS)
+        answer = self._request(
+            "POST", "/api/jobs/", body=body, allowed=(200, 500), seconds=_SUBMITTING_SECONDS
+        )
         if answer.status == 200:
             return True
         if _NO_AGENT.encode() not in answer.data:
-            raise self._refused("POST", "/api/jobs/", answer)
+            raise self._refusal_error("POST", "/api/jobs/", answer)
         return False
 
     def job(self, name: str) -> RayJob | None:
         """None when the cluster knows no such job."""
-        answer = self._asked("GET", f"/api/jobs/{name}", allowed=(200, 404))
-        return _job(self._read(answer)) if answer.status == 200 else None
+        answer = self._request("GET", f"/api/jobs/{name}", allowed=(200, 404))
+        return _ray_job(self._read(answer)) if answer.status == 200 else None
 
     def jobs(self, prefix: str) -> list[RayJob]:
         """The jobs whose names begin so."""
-        found = [_job(each) for each in self._read(self._asked("GET", "/api/jobs/"))]
+        found = [_ray_job(each) for each in self._read(self._request("GET", "/api/jobs/"))]
         return [job for job in found if job.name.startswith(prefix)]
 
     def stop(self, name: str) -> None:
         """Ask a job to save and stop; nothing for one that has ended or is not known."""
-        self._asked("POST", f"/api/jobs/{name}/stop", allowed=(200, 404))
+        self._request("POST", f"/api/jobs/{name}/stop", allowed=(200, 404))
 
     def log(self, name: str) -> str:
         """What the job has said; empty when there is nothing."""
-        answer = self._asked("GET", f"/api/jobs/{name}/logs", allowed=(200, 404))
+        answer = self._request("GET", f"/api/jobs/{name}/logs", allowed=(200, 404))
         return str(self._read(answer).get("logs") or "") if answer.status == 200 else ""
 
-    def _asked(
+    def _request(
         self,
         method: str,
         path: str,
@@ -156,11 +158,11 @@ class RayCluster:
                 " port to this machine, or correct RAY_ADDRESS; then start the run again."
             ) from error
         if answer.status not in allowed:
-            raise self._refused(method, path, answer)
+            raise self._refusal_error(method, path, answer)
         return answer
 
-    def _refused(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ClusterError:
-        said = " ".join(answer.data[-_SHOWN:].decode(errors="replace").split())
+    def _refusal_error(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ClusterError:
+        said = " ".join(answer.data[-_LONGEST_SHOWN:].decode(errors="replace").split())
         return ClusterError(
             f"The Ray cluster at {self._url} answered {answer.status} to {method} {path}: {said}"
         )
@@ -174,7 +176,7 @@ class RayCluster:
             ) from error
 
 
-def _job(fields: dict[str, Any]) -> RayJob:
+def _ray_job(fields: dict[str, Any]) -> RayJob:
     return RayJob(
         str(fields.get("submission_id") or ""),
         str(fields.get("status")),
@@ -188,7 +190,7 @@ def _packed_code() -> bytes:
     """The programs' source as a zip that is the same for the same source."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for package in _CODE:
+        for package in _CODE_PACKAGES:
             for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
                 name = path.relative_to(settings.BASE_DIR).as_posix()
                 archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())

@@ -41,7 +41,7 @@ def run_on_cluster(
     """
     cluster = RayCluster(_ray().url)
     while True:
-        ended = _submitted_and_followed(work, cluster, shlex.join(command), gpus, on_tick)
+        ended = _submit_and_follow(work, cluster, shlex.join(command), gpus, on_tick)
         if not ended.has_waited_too_long:
             break
         work.log("The Ray cluster had no free resources; submitted again.")
@@ -49,10 +49,10 @@ def run_on_cluster(
     return _status(work, cluster, ended, console)
 
 
-def _submitted_and_followed(
+def _submit_and_follow(
     work: Work, cluster: RayCluster, command: str, gpus: float, on_tick: Callable[[], None]
 ) -> RayJob:
-    name = f"{_names_of(work)}{work.job.attempt}-{secrets.token_hex(4)}"
+    name = f"{_name_prefix(work)}{work.job.attempt}-{secrets.token_hex(4)}"
     stop_seconds = int(max(settings.JOB_STOP_SECONDS, SAVING_SECONDS))
     variables = {
         "HF_HUB_OFFLINE": "1",
@@ -63,10 +63,10 @@ def _submitted_and_followed(
     cluster.submit(name, command, variables=variables, gpus=gpus, rest=work.rest)
     work.log(f"Submitted to the Ray cluster at {_ray().url} as {name}, with {gpus:g} GPUs.")
     try:
-        return _followed(work, cluster, name, stop_seconds, on_tick)
+        return _follow(work, cluster, name, stop_seconds, on_tick)
     except BaseException:
         # Whatever it is: the cluster's node is not left busy with what nobody follows.
-        _try(lambda: cluster.stop(name))
+        _try_step(lambda: cluster.stop(name))
         raise
 
 
@@ -77,7 +77,7 @@ def end_previous_job(work: Work) -> None:
     """
     cluster = RayCluster(_ray().url)
     deadline = time.monotonic() + ENDING_SECONDS + settings.JOB_STOP_SECONDS
-    while running := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
+    while running := [job for job in cluster.jobs(_name_prefix(work)) if not job.has_ended]:
         for job in running:
             cluster.stop(job.name)
         if all(job.is_waiting for job in running):
@@ -87,7 +87,7 @@ def end_previous_job(work: Work) -> None:
         work.rest(POLL_SECONDS)
 
 
-def _followed(
+def _follow(
     work: Work, cluster: RayCluster, name: str, stop_seconds: int, on_tick: Callable[[], None]
 ) -> RayJob:
     heard, give_up_at, was_pending = time.monotonic(), None, True
@@ -135,9 +135,9 @@ def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
                 f"The Ray cluster ended the job {job.name}:"
                 f" {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
             )
-        said = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
+        output = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
         with console.open("a", encoding="utf-8") as file:
-            file.write(said + "\n")
+            file.write(output + "\n")
     # A shell's way to tell of a signal.
     return 128 - status if 128 < status < 128 + signal.NSIG else status
 
@@ -147,12 +147,12 @@ def _ray() -> RaySettings:
     return settings.RAY
 
 
-def _names_of(work: Work) -> str:
+def _name_prefix(work: Work) -> str:
     """How the names of this job's submissions begin: a cluster may serve several installations."""
     return f"evalapp-{this_installation()[:8]}-{work.job.pk}-"
 
 
-def _try(step: Callable[[], None]) -> None:
+def _try_step(step: Callable[[], None]) -> None:
     try:
         step()
     except ClusterError:

@@ -60,7 +60,7 @@ def request_cancel(*, job: Job, by: User | None) -> None:
     waiting = Job.objects.filter(pk=job.pk, state__in=WAITING_STATES)
     running = Job.objects.filter(pk=job.pk, state__in=[*WORKING_STATES, JobState.PAUSING])
     if waiting.update(state=JobState.CANCELLED, cancel_requested_at=Now(), finished_at=Now()):
-        text = f"Cancelled {_while_waiting(job)}."
+        text = f"Cancelled {_waiting_words(job)}."
     elif running.update(state=JobState.CANCELLING, cancel_requested_at=Now()):
         text = "Asked to stop; it saves its work first."
     else:
@@ -117,7 +117,7 @@ def request_pause(*, job: Job, by: User | None) -> None:
     asked: dict[str, Any] = {"pause_requested_at": Now(), "paused_by": by}
     one = Job.objects.filter(pk=job.pk)
     if one.filter(state=JobState.QUEUED).update(state=JobState.PAUSED, **asked):
-        text = f"Paused {_while_waiting(job)}."
+        text = f"Paused {_waiting_words(job)}."
     elif one.filter(state__in=WORKING_STATES).update(state=JobState.PAUSING, **asked):
         text = "Asked to pause; it saves its work first."
     else:
@@ -181,7 +181,7 @@ def reap_lost_jobs() -> None:
     for job in expired.order_by("pk"):
         with transaction.atomic():
             end_lost_attempt(job, why="Its worker stopped responding", only_expired=True)
-    _ring_again()
+    _notify_again()
 
 
 def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
@@ -260,7 +260,7 @@ def leave_to_others(job: Job, *, why: str) -> None:
         _log(job, f"{why} It waits for a worker that has it.", level="warning")
 
 
-def _ring_again() -> None:
+def _notify_again() -> None:
     """Publish again for jobs that have waited too long: soon where the queue is idle, seldom where it is
     busy.
     """
@@ -277,7 +277,7 @@ def _ring_again() -> None:
                 notify_on_commit(job.queue)
 
 
-def _while_waiting(job: Job) -> str:
+def _waiting_words(job: Job) -> str:
     job.refresh_from_db(fields=["attempt"])
     return "while it waited to continue" if job.attempt else "before it started"
 

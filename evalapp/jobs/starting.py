@@ -16,13 +16,13 @@ def start_next_of(queue: str) -> None:
     Does nothing where none waits, or where every device of this machine is in use. What a worker of this
     machine was at when it was killed goes on first, and does not wait for its lease to run out.
     """
-    attempts.give_back_those_of_dead_workers()
+    attempts.requeue_jobs_of_dead_workers()
     for _ in range(_MOST_TRIES):
         job = queries.next_job(queue)
         if job is None or not _has_room(job):
             return
         app.tasks[job.task](job.pk)
-        if _was_begun_here(job):
+        if _was_started_here(job):
             break
     if queries.next_job(queue) is not None:
         notify(queue)
@@ -33,5 +33,5 @@ def _has_room(job: Job) -> bool:
     return job.queue != devices.QUEUE or job.process_id is not None or devices.is_any_free()
 
 
-def _was_begun_here(job: Job) -> bool:
+def _was_started_here(job: Job) -> bool:
     return Job.objects.filter(pk=job.pk, attempt__gt=job.attempt, worker=worker_name()).exists()

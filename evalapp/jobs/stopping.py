@@ -28,20 +28,20 @@ def worker_is_stopping() -> bool:
 
 
 @worker_shutting_down.connect
-def _tell_the_pool(**_: Any) -> None:
+def _set_stopping(**_: Any) -> None:
     _is_stopping.value = 1
 
 
 @worker_init.connect
-def _outlive_no_supervisor(**_: Any) -> None:
+def _stop_with_supervisor(**_: Any) -> None:
     # Celery's end can wait for ever for a broker that went with the supervisor, and nobody is left to kill
     # it.
     supervisor = os.environ.get(SUPERVISOR_VARIABLE, "")
     if supervisor.isdecimal() and os.getpgrp() == os.getpid():
-        threading.Thread(target=_end_with, args=(int(supervisor),), daemon=True).start()
+        threading.Thread(target=_end_after, args=(int(supervisor),), daemon=True).start()
 
 
-def _end_with(supervisor: int) -> None:
+def _end_after(supervisor: int) -> None:
     # Looked at once a second: the one signal of a parent's death is taken, by Celery's own way to end.
     while os.getppid() == supervisor:
         time.sleep(1)

@@ -7,7 +7,7 @@ from evalapp.jobs.starting import start_next_of
 
 @shared_task(name="evalapp.jobs.tasks.reap_lost_jobs")
 def reap_lost_jobs() -> None:
-    attempts.give_back_those_of_dead_workers()
+    attempts.requeue_jobs_of_dead_workers()
     services.reap_lost_jobs()
 
 

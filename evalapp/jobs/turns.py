@@ -36,7 +36,7 @@ class ProjectLoad:
 
 def next_of(waiting: Iterable[WaitingJob], standing: ProjectLoad) -> WaitingJob | None:
     """The job to start now; None where none waits."""
-    return min(waiting, key=lambda job: _turn(job, standing.running, standing.served_at), default=None)
+    return min(waiting, key=lambda job: _sort_key(job, standing.running, standing.served_at), default=None)
 
 
 def in_turn(
@@ -55,7 +55,7 @@ def in_turn(
     while left and len(order) < most:
         if ends:
             running[ends.popleft()] -= 1
-        job = min(left, key=lambda each: _turn(each, running, served_at))
+        job = min(left, key=lambda each: _sort_key(each, running, served_at))
         left.remove(job)
         order.append(job)
         running[job.project_id] += 1
@@ -64,7 +64,9 @@ def in_turn(
     return order
 
 
-def _turn(job: WaitingJob, running: Mapping[int, int], served_at: Mapping[int, float]) -> tuple[object, ...]:
+def _sort_key(
+    job: WaitingJob, running: Mapping[int, int], served_at: Mapping[int, float]
+) -> tuple[object, ...]:
     return (
         not job.keeps_turn,
         running.get(job.project_id, 0),

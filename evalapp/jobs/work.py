@@ -49,7 +49,7 @@ NO_ROOM_FOR_FILES = (
 )
 logger = logging.getLogger(__name__)
 
-_REST_STEP = 0.2
+_REST_STEP_SECONDS = 0.2
 _ROWS_BETWEEN_REPORTS = 2_000
 _Row = TypeVar("_Row")
 ENDING_PAUSES = (0.5, 1, 2, 4, 8)
@@ -195,7 +195,7 @@ class Work:
             if left <= 0:
                 return
             # In steps, because a cancel is a row in the database that nothing announces.
-            time.sleep(min(_REST_STEP, left))
+            time.sleep(min(_REST_STEP_SECONDS, left))
 
     def fence(self) -> None:
         """Hold the job's row until the surrounding transaction ends; raise LeaseLost if it is not ours.
@@ -224,7 +224,7 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
     job = claim(job_id, task=task)
     if job is None:
         return
-    with attempts.shown(job):
+    with attempts.attempt_shown(job):
         keeper = LeaseKeeper(job)
         keeper.start()
         try:
@@ -238,7 +238,7 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
 Ending = Callable[[Job, Report], None]
 
 
-def _unexpected(error: Exception) -> str:
+def _error_in_words(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return NO_ROOM_FOR_FILES
     return (
@@ -253,39 +253,39 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
     try:
         result = attempt_work(work)
     except LeaseLost:
-        return _nothing
+        return _write_nothing
     except JobCancelled:
-        return _ended(JobState.CANCELLED)
+        return _ending_in_state(JobState.CANCELLED)
     except JobPaused:
         # Told to go on in the meantime, it is queued again.
-        return _without_outcome(put_back, "Resumed while it was pausing")
+        return _ending_without_outcome(put_back, "Resumed while it was pausing")
     except NoDeviceFree:
         begun_nothing = partial(put_back, then="nothing was started, and it waits for a device")
-        return _without_outcome(begun_nothing, "Every device of this machine was in use")
+        return _ending_without_outcome(begun_nothing, "Every device of this machine was in use")
     except WorkerStopping:
-        return _without_outcome(put_back, "evalapp was stopped")
+        return _ending_without_outcome(put_back, "evalapp was stopped")
     except AttemptLost as error:
-        return _without_outcome(end_lost_attempt, str(error))
+        return _ending_without_outcome(end_lost_attempt, str(error))
     except AWAY as error:
         if is_disk_full(error):
             logger.exception("Job %s: the database has no space left", work.job.pk)
-            return _ended(JobState.FAILED, error=DATABASE_FULL)
+            return _ending_in_state(JobState.FAILED, error=DATABASE_FULL)
         logger.warning("Job %s: lost the database or the broker: %s", work.job.pk, error)
-        return _without_outcome(end_lost_attempt, "The database was lost")
+        return _ending_without_outcome(end_lost_attempt, "The database was lost")
     except NotHereError as error:
-        return _without_outcome(leave_to_others, error.message)
+        return _ending_without_outcome(leave_to_others, error.message)
     except ProblemError as error:
         work.log(error.message, level="error", data={"fields": error.fields} if error.fields else None)
-        return _ended(JobState.FAILED, error=error.message)
+        return _ending_in_state(JobState.FAILED, error=error.message)
     except Exception as error:  # the edge of the task: every end gets its sentence
         logger.exception("Job %s (%s) failed", work.job.pk, work.job.task)
-        message = _unexpected(error)
+        message = _error_in_words(error)
         work.log(message, level="error")
-        return _ended(JobState.FAILED, error=message)
-    return _ended(JobState.SUCCEEDED, result=result or {})
+        return _ending_in_state(JobState.FAILED, error=message)
+    return _ending_in_state(JobState.SUCCEEDED, result=result or {})
 
 
-def _ended(state: JobState, **fields: Any) -> Ending:
+def _ending_in_state(state: JobState, **fields: Any) -> Ending:
     def write(job: Job, report: Report) -> None:
         ended = {
             "finished_at": Now(),
@@ -302,7 +302,7 @@ def _ended(state: JobState, **fields: Any) -> Ending:
     return write
 
 
-def _without_outcome(end: Callable[..., object], why: str) -> Ending:
+def _ending_without_outcome(end: Callable[..., object], why: str) -> Ending:
     """Write what the attempt has said, then end it by a service of `evalapp.jobs.services`."""
 
     def write(job: Job, report: Report) -> None:
@@ -313,7 +313,7 @@ def _without_outcome(end: Callable[..., object], why: str) -> Ending:
     return write
 
 
-def _nothing(job: Job, report: Report) -> None:
+def _write_nothing(job: Job, report: Report) -> None:
     """Another attempt owns the row; what this one had to say is dropped."""
 
 
@@ -323,15 +323,15 @@ def _write_ending(job: Job, report: Report, ending: Ending) -> None:
 
     An attempt without an ending would be repeated, and its silence blamed on its worker.
     """
-    if refused := _refusal_of(job, report, ending):
-        refused = _refusal_of(job, Report(events=[not_stored(job, refused)]), ending)
+    if refused := _error_of_writing(job, report, ending):
+        refused = _error_of_writing(job, Report(events=[not_stored(job, refused)]), ending)
     if refused:
-        _refusal_of(job, Report(), _ended(JobState.FAILED, error=_unexpected(refused)))
+        _error_of_writing(job, Report(), _ending_in_state(JobState.FAILED, error=_error_in_words(refused)))
 
 
-def _refusal_of(job: Job, report: Report, ending: Ending) -> Exception | None:
+def _error_of_writing(job: Job, report: Report, ending: Ending) -> Exception | None:
     try:
-        _write_once_back(job, report, ending)
+        _write_with_retries(job, report, ending)
     except LeaseLost:
         raise
     except Exception as error:  # whatever the driver or PostgreSQL makes of a value
@@ -340,7 +340,7 @@ def _refusal_of(job: Job, report: Report, ending: Ending) -> Exception | None:
     return None
 
 
-def _write_once_back(job: Job, report: Report, ending: Ending) -> None:
+def _write_with_retries(job: Job, report: Report, ending: Ending) -> None:
     for pause in _pauses():
         try:
             with transaction.atomic():

@@ -143,7 +143,7 @@ def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -
             "You review this campaign blind; copy the judge’s tables when your part is done."
         )
     return table_of(
-        JUDGE_TABLES, JudgeResults(judge, judge_agreement(judge, load_scores(campaign))), name, whose="judge"
+        JUDGE_TABLES, JudgeResults(judge, judge_agreement(judge, load_scores(campaign))), name, owner="judge"
     )
 
 

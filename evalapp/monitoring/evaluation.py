@@ -116,12 +116,12 @@ def more_reviews(week: WeeklySample) -> list[MoreReviews]:
     for criterion in criteria.order_by("position"):
         ratings = _ratings_in_design(ratings_of(week, scores, criterion), design)
         bounds = criterion.rules.range if criterion.rules.has_mean else None
-        told = next_reviews(ratings, design, bounds=bounds)
+        further = next_reviews(ratings, design, bounds=bounds)
         is_rate = bounds is None
-        if isinstance(told, str):
-            found.append(MoreReviews(criterion.name, is_rate, None, told))
+        if isinstance(further, str):
+            found.append(MoreReviews(criterion.name, is_rate, None, further))
         else:
-            found.append(MoreReviews(criterion.name, is_rate, told))
+            found.append(MoreReviews(criterion.name, is_rate, further))
     return found
 
 

@@ -165,13 +165,12 @@ def _label(plan: ImportPlan, slot: int) -> str:
 def _log_duplicates(plan: ImportPlan, log: ProblemList) -> None:
     for line, place, candidate, reviewer, criterion, item, earlier in _rows(_SELECT_DUPLICATES):
         name = plan.criteria[criterion].name
-        who = plan.reviewers[reviewer]
+        rater = plan.reviewers[reviewer]
         where = f"row {earlier:,} already" if earlier != line else "the same row"
-        problem = (
-            f"“{who}” rated {name} of the answer of “{_label(plan, candidate)}” to item “{item}” in {where}."
-        )
+        answer = f"the answer of “{_label(plan, candidate)}” to item “{item}”"
+        problem = f"“{rater}” rated {name} of {answer} in {where}."
         fix = "Keep one of the two."
-        if who == UNNAMED_REVIEWER:
+        if rater == UNNAMED_REVIEWER:
             fix = "Choose the column with the reviewer, or keep one of the two."
         log.add(line, FieldProblem(f"{place}{name}", problem, fix))
 
@@ -240,8 +239,8 @@ def _locate_spans(plan: ImportPlan, log: ProblemList) -> int:
                 words = found.mark.text or answer[found.start : found.end]
                 label = (found.mark.label or UNNAMED_LABEL).strip().casefold()
                 target = plan.span_labels.get(label, (None, None)) if found.is_found else (None, None)
-                said = (found.mark.label, words, found.mark.comment)
-                buffer.add(record, found.start, found.end, *said, *target)
+                marking = (found.mark.label, words, found.mark.comment)
+                buffer.add(record, found.start, found.end, *marking, *target)
             last = record
         if len(rows) < _ROWS_AT_ONCE:
             break

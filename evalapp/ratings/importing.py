@@ -74,7 +74,7 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
         records = 0
         for reading in found:
             records += len(reading.records) + len(reading.refusals)
-            progress.tell(records)
+            progress.report(records)
             yield reading
 
     with open_stored(ratings_import.stored_name) as stream:
@@ -145,7 +145,7 @@ def _stage(
     stage = Stage(plan, log)
     with open_stored(ratings_import.stored_name) as stream:
         for records in stage.stage(readings(stream, options, read=progress.read)):
-            progress.tell(records)
+            progress.report(records)
     work.enter("Checking")
     work.raise_if_cancelled()
     refused, ratings_import.spans_missing = check_stage(plan, options, log)

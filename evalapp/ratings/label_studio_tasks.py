@@ -145,18 +145,18 @@ def _annotation(
     results = [
         {
             "id": f"r{number}",
-            "from_name": said.control,
+            "from_name": result.control,
             "to_name": ANSWER,
-            "type": said.kind,
+            "type": result.kind,
             "origin": "manual",
-            "value": said.value,
+            "value": result.value,
             "meta": {
                 **reviewer,
-                **_criterion_meta(said.criterion),
-                **({"text": [said.remark]} if said.remark else {}),
+                **_criterion_meta(result.criterion),
+                **({"text": [result.remark]} if result.remark else {}),
             },
         }
-        for number, said in enumerate(_results(review, answer, criteria), start=1)
+        for number, result in enumerate(_results(review, answer, criteria), start=1)
     ]
     return {
         "result": results,
@@ -181,14 +181,14 @@ def _criterion_meta(criterion: Criterion | None) -> dict[str, Any]:
     """What the name of a control cannot hold, so that the criterion comes back as it was."""
     if criterion is None:
         return {}
-    told: dict[str, Any] = {"criterion": criterion.name}
+    meta: dict[str, Any] = {"criterion": criterion.name}
     if criterion.rules.has_mean:
-        told["scale"] = list(criterion.rules.range)
+        meta["scale"] = list(criterion.rules.range)
         if criterion.steps_per_point > 1:
-            told["steps_per_point"] = criterion.steps_per_point
+            meta["steps_per_point"] = criterion.steps_per_point
     if criterion.lower_is_better:
-        told["lower_is_better"] = True
-    return told
+        meta["lower_is_better"] = True
+    return meta
 
 
 def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Result]:

@@ -77,7 +77,7 @@ def start_ratings_import(
     discarded meanwhile.
     """
     options.check()
-    current = flow.held(ratings_import)
+    current = flow.lock_open_import(ratings_import)
     project = ratings_import.project
     require_new(project=project, content_hash=current.content_hash)
     if not checks_only and project.campaigns.filter(name=" ".join(options.name.split())).exists():

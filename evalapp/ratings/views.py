@@ -18,7 +18,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
-from evalapp.imports.problems import FieldProblem, RowProblem, folded
+from evalapp.imports.problems import FieldProblem, RowProblem, fold_problems
 from evalapp.ratings import formats, queries, services
 from evalapp.ratings.forms import RatingsForm, RatingsUploadForm
 from evalapp.ratings.importing import preview
@@ -86,7 +86,7 @@ def _page(
         RowProblem(each.row, FieldProblem(each.field, each.problem, each.fix), each.is_refusal)
         for each in queries.problems_of(record)[:MOST_READ_PROBLEMS]
     ]
-    problems = folded(kept)[:SHOWN_PROBLEMS]
+    problems = fold_problems(kept)[:SHOWN_PROBLEMS]
     context: dict[str, Any] = {
         "record": record,
         "job": record.job,

@@ -110,11 +110,11 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
     form: forms.Form = items_form if asked == "items" else assignments_form
     if form.is_valid():
         with RefusalsOn(form):
-            said = _add_items(request, campaign, items_form) if asked == "items" else ""
+            message = _add_items(request, campaign, items_form) if asked == "items" else ""
             if asked == "assignments":
-                said = _add_assignments(request, campaign, assignments_form)
-            if said:
-                messages.success(request, said)
+                message = _add_assignments(request, campaign, assignments_form)
+            if message:
+                messages.success(request, message)
                 return redirect("campaign_additions", slug=request.project.slug, pk=pk)
             context["differing"] = len(assignments_form.differing())
     return render(request, "reviews/additions.html", context, status=status_of(form))

@@ -167,10 +167,10 @@ class RatedRound(Round):
 
     def _of(self, review: Review) -> CalibrationAnswers:
         words = answers_in_words(review, review.rated.output.text)
-        said = {criterion: [words[criterion]] for criterion in self._criteria if criterion in words}
+        by_criterion = {criterion: [words[criterion]] for criterion in self._criteria if criterion in words}
         for given in review.tags.all():
-            said.setdefault(given.tag.criterion_id, []).append(given.tag.label)
-        answers = [", ".join(said.get(criterion, [])) for criterion in self._criteria]
+            by_criterion.setdefault(given.tag.criterion_id, []).append(given.tag.label)
+        answers = [", ".join(by_criterion.get(criterion, [])) for criterion in self._criteria]
         correction = getattr(review, "correction", None)
         name = self.name_of(review.reviewer_id)
         return CalibrationAnswers(name, answers, review.comment, correction.text if correction else "")

@@ -21,7 +21,7 @@ from evalapp.campaigns.models import (
     CampaignState,
     Purpose,
 )
-from evalapp.conversations.text import Conversation, asked
+from evalapp.conversations.text import Conversation, without_answer
 from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import first_row
@@ -343,7 +343,7 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
         draft=json.loads(draft) if draft is not None else None,
         draft_revision=revision or 0,
         draft_saved_at=saved_at,
-        conversation=asked(json.loads(conversation)) if conversation is not None else None,
+        conversation=without_answer(json.loads(conversation)) if conversation is not None else None,
     )
 
 

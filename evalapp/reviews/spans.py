@@ -125,12 +125,12 @@ def checked_spans(
         for problem in _problems(criterion, spans, length):
             report(f"spans.{key}", problem)
         rows += [CheckedSpan(criterion.pk, s.label, s.start, s.end, s.comment.strip()) for s in spans]
-        said = answers.scores.get(key)
-        if said is None:
+        score = answers.scores.get(key)
+        if score is None:
             if criterion.is_required and not spans:
                 otherwise = ", or say that there is nothing" if criterion.allows_not_applicable else ""
                 report(f"spans.{key}", f"{criterion.name} is required. Mark at least one span{otherwise}.")
-        elif said != NOT_APPLICABLE:
+        elif score != NOT_APPLICABLE:
             report(f"scores.{key}", f"{criterion.name} is marked in the answer: send it in spans, or “na”.")
         elif not criterion.allows_not_applicable:
             report(f"scores.{key}", f"{criterion.name} cannot be “nothing to mark”. Mark a span.")

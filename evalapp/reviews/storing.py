@@ -75,8 +75,8 @@ def store_rating(review: Review, checked: CheckedAnswers) -> None:
 
 def store_preference(review: Review, answers: PreferenceAnswers, outputs: list[int]) -> None:
     """`store_rating` for a review of a comparison; ``outputs``: in the order on the screen."""
-    said = {"outputs": outputs, "choice": str(answers.choice), "ranks": answers.ranks}
-    _store(_STORE_PREFERENCE, review, said)
+    preference = {"outputs": outputs, "choice": str(answers.choice), "ranks": answers.ranks}
+    _store(_STORE_PREFERENCE, review, preference)
 
 
 def _store(statement: str, review: Review, answers: dict[str, Any]) -> None:

@@ -123,9 +123,9 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
     """The person's reviews, latest first; each can be opened, and changed until the campaign ends."""
     page = keyset_page(submitted_by(person_of(request)), request)
     waiting = open_change_requests_among(page.rows)
-    said: dict[int, dict[str, Any]] = {}
+    texts: dict[int, dict[str, Any]] = {}
     for desk in DESKS:
-        said |= desk.review_text_context([each for each in page.rows if desk_of(each.campaign) is desk])
+        texts |= desk.review_text_context([each for each in page.rows if desk_of(each.campaign) is desk])
     rows = [
         {
             "review": review,
@@ -133,7 +133,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
             "is_open": review.campaign.state in _RUNNING_STATES,
             "has_change_request": review.pk in waiting,
             "said_page": desk_of(review.campaign).said,
-            "said": said[review.pk],
+            "said": texts[review.pk],
         }
         for review in page.rows
     ]

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from evalapp.imports.mapping import Mapper
 from evalapp.imports.problems import FileProblemError, ImportProblemsError
-from evalapp.imports.source_rows import sniffed, source_rows
+from evalapp.imports.source_rows import sniff_source, source_rows
 
 MOST_SCORES = 50_000
 MOST_BYTES = 20 * 2**20
@@ -58,7 +58,7 @@ def read_scores(
     """
     mapper = SCORES.with_names({item_field: "item"})
     try:
-        source = sniffed(name, file)
+        source = sniff_source(name, file)
         if source.columns:
             _require_columns(source.columns, mapper, candidates)
         for row in source_rows(file, source, longest=LONGEST_LINE):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from evalapp.conversations.text import Conversation, asked, other_texts
+from evalapp.conversations.text import Conversation, other_texts, without_answer
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
@@ -249,7 +249,7 @@ def row_of(
     given = [context]
     if conversation is not None:
         # Outputs may rely on what tools and sources said.
-        given += other_texts(asked(conversation)).values()
+        given += other_texts(without_answer(conversation)).values()
     return Row(
         output=text,
         references=tuple(str(reference) for reference in references),

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 
 from evalapp.conversations.beside_text import beside_text as shown_beside
-from evalapp.conversations.text import Conversation, asked
+from evalapp.conversations.text import Conversation, without_answer
 
 register = template.Library()
 
@@ -19,4 +19,4 @@ def beside_text(conversation: Conversation | None) -> dict[str, Any]:
 @register.inclusion_tag("conversations/beside_text.html")
 def beside_prompt(conversation: Conversation | None) -> dict[str, Any]:
     """The parts of the prompt only: a reviewer must not see how the row's own answer was made."""
-    return {"beside": None if conversation is None else shown_beside(asked(conversation))}
+    return {"beside": None if conversation is None else shown_beside(without_answer(conversation))}

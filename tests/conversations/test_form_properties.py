@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalapp.conversations.differences import changed, difference, same
+from evalapp.conversations.differences import changed, changes_between, is_equal_json
 from evalapp.conversations.form import conversation_problems
 from evalapp.conversations.formats import FORMATS, format_of
 from evalapp.imports.problems import RowProblemError
@@ -38,9 +38,9 @@ lists = st.lists(objects | values, max_size=3)
 
 @given(objects, objects)
 def test_a_difference_makes_the_one_of_the_other_unless_it_has_our_names(source, made):
-    found = changed(made, difference(source, made))
+    found = changed(made, changes_between(source, made))
     if not any(name in repr(source) for name in ("as", "absent", "item", "lengths")):
-        assert same(found, source)
+        assert is_equal_json(found, source)
 
 
 def objects_within(value, most=4):
@@ -66,11 +66,11 @@ def test_whatever_else_a_row_says_survives(key, name, data):
     except RowProblemError as error:
         assert all(each.field and each.problem and each.fix for each in error.problems)
         return
-    assert same(FORMATS[key].write(conversation).fields, row)
+    assert is_equal_json(FORMATS[key].write(conversation).fields, row)
     assert [str(each) for each in conversation_problems(conversation)] == []
     for each in FORMATS.values():
         again = each.write(conversation).fields
-        assert same(each.write(each.read(again)).fields, again)
+        assert is_equal_json(each.write(each.read(again)).fields, again)
 
 
 @pytest.mark.parametrize("key", FORMATS)
@@ -84,7 +84,7 @@ def test_whatever_a_row_is_it_is_read_or_refused(key, data):
         conversation = FORMATS[key].read(fields)
     except RowProblemError:
         return
-    assert same(FORMATS[key].write(conversation).fields, fields)
+    assert is_equal_json(FORMATS[key].write(conversation).fields, fields)
 
 
 @settings(max_examples=300, deadline=None)
@@ -195,5 +195,5 @@ def test_every_good_conversation_is_written_in_every_format(conversation):
         written = each.write(conversation)
         if key != conversation["origin"]["format"]:
             again = each.read(written.fields)
-            assert same(each.write(again).fields, written.fields)
-    assert same(conversation, before)
+            assert is_equal_json(each.write(again).fields, written.fields)
+    assert is_equal_json(conversation, before)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from evalapp.conversations.differences import same
+from evalapp.conversations.differences import is_equal_json
 from evalapp.conversations.form import conversation_problems
 from evalapp.conversations.formats import FORMATS, format_of
 from evalapp.conversations.formats.base import OTHER_ROLES
@@ -52,7 +52,7 @@ def test_a_row_is_recognised_read_and_written_as_it_was(key, name):
     # What a database gives back has other orders of fields.
     stored = json.loads(json.dumps(conversation, sort_keys=True))
     written = FORMATS[key].write(stored)
-    assert same(written.fields, row)
+    assert is_equal_json(written.fields, row)
     assert written.losses == []
 
 
@@ -60,7 +60,7 @@ def test_a_row_is_recognised_read_and_written_as_it_was(key, name):
 def test_what_is_beside_the_formats_fields_is_left_to_the_caller(key, name):
     row = row_named(key, name)
     more = {"chosen": [{"role": "assistant", "content": 3}], "rejected": None, "label": "x"}
-    assert same(FORMATS[key].read({**row, **more}), FORMATS[key].read(row))
+    assert is_equal_json(FORMATS[key].read({**row, **more}), FORMATS[key].read(row))
 
 
 @pytest.mark.parametrize(("key", "name"), EVERY_ROW)
@@ -75,7 +75,7 @@ def test_every_row_can_be_written_in_every_format(key, name, target):
     assert all(loss and loss == loss.strip() and "_" not in loss for loss in written.losses)
     again = FORMATS[target].read(json.loads(json.dumps(written.fields)))
     assert list(conversation_problems(again)) == []
-    assert same(FORMATS[target].write(again).fields, written.fields)
+    assert is_equal_json(FORMATS[target].write(again).fields, written.fields)
 
 
 def text_in(value):
@@ -503,7 +503,7 @@ def test_what_is_nested_too_deeply_is_refused(key):
 
 
 def test_values_of_json_are_the_same_only_by_kind():
-    assert same({"a": [1, {"b": None}], "c": 1.5}, {"c": 1.5, "a": [1, {"b": None}]})
+    assert is_equal_json({"a": [1, {"b": None}], "c": 1.5}, {"c": 1.5, "a": [1, {"b": None}]})
     for left, right in (
         (1, True),
         (1, 1.0),
@@ -512,8 +512,8 @@ def test_values_of_json_are_the_same_only_by_kind():
         ([1], [1, 2]),
         ({"a": 1}, {"a": 1, "b": 2}),
     ):
-        assert not same(left, right)
-        assert not same([left], [right])
+        assert not is_equal_json(left, right)
+        assert not is_equal_json([left], [right])
 
 
 @pytest.mark.parametrize(("key", "name"), EVERY_ROW)

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
-from evalapp.core.middleware import CROSSED_MESSAGE
+from evalapp.core.middleware import DEADLOCK_MESSAGE
 from evalapp.decisions.deletion import delete_project
 from tests.access_objects import make_world
 from tests.access_urls import kwargs_of
@@ -99,6 +99,6 @@ def test_two_who_crossed_are_told_so_and_not_that_the_database_is_away(
     monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", cross)
     answer = client_for(reviewer).get("/reviews/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert CROSSED_MESSAGE in answer.text
+    assert DEADLOCK_MESSAGE in answer.text
     told = client_for(reviewer).get("/reviews/", headers={"Accept": "application/json"}).json()
-    assert told["error"] == {"code": "unavailable", "message": CROSSED_MESSAGE, "fields": {}}
+    assert told["error"] == {"code": "unavailable", "message": DEADLOCK_MESSAGE, "fields": {}}

@@ -14,7 +14,7 @@ from django.test import Client
 
 from evalapp.accounts.models import User
 from evalapp.api.operations import ApiView
-from evalapp.core.middleware import AWAY_MESSAGE
+from evalapp.core.middleware import UNAVAILABLE_MESSAGE
 from tests.api.conftest import problem_in, program_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ def no_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_page_says_that_it_will_be_back(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert AWAY_MESSAGE in answer.text
+    assert UNAVAILABLE_MESSAGE in answer.text
 
 
 @pytest.mark.parametrize("path", ["/reviews/", "/api/v1/me/", "/no/such/page/"])

@@ -34,7 +34,7 @@ from tests.data_protection.conftest import (
     erased,
     leaks,
     make_world,
-    search_rows,
+    searched,
     snapshot,
 )
 from tests.kept_cast import FIXTURES, Cast
@@ -146,7 +146,7 @@ def test_another_project_s_data_are_untouched(world: SimpleNamespace, second_wor
 
 def test_the_search_counts_what_is_then_erased_and_changes_nothing(world: SimpleNamespace) -> None:
     before = snapshot()
-    erasure = search_rows(world.project, world.owner)
+    erasure = searched(world.project, world.owner)
     assert snapshot() == before
     found = erasure.counts
     assert found["Example"] == 1 and found["Output"] == 1
@@ -176,7 +176,7 @@ def test_carrying_the_job_out_again_changes_nothing(world: SimpleNamespace) -> N
 def test_an_attempt_that_is_killed_changes_nothing_and_the_next_erases(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    erasure = start_erasing(erasure=search_rows(world.project, world.owner), by=world.owner)
+    erasure = start_erasing(erasure=searched(world.project, world.owner), by=world.owner)
     assert erasure.job is not None
     before = snapshot()
     with monkeypatch.context() as patched:

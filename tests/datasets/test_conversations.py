@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import User
-from evalapp.conversations.text import asked
+from evalapp.conversations.text import without_answer
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.exporting import exported, losses_of
@@ -248,7 +248,7 @@ def test_a_source_that_the_answer_alone_names_is_not_part_of_the_prompt() -> Non
         "messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "parts": [cited]}],
         "sources": [{"id": "s1", "text": "The answer."}, {"id": "s2", "text": "Given."}],
     }
-    assert [each["id"] for each in asked(conversation)["sources"]] == ["s2"]
+    assert [each["id"] for each in without_answer(conversation)["sources"]] == ["s2"]
 
 
 def test_an_answer_without_words_or_calls_is_no_reference() -> None:

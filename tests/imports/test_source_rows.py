@@ -10,7 +10,7 @@ import pytest
 
 from evalapp.imports.mapping import Mapper, id_columns
 from evalapp.imports.problems import FileProblemError
-from evalapp.imports.source_rows import sniffed, source_rows
+from evalapp.imports.source_rows import sniff_source, source_rows
 
 ROWS = [{"id": "a", "text": "one, two"}, {"id": "b", "text": 'say "hi"'}]
 CSV_ROWS = '{0}id{1}text\na{1}"one, two"\nb{1}"say ""hi"""\n'
@@ -24,7 +24,7 @@ MAPPER = Mapper(
 
 def rows(name: str, content: bytes) -> list[dict[str, Any]]:
     stream = BytesIO(content)
-    return [row.fields for row in source_rows(stream, sniffed(name, stream))]
+    return [row.fields for row in source_rows(stream, sniff_source(name, stream))]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_every_kind_of_file_gives_the_same_rows(name: str, content: str) -> None
 
 def test_a_bad_row_is_told_with_its_number_and_the_next_is_read() -> None:
     stream = BytesIO(b'{"id": 1}\n{"id": 1, "id": 2}\n\n{"id": 3}\n')
-    source = sniffed("a.jsonl", stream)
+    source = sniff_source("a.jsonl", stream)
     found = list(source_rows(stream, source))
     assert [(row.number, row.fields) for row in found] == [(1, {"id": 1}), (2, {}), (4, {"id": 3})]
     assert str(found[1].problem) == "id: The field “id” is given twice in one object. Keep the right one."

@@ -125,14 +125,14 @@ def killed_at(job: Job) -> None:
     has_begun = context.Event()
 
     def work() -> None:
-        with attempts.shown(job):
+        with attempts.attempt_shown(job):
             has_begun.set()
             signal.pause()
 
     worker = context.Process(target=work)
     worker.start()
     assert has_begun.wait(300)
-    attempts.give_back_those_of_dead_workers()
+    attempts.requeue_jobs_of_dead_workers()
     job.refresh_from_db()
     assert job.state == JobState.STARTING, "whoever lives keeps what it has in hand"
     os.kill(worker.pid, signal.SIGKILL)

@@ -188,7 +188,7 @@ def test_a_worker_that_stands_still_and_the_longest_wait_are_seen(
     job = queued(project, engineer, "waits")
     Job.objects.filter(pk=job.pk).update(queued_at=Now() - timedelta(minutes=5))
     now = [1000.0]
-    monkeypatch.setattr(heartbeats, "_now", lambda broker: now[0])
+    monkeypatch.setattr(heartbeats, "_broker_time", lambda broker: now[0])
     names = ("models@still", "models@well", "default@elsewhere")
     for name in names:
         heartbeats.record_heartbeat(name)

@@ -29,7 +29,7 @@ USAGE_COLUMNS = ("Prompt tokens", "Completion tokens", "Seconds per output", "Co
 
 def table_named(source: TableSource, name: str) -> Table:
     """As `table_of`."""
-    return table_of(TABLES, source, name, whose="campaign")
+    return table_of(TABLES, source, name, owner="campaign")
 
 
 def people_table(source: TableSource) -> Table:

@@ -45,7 +45,7 @@ def planner_table_markdown(request: MemberRequest, name: str) -> HttpResponse:
 
 def _table(request: MemberRequest, name: str) -> Table:
     """The page's table of that name, for the plan in the URL."""
-    return table_of(PLAN_TABLES, _context(request), name, whose="plan")
+    return table_of(PLAN_TABLES, _context(request), name, owner="plan")
 
 
 def _context(request: MemberRequest) -> dict[str, Any]:

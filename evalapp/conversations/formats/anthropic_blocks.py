@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalapp.conversations.differences import AS, LENGTHS
-from evalapp.conversations.files import ANY_IMAGE, blob, gone, is_address, is_image
+from evalapp.conversations.files import ANY_IMAGE, blob, is_address, is_image, referred_file
 from evalapp.conversations.form import (
     BLOB,
     CALL,
@@ -78,7 +78,7 @@ class Blocks:
             "search_result": self._search_result,
             "web_search_result": self._web_result,
             "compaction": _note,
-            "container_upload": lambda block: _spelt(gone(block.get("file_id")), "container_upload"),
+            "container_upload": lambda block: _spelt(referred_file(block.get("file_id")), "container_upload"),
         }
 
     def _text(self, block: Mapping[str, Any]) -> Part | None:
@@ -383,9 +383,9 @@ def _file(source: Any, media: str) -> Part | None:
         case "base64":
             return blob(source.get("media_type"), source.get("data"))
         case "url":
-            return gone(source.get("url"), media)
+            return referred_file(source.get("url"), media)
         case "file":
-            return _spelt(gone(source.get("file_id"), media), _FILE)
+            return _spelt(referred_file(source.get("file_id"), media), _FILE)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from evalapp.conversations.differences import AS, ITEM, OURS, changed, difference, same
+from evalapp.conversations.differences import AS, ITEM, OURS, changed, changes_between, is_equal_json
 from evalapp.conversations.form import (
     CALL,
     NOT_JSON,
@@ -93,8 +93,8 @@ class Writing:
 
     def spelling(self, part: Mapping[str, Any]) -> str | None:
         """Which of several spellings of this format the part had; None if it came from another format."""
-        told = part.get("extra", {}).get(AS) if self.is_own else None
-        return told if isinstance(told, str) else None
+        spelling = part.get("extra", {}).get(AS) if self.is_own else None
+        return spelling if isinstance(spelling, str) else None
 
 
 class SourceList:
@@ -110,9 +110,9 @@ class SourceList:
         self.by_id[identity] = {"id": identity, **source}
         return identity
 
-    def add(self, **told: Any) -> str:
+    def add(self, **fields: Any) -> str:
         """Id of the source with exactly these fields, added if new; fields that are None are left out."""
-        source = {name: value for name, value in told.items() if value is not None}
+        source = {name: value for name, value in fields.items() if value is not None}
         key = dumps(source)
         if key not in self._ids:
             self._ids[key] = self.append(source)
@@ -121,9 +121,9 @@ class SourceList:
 
 def with_all(part: Part, original: Mapping[str, Any], write: Callable[[Part], dict[str, Any]]) -> Part | None:
     """The part with the ``extra`` from which ``write`` restores the original; None if that is impossible."""
-    extra = {**part.get("extra", {}), **difference(original, write(part))}
+    extra = {**part.get("extra", {}), **changes_between(original, write(part))}
     whole = {**part, "extra": extra} if extra else part
-    return whole if same(write(whole), dict(original)) else None
+    return whole if is_equal_json(write(whole), dict(original)) else None
 
 
 def other(of: object, value: Any) -> Part:
@@ -184,7 +184,7 @@ def arguments_text(part: Part) -> str:
 
 def _is_of(text: str, value: Any) -> bool:
     try:
-        return same(json.loads(text), value) or dumps(json.loads(text)) == dumps(value)
+        return is_equal_json(json.loads(text), value) or dumps(json.loads(text)) == dumps(value)
     except (ValueError, RecursionError):
         return False
 
@@ -261,7 +261,7 @@ def with_row(
     """The conversation with the row's remaining information: empty lists, and how its fields were spelt."""
     row = {name: fields[name] for name in names if name in fields}
     origin = conversation["origin"]
-    extra = {**origin.get("extra", {}), **difference(row, write(conversation).fields)}
+    extra = {**origin.get("extra", {}), **changes_between(row, write(conversation).fields)}
     return {**conversation, "origin": {**origin, "extra": extra}} if extra else conversation
 
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalapp.conversations.differences import AS
-from evalapp.conversations.files import ANY_IMAGE, blob, data_uri, gone, is_address, is_image, of_address
+from evalapp.conversations.files import (
+    ANY_IMAGE,
+    blob,
+    data_uri,
+    file_at_address,
+    is_address,
+    is_image,
+    referred_file,
+)
 from evalapp.conversations.form import (
     BLOB,
     CALL,
@@ -343,14 +351,14 @@ def _content_part(each: Mapping[str, Any]) -> Part | None:
     if kind in ("text", "refusal"):
         part = _text(inner)
     elif kind == "image_url":
-        part = of_address(inner.get("url") if isinstance(inner, dict) else inner, ANY_IMAGE)
+        part = file_at_address(inner.get("url") if isinstance(inner, dict) else inner, ANY_IMAGE)
     elif kind == "input_audio" and isinstance(inner, dict):
         name = inner.get("format")
         part = blob(_SOUND.get(str(name), f"audio/{name}"), inner.get("data"))
     elif kind == "file" and isinstance(inner, dict):
         part = _file(inner)
     elif kind == "image":
-        part = of_address(each.get("url", inner), ANY_IMAGE)
+        part = file_at_address(each.get("url", inner), ANY_IMAGE)
     if part is not None and kind == "refusal":
         part |= {"refusal": True, "extra": {AS: _LIST}}
     elif part is not None and kind == "image":
@@ -366,13 +374,13 @@ def _file(inner: Mapping[str, Any]) -> Part | None:
     name = inner.get("filename")
     if "file_data" in inner:
         data = inner["file_data"]
-        if part := of_address(data, name=name):
+        if part := file_at_address(data, name=name):
             if part["type"] == BLOB:
                 return part | {"extra": {AS: "file"}}
             part = blob("application/octet-stream", data, name=name)
             return part and part | {"extra": {AS: "bare file"}}
         return None
-    part = gone(inner.get("file_id"), name=name)
+    part = referred_file(inner.get("file_id"), name=name)
     return part and part | {"extra": {AS: "file"}}
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evalapp.conversations.differences import AS, changed, same
+from evalapp.conversations.differences import AS, changed, is_equal_json
 from evalapp.conversations.form import dumps
 from evalapp.conversations.formats.base import Writing, check_depth, texts_of
 from evalapp.conversations.formats.tools import Tool, kept_tool
@@ -71,6 +71,6 @@ def with_spelling(made: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, A
     """The row with its ``extra`` applied; tools that were text are text again."""
     row = changed(made, extra)
     text = extra.get("tools")
-    if isinstance(text, str) and "tools" in made and not same(objects_in(text), made["tools"]):
+    if isinstance(text, str) and "tools" in made and not is_equal_json(objects_in(text), made["tools"]):
         row["tools"] = dumps(made["tools"])
     return row

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from evalapp.conversations.differences import AS, difference
+from evalapp.conversations.differences import AS, changes_between
 from evalapp.conversations.form import Conversation, Source
 from evalapp.conversations.formats.base import (
     SourceList,
@@ -88,7 +88,7 @@ def _source_of(document: Mapping[str, Any]) -> Source:
     source: Source = {
         name: document[name] for name in ("title", "text") if isinstance(document.get(name), str)
     }
-    return {**source, "extra": {AS: _DOCUMENT, **difference(document, source)}}
+    return {**source, "extra": {AS: _DOCUMENT, **changes_between(document, source)}}
 
 
 def write(conversation: Conversation) -> Written:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalapp.conversations.differences import AS, ITEM, changed, difference, same
+from evalapp.conversations.differences import AS, ITEM, changed, changes_between, is_equal_json
 from evalapp.conversations.form import (
     CALL,
     OTHER,
@@ -149,14 +149,14 @@ class _Reading:
         if not parts:
             return [other(MESSAGE, item)]
         made = {"role": item["role"], "content": content}
-        around = difference(item, made)
+        around = changes_between(item, made)
         if isinstance(content, str):
             around = {AS: TEXT, **around}
         if around or parts[0]["type"] == OTHER:
             # Distinguishes a message whose first part is of another kind from an item of another kind.
             parts[0]["extra"] = {**parts[0].get("extra", {}), ITEM: around}
         fits = all(each["type"] != OTHER or isinstance(each["value"], dict) for each in parts)
-        if fits and same(_write_message(item["role"], parts, self.writing), item):
+        if fits and is_equal_json(_write_message(item["role"], parts, self.writing), item):
             return parts
         return [other(MESSAGE, item)]
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalapp.conversations.differences import AS, changed, difference, same
+from evalapp.conversations.differences import AS, changed, changes_between, is_equal_json
 from evalapp.conversations.form import Conversation, Message, Source, dumps
 from evalapp.conversations.formats.base import (
     SourceList,
@@ -114,19 +114,19 @@ class _Reading:
         is_bare = not is_output and message.keys() == {"role", "parts"} and len(given) == 1
         if is_bare and _is_plain(given[0][1]):
             return {"role": role, "content": given[0][1]["content"]}
-        told: dict[str, Any] = {AS: _AS_OUTPUT} if is_output else {}
+        extra: dict[str, Any] = {AS: _AS_OUTPUT} if is_output else {}
         read: Message = {"role": role, "parts": [self._part(each) for _, each in given]}
         if "parts" not in message:
             if not isinstance(content, str):
                 raise bad_content(place)
             read["parts"] = [{"type": "text", "text": content, "extra": {AS: _AS_CONTENT}}]
         read |= texts_of(message, name="name", finish="finish_reason")
-        read |= {"extra": told} if told else {}
+        read |= {"extra": extra} if extra else {}
         whole = with_all(read, message, lambda each: _write_message(each, self._writing))
         if whole is not None:
             return whole
         unread: Message = {"role": role, "parts": [other(_MESSAGE, message)]}
-        return {**unread, "extra": told} if told else unread
+        return {**unread, "extra": extra} if extra else unread
 
     def _part(self, part: dict[str, Any]) -> dict[str, Any]:
         return kept(part_of(part), part, lambda each: write_part(each, "assistant", self._writing) or {})
@@ -142,7 +142,7 @@ def _source_of(document: Mapping[str, Any]) -> Source:
     source: Source = texts_of(document, **_OF_DOCUMENT)
     if type(document.get("score")) in (int, float):
         source["score"] = document["score"]
-    return {**source, "extra": {AS: _DOCUMENT, **difference(document, _document_of(source))}}
+    return {**source, "extra": {AS: _DOCUMENT, **changes_between(document, _document_of(source))}}
 
 
 def _document_of(source: Source) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def _with_spelling(made: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, 
     """The row with its ``extra`` applied; fields that were text are text again."""
     row = changed(made, extra)
     for name, value in made.items():
-        if isinstance(text := extra.get(name), str) and not same(_as_written(name, text), value):
+        if isinstance(text := extra.get(name), str) and not is_equal_json(_as_written(name, text), value):
             row[name] = dumps(value)
     return row
 

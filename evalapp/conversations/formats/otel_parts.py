@@ -3,7 +3,7 @@
 from typing import Any
 
 from evalapp.conversations.differences import AS
-from evalapp.conversations.files import blob, gone, is_address
+from evalapp.conversations.files import blob, is_address, referred_file
 from evalapp.conversations.form import (
     BLOB,
     CALL,
@@ -53,7 +53,7 @@ def part_of(part: dict[str, Any]) -> Part | None:
     elif kind == "blob":
         read = blob(_media(part), content)
     elif kind in ("uri", "file"):
-        read = gone(part.get("uri" if kind == "uri" else "file_id"), _media(part))
+        read = referred_file(part.get("uri" if kind == "uri" else "file_id"), _media(part))
     return read
 
 
@@ -161,14 +161,14 @@ def _content(parts: list[Part], role: str, writing: Writing) -> Any:
 def _file(part: Part, writing: Writing) -> dict[str, Any] | None:
     media = str(part.get("media", ""))
     modality = next((each for each in _MODALITIES if media.startswith(f"{each}/")), "file")
-    told = {"modality": modality} | ({"mime_type": media} if media and not media.endswith("/*") else {})
+    common = {"modality": modality} | ({"mime_type": media} if media and not media.endswith("/*") else {})
     for name in ("name", "alt"):
         if part.get(name):
             writing.lose(f"names of {kind_of_file(part)}")
     if part["type"] == BLOB:
-        return {"type": "blob", **told, "content": part["data"]}
+        return {"type": "blob", **common, "content": part["data"]}
     if not part.get("was"):
         return None
     if is_address(part):
-        return {"type": "uri", **told, "uri": part["was"]}
-    return {"type": "file", **told, "file_id": part["was"]}
+        return {"type": "uri", **common, "uri": part["was"]}
+    return {"type": "file", **common, "file_id": part["was"]}

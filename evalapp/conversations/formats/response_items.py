@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalapp.conversations.differences import AS
-from evalapp.conversations.files import ANY_IMAGE, blob, data_uri, gone, is_address, is_image, of_address
+from evalapp.conversations.files import (
+    ANY_IMAGE,
+    blob,
+    data_uri,
+    file_at_address,
+    is_address,
+    is_image,
+    referred_file,
+)
 from evalapp.conversations.form import (
     BLOB,
     CALL,
@@ -60,8 +68,8 @@ def content_part(each: Mapping[str, Any], role: str, sources: SourceList) -> Par
             return {"type": TEXT, "text": each["refusal"], "refusal": True}
         case "input_image":
             if isinstance(each.get("image_url"), str):
-                return of_address(each["image_url"], ANY_IMAGE)
-            return _spelt(gone(each.get("file_id"), ANY_IMAGE), "file_id")
+                return file_at_address(each["image_url"], ANY_IMAGE)
+            return _spelt(referred_file(each.get("file_id"), ANY_IMAGE), "file_id")
         case "input_file":
             return _file(each)
     return None
@@ -78,12 +86,12 @@ def _spelt(part: Part | None, spelling: str) -> Part | None:
 def _file(each: Mapping[str, Any]) -> Part | None:
     name = each.get("filename")
     if isinstance(data := each.get("file_data"), str):
-        if (part := of_address(data, name=name)) and part["type"] == BLOB:
+        if (part := file_at_address(data, name=name)) and part["type"] == BLOB:
             return _spelt(part, "file_data")
         return _spelt(blob("application/octet-stream", data, name=name), "bare file_data")
     for spelling in ("file_url", "file_id"):
         if isinstance(each.get(spelling), str):
-            return _spelt(gone(each[spelling], name=name), spelling)
+            return _spelt(referred_file(each[spelling], name=name), spelling)
     return None
 
 

@@ -157,8 +157,8 @@ class DuplicateDetector:
             first = int(end)
 
     def _likely(self, later: Keys, earlier: Keys) -> tuple[Keys, Keys, npt.NDArray[np.float64]]:
-        """The pairs whose estimated similarity is not far below `NEAR_SIMILARITY`, and those of short prompts;
-        with the estimate, whose standard error is at most 0.045.
+        """The pairs whose estimated similarity is not far below `NEAR_SIMILARITY`, and those of short
+        prompts; with the estimate, whose standard error is at most 0.045.
         """
         signatures = np.concatenate(self._signatures)
         is_short = np.concatenate(self._is_short)

@@ -25,7 +25,7 @@ from evalapp.api.fields import (
     Whole,
 )
 from evalapp.api.operations import ProjectView, chosen, operation, route
-from evalapp.conversations.text import asked
+from evalapp.conversations.text import without_answer
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
@@ -143,7 +143,9 @@ class ExampleSerializer(ReadOnlySerializer):
         """Original messages, if they contain more than text; for the test split without the answer."""
         if example.conversation is None:
             return None
-        return dict(example.conversation if example.split != Split.TEST else asked(example.conversation))
+        return dict(
+            example.conversation if example.split != Split.TEST else without_answer(example.conversation)
+        )
 
 
 class ExampleQuery(Paging):

@@ -136,7 +136,7 @@ class _Section:
     def __init__(self, content: Mapping[str, Any], place: str = "") -> None:
         self._content, self._place = content, place
 
-    def _place_of(self, key: str) -> str:
+    def _path_of(self, key: str) -> str:
         return f"{self._place}.{key}" if self._place else key
 
     def has(self, key: str) -> bool:
@@ -145,46 +145,46 @@ class _Section:
     def section(self, key: str) -> "_Section":
         value = self._content.get(key)
         if not isinstance(value, dict):
-            raise _unusable(f"{self._place_of(key)} must be a table, as [{self._place_of(key)}].")
-        return _Section(value, self._place_of(key))
+            raise _unusable(f"{self._path_of(key)} must be a table, as [{self._path_of(key)}].")
+        return _Section(value, self._path_of(key))
 
     def sections(self, key: str) -> list[tuple[str, "_Section"]]:
         """The subtables of this table, at least one; their keys become metadata values."""
         inside = self.section(key)
         if not inside._content:
             raise _unusable(
-                f"{self._place_of(key)} is empty. Give a table in it, such as [{self._place_of(key)}.first]."
+                f"{self._path_of(key)} is empty. Give a table in it, such as [{self._path_of(key)}.first]."
             )
         for name in inside._content:
             is_plain = name.replace("_", "").isalnum() and name.isascii() and len(name) <= 40
             if not is_plain or name in (ORIGINAL, OTHERS):
                 raise _unusable(
-                    f"{self._place_of(key)}.{name[:40]} needs another name: letters, digits and _, at most 40, and"
-                    f" not “{ORIGINAL}” or “{OTHERS}”."
+                    f"{self._path_of(key)}.{name[:40]} needs another name: letters, digits and _, at most 40,"
+                    f" and not “{ORIGINAL}” or “{OTHERS}”."
                 )
         return [(name, inside.section(name)) for name in inside._content]
 
     def text(self, key: str) -> str:
         value = self._content.get(key)
         if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_WORD:
-            raise _unusable(f"{self._place_of(key)} must be a text of 1 to {LONGEST_WORD} characters.")
+            raise _unusable(f"{self._path_of(key)} must be a text of 1 to {LONGEST_WORD} characters.")
         return value.strip()
 
     def number(self, key: str, *, default: int | None = None) -> int:
         value = self._content.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 150:
-            raise _unusable(f"{self._place_of(key)} must be a whole number from 0 to 150.")
+            raise _unusable(f"{self._path_of(key)} must be a whole number from 0 to 150.")
         return value
 
     def words(self, key: str, *, needed: bool = False) -> tuple[str, ...]:
         value = self._content.get(key, [])
         if not isinstance(value, list) or len(value) > MOST_WORDS or not all(map(_is_word, value)):
             raise _unusable(
-                f"{self._place_of(key)} must be a list of at most {MOST_WORDS:,} words or phrases of 1 to"
+                f"{self._path_of(key)} must be a list of at most {MOST_WORDS:,} words or phrases of 1 to"
                 f" {LONGEST_WORD} characters."
             )
         if needed and not value:
-            raise _unusable(f"{self._place_of(key)} must have at least one word.")
+            raise _unusable(f"{self._path_of(key)} must have at least one word.")
         return tuple(value)
 
     def pairs(self, key: str, *, may_miss: bool = False) -> Sequence[tuple[str, str]]:
@@ -194,11 +194,11 @@ class _Section:
             isinstance(each, list) and len(each) == 2 and all(map(_is_word, each)) for each in value
         ):
             raise _unusable(
-                f"{self._place_of(key)} must be a list of at most {MOST_WORDS:,} pairs, each as"
+                f"{self._path_of(key)} must be a list of at most {MOST_WORDS:,} pairs, each as"
                 ' ["old words", "new words"].'
             )
         if not value and not may_miss:
-            raise _unusable(f"{self._place_of(key)} must have at least one pair.")
+            raise _unusable(f"{self._path_of(key)} must have at least one pair.")
         return tuple((old, new) for old, new in value)
 
 

@@ -26,7 +26,7 @@ from evalapp.imports.problems import (
     RowProblemError,
     text_problems,
 )
-from evalapp.imports.source_rows import sniffed
+from evalapp.imports.source_rows import sniff_source
 from evalapp.monitoring.events.assessments import NewAssessment, assessments_with_event
 from evalapp.monitoring.events.models import LONGEST_ID
 from evalapp.monitoring.events.times import time_of
@@ -102,7 +102,7 @@ def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow | SkippedRow
     that cannot be read.
     """
     try:
-        source = sniffed(name, file)
+        source = sniff_source(name, file)
         if source.file_format != CSV:
             yield from _of_objects(file)
             return
@@ -164,8 +164,8 @@ def read_events(
         if earlier.content_hash == event.content_hash:
             found.repeated += 1
             continue
-        told = f"“{event.external_id}” is already in row {earlier.number}."
-        problem = FieldProblem("id", told, "Keep one of them.")
+        repeated = f"“{event.external_id}” is already in row {earlier.number}."
+        problem = FieldProblem("id", repeated, "Keep one of them.")
         found.refused.append(
             Refused(event.number, event.external_id, [problem], (earlier.content_hash, event.content_hash))
         )

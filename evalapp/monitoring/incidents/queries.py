@@ -40,8 +40,8 @@ class Progress:
 
     @property
     def cause(self) -> Cause:
-        told = (Cause(alert.cause) for alert in self.alerts if alert.cause != Cause.CANNOT_TELL)
-        return next(told, Cause.CANNOT_TELL)
+        known_causes = (Cause(alert.cause) for alert in self.alerts if alert.cause != Cause.CANNOT_TELL)
+        return next(known_causes, Cause.CANNOT_TELL)
 
     @property
     def is_mended_by_training(self) -> bool:

@@ -23,24 +23,24 @@ def earlier_messages(
     """The messages, under the names of the current convention. ``events``: names and attributes, in order."""
     inputs: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
-    for name, told in events:
-        body = _body(told)
+    for name, fields in events:
+        body = _body(fields)
         if name in _MESSAGES:
             inputs.append(_message(body, _MESSAGES[name]))
         elif name == _CHOICE:
             outputs.append(_choice(body))
-    for told in (attributes, *(each for _, each in events)):
+    for fields in (attributes, *(each for _, each in events)):
         if not inputs:
-            inputs += _texts(told.get(_PROMPT), "user")
+            inputs += _texts(fields.get(_PROMPT), "user")
         if not outputs:
-            outputs += _texts(told.get(_COMPLETION), "assistant")
+            outputs += _texts(fields.get(_COMPLETION), "assistant")
     return {name: found for name, found in ((otel.INPUT, inputs), (otel.OUTPUT, outputs)) if found}
 
 
-def _body(told: Mapping[str, Any]) -> dict[str, Any]:
+def _body(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The event's fields; some senders write them as one JSON text."""
-    inside = otel.value_of(told.get(_BODY))
-    body = {**told, **inside} if isinstance(inside, dict) else dict(told)
+    inside = otel.value_of(fields.get(_BODY))
+    body = {**fields, **inside} if isinstance(inside, dict) else dict(fields)
     return {
         name: otel.value_of(value) if name in ("message", "tool_calls") else value
         for name, value in body.items()

@@ -106,8 +106,8 @@ def answer_of(rejected: int, message: str) -> ExportTraceServiceResponse:
     """The reply; it has ``partial_success`` only if there is something to report."""
     answer = ExportTraceServiceResponse()
     if rejected or message:
-        told = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
-        answer.partial_success.CopyFrom(told)
+        partial_success = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
+        answer.partial_success.CopyFrom(partial_success)
     return answer
 
 

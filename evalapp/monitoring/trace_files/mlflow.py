@@ -35,13 +35,13 @@ def read(fields: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     usage = attributes.get("mlflow.chat.tokenUsage")
     usage = usage if isinstance(usage, dict) else {}
-    told = answered if isinstance(answered, dict) else {}
+    fields = answered if isinstance(answered, dict) else {}
     start, end = _nanoseconds(span, "start"), _ended(span)
     return row(
         first(info, "trace_id", "request_id"),
         with_messages(input_messages(given), output, inside.get("tools")),
         time=end or first(info, "request_time", "timestamp_ms"),
-        model=first(attributes, "mlflow.llm.model") or first(told, "model") or first(inside, "model"),
+        model=first(attributes, "mlflow.llm.model") or first(fields, "model") or first(inside, "model"),
         fields=short_fields(
             {name: each for name, each in (info.get("tags") or {}).items() if not name.startswith("mlflow.")}
             if isinstance(info.get("tags"), dict)

@@ -33,11 +33,11 @@ def first(fields: Mapping[str, Any], *names: str) -> Any:
     return next((fields[name] for name in names if fields.get(name) not in (None, "")), None)
 
 
-def numbers(**told: Any) -> dict[str, float]:
+def numbers(**given: Any) -> dict[str, float]:
     """The values that are numbers."""
     return {
         name: value
-        for name, value in told.items()
+        for name, value in given.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     }
 
@@ -68,10 +68,10 @@ def row(
     identity: Any, messages: dict[str, Any], *, time: Any, model: Any, fields: Any, assessments: Any
 ) -> dict[str, Any]:
     """The fields of an event, without missing ones."""
-    told = time_in(time)
+    given = time_in(time)
     made = {
         "id": identity,
-        "time": told.isoformat() if told is not None else time,
+        "time": given.isoformat() if given is not None else time,
         "model": model if isinstance(model, str) else None,
         "fields": fields,
         "assessments": assessments,

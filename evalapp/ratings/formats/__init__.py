@@ -7,7 +7,7 @@ from evalapp.imports.files import CSV
 from evalapp.imports.json_objects import Read
 from evalapp.imports.mapping import FileLayout
 from evalapp.imports.problems import FileProblemError
-from evalapp.imports.source_rows import DELIMITERS, sniffed, source_rows
+from evalapp.imports.source_rows import DELIMITERS, sniff_source, source_rows
 from evalapp.ratings.formats.argilla import Argilla
 from evalapp.ratings.formats.base import RatingsFormat
 from evalapp.ratings.formats.flat import JsonLines, Table
@@ -29,7 +29,7 @@ def choices() -> list[tuple[str, str]]:
 
 def recognise_layout(name: str, stream: BinaryIO) -> FileLayout:
     """What the file looks like. Raises FileProblemError where it holds nothing that is known."""
-    source = sniffed(name, stream)
+    source = sniff_source(name, stream)
     first = next(source_rows(stream, source), None)
     if first is None or first.problem:
         if source.file_format == CSV:

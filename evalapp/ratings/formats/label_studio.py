@@ -89,14 +89,16 @@ def _reviewer(given: Mapping[str, Any], place: str) -> str:
     address where there is one, or number.
     """
     metas = (each.get("meta") for each in given["result"] if isinstance(each, dict))
-    who = next((meta["reviewer"] for meta in metas if isinstance(meta, dict) and meta.get("reviewer")), None)
-    if who is None:
-        who = given.get("completed_by")
-    if isinstance(who, dict):
-        who = who.get("email") or who.get("username") or who.get("id")
-    if isinstance(who, list) and len(who) == 1:
-        who = who[0]
-    return name_of(who, f"{place}.completed_by", what="reviewer")
+    person = next(
+        (meta["reviewer"] for meta in metas if isinstance(meta, dict) and meta.get("reviewer")), None
+    )
+    if person is None:
+        person = given.get("completed_by")
+    if isinstance(person, dict):
+        person = person.get("email") or person.get("username") or person.get("id")
+    if isinstance(person, list) and len(person) == 1:
+        person = person[0]
+    return name_of(person, f"{place}.completed_by", what="reviewer")
 
 
 def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str, str]) -> None:

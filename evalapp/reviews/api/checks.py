@@ -28,15 +28,15 @@ class NamedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
     def to_representation(self, pair: Any) -> dict[str, Any]:
-        who, found = pair
-        names = {"reviewer": who.number, "person": who.person, "name": who.name}
+        reviewer, found = pair
+        names = {"reviewer": reviewer.number, "person": reviewer.person, "name": reviewer.name}
         own = {name: field for name, field in self.fields.items() if name not in names}
         values = {name: field.get_attribute(found) for name, field in own.items()}
-        told = {
+        results = {
             name: None if value is None else own[name].to_representation(value)
             for name, value in values.items()
         }
-        return names | told
+        return names | results
 
 
 class ReviewerChecksSerializer(NamedSerializer):

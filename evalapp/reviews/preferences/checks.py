@@ -210,18 +210,18 @@ def _repeat_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, l
         if first is None:
             continue
         item = repeat.compared.item
-        said = (
+        words = (
             preference_by_name(
                 preference_of(each), [names[owners[output]] for output in each.preference.outputs]
             )
             for each in (first, repeat)
         )
-        results[repeat.reviewer_id].append(_repeat(first, repeat, item.pk, item.example.row_number, *said))
+        results[repeat.reviewer_id].append(_repeat(first, repeat, item.pk, item.example.row_number, *words))
     return results
 
 
-def _repeat(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
-    """The comparison of both preferences; ``said``: each in words."""
+def _repeat(first: Review, repeat: Review, item_id: int, row_number: int, *words: str) -> Repeat:
+    """The comparison of both preferences; ``words``: each in words."""
     before, now = (
         preference_of(first).turned(first.preference.outputs, repeat.preference.outputs),
         preference_of(repeat),
@@ -231,10 +231,10 @@ def _repeat(first: Review, repeat: Review, item_id: int, row_number: int, *said:
         is_equal = before.choice == now.choice
         sides = {first.preference.choice, repeat.preference.choice}
         keeps_side = len(sides) == 1 if is_turned and sides <= {Choice.A, Choice.B} else None
-        return Repeat(item_id, row_number, said[0], said[1], is_equal, is_equal, keeps_side, None)
+        return Repeat(item_id, row_number, words[0], words[1], is_equal, is_equal, keeps_side, None)
     ranks = [rank for rank in before.ranks or () if rank is not None]
     tau = order_tau(ranks, repeat.preference.ranks)
     pairs = len(ranks) * (len(ranks) - 1) / 2
     apart = round((1 - tau) / 2 * pairs)
     keeps_side = first.preference.ranks == repeat.preference.ranks if is_turned else None
-    return Repeat(item_id, row_number, said[0], said[1], apart == 0, apart <= _ONE_PAIR, keeps_side, tau)
+    return Repeat(item_id, row_number, words[0], words[1], apart == 0, apart <= _ONE_PAIR, keeps_side, tau)

@@ -108,8 +108,8 @@ def _answer(letter: str, task: Task) -> ShownAnswer:
 
 def preference_of(review: Review) -> PreferenceAnswers:
     """The review's current preference, for its ``outputs`` in their order. Select ``preference``."""
-    said = review.preference
-    return PreferenceAnswers(said.choice, said.ranks, review.comment)
+    preference = review.preference
+    return PreferenceAnswers(preference.choice, preference.ranks, review.comment)
 
 
 def preference_words(answers: PreferenceAnswers, letters: Sequence[str] = LETTERS) -> str:

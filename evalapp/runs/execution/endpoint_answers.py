@@ -92,12 +92,12 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
     began = time.monotonic()
     work.progress(total - len(questions), total, "Asking")
     reported: set[str] = set()
-    told = 0
+    logged = 0
     with log:
         for reply in _replies(work, questions, sampling):
             if reply.completion is not None and reply.completion.model:
                 reported.add(reply.completion.model)
-            if reply.problem and (told := told + 1) <= _MOST_LOGGED:
+            if reply.problem and (logged := logged + 1) <= _MOST_LOGGED:
                 work.log(f"{reply.question.row.example}: {reply.problem}", level="warning")
             log.add(reply)
             work.progress(len(log.done), total)
@@ -121,33 +121,33 @@ def _replies(work: Work, questions: Sequence[_Question], sampling: SamplingParam
     for question in questions:
         waiting.setdefault(question.asked.endpoint.pk, queue.SimpleQueue()).put(question)
     endpoints = {question.asked.endpoint.pk: question.asked.endpoint for question in questions}
-    came: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
+    replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
     stop = threading.Event()
     failures = _FailureLog(work)
     for pk, own in waiting.items():
         for _ in range(min(endpoints[pk].parallel, own.qsize())):
             threading.Thread(
-                target=_ask_until_empty, args=(own, came, stop, sampling, failures), daemon=True
+                target=_ask_until_empty, args=(own, replies, stop, sampling, failures), daemon=True
             ).start()
     try:
         for _ in questions:
-            yield _next_reply(work, came)
+            yield _next_reply(work, replies)
     finally:
         stop.set()
 
 
-def _next_reply(work: Work, came: "queue.SimpleQueue[_Reply]") -> _Reply:
+def _next_reply(work: Work, replies: "queue.SimpleQueue[_Reply]") -> _Reply:
     while True:
         work.raise_if_cancelled()
         try:
-            return came.get(timeout=_POLL_SECONDS)
+            return replies.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
 
 
 def _ask_until_empty(
     waiting: "queue.SimpleQueue[_Question]",
-    came: "queue.SimpleQueue[_Reply]",
+    replies: "queue.SimpleQueue[_Reply]",
     stop: threading.Event,
     sampling: SamplingParameters,
     failures: "_FailureLog",
@@ -160,7 +160,7 @@ def _ask_until_empty(
         reply = _ask(question, stop, sampling, failures)
         if reply.ends_run:
             stop.set()
-        came.put(reply)
+        replies.put(reply)
 
 
 class _FailureLog:

@@ -29,7 +29,7 @@ class ProgramRelay:
         self._tail = EventTail(folder / EVENTS_FILE)
         self._stage = "Starting the program"
         self._farthest = 0
-        self.told: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
         """Fields of all stage events so far."""
 
     def tick(self) -> None:
@@ -45,7 +45,7 @@ class ProgramRelay:
                 self._work.log(event.message[:_LONGEST_LOGGED], level=level, data=event.fields)
             if event.kind == "stage":
                 self._stage = event.message.rstrip(".")[:120]
-                self.told.update(event.fields)
+                self.facts.update(event.fields)
                 # Each attempt repeats its stages, and must not fail because of an earlier attempt's events.
                 if not is_replayed:
                     self._work.enter(self._stage)

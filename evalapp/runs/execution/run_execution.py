@@ -157,7 +157,7 @@ def execute_run(
     """Run a run's program on its directory, here or on a cluster; see ``execute_program``."""
     relay = relay or Relay(work, run, place.folder)
     launch = partial(launch_program, work, run, program, place)
-    watch = MemoryWatch(work, run, relay.told)
+    watch = MemoryWatch(work, run, relay.facts)
     return execute_program(work, relay, program, result_type, memory=watch, launch=launch)
 
 
@@ -254,10 +254,10 @@ def _error_without_result(status: int, folder: Path, last_output: str) -> Except
         name = signal.Signals(-status).name
         why = ", often because the machine ran out of memory" if -status == signal.SIGKILL else ""
         return AttemptLost(f"The program was ended by {name}{why}")
-    said = f" Its last output: {last_output}" if last_output else ""
+    ending = f" Its last output: {last_output}" if last_output else ""
     return GarbageError(
         f"The program ended with status {status} and left no result; nothing was stored. "
-        f"program.log in {folder} may say more.{said}"
+        f"program.log in {folder} may say more.{ending}"
     )
 
 

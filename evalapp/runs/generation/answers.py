@@ -9,7 +9,7 @@ from evalapp.datasets.queries import examples_of
 from evalapp.datasets.row_ids import row_ids_of
 from evalapp.imports.mapping import Mapper
 from evalapp.imports.problems import FileProblemError, ImportProblemsError, ProblemList, text_problems
-from evalapp.imports.source_rows import SourceRow, sniffed, source_rows
+from evalapp.imports.source_rows import SourceRow, sniff_source, source_rows
 from evalapp.runs.generation.batch_files import answer_of_line
 from run_directory.reasoning import split_reasoning
 
@@ -92,7 +92,7 @@ def read_answers(
     ``custom_id`` are read as the output of an OpenAI batch.
     """
     try:
-        source = sniffed(name, file)
+        source = sniff_source(name, file)
         mapper = OUTPUTS.with_names({id_field: "item", candidate: "text"})
         for row in source_rows(file, source, example='{"row": 1, "text": "…"}'):
             yield _answer(row, f"{source.place} {row.number}", mapper)

@@ -86,7 +86,7 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
     )
 
 
-def _refused_answer(row: int, sample: int, said: object, *, status: object = None) -> BatchAnswer:
-    told = f"the endpoint answered {status}" if isinstance(status, int) else "the endpoint gave no answer"
-    detail = " ".join(json.dumps(said, ensure_ascii=False).split())[:_SHOWN] if said else ""
-    return BatchAnswer(row, sample, "", "refused", refusal=f"{told}: {detail}" if detail else told)
+def _refused_answer(row: int, sample: int, details: object, *, status: object = None) -> BatchAnswer:
+    problem = f"the endpoint answered {status}" if isinstance(status, int) else "the endpoint gave no answer"
+    detail = " ".join(json.dumps(details, ensure_ascii=False).split())[:_SHOWN] if details else ""
+    return BatchAnswer(row, sample, "", "refused", refusal=f"{problem}: {detail}" if detail else problem)

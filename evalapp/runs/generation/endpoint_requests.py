@@ -16,7 +16,7 @@ def request_body(
     """Body of a chat completions request. ``config`` has the "model" and optionally further fields in
     "request", where null removes a field.
     """
-    said: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -27,8 +27,8 @@ def request_body(
     }
     if sampling.json_schema is not None:
         schema = {"name": "answer", "strict": True, "schema": json.loads(sampling.json_schema)}
-        said["response_format"] = {"type": "json_schema", "json_schema": schema}
-    said = {name: value for name, value in said.items() if _LEFT_OUT_AT.get(name) != value}
-    body = {"model": config["model"], "messages": conversation(words, row.messages), **said}
+        settings["response_format"] = {"type": "json_schema", "json_schema": schema}
+    settings = {name: value for name, value in settings.items() if _LEFT_OUT_AT.get(name) != value}
+    body = {"model": config["model"], "messages": conversation(words, row.messages), **settings}
     body |= config.get("request", {})
     return {name: value for name, value in body.items() if value is not None}

@@ -210,12 +210,12 @@ def _progress_of(run: Run, points: Sequence[TrainingPoint]) -> dict[str, Any]:
     latest: dict[str, Any] = {}
     for point in points:
         latest |= point.values
-    told = {
+    progress = {
         "steps": points[-1].step if points else None,
         "tokens": latest.get("tokens"),
         "seconds": latest.get("seconds"),
     }
-    found = {name: run.result.get(name, value) for name, value in told.items()}
+    found = {name: run.result.get(name, value) for name, value in progress.items()}
     passes = run.passes if run.passes is not None else latest.get("epoch")
     found["rows"] = run.rows_read_in(passes) if passes is not None and "train" in run.rows else None
     return found

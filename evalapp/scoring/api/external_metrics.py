@@ -95,7 +95,7 @@ class StoredScoresSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_problems(self, stored: StoredScores) -> list[str]:
-        return stored.problems.told()
+        return stored.problems.messages()
 
 
 class ExternalScoreSerializer(serializers.Serializer[Any]):
