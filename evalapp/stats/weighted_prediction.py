@@ -201,7 +201,7 @@ def _folds(place: Codes, seed: int) -> Codes:
 def _slope(metric: Array, values: Array, weights: WeightedValues, chosen: Array) -> float:
     """The weight with the smallest variance of the corrected mean among the ``chosen``, shrunk towards 0.
 
-    The shrinkage is the share of its square that chance alone would give.
+    The shrinkage is the expected share of chance in its square.
     """
     place = weights.place[chosen]
     count = np.bincount(place, minlength=weights.reviewed.size)
