@@ -25,8 +25,8 @@ class Stratum(NamedTuple):
     """Challenger minus reference on the items of one stratum; ``items`` is the smaller number of the two.
 
     ``p``: two-sided, for new items rated by this panel. A reviewer's preference for one candidate is the same
-    in every stratum, so it reverses no difference, and a wider interval for it would hide changes of direction that
-    exist.
+    in every stratum, so it reverses no difference, and a wider interval for it would hide changes of
+    direction that exist.
     """
 
     name: str
