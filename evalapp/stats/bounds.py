@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.differences import NO_PAIRS, paired_scores, panel_reach
+from evalapp.stats.differences import NO_PAIRS, note_of_pairs, pairs_for, panel_reach
 from evalapp.stats.panel_mean import FEWEST_ITEMS, panel_bounds, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings, why_no_scores
@@ -122,7 +122,7 @@ def difference_bounds(
     difference. Undefined if nobody scored both.
     """
     require_alpha(alpha)
-    pairs = paired_scores(challenger, champion)
+    pairs = pairs_for(challenger, champion, population)
     label = signature(
         "difference-bounds", 4, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
@@ -131,6 +131,7 @@ def difference_bounds(
     if population is Population.PANEL:
         label = signature("difference-bounds", 5, population=population, sided=1, alpha=alpha)
         pairs, note = panel_of(pairs)
+        note = note or note_of_pairs(pairs)
         reach = panel_reach(pairs, span=largest - smallest, step=step)
         if isinstance(reach, str):
             value = float(pairs.item_means().mean())

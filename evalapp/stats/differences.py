@@ -24,6 +24,9 @@ from evalapp.stats.scores import candidate_score, cut, reviewers_precision, stud
 # Above this, Student's t is the normal distribution; JSON has no infinity.
 MOST_DEGREES = 1e9
 NO_PAIRS = "no reviewer scored both candidates on the same item"
+BY_ITEM_MEANS = "of item means, because mostly different people scored the two"
+# The share of items with a reviewer who scored both candidates, from which differences are within reviewers.
+ENOUGH_WITHIN_REVIEWERS = 0.5
 
 
 class Reach(NamedTuple):
@@ -103,17 +106,18 @@ def paired_difference(
     """Compare two candidates, paired by item and blocked by reviewer.
 
     Items and reviewers are matched by label. Several scores by one reviewer for one item are averaged first.
-    Everything is undefined if no reviewer scored both candidates on one item. ``span``: the largest
-    difference that the scale allows; the interval is cut there. ``step``: the distance between levels of the
+    Everything is undefined without pairs (`pairs_for`). ``span``: the largest difference that the scale
+    allows; the interval is cut there. ``step``: the distance between levels of the
     scale. Rounding to levels gives a score the error variance step²/12 (Sheppard 1898), so the standard error
     is at least that of the mean of as many rounded pairs, even if all differences are equal.
     """
     require_level(level)
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
-    pairs = paired_scores(challenger, champion)
+    pairs = pairs_for(challenger, champion, population)
     found = _tested_difference(pairs, population, level, _Scale(span, step))
-    other = _tested_difference(pairs, population.other, level, _Scale(span, step))
+    others = pairs_for(challenger, champion, population.other)
+    other = _tested_difference(others, population.other, level, _Scale(span, step))
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
@@ -140,7 +144,8 @@ def mean_difference(
 ) -> MeanDifference:
     """As `paired_difference`, for the requested population alone, in a third of the time."""
     require_level(level)
-    return _tested_difference(paired_scores(challenger, champion), population, level, _Scale(span, step))
+    pairs = pairs_for(challenger, champion, population)
+    return _tested_difference(pairs, population, level, _Scale(span, step))
 
 
 def _with_pairs_reason(measure: Measure) -> Measure:
@@ -176,6 +181,7 @@ def _tested_difference(pairs: Ratings, population: Population, level: float, sca
     note = ""
     if population is Population.PANEL:
         pairs, note = panel_of(pairs)
+        note = note or note_of_pairs(pairs)
     n = len(pairs.items)
     found = _mean_of(pairs, population, scale)
     if isinstance(found, str):
@@ -228,6 +234,32 @@ def _constant_mean(pairs: Ratings, population: Population, error: float) -> Pane
     if units < 2:
         return "one item" if len(pairs.items) < 2 else "one group"
     return PanelMean(mean=mean, error=error, degrees=units - 1)
+
+
+def pairs_for(challenger: Ratings, champion: Ratings, population: Population) -> Ratings:
+    """`paired_scores`; for these reviewers the difference of each item's means, if in fewer than half of the
+    items that both have scores of one reviewer scored both candidates. This is valid if outputs were assigned
+    to reviewers at random, as in published ratings by many people.
+    """
+    pairs = paired_scores(challenger, champion)
+    with_both = set(champion.items)
+    shared = [item for item in challenger.items if item in with_both]
+    if population is Population.REVIEWERS or len(pairs.items) >= ENOUGH_WITHIN_REVIEWERS * len(shared):
+        return pairs
+    means = [
+        dict(zip(side.items, side.item_means().tolist(), strict=True)) for side in (challenger, champion)
+    ]
+    return Ratings.from_columns(
+        shared,
+        [BY_ITEM_MEANS] * len(shared),
+        [means[0][item] - means[1][item] for item in shared],
+        groups=challenger.group_of_items(),
+    )
+
+
+def note_of_pairs(pairs: Ratings) -> str:
+    """That `pairs_for` compared item means; "" if reviewers' scores."""
+    return BY_ITEM_MEANS if pairs.reviewers == (BY_ITEM_MEANS,) else ""
 
 
 def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.differences import NO_PAIRS, paired_scores
+from evalapp.stats.differences import NO_PAIRS, pairs_for
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
@@ -42,7 +42,7 @@ def wins_ties_losses(
     Each is a `share_of_marks`. Undefined if no reviewer scored both on one item.
     """
     require_level(level)
-    pairs = paired_scores(challenger, champion)
+    pairs = pairs_for(challenger, champion, population)
     # Means of repeated scores that are equal may differ by rounding.
     signs = np.sign(np.round(pairs.score, 9))
     shares = {

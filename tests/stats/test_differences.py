@@ -55,6 +55,19 @@ def test_nothing_shared_is_undefined_with_the_reason() -> None:
     assert reasons == {"no reviewer scored both candidates on the same item"}
 
 
+def test_items_that_different_people_scored_are_compared_by_their_means() -> None:
+    items = [item for item in range(8) for _ in range(2)]
+    people = [f"{item}-{number}" for item in range(8) for number in range(2)]
+    champion = Ratings.from_columns(items, people, [2, 3] * 8)
+    challenger = Ratings.from_columns(items, [f"{each} too" for each in people], [4, 4, 4, 5] * 4)
+    found = paired_difference(challenger, champion, population=PANEL, seed=1)
+    assert found.difference.value == pytest.approx(1.75)
+    low, high = found.difference.low, found.difference.high
+    assert low is not None and high is not None and 1.5 < low < 1.75 < high < 2
+    assert found.difference.note == "of item means, because mostly different people scored the two"
+    assert found.other_difference.reason == "no reviewer scored both candidates on the same item"
+
+
 def test_a_reviewer_is_no_evidence_about_reviewers() -> None:
     found = paired_difference(
         Ratings.from_table([[5], [4]]), Ratings.from_table([[3], [3]]), population=REVIEWERS, seed=1
