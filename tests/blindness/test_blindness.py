@@ -267,7 +267,7 @@ def test_an_order_that_gives_the_candidate_away_is_found(
     empty_project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = """md5(
-            %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position)"""
+            %(seed)s || ':output:' || item.name || ':' || number || ':' || c.position)"""
     assert drawn in opening._ASSIGNMENTS
     monkeypatch.setattr(opening, "_ASSIGNMENTS", opening._ASSIGNMENTS.replace(drawn, "c.position"))
     assignments = make_assignments(empty_project, [reviewer, other_reviewer])
