@@ -206,7 +206,7 @@ def is_apart(lower: Measure, higher: Measure) -> bool:
 def overlap_of(lower: Measure, higher: Measure) -> str:
     """End of a sentence about two measures that are not apart."""
     has_both = lower.high is not None and higher.low is not None
-    return ", whose intervals overlap; this does not test their difference" if has_both else ""
+    return ", whose intervals overlap; their difference has its own interval" if has_both else ""
 
 
 def _positive(measure: Measure) -> Measure:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -269,11 +269,18 @@ class ApplyGateForm(forms.Form):
         name_of=_name_of,
     )
 
-    def __init__(self, data: Any = None, *, campaign: Campaign, project: Project, chosen: str = "") -> None:
-        """``chosen``: id of the gate offered first."""
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        campaign: Campaign,
+        project: Project,
+        chosen: Mapping[str, str] | None = None,
+    ) -> None:
+        """``chosen``: ids of the ``gate`` and ``champion`` offered first."""
         earlier = campaign.applied_gates.exclude(champion=None).order_by("-id").first()
         champion = earlier.champion_id if earlier is not None else None
-        super().__init__(data, initial={"champion": champion, "gate": chosen})
+        super().__init__(data, initial={"champion": champion, **(chosen or {})})
         newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
         applied = campaign.applied_gates.values("gate")
         gates = project.gates.filter(pk__in=newest).exclude(pk__in=applied).order_by("name")
@@ -281,16 +288,18 @@ class ApplyGateForm(forms.Form):
         candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
         row_field(self, "champion").queryset = candidates
         address = reverse("campaign_gate", args=[project.slug, campaign.pk])
-        # The requirements shown belong to the chosen gate.
-        self.fields["gate"].widget.attrs.update(
-            {
-                "hx-get": address,
-                "hx-target": "#gate-apply",
-                "hx-select": "#gate-apply",
-                "hx-swap": "outerHTML",
-            }
-        )
-        self._gates = gates
+        # The requirements shown belong to the chosen gate and champion.
+        for field in self.fields.values():
+            field.widget.attrs.update(
+                {
+                    "hx-get": address,
+                    "hx-include": "#id_gate, #id_champion",
+                    "hx-target": "#gate-apply",
+                    "hx-select": "#gate-apply",
+                    "hx-swap": "outerHTML",
+                }
+            )
+        self._gates, self._candidates = gates, candidates
         if not candidates.filter(alias=ModelAlias.CHAMPION).exists():
             needed = self._compares_with_champion()
             self.fields["champion"].required = needed
@@ -306,3 +315,15 @@ class ApplyGateForm(forms.Form):
         chosen = number_of(str(self["gate"].value() or ""))
         named = self._gates.filter(pk=chosen).first() if chosen is not None else None
         return named or self._gates.first()
+
+    @property
+    def offered_champion(self) -> ModelVersion | None:
+        """The champion that the offered gate would have here, or None; any candidate if it needs one that is
+        still to be chosen.
+        """
+        candidates = self._candidates.order_by("pk")
+        chosen = number_of(str(self["champion"].value() or ""))
+        named = candidates.filter(pk=chosen).first() if chosen is not None else None
+        if named is not None or not self._compares_with_champion():
+            return named
+        return candidates.filter(alias=ModelAlias.CHAMPION).first() or candidates.first()

@@ -12,7 +12,7 @@ from evalapp.core.number_format import as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate
-from evalapp.gates.reach import level_of, planned_pairs
+from evalapp.gates.reach import planned_pairs, spending_of
 from evalapp.stats.bounds import clopper_pearson
 from evalapp.stats.planning import (
     Design,
@@ -22,6 +22,7 @@ from evalapp.stats.planning import (
     smallest_distance,
 )
 from evalapp.stats.populations import Population
+from evalapp.stats.sequential import Spending
 
 POWER = 0.8
 #: The true mean that is looked for is right to this share of the scale.
@@ -36,11 +37,14 @@ class ConditionPower(NamedTuple):
 
 
 class GatePower(NamedTuple):
-    """``source``: the campaign that variances come from; None if assumed. ``level``: one-sided."""
+    """``source``: the campaign that variances come from; None if assumed. ``level``: of a candidate,
+    one-sided; its share of ``spending``.
+    """
 
     conditions: list[ConditionPower]
     source: Campaign | None
     level: float
+    spending: Spending
 
 
 def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
@@ -51,14 +55,15 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
     design = design_of_campaign(campaign, Population(gate.population))
     if design is None or design.has_no_bound:
         return None
-    level = level_of(campaign_gate)
+    spending = spending_of(campaign_gate)
+    level = spending.for_challenger(1)
     expected = expected_variances(campaign.rubric_version, excluding=campaign)
     found = [
         ConditionPower(condition, words)
         for condition in gate.parsed_conditions
         if (words := _requirement_words(condition, expected, _design_of(condition, design, campaign), level))
     ]
-    return GatePower(found, expected.source, level)
+    return GatePower(found, expected.source, level, spending)
 
 
 def _design_of(condition: Condition, design: Design, campaign: Campaign) -> Design | None:

@@ -88,14 +88,19 @@ def _why_floor_unreachable(
     )
 
 
-def level_of(campaign_gate: CampaignGate) -> float:
-    """The level that a candidate may spend in all."""
+def spending_of(campaign_gate: CampaignGate) -> Spending:
+    """The ledger's level and the candidates that share it; an exploratory gate shares nothing."""
     gate, ledger = campaign_gate.gate, ledger_of(campaign_gate.campaign)
     if campaign_gate.is_exploratory:
-        return gate.alpha
+        return Spending(level=gate.alpha, challengers=1)
     challengers = planned_challengers(campaign_gate) if ledger is None else ledger.challengers
     alpha = gate.alpha if ledger is None else min(gate.alpha, ledger.alpha)
-    return Spending(level=alpha, challengers=challengers).for_challenger(1)
+    return Spending(level=alpha, challengers=challengers)
+
+
+def level_of(campaign_gate: CampaignGate) -> float:
+    """The level that a candidate may spend in all."""
+    return spending_of(campaign_gate).for_challenger(1)
 
 
 def _why_unreachable(condition: Condition, *, level: float, planned: PlannedItems, reviewers: int) -> str:

@@ -125,9 +125,7 @@ def _render(
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
     parts = [_applied_gate_context(campaign_gate) for campaign_gate in applied_gates(campaign)]
-    form = form or ApplyGateForm(
-        campaign=campaign, project=request.project, chosen=request.GET.get("gate", "")
-    )
+    form = form or ApplyGateForm(campaign=campaign, project=request.project, chosen=request.GET.dict())
     rows = ledger_rows(ledger) if ledger is not None else []
     context = {
         "campaign": campaign,
@@ -182,7 +180,7 @@ def _requirements_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[st
     criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
     if any(why_unusable(each, criteria.get(each.criterion)) for each in gate.parsed_conditions):
         return None
-    return _requirements(CampaignGate(campaign=campaign, gate=gate))
+    return _requirements(CampaignGate(campaign=campaign, gate=gate, champion=form.offered_champion))
 
 
 @require_POST

@@ -139,6 +139,13 @@ def shared_reason(rows: Sequence[Any], column: str = "") -> str:
 
 
 @register.filter
+def least_agreed(rows: Sequence[Any]) -> Any:
+    """The row of the agreement table with the lowest alpha, if there are several to choose from."""
+    defined = [row for row in rows if not row.reason and row.alpha.value is not None]
+    return min(defined, key=lambda row: row.alpha.value) if len(defined) > 1 else None
+
+
+@register.filter
 def corpus_label(name: str) -> str:
     return f"{METRICS[name].label}, whole set" if name in METRICS else name
 

@@ -171,6 +171,36 @@ def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager:
     assert "a filtered view of 10 of 40 items" in inside and "Worse at Tone (−2.0)." in inside
 
 
+def test_a_subgroup_harmed_on_a_criterion_that_is_not_worse_overall_is_named_first(
+    project: Project, panel: list[User], manager: User
+) -> None:
+    # Worse at Tone everywhere, and in Spanish at Accuracy too.
+    campaign = make_campaign(
+        project,
+        panel,
+        rows=40,
+        rows_have={"metadata": lambda row: {"language": "Spanish" if row >= 31 else "English"}},
+    )
+    for place, person in enumerate(panel):
+        said = {}
+        for row in range(1, 41):
+            # Better in some English rows, so that overall no difference is shown.
+            gain = 1 if row <= 10 and place != row % 3 else 0
+            loss = 2 if row >= 31 and place != row % 3 else 0
+            said["formal", row] = answers(tone=5, accuracy=3)
+            said["plain", row] = answers(tone=1, accuracy=3 + 2 * gain - loss)
+        review_all(campaign, person, said)
+    formal = campaign.candidates.get(model_version__label="formal").pk
+    words = words_of(campaign, manager, f"?against={formal}")
+    assert "Worse at Tone (−4.0)." in words and "Undecided: Accuracy" in words
+    assert "Worse for language “Spanish”: Accuracy −1.3" in words
+    rows = subgroups_by_api(campaign, manager)
+    verdicts = [row["verdict"] for row in rows]
+    assert verdicts == sorted(verdicts, key=["worse", "undecided", "untested", "better"].index)
+    undecided = [row for row in rows if row["verdict"] == "undecided" and row["difference"]["value"] < 0]
+    assert [row["p"]["value"] for row in undecided] == sorted(row["p"]["value"] for row in undecided)
+
+
 def test_of_a_large_campaign_the_subgroups_are_stored(
     project: Project, panel: list[User], manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

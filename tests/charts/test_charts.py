@@ -167,7 +167,7 @@ def test_each_chart_says_what_is_seen() -> None:
     near = [same[0], ForestLine("Tone", "v1", "v1", samples.measured(3.4, 2.4, 4.4))]
     assert means_summary(near) == (
         "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose"
-        " intervals overlap; this does not test their difference."
+        " intervals overlap; their difference has its own interval."
     )
     assert means_summary(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(

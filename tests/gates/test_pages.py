@@ -334,6 +334,29 @@ def test_the_gate_that_is_chosen_says_what_it_takes_before_it_is_applied(
     assert "Needed to pass" not in page_with(floor.pk)
 
 
+def test_before_it_is_applied_a_gate_shows_the_level_that_it_will_have(
+    campaign: Campaign, browser: Client
+) -> None:
+    project, rubric = campaign.project, campaign.rubric_version.rubric
+    condition = Condition(ConditionKind.NON_INFERIORITY, "tone", "Tone", 0.5)
+    compares = make_gate(project, condition, rubric=rubric, name="Compares", challengers=None)
+    floor = make_gate(project, rubric=rubric, name="Floor", challengers=None)
+    plain = campaign.candidates.get(model_version__label="plain").model_version_id
+    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
+
+    def level_on(page: str) -> str:
+        found = re.search(r"each condition by itself at ([^.]*(?:\.\d+[^.]*)*)\. A candidate", page)
+        assert found, page
+        return found[1]
+
+    # One of two candidates is the champion, whichever it will be.
+    assert level_on(browser.get(address, {"gate": compares.pk}).text) == "5%"
+    assert level_on(browser.get(address, {"gate": floor.pk}).text) == "2.5%, because 2 candidates share 5%"
+    assert level_on(browser.get(address, {"gate": floor.pk, "champion": plain}).text) == "5%"
+    browser.post(f"{address}apply/", {"gate": compares.pk, "champion": plain})
+    assert level_on(browser.get(address).text) == "5%"
+
+
 def test_a_gate_that_can_be_met_warns_of_nothing(
     project: Project, reviewer: User, engineer: User, browser: Client
 ) -> None:

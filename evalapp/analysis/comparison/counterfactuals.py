@@ -148,9 +148,5 @@ def _largest_loss(sides: PairSides, criterion: Criterion) -> LargestLoss | None:
 
 
 def _worst_first(found: CounterfactualDifference) -> tuple[float, str, str, int]:
-    """Sort key: how far the favourable end of the interval lies below zero."""
-    pair, measure = found.pair, found.pair.adjusted
-    surest = 1.0
-    if measure.low is not None and measure.high is not None:
-        surest = -measure.low if pair.criterion.is_less_better else measure.high
-    return surest / pair.span, found.name, pair.criterion.key, pair.challenger.candidate.pk
+    pair = found.pair
+    return pair.worst_first, found.name, pair.criterion.key, pair.challenger.candidate.pk

@@ -96,6 +96,17 @@ class CriterionDifference:
         return value > 0 if self.criterion.is_less_better else value < 0
 
     @property
+    def worst_first(self) -> float:
+        """Sort key of subgroups: significant losses, by how large they are at least; then other losses,
+        by their unadjusted p; then gains.
+        """
+        measure = self.adjusted
+        if self.verdict == "worse" and measure.low is not None and measure.high is not None:
+            return (-measure.low if self.criterion.is_less_better else measure.high) / self.span
+        p = 1.0 if self.difference.p.value is None else self.difference.p.value
+        return p if self.is_worse else 2 - p
+
+    @property
     def untested(self) -> str:
         """Why a defined difference has no p; empty if it has one. Untested is not a finding of "no
         difference".

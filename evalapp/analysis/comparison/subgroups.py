@@ -35,8 +35,8 @@ class Subgroup(NamedTuple):
 def find_subgroups(
     scores: CampaignScores, pairs: Sequence[ComparedPair], reference: CandidateRow
 ) -> list[Subgroup]:
-    """Subgroups of every candidate in ``pairs``, on its criteria; worst first, by how far the favourable end
-    of the interval lies below zero.
+    """Subgroups of every candidate in ``pairs``, on its criteria, worst first
+    (`CriterionDifference.worst_first`).
 
     Uses fields with 2 to 12 values that describe the item, not an answer; values with fewer than 10 items are
     left out.
@@ -91,22 +91,19 @@ def _of_candidate(
 
 
 def _worst_first(subgroup: Subgroup) -> tuple[float, str, str, str]:
-    pair = subgroup.pair
-    measure = pair.adjusted
-    if measure.low is None or measure.high is None:
-        surest = 1.0
-    else:
-        surest = -measure.low if pair.criterion.is_less_better else measure.high
-    return surest / pair.span, subgroup.field, subgroup.value, pair.criterion.key
+    return subgroup.pair.worst_first, subgroup.field, subgroup.value, subgroup.pair.criterion.key
 
 
-def harmed(subgroups: Sequence[Subgroup], row: CandidateRow) -> Subgroup | None:
-    """The worst subgroup in which the candidate is significantly worse, if any."""
-    return next(
-        (
-            each
-            for each in subgroups
-            if each.pair.challenger.candidate.pk == row.candidate.pk and each.pair.verdict == "worse"
-        ),
-        None,
-    )
+def harmed(
+    subgroups: Sequence[Subgroup], row: CandidateRow, overall: Sequence[CriterionDifference]
+) -> Subgroup | None:
+    """The worst subgroup in which the candidate is significantly worse, if any. Criteria on which it is not
+    worse ``overall`` come first: of the others, the reader knows already.
+    """
+    known = {pair.criterion.key for pair in overall if pair.verdict == "worse"}
+    worse = [
+        each
+        for each in subgroups
+        if each.pair.challenger.candidate.pk == row.candidate.pk and each.pair.verdict == "worse"
+    ]
+    return min(worse, key=lambda each: each.pair.criterion.key in known, default=None)

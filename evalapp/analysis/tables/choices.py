@@ -24,8 +24,12 @@ def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction
 
 
 def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    """The chosen metric, else the headline metric, else the first computed one."""
-    computed = {metric.name: metric for metric in comparison.metrics}
+    """The chosen metric, else the headline metric, else the first one; of those with a value."""
+    computed = {
+        metric.name: metric
+        for metric in comparison.metrics
+        if any(row.metrics[metric.name].defined for row in comparison.rows)
+    }
     wanted = (name, HEADLINE_METRIC, *computed)
     return next((computed[each] for each in wanted if each in computed), None)
 

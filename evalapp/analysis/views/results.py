@@ -222,7 +222,7 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         "elsewhere_words": elsewhere_words(focus, design),
         "preference": metric_preference(focus, metric),
         "unfair": cache(lambda: _evaluated(context["counterfactuals"]).worst_of(focus.challenger)),
-        "harmed": cache(lambda: harmed(_evaluated(context["subgroups"]), focus.challenger)),
+        "harmed": cache(lambda: harmed(_evaluated(context["subgroups"]), focus.challenger, focus.pairs)),
     }
 
 
