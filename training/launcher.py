@@ -48,7 +48,7 @@ def train_together(folder: Path, processes: int, parent_pipe: int | None) -> int
     wish.listen()
     failures = _run(command, processes)
     wish.is_over.set()
-    return _ended(folder, processes, failures, was_asked=wish.was_asked)
+    return outcome_of(folder, processes, failures, was_asked=wish.was_asked)
 
 
 def _run(command: list[str], processes: int) -> list[Failure]:
@@ -110,7 +110,8 @@ class _SignalForwarder:
                 os.kill(process_id, signal.SIGTERM)
 
 
-def _ended(folder: Path, processes: int, failures: list[Failure], *, was_asked: bool) -> int:
+def outcome_of(folder: Path, processes: int, failures: list[Failure], *, was_asked: bool) -> int:
+    """The exit code of processes that trained together; writes the result if the first one could not."""
     result = _result_in(folder)
     own = next((failure for failure in failures if failure.rank == 0), None)
     others = [failure for failure in failures if failure.rank != 0]
@@ -123,9 +124,11 @@ def _ended(folder: Path, processes: int, failures: list[Failure], *, was_asked: 
             return decided
     if not failures or (own is not None and own.status == ExitCode.LOCKED):
         return own.status if own is not None else ExitCode.CRASHED
-    # The other processes report a lost peer or a stop request; this one is the cause.
+    # The other processes report a lost peer or a stop request; this one is the cause. After a refusal,
+    # torchrun ends those that have not read the run yet by a signal.
+    refused = [failure for failure in failures if failure.status == ExitCode.FAILED]
     killed = [failure for failure in failures if failure.status < 0]
-    first = (killed or others or failures)[0]
+    first = (refused or killed or others or failures)[0]
     is_refused = first.status == ExitCode.FAILED
     return _write_end(folder, "failed" if is_refused else "crashed", _sentence(first, processes))
 

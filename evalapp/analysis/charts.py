@@ -133,7 +133,7 @@ def differences_charts(
                 pair.criterion.name,
                 labels[pair.challenger.candidate.pk],
                 labels[pair.challenger.candidate.pk],
-                pair.difference.difference,
+                pair.adjusted,
                 is_marked=pair.is_significant,
                 untested=pair.untested,
             )
@@ -197,7 +197,7 @@ def strengths_chart(judged: PairResults) -> Chart | None:
 
 def _reach(pair: ComparedPair) -> float:
     """The largest distance of a difference or its interval from zero, as a share of the scale."""
-    difference = pair.difference.difference
+    difference = pair.adjusted
     ends = (difference.value, difference.low, difference.high)
     return max((abs(end) for end in ends if end is not None), default=0.0) / pair.span
 

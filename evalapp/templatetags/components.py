@@ -230,14 +230,13 @@ def interval(  # noqa: PLR0917 - a template names them
     gate: float | None = None,
     quiet: bool = False,
     is_share: bool = False,
-    unit: str = "",
     words: str = "",
 ) -> SafeString:
     """A value drawn as a dot with its interval as a line on the axis [minimum, maximum], with the numbers as
     text.
 
-    ``quiet`` draws it grey, for a difference that is not significant. ``is_share`` shows percent; ``unit``
-    follows the numbers; ``words`` replace them.
+    ``quiet`` draws it grey, for a difference that is not significant. ``is_share`` shows percent;
+    ``words`` replace the numbers.
     """
     if value is None:
         return _NO_INTERVAL
@@ -257,7 +256,7 @@ def interval(  # noqa: PLR0917 - a template names them
         if words
         else share(value, low, high)
         if is_share
-        else format_html("<span>{}{}</span>", ranged_value(value, low, high), f" {unit}" if unit else "")
+        else format_html("<span>{}</span>", ranged_value(value, low, high))
     )
     quietly = " interval-quiet" if quiet else ""
     return format_html(_INTERVAL, quietly, mark_safe("".join(lines)), place(value), numbers)  # noqa: S308 - parts of ours

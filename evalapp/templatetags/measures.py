@@ -261,20 +261,9 @@ def usage_of_candidate(usage: Sequence[Any], candidate: Any) -> Any:
 
 
 @register.simple_tag
-def signed_interval(
-    measure: Measure, span: float, is_significant: bool, is_share: bool = False
-) -> SafeString:
-    """A difference on an axis from -span to +span, grey if not significant. ``span`` may be negative, which
-    reverses the axis. ``is_share``: in percentage points.
-    """
-    factor = 100 if is_share else 1
-    value, low, high = (
-        None if each is None else factor * each for each in (measure.value, measure.low, measure.high)
-    )
-    unit = "points" if is_share else ""
-    return interval(
-        value, low, high, -factor * span, factor * span, gate=0, quiet=not is_significant, unit=unit
-    )
+def signed_interval(measure: Measure, span: float, is_significant: bool) -> SafeString:
+    """A difference on an axis from -span to +span, grey if not significant."""
+    return interval(measure.value, measure.low, measure.high, -span, span, gate=0, quiet=not is_significant)
 
 
 @register.simple_tag

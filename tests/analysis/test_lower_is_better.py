@@ -156,7 +156,7 @@ def test_better_wins_where_lower_is_better(
     page = (
         client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/who-is-better/").text
     )
-    assert re.search(r"67 \(.*\) points", strip_tags(page))
+    assert re.search(r"[+−]67 points \(.* to .*\)", strip_tags(page))
 
 
 def test_fewer_undesired_answers_win_and_stand_at_the_right(

@@ -14,6 +14,7 @@ from run_directory.protocol import ExitCode
 from tests.installations import eventually
 from tests.run_directory.tiny import events_of, result_of, start, wait_for, write_run
 from tests.training.runs import make_spec, pairs, rows
+from training.launcher import Failure, outcome_of
 from training.processes import share_of
 from training.spec import LoraParameters, TrainingSpec
 
@@ -195,7 +196,21 @@ def test_a_refusal_is_said_once_and_as_one_process_says_it(base: Path, tmp_path:
     folder = write_run(tmp_path / "dpo", spec_of(base, objective="dpo", rows=24), pairs())
     assert trained(folder, 2)[0] == ExitCode.FAILED
     assert "is trained by one process" in result_of(folder)["message"]
-    assert [event["kind"] for event in events_of(folder)] == ["started", "finished"]
+    kinds = [event["kind"] for event in events_of(folder)]
+    assert (kinds[-1], kinds.count("finished")) == ("finished", 1)
+
+
+def test_a_refusal_is_the_end_although_the_first_process_was_stopped_before_it_could_refuse(
+    base: Path, tmp_path: Path
+) -> None:
+    stopped, refused = (
+        Failure(0, -signal.SIGTERM, ""),
+        Failure(1, ExitCode.FAILED, "spec.json: no such method"),
+    )
+    for place, failures in enumerate(([stopped, refused], [refused, stopped])):
+        folder = write_run(tmp_path / str(place), spec_of(base), given())
+        assert outcome_of(folder, 2, failures, was_asked=False) == ExitCode.FAILED
+        assert result_of(folder)["message"] == "spec.json: no such method"
 
 
 @pytest.mark.gpu

@@ -18,7 +18,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
 from evalapp.stats.strata import LEAST_ITEMS
 
-# The number shown; a page folds the others, and a report leaves them out.
+# The number in a report; the page shows five and folds the others.
 MOST_WORST_SUBGROUPS = 10
 
 

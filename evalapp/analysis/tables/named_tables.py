@@ -212,8 +212,9 @@ def differences_table(source: TableSource, *, has_shares: bool = True) -> Table 
         f"Differences from {source.label(source.reference)}",
         columns,
         rows,
-        f"Paired by item and reviewer; 95% intervals for {source.comparison.design.population_words},"
-        f" on {source.comparison.design.items_words}; p adjusted over all rows."
+        f"Paired by item and reviewer, for {source.comparison.design.population_words}, on"
+        f" {source.comparison.design.items_words}; p and the 95% intervals of differences are adjusted"
+        " over all rows."
         f"{' Of shares, 0.1 is 10 points.' if any(pair.is_share for pair in source.pairs) else ''}",
     )
 
@@ -277,7 +278,7 @@ def _tested(source: TableSource, pair: CriterionDifference) -> list[Cell]:
 
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
     """The difference and, without a p, the reason: an empty cell would read as "nothing found"."""
-    found = pair.difference.difference
+    found = pair.adjusted
     if not pair.untested:
         return found
     return replace(found, note="; ".join(filter(None, (found.note, f"not tested: {pair.untested}"))))

@@ -211,9 +211,12 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         return {"summaries": [], "focus": None}
     design = comparison.design
     metric = chosen_metric(comparison, "")
+    shown = focus.challenger.candidate.pk
     return {
         "summaries": summaries,
         "focus": focus,
+        "focus_pairs": [pair for pair in context["pairs"] if pair.challenger.candidate.pk == shown],
+        "other_pairs": [pair for pair in context["pairs"] if pair.challenger.candidate.pk != shown],
         "conclusion": conclusion_of(
             focus,
             reviews=design.reviews,
