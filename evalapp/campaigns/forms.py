@@ -102,7 +102,7 @@ class CampaignForm(forms.Form):
         required=False,
         label="Compare all with",
         empty_label="All with each other",
-        help_text="Pairwise only: compare one candidate with each other one, to save reviews.",
+        help_text="Preferences only: compare one candidate with each other one, to save reviews.",
         name_of=_label_of,
     )
     leaves_out_incomplete = forms.BooleanField(
@@ -114,7 +114,7 @@ class CampaignForm(forms.Form):
         initial=ItemChoice.ALL,
         widget=forms.RadioSelect,
         label="Examples",
-        help_text="Sampled with the campaign's seed. More can be added while it runs.",
+        help_text="A sample is drawn at random. More examples can be added while the campaign runs.",
     )
     examples_wanted = forms.IntegerField(
         required=False, min_value=1, label="Number of examples in the sample"

@@ -17,6 +17,7 @@ from evalapp.analysis.pairwise.pairs import Preferences
 from evalapp.analysis.quality.reading import ReadingSpeed
 from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
+from evalapp.core.number_format import MINUS
 from evalapp.measure import Measure
 from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.preferences.checks import ComparisonChecks
@@ -243,7 +244,7 @@ def severity_hints(quality: Quality) -> Iterator[Hint]:
             value = number(offset.value or 0.0)
             interval = "the same on each"
             if offset.low is not None and offset.high is not None:
-                interval = f"{number(offset.low):+.1f} to {number(offset.high):+.1f}, 99%"
+                interval = f"{number(offset.low):+.1f} to {number(offset.high):+.1f}, 99%".replace("-", MINUS)
             on = f"on {offset.n} shared outputs ({interval}), on {criterion.axis_label}."
             cases = {"criterion": criterion.key, "differ": 1}
             if other_id is not None:
