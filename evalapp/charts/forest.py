@@ -64,7 +64,8 @@ def forest(
     # The title ends at the right: one longer than a phone's axis extends below the names, and is not cut off.
     right: Literal["start", "end"] = "start" if first > last else "end"
     form = ".0%" if axis.is_share else alt.Undefined
-    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form)
+    # The numbers nearest to the ends stay inside the drawing.
+    steps = alt.Axis(tickCount=8, titleAnchor=right, titleAlign="right", format=form, labelFlush=20)
     x = alt.X("value:Q", title=axis.title, scale=scale, axis=steps)
     tooltip = [
         alt.Tooltip("of:N", title="Of"),
