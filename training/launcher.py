@@ -48,7 +48,7 @@ def train_together(folder: Path, processes: int, parent_pipe: int | None) -> int
     wish.listen()
     failures = _run(command, processes)
     wish.is_over.set()
-    return outcome_of(folder, processes, failures, was_asked=wish.was_asked)
+    return exit_code_of(folder, processes, failures, was_asked=wish.was_asked)
 
 
 def _run(command: list[str], processes: int) -> list[Failure]:
@@ -110,7 +110,7 @@ class _SignalForwarder:
                 os.kill(process_id, signal.SIGTERM)
 
 
-def outcome_of(folder: Path, processes: int, failures: list[Failure], *, was_asked: bool) -> int:
+def exit_code_of(folder: Path, processes: int, failures: list[Failure], *, was_asked: bool) -> int:
     """The exit code of processes that trained together; writes the result if the first one could not."""
     result = _result_in(folder)
     own = next((failure for failure in failures if failure.rank == 0), None)

@@ -14,7 +14,7 @@ from run_directory.protocol import ExitCode
 from tests.installations import eventually
 from tests.run_directory.tiny import events_of, result_of, start, wait_for, write_run
 from tests.training.runs import make_spec, pairs, rows
-from training.launcher import Failure, outcome_of
+from training.launcher import Failure, exit_code_of
 from training.processes import share_of
 from training.spec import LoraParameters, TrainingSpec
 
@@ -209,7 +209,7 @@ def test_a_refusal_is_the_end_although_the_first_process_was_stopped_before_it_c
     )
     for place, failures in enumerate(([stopped, refused], [refused, stopped])):
         folder = write_run(tmp_path / str(place), spec_of(base), given())
-        assert outcome_of(folder, 2, failures, was_asked=False) == ExitCode.FAILED
+        assert exit_code_of(folder, 2, failures, was_asked=False) == ExitCode.FAILED
         assert result_of(folder)["message"] == "spec.json: no such method"
 
 

@@ -24,14 +24,11 @@ def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction
 
 
 def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
-    """The chosen metric, else the headline metric, else the first one; of those with a value."""
-    computed = {
-        metric.name: metric
-        for metric in comparison.metrics
-        if any(row.metrics[metric.name].defined for row in comparison.rows)
-    }
-    wanted = (name, HEADLINE_METRIC, *computed)
-    return next((computed[each] for each in wanted if each in computed), None)
+    """The chosen metric, else of those with a value the headline metric or the first one."""
+    found = {metric.name: metric for metric in comparison.metrics}
+    defined = [each for each in found if any(row.metrics[each].defined for row in comparison.rows)]
+    headline = [HEADLINE_METRIC] if HEADLINE_METRIC in defined else []
+    return next((found[each] for each in (name, *headline, *defined) if each in found), None)
 
 
 def chosen_reference(
