@@ -87,6 +87,14 @@ class Measure:
             return self
         return replace(self, note="; ".join(filter(None, (self.note, note))))
 
+    def mirrored(self, centre: float = 0.0) -> Self:
+        """Reflected at ``centre``: at 0 with the opposite sign, at 0.5 the rest of a share of 1."""
+        if self.value is None:
+            return self
+        low = None if self.high is None else 2 * centre - self.high
+        high = None if self.low is None else 2 * centre - self.low
+        return replace(self, value=2 * centre - self.value, low=low, high=high)
+
     @property
     def half_width(self) -> float | None:
         """Half the length of the interval; None without one."""

@@ -91,6 +91,15 @@ class Difference(MeanDifference):
     other_difference: Measure
     other_p: Measure
 
+    def mirrored(self) -> "Difference":
+        """Champion minus challenger."""
+        return replace(
+            self,
+            difference=self.difference.mirrored(),
+            win_rate=self.win_rate.mirrored(0.5),
+            other_difference=self.other_difference.mirrored(),
+        )
+
 
 def paired_difference(
     challenger: Ratings,

@@ -11,16 +11,12 @@ system with as many unknowns as the other factor has levels.
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
 
 MOST_STEPS = 200
 #: The search ends when a step changes the log likelihood by less than this.
@@ -146,8 +142,6 @@ class _Design:
     """
 
     def __init__(self, score: Array, levels: dict[str, Codes]) -> None:
-        from scipy.sparse import csr_array, hstack
-
         size = {name: int(codes.max()) + 1 for name, codes in levels.items()}
         # Groups alone remain if every item has one score by its own reviewer.
         crossed = levels.keys() & {"item", "reviewer"} or {"group"}
@@ -160,30 +154,46 @@ class _Design:
         self.count = np.bincount(levels[eliminated]).astype(np.float64)
         #: The kept factor that each column is a level of.
         self.factor_of = np.repeat(np.arange(len(kept)), [size[name] for name in kept])
-        columns = hstack(
+        columns = _side_by_side(
             [
                 *(_indicators(levels[name], size[name]) for name in kept),
-                csr_array(np.column_stack([np.ones(self.scores), score - score.mean()])),
+                np.column_stack([np.ones(self.scores), score - score.mean()]),
             ]
-        ).tocsr()
-        self.products = (columns.T @ columns).toarray()
+        )
+        self.products = _dense(columns.T @ columns)
         self.sums = _dense_if_small(_indicators(levels[eliminated], size[eliminated]).T @ columns)
         self.spread = float(score.var(ddof=1))
         parent_of = np.zeros(size[eliminated], dtype=np.int64)
         if self.has_parent:
             parent_of[levels[eliminated]] = levels["group"]
-        self.in_parent = _dense_if_small(_indicators(parent_of, int(parent_of.max()) + 1))
+        self.in_parent = _indicators(parent_of, int(parent_of.max()) + 1)
 
 
-def _indicators(codes: Codes, size: int) -> "csr_array":
+# Dense arrays if small: sparse matrices are only worth their overhead beyond some size.
+
+
+def _indicators(codes: Codes, size: int) -> Any:
     from scipy.sparse import csr_array
 
     rows = np.arange(codes.size)
-    return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
+    if codes.size * size > MOST_DENSE:
+        return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
+    indicators = np.zeros((codes.size, size))
+    indicators[rows, codes] = 1.0
+    return indicators
 
 
-def _dense_if_small(matrix: "csr_array") -> Any:
-    """A dense array if small: sparse matrices are only worth their overhead beyond some size."""
+def _side_by_side(parts: list[Any]) -> Any:
+    from scipy.sparse import csr_array, hstack
+
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.hstack(parts)
+    return hstack([csr_array(part) for part in parts]).tocsr()
+
+
+def _dense_if_small(matrix: Any) -> Any:
+    if isinstance(matrix, np.ndarray):
+        return matrix
     return matrix.toarray() if math.prod(matrix.shape) <= MOST_DENSE else matrix.tocsr()
 
 

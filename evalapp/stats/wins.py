@@ -33,6 +33,15 @@ class WinsTiesLosses(NamedTuple):
     def pairs(self) -> int:
         return self.won + self.tied + self.lost
 
+    def mirrored(self) -> "WinsTiesLosses":
+        """The champion's wins, ties and losses."""
+        return self._replace(
+            won=self.lost,
+            lost=self.won,
+            win=replace(self.loss, signature=self.win.signature),
+            loss=replace(self.win, signature=self.loss.signature),
+        )
+
 
 def wins_ties_losses(
     challenger: Ratings, champion: Ratings, *, population: Population, level: float = 0.95

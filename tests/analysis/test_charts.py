@@ -17,7 +17,7 @@ from evalapp.analysis.charts import (
     ratings_chart,
 )
 from evalapp.analysis.comparison.candidates import Comparison, compare
-from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.comparison.differences import PairComparison
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.charts.chart import Chart
 from evalapp.charts.drawing import as_svg
@@ -79,7 +79,7 @@ def test_means_and_differences_stand_on_one_axis_each(scores: CampaignScores, co
     (means,) = means_charts(comparison)
     assert len(fills(drawn(means.chart), "symbol")) == 8
     formal = comparison.rows[0]
-    every = compare_pairs(scores, comparison, formal)
+    every = PairComparison(scores, comparison).with_reference(formal)
     panel, shares = differences_charts(every, formal, comparison.rows)
     assert len(fills(drawn(shares.chart), "symbol")) == 1
     chart, pairs = panel.chart, [pair for pair in every if not pair.is_share]
@@ -120,7 +120,7 @@ def test_without_a_rating_there_is_nothing_to_draw(project: Project, reviewer: U
     assert ratings_chart(comparison) is None
     assert means_charts(comparison) == []
     assert agreement_chart(scores, scores.scales[0]) is None
-    pairs = compare_pairs(scores, comparison, comparison.rows[0])
+    pairs = PairComparison(scores, comparison).with_reference(comparison.rows[0])
     assert differences_charts(pairs, comparison.rows[0], comparison.rows) == []
     assert human_against_metric(scores, scores.scales[0], COMPARED_METRICS["rougeL"]).says.startswith(
         "No output has both"

@@ -9,7 +9,7 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison.candidates import Comparison, compare, share_of_outputs
-from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
+from evalapp.analysis.comparison.differences import PairComparison, find_contradiction
 from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.scores.campaign_scores import RULE_CHANGED, CampaignScores, load_scores
 from evalapp.campaigns.models import Campaign
@@ -59,7 +59,7 @@ def test_a_yes_of_one_reviewer_in_two_counts_half_as_in_the_difference(
     scores, comparison = _compared(campaign)
 
     formal, plain = (row.cell(YES_NO) for row in comparison.rows)
-    pairs = compare_pairs(scores, comparison, comparison.rows[0])
+    pairs = PairComparison(scores, comparison).with_reference(comparison.rows[0])
     (share,) = (pair for pair in pairs if pair.criterion == plain.criterion)
     assert share.difference.difference.value == plain.mean.value - formal.mean.value
     assert formal is not None and plain is not None
@@ -202,7 +202,7 @@ def test_differences_are_paired_and_adjusted_over_the_table(
         review_all(campaign, person, said)
 
     scores, comparison = _compared(campaign)
-    pairs = compare_pairs(scores, comparison, comparison.rows[0])
+    pairs = PairComparison(scores, comparison).with_reference(comparison.rows[0])
 
     assert [(pair.criterion.key, pair.challenger.label) for pair in pairs[4:6]] == [
         ("tone", "b"),

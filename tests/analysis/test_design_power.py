@@ -92,3 +92,4 @@ def test_the_form_says_it_while_the_campaign_is_designed(
     )
     assert re.search(rf"{found} find 0\.[56] points", text)
     assert "For these reviewers; variances assumed" in text
+    assert re.search(r"If scores vary 1\.5 times as much, it finds 1\.[012] points", text)

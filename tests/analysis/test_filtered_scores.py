@@ -14,7 +14,7 @@ from gunicorn.config import Config
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison.candidates import compare
-from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.comparison.differences import PairComparison
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.example_fields import example_fields
 from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered, shared_items_of
@@ -251,7 +251,7 @@ def test_the_csv_and_the_api_show_the_view(campaign: Campaign, manager: User) ->
 def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, manager: User) -> None:
     scores = load_scores(campaign)
     comparison = compare(scores)
-    found = compare_pairs(scores, comparison, comparison.rows[0])
+    found = PairComparison(scores, comparison).with_reference(comparison.rows[0])
     by_name = {pair.name: pair for pair in found}
     assert list(by_name) == [
         "Accuracy", "Clarity", "Tone", "Personalization", "Total",

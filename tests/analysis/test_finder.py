@@ -15,7 +15,7 @@ from django.http import QueryDict
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.comparison.candidates import compare
-from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.comparison.differences import PairComparison
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.filters import read_filter
 from evalapp.analysis.scores.finder import Finder, FinderResult, MetricSide, ScoreSide
@@ -200,7 +200,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
         assert row.total.value is None and "picked" in row.total.reason
         assert {cell.mean.value for cell in row.human} == {None}
     assert comparison.rows[0].human[0].counts[4] == 2, "what was said is there"
-    assert compare_pairs(scores, comparison, comparison.rows[0]) == []
+    assert PairComparison(scores, comparison).with_reference(comparison.rows[0]) == []
     page = text_of(browser.get(f"/projects/{picked.project.slug}/results/{picked.pk}/"))
     assert "Means, differences, gates and decisions would be biased" in page
     for part in ("severity", "metrics"):

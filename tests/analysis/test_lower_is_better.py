@@ -17,7 +17,7 @@ from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.cases.cases import filter_from
 from evalapp.analysis.charts import differences_charts, human_against_metric, means_charts, ratings_chart
 from evalapp.analysis.comparison.candidates import Comparison, compare
-from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.comparison.differences import ComparedPair, PairComparison
 from evalapp.analysis.metrics.disagreements import find_disagreements
 from evalapp.analysis.metrics.metric_trust import metric_trust
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
@@ -104,7 +104,7 @@ def comparison(scores: CampaignScores) -> Comparison:
 
 @pytest.fixture
 def pairs(scores: CampaignScores, comparison: Comparison) -> list[ComparedPair]:
-    return compare_pairs(scores, comparison, comparison.rows[0])
+    return PairComparison(scores, comparison).with_reference(comparison.rows[0])
 
 
 def place_of(scores: CampaignScores) -> Criterion:
@@ -180,7 +180,7 @@ def test_fewer_undesired_answers_win_and_stand_at_the_right(
         review_all(errors, person, table)
     scores = load_scores(errors)
     comparison = compare(scores)
-    pairs = compare_pairs(scores, comparison, comparison.rows[0])
+    pairs = PairComparison(scores, comparison).with_reference(comparison.rows[0])
     pair = next(each for each in pairs if each.criterion.key == "error")
     assert pair.name == "Error, share yes, lower is better"
     assert pair.difference.difference.value == pytest.approx(-0.75)

@@ -32,6 +32,19 @@ def test_severity_cancels_within_a_reviewer() -> None:
     assert found.p_permutation.value == pytest.approx(1 / 10_001)
 
 
+@pytest.mark.parametrize("population", Population)
+def test_the_other_direction_is_the_mirror_image(population: Population) -> None:
+    challenger, champion = (drawn_ratings(np.random.default_rng(seed), 30, 4) for seed in (3, 4))
+    there, back = (
+        paired_difference(*sides, population=population, seed=1, span=4, step=1)
+        for sides in ((challenger, champion), (champion, challenger))
+    )
+    for name in ("difference", "p", "win_rate", "p_permutation", "other_difference", "other_p"):
+        mirrored, other = getattr(there.mirrored(), name), getattr(back, name)
+        assert mirrored.as_dict() == pytest.approx(other.as_dict()), name
+    assert there.mirrored().mirrored().difference.as_dict() == pytest.approx(there.difference.as_dict())
+
+
 def test_ties_count_half_towards_the_win_rate() -> None:
     challenger, champion = Ratings.from_table([[3, 4], [3, 2]]), Ratings.from_table([[3, 3], [4, 2]])
     assert paired_difference(

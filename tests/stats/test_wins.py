@@ -36,6 +36,7 @@ def test_swapping_the_candidates_swaps_wins_and_losses() -> None:
     assert (there.win.value, there.win.low, there.win.high) == (
         back.loss.value, back.loss.low, back.loss.high
     )  # fmt: skip
+    assert there.mirrored() == back
 
 
 def test_all_wins_leave_losses_a_chance_and_no_pair_says_so() -> None:

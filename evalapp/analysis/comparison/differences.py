@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.scores.campaign_scores import CampaignScores
@@ -166,11 +167,7 @@ class ComparedPair(CriterionDifference):
     def win_rate(self) -> Measure:
         """Win rate of the candidate against the reference; ties count half."""
         higher = self.difference.win_rate
-        if higher.value is None or not self.criterion.is_less_better:
-            return higher
-        low = None if higher.high is None else 1 - higher.high
-        high = None if higher.low is None else 1 - higher.low
-        return replace(higher, value=1 - higher.value, low=low, high=high)
+        return higher.mirrored(0.5) if self.criterion.is_less_better else higher
 
 
 @dataclass(frozen=True)
@@ -194,52 +191,74 @@ class Contradiction:
         return any(row.candidate.model_version.is_simulated for row in (self.metric_first, self.people_first))
 
 
-def compare_pairs(
-    scores: CampaignScores, comparison: Comparison, reference: CandidateRow
-) -> list[ComparedPair]:
-    """Every other candidate against the reference: on every scale criterion, the total, and the shares of
-    criteria without a mean, with Holm's adjustment over all. Empty if the items were picked for their scores.
+class _PairTest(NamedTuple):
+    difference: Difference
+    record: WinsTiesLosses
+
+    def mirrored(self) -> "_PairTest":
+        return _PairTest(self.difference.mirrored(), self.record.mirrored())
+
+
+class PairComparison:
+    """Comparisons of the candidates in ``scores``. Each pair is tested once on each criterion, the later
+    candidate against the earlier one; the other direction is its mirror image.
     """
-    shares = [each for each in scores.criteria if each not in scores.scales and each.counted_levels]
-    criteria = [*scores.scales, *([TOTAL] if len(scores.scales) > 1 else []), *shares]
-    sides = _compared_sides(scores, comparison, reference, criteria)
-    found = [
-        paired_difference(
-            one, other, seed=SEED, permutations=PERMUTATIONS, **_test_settings(scores, criterion)
-        )
-        for criterion, _, one, other in sides
-    ]
-    p_values = adjusted([difference.p for difference in found])
-    other_p_values = adjusted([difference.other_p for difference in found])
-    records = [
-        wins_ties_losses(
-            *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
-        )
-        for criterion, _, one, other in sides
-    ]
-    return [
-        ComparedPair(criterion, row, found[place], p_values[place], records[place], other_p_values[place])
-        for place, (criterion, row, _, _) in enumerate(sides)
-    ]
+
+    def __init__(self, scores: CampaignScores, comparison: Comparison) -> None:
+        self._scores, self._rows = scores, comparison.rows
+        self._tests: dict[tuple[int, int, int], _PairTest] = {}
+
+    def with_reference(self, reference: CandidateRow) -> list[ComparedPair]:
+        """Every other candidate against the reference: on every scale criterion, the total, and the shares of
+        criteria without a mean, with Holm's adjustment over all. Empty if the items were picked for their
+        scores.
+        """
+        if why_no_means(self._scores):
+            return []
+        own = self._rows.index(reference)
+        places = [place for place in range(len(self._rows)) if place != own]
+        compared = [(criterion, place) for criterion in range(len(self._criteria)) for place in places]
+        found = [self._test(criterion, place, own) for criterion, place in compared]
+        p_values = adjusted([each.difference.p for each in found])
+        other_p_values = adjusted([each.difference.other_p for each in found])
+        return [
+            ComparedPair(
+                self._criteria[criterion], self._rows[place], each.difference, p, each.record, other_p
+            )
+            for (criterion, place), each, p, other_p in zip(
+                compared, found, p_values, other_p_values, strict=True
+            )
+        ]
+
+    @cached_property
+    def _criteria(self) -> list[Criterion]:
+        scales = self._scores.scales
+        shares = [each for each in self._scores.criteria if each not in scales and each.counted_levels]
+        return [*scales, *([TOTAL] if len(scales) > 1 else []), *shares]
+
+    def _test(self, criterion: int, challenger: int, champion: int) -> _PairTest:
+        if challenger < champion:
+            return self._test(criterion, champion, challenger).mirrored()
+        key = (criterion, challenger, champion)
+        if key not in self._tests:
+            self._tests[key] = _test_pair(
+                self._scores,
+                self._criteria[criterion],
+                self._rows[challenger].candidate,
+                self._rows[champion].candidate,
+            )
+        return self._tests[key]
 
 
-def _compared_sides(
-    scores: CampaignScores, comparison: Comparison, reference: CandidateRow, criteria: Sequence[Criterion]
-) -> list[tuple[Criterion, CandidateRow, Ratings, Ratings]]:
-    """Each criterion and other candidate, with both sides of the difference."""
-    if why_no_means(scores):
-        return []
-    return [
-        (
-            criterion,
-            row,
-            compared_ratings(scores, criterion, row.candidate),
-            compared_ratings(scores, criterion, reference.candidate),
-        )
-        for criterion in criteria
-        for row in comparison.rows
-        if row is not reference
-    ]
+def _test_pair(
+    scores: CampaignScores, criterion: Criterion, challenger: CampaignCandidate, champion: CampaignCandidate
+) -> _PairTest:
+    sides = [compared_ratings(scores, criterion, each) for each in (challenger, champion)]
+    difference = paired_difference(
+        *sides, seed=SEED, permutations=PERMUTATIONS, **_test_settings(scores, criterion)
+    )
+    record = wins_ties_losses(*sides, population=scores.population)
+    return _PairTest(difference, record.mirrored() if criterion.is_less_better else record)
 
 
 class _TestSettings(TypedDict):
@@ -308,15 +327,24 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
         key=lambda row: _headline(row) or 0.0,
         reverse=True,
     )
-    if len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
+    if why_no_means(scores) or len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
         return None
     first = ranked[0]
-    sides = _compared_sides(scores, comparison, first, scores.scales)
-    found = [difference_of(scores, criterion, one, other) for criterion, _, one, other in sides]
+    others = [row for row in comparison.rows if row is not first]
+    compared = [(criterion, row) for criterion in scores.scales for row in others]
+    found = [
+        difference_of(
+            scores,
+            criterion,
+            scores.numbers_given(criterion, row.candidate),
+            scores.numbers_given(criterion, first.candidate),
+        )
+        for criterion, row in compared
+    ]
     p_values = adjusted([difference.p for difference in found])
     pairs = [
-        CriterionDifference(criterion, row, found[place], p_values[place])
-        for place, (criterion, row, _, _) in enumerate(sides)
+        CriterionDifference(criterion, row, difference, p)
+        for (criterion, row), difference, p in zip(compared, found, p_values, strict=True)
     ]
     preferred = [
         pair

@@ -64,7 +64,7 @@ class Conclusion(NamedTuple):
 
 
 def summaries_of(pairs: Sequence[ComparedPair], reference: CandidateRow) -> list[CandidateSummary]:
-    """Summaries by candidate, from `compare_pairs` against ``reference``; without the total, which is no
+    """Summaries by candidate, from a `PairComparison` with ``reference``; without the total, which is no
     criterion.
     """
     challengers = {pair.challenger.candidate.pk: pair.challenger for pair in pairs}

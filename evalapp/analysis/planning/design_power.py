@@ -21,10 +21,12 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.planning import Design, Spread, smallest_difference
 
-#: On a scale from 1 to 5, and in proportion on others. As in the simulations of small teams; a fourth of the
-#: variance between items is assumed to be between their groups.
+#: On a scale from 1 to 5, and in proportion on others. As in the simulations of small teams, and close to the
+#: ratings of SQuALITY (docs/measures.md); a fourth of the variance between items is between their groups.
 ASSUMED_SCORES = Spread(item=0.52, reviewer=0.4, rest=0.6, group=0.3)
 ASSUMED_DIFFERENCES = Spread(item=0.46, reviewer=0.3, rest=0.85, group=0.2)
+#: Standard deviations that some teams will find instead of the assumed ones, as a factor.
+LARGER = 1.5
 #: A design that cannot find a difference of this share of the scale (0.6 points of 1 to 5) decides little.
 WEAK = 0.15
 #: Shares of the scale that are closer than this are reported as one.
@@ -56,6 +58,14 @@ class DesignPower(NamedTuple):
     @property
     def weakest(self) -> Detectable:
         return self.found[-1]
+
+    @property
+    def if_larger(self) -> float | None:
+        """The smallest difference on the weakest criterion if assumed standard deviations are `LARGER` times
+        as large; None where nothing is assumed.
+        """
+        value = self.weakest.difference.value
+        return LARGER * value if self.source is None and value is not None else None
 
     @property
     def has_ends(self) -> bool:

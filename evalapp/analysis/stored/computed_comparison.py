@@ -19,7 +19,7 @@ from evalapp.analysis.comparison.differences import (
     SEED,
     ComparedPair,
     Contradiction,
-    compare_pairs,
+    PairComparison,
     find_contradiction,
 )
 from evalapp.analysis.comparison.ranks import ranks_of
@@ -117,6 +117,10 @@ class ComputedComparison:
     @cached_property
     def comparison(self) -> Comparison:
         return compare(self.scores)
+
+    @cached_property
+    def pair_comparison(self) -> PairComparison:
+        return PairComparison(self.scores, self.comparison)
 
     @cached_property
     def contradiction(self) -> Contradiction | None:
@@ -218,7 +222,7 @@ class ComputedParts:
     def pairs(self) -> list[ComparedPair]:
         if self._reference is None:
             return []
-        return compare_pairs(self._of.scores, self._of.comparison, self._reference)
+        return self._of.pair_comparison.with_reference(self._reference)
 
     @cached_property
     def subgroups(self) -> list[Subgroup]:

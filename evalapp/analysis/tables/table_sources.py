@@ -19,7 +19,7 @@ from evalapp.analysis.comparison.candidates import (
     reviewer_rows,
 )
 from evalapp.analysis.comparison.counterfactuals import CounterfactualDifference, check_counterfactuals
-from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.comparison.differences import ComparedPair, PairComparison
 from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
@@ -151,7 +151,7 @@ class LiveTables(TableSource):
     def pairs(self) -> list[ComparedPair]:
         if self.reference is None:
             return []
-        return compare_pairs(self.scores, self.comparison, self.reference)
+        return PairComparison(self.scores, self.comparison).with_reference(self.reference)
 
     @cached_property
     def subgroups(self) -> list[Subgroup]:
