@@ -105,6 +105,12 @@ class CandidateRow:
     def label(self) -> str:
         return self.candidate.model_version.label
 
+    @property
+    def note(self) -> str:
+        """The note of the row's means if all have the same; else empty."""
+        notes = {mean.note for mean in (*(cell.mean for cell in self.human), self.total)}
+        return notes.pop() if len(notes) == 1 else ""
+
     def cell(self, key: str) -> HumanCell | None:
         return next((cell for cell in self.human if cell.criterion.key == key), None)
 

@@ -107,6 +107,12 @@ class Freshness(NamedTuple):
         return _SUBJECTS[self.request.kind]
 
     @property
+    def is_current(self) -> bool:
+        """Whether nothing has changed since the numbers were computed."""
+        has_changed = self.reviews_since or self.changes_since or self.inputs_changed
+        return self.computed_at is not None and not has_changed
+
+    @property
     def is_being_computed(self) -> bool:
         return self.job is not None and not self.job.is_over
 
