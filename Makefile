@@ -47,8 +47,11 @@ lint: setup-test
 	@$(VENV)/djlint --quiet --lint templates
 
 # Long proofs: the whole demonstration, vLLM engines, a clean clone; what only a GPU shows, where there is one.
+# An engine takes nearly all of a GPU's memory, so those tests have one process.
 verify: setup-test
-	@$(VENV)/python -m pytest -rP -m "verification or vllm or gpu" --ignore tests/faults
+	@$(VENV)/python -m pytest -rP -m "verification and not (vllm or gpu)" --ignore tests/faults \
+	    --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(VENV)/python -m pytest -rP -m "vllm or gpu" --ignore tests/faults
 
 # Reviewers under load while every process is killed at random, for half an hour.
 #   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)

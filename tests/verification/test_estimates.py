@@ -21,6 +21,8 @@ from training.spec import TrainingResult, TrainingSpec
 pytestmark = pytest.mark.verification
 
 WITHIN = 0.25
+# A machine may be busy during the training alone.
+ATTEMPTS = 3
 WORDS = [
     "you",
     "save",
@@ -120,7 +122,8 @@ def ended(program: str, folder: Path) -> None:
     assert process.returncode == ExitCode.SUCCEEDED, errors
 
 
-def foretold(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]]) -> float:
+def estimate(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]]) -> float:
+    """Seconds that a dry run expects of the training."""
     write_run(folder, spec, given)
     ended("training.dry_run", folder)
     report = DryRunResult.from_json((folder / "result.json").read_bytes()).report
@@ -130,8 +133,18 @@ def foretold(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]]) -> f
     return report.estimate.seconds
 
 
+def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]]) -> float:
+    """Seconds that the training took."""
+    ended("training", write_run(folder, spec, given))
+    report = TrainingResult.from_json((folder / "result.json").read_bytes()).report
+    # Checkpoints of a full model take gigabytes.
+    shutil.rmtree(folder)
+    assert report is not None
+    return report.seconds
+
+
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_training_takes_the_time_that_a_look_foretold(
+def test_a_training_takes_as_long_as_the_dry_run_estimates(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     setting = SETTINGS[name]
@@ -143,17 +156,15 @@ def test_a_training_takes_the_time_that_a_look_foretold(
     fields = {"validation_share": 0.0} | setting.fields
     spec = TrainingSpec(base_folder=str(base), rows=setting.rows, device="cpu", **fields)
     given = rows_of(setting, spec.objective)
-    before = foretold(tmp_path / "before", spec, given)
-    ended("training", write_run(tmp_path / "run", spec, given))
-    report = TrainingResult.from_json((tmp_path / "run" / "result.json").read_bytes()).report
-    after = foretold(tmp_path / "after", spec, given)
-    # Checkpoints of a full model take gigabytes.
-    shutil.rmtree(tmp_path, ignore_errors=True)
-    assert report is not None
-    took = report.seconds
-    print(
-        f"{name}: took {took:.1f} s, foretold {before:.1f} s before it ({before / took:.2f} of it) and"
-        f" {after:.1f} s after it ({after / took:.2f})"
-    )
-    assert max(before, after) >= (1 - WITHIN) * took
-    assert min(before, after) <= (1 + WITHIN) * took
+    before = estimate(tmp_path / "before", spec, given)
+    for attempt in range(ATTEMPTS):
+        took = train(tmp_path / f"run-{attempt}", spec, given)
+        after = estimate(tmp_path / f"after-{attempt}", spec, given)
+        print(
+            f"{name}: took {took:.1f} s, estimated {before:.1f} s before it ({before / took:.2f} of it) and"
+            f" {after:.1f} s after it ({after / took:.2f})"
+        )
+        if min(before, after) <= (1 + WITHIN) * took and max(before, after) >= (1 - WITHIN) * took:
+            return
+        before = after
+    pytest.fail(f"no training of {ATTEMPTS} took as long as estimated")
