@@ -328,7 +328,8 @@ def run_clients(people: Sequence[Any], method: str, seconds: float) -> Values:
     threads = [threading.Thread(target=work, args=[person]) for person in people]
     for thread in threads:
         thread.start()
-    time.sleep(WARM_UP)
+    # In a tiny run, a warm-up of the usual length would take most of the time.
+    time.sleep(min(WARM_UP, seconds))
     for person in people:
         person.forget()
     started = time.perf_counter()
