@@ -3,10 +3,11 @@
 PYTHON ?= python3
 DEMO ?= 1
 MODELS ?= 1
-# Test processes side by side; each has a database of its own on one server. Two more than the two cores that
-# suffice: a test waits for a browser, a program or the database a good part of its time.
+# Test processes side by side; each has a database of its own on one server. One more than the two cores that
+# suffice: a test waits for a browser, a program or the database a good part of its time. Four are no faster, and need
+# more connections than the test server allows.
 # In the order of their names: by the number of tests, files of few long ones would come last, and one process idle.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 3
 
 # The tests start programs by the hundred, which read compiled code, whatever the shell forbids.
 export PYTHONDONTWRITEBYTECODE :=
