@@ -48,11 +48,16 @@ lint: setup-test
 	@$(VENV)/djlint --quiet --lint templates
 
 # Long proofs: the whole demonstration, vLLM engines, a clean clone; what only a GPU shows, where there is one.
-# An engine takes nearly all of a GPU's memory, so those tests have one process.
+# Two files at a time. What has the machine to itself: engines, which take nearly all of a GPU's memory, and the
+# estimates of a training's time.
+ESTIMATES := tests/verification/test_estimates.py
 verify: setup-test
-	@$(VENV)/python -m pytest -rP -m "verification and not (vllm or gpu)" --ignore tests/faults \
-	    --numprocesses 2 --dist loadfile --no-loadscope-reorder
-	@$(VENV)/python -m pytest -rP -m "vllm or gpu" --ignore tests/faults
+	@failed=0; \
+	$(VENV)/python -m pytest -rP -m "verification and not (vllm or gpu)" --ignore tests/faults \
+	    --ignore $(ESTIMATES) --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
+	$(VENV)/python -m pytest -rP -m "vllm or gpu" --ignore tests/faults || failed=1; \
+	$(VENV)/python -m pytest -rP -m verification $(ESTIMATES) || failed=1; \
+	exit $$failed
 
 # Reviewers under load while every process is killed at random, for half an hour.
 #   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)

@@ -328,7 +328,7 @@ def run_clients(people: Sequence[Any], method: str, seconds: float) -> Values:
     threads = [threading.Thread(target=work, args=[person]) for person in people]
     for thread in threads:
         thread.start()
-    # In a tiny run, a warm-up of the usual length would take most of the time.
+    # The clients work meanwhile. Not longer than the measurement, or a tiny run would be mostly warm-up.
     time.sleep(min(WARM_UP, seconds))
     for person in people:
         person.forget()
