@@ -26,6 +26,7 @@ from evalapp.charts.forest import (
 )
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, split_lines
+from evalapp.charts.theme import CANDIDATES
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import quadratic_kappa
@@ -243,9 +244,13 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
         for output in scores.outputs
         if metric.name in output.metrics and output.item_output_id in means
     ]
+    names = list(labels.values())
+    says = _quarters(points, criterion, metric)
+    if points and not _have_own_colours(names):
+        says += f" All {len(names)} candidates have the same colour."
     return chart_from(
-        _scatter(points, criterion, metric, list(labels.values())),
-        says=_quarters(points, criterion, metric),
+        _scatter(points, criterion, metric, names),
+        says=says,
         columns=["Candidate", metric.label, criterion.name],
         rows=[[point["candidate"], point["metric"], point["people"]] for point in points],
     )
@@ -279,6 +284,11 @@ def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric:
     )
 
 
+def _have_own_colours(labels: Sequence[str]) -> bool:
+    """Whether there is a colour for each candidate; where colours would repeat, all points have the same."""
+    return len(labels) <= len(CANDIDATES)
+
+
 def _scatter(
     points: list[dict[str, Any]], criterion: Criterion, metric: MetricDescription, labels: list[str]
 ) -> Any:
@@ -290,6 +300,17 @@ def _scatter(
     room = "((containerSize()[0] || 780) - 60)"
     legend = alt.Legend(
         columns=alt.ExprRef(f"max(1, floor({room} / {width}))"), labelLimit=alt.ExprRef(f"{room} - 30")
+    )
+    names = alt.Scale(domain=labels)
+    candidate: dict[str, Any] = (
+        # Without ranges: the theme assigns colours and shapes in the order of the domain, which is the
+        # candidates' order everywhere.
+        {
+            "color": alt.Color("candidate:N", title=None, scale=names, legend=legend),
+            "shape": alt.Shape("candidate:N", title=None, scale=names, legend=legend),
+        }
+        if _have_own_colours(labels)
+        else {"color": alt.value(CANDIDATES[0])}
     )
     levels = alt.Scale(domain=list(criterion.rules.range), reverse=criterion.lower_is_better)
     better = ", lower is better" if criterion.lower_is_better else ""
@@ -308,16 +329,13 @@ def _scatter(
                 title=f"{criterion.name}, mean of reviewers{better}",
                 scale=levels,
             ),
-            # Without ranges: the theme assigns colours and shapes in the order of the domain, which is the
-            # candidates' order everywhere.
-            color=alt.Color("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),
-            shape=alt.Shape("candidate:N", title=None, scale=alt.Scale(domain=labels), legend=legend),
             href="href:N",
             tooltip=[
                 alt.Tooltip("candidate:N", title="Candidate"),
                 alt.Tooltip("metric:Q", title=metric.label, format=".0f" if metric.is_count else ".3f"),
                 alt.Tooltip("people:Q", title=criterion.name, format=".2f"),
             ],
+            **candidate,
         )
         .properties(width="container", height=300)
     )

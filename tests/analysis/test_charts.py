@@ -114,6 +114,16 @@ def test_every_output_has_a_point_that_opens_its_case_in_a_page_alone(scores: Ca
     )
 
 
+def test_candidates_without_colours_of_their_own_have_no_legend(
+    scores: CampaignScores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalapp.analysis.charts.CANDIDATES", ["var(--candidate-1)"])
+    chart = human_against_metric(scores, criterion(scores, "tone"), COMPARED_METRICS["rougeL"])
+    assert set(fills(drawn(chart), "symbol")) == {colour("candidate-1")}
+    assert not {"formal", "plain"} & set(words_of(drawn(chart)))
+    assert chart.says.endswith(" All 2 candidates have the same colour.")
+
+
 def test_without_a_rating_there_is_nothing_to_draw(project: Project, reviewer: User) -> None:
     scores = load_scores(make_campaign(project, [reviewer], rows=2))
     comparison = compare(scores)
