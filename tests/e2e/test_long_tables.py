@@ -1,4 +1,6 @@
-"""A long table is scrolled with the page, not in a box of its own, and its header stays in sight."""
+"""A long table is scrolled with the page, not in a box of its own, and its header stays in sight. Of many
+outputs of one item, those that are not asked for are folded.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from tests.analysis.segments import make_segmented
-from tests.factories import make_version, review_all, run_scoring
+from tests.factories import make_campaign, make_version, review_all, run_scoring
 
 pytestmark = [
     pytest.mark.e2e,
@@ -80,3 +82,26 @@ def test_all_metrics_stand_beside_each_other_and_a_filter_leaves_out_what_it_doe
     page.locator(".filter-form").get_by_role("button", name="Show", exact=True).click()
     page.wait_for_url("**?*")
     assert page.url.partition("?")[2] == "field.segment=institutional"
+
+
+def test_of_many_outputs_only_the_one_that_is_linked_to_is_open(
+    page: Page,
+    project: Project,
+    manager: User,
+    reviewer: User,
+    live_server: Any,
+    sign_in: Callable[[User], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # More outputs of an item than 8 only come by import.
+    monkeypatch.setattr("evalapp.analysis.cases.case.MOST_OPEN_OUTPUTS", 3)
+    texts = {f"model {n}": f"The answer of model {n}. " + "It goes on. " * 20 for n in range(4)}
+    campaign = make_campaign(project, [reviewer], rows=1, texts=texts)
+    sign_in(manager)
+    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/cases/")
+    page.get_by_role("link", name="The answer of model 2").click()
+    shown = page.locator(".case-output .prose")
+    expect(shown.filter(has_text="The answer of model 2.")).to_be_visible()
+    expect(shown.filter(visible=True)).to_have_count(1)
+    page.get_by_text("model 1", exact=True).click()
+    expect(shown.filter(has_text="The answer of model 1.")).to_be_visible()

@@ -20,6 +20,8 @@ from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
 
+MOST_OPEN_OUTPUTS = 8
+
 
 class CaseReview(NamedTuple):
     """``name``: as by `shown_names`; "You" for the reader's own review. ``marks`` are in reading order.
@@ -85,6 +87,11 @@ class Case(NamedTuple):
     previous_id: int | None
     next_id: int | None
     flags: list[CaseFlag]
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether there are too many outputs to read one below the other."""
+        return len(self.outputs) > MOST_OPEN_OUTPUTS
 
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
