@@ -55,8 +55,8 @@ def panel_of(ratings: Ratings) -> Panel:
     left = float(ratings.per_reviewer[~enough].sum())
     if not few or left > MOST_LEFT_OUT * len(ratings):
         return Panel(ratings, "")
-    left_out = "a reviewer" if few == 1 else f"{few} reviewers"
-    return Panel(ratings.by(enough), f"without {left_out} of fewer than {FEWEST_ITEMS} items")
+    left_out = f"{few} reviewer{'s' * (few > 1)}"
+    return Panel(ratings.by(enough), f"without {left_out} who scored fewer than {FEWEST_ITEMS} items")
 
 
 def panel_mean(ratings: Ratings) -> PanelMean | str:

@@ -235,6 +235,13 @@ def is_many(rows: Sequence[Any]) -> bool:
 
 
 @register.filter
+def shared_note(pairs: Sequence[Any]) -> str:
+    """The note of the differences if all have the same; else empty."""
+    notes = {pair.adjusted.note for pair in pairs}
+    return notes.pop() if len(notes) == 1 else ""
+
+
+@register.filter
 def leaderboard(rows: Sequence[Any]) -> list[Any]:
     """A comparison's rows; with many candidates, in descending order of the total."""
     if not is_many(rows):

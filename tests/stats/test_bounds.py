@@ -214,7 +214,7 @@ def test_a_mark_of_a_reviewer_of_few_items_is_not_left_out_of_a_rate() -> None:
     unmarked = Ratings.from_columns(items, people, [0] * 43)
     found = share_bounds(unmarked, population=Population.PANEL, alpha=0.05)
     assert found.high == pytest.approx(1 - 0.05 ** (1 / 40), abs=1e-6)
-    assert found.note == "without a reviewer of fewer than 5 items"
+    assert found.note == "without 1 reviewer who scored fewer than 5 items"
     marked = share_bounds(
         Ratings.from_columns(items, people, [0] * 42 + [1]), population=Population.PANEL, alpha=0.05
     )

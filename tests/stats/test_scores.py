@@ -271,7 +271,7 @@ def test_who_has_just_begun_is_no_part_of_a_panel_whose_others_scored_more() -> 
     )
     score = candidate_score(begun, population=PANEL, bounds=(1, 5))
     assert (score.value, score.low, score.high) == (alone.value, alone.low, alone.high)
-    assert score.note == "without a reviewer of fewer than 5 items"
+    assert score.note == "without 1 reviewer who scored fewer than 5 items"
     nobody = candidate_score(Ratings.from_table([[3, 4]] * 4), population=PANEL, bounds=(1, 5))
     assert nobody.note == "no interval: reviewers with fewer than 5 items"
 
