@@ -6,6 +6,7 @@ from evalapp.analysis.comparison.differences import ComparedPair
 from evalapp.analysis.comparison.summary import (
     CandidateSummary,
     MetricPreference,
+    best_of,
     elsewhere_words,
     metric_preference,
     names_of,
@@ -13,26 +14,37 @@ from evalapp.analysis.comparison.summary import (
 )
 from evalapp.analysis.tables.named_tables import CRITERION
 from evalapp.analysis.tables.table_sources import LiveTables
+from evalapp.campaigns.design import MOST_CANDIDATES
 from evalapp.core.number_format import as_text
 from evalapp.core.tables import Cell, Column, Table
-from evalapp.reports.document import Block, paragraph, table
+from evalapp.reports.document import Block, listing, paragraph, table
 
 RESULTS = {"better": "better", "worse": "worse", "undecided": "undecided", "untested": "not tested"}
 
 
 def answer_section(tables: LiveTables) -> Iterator[Block | None]:
-    """Each candidate against the reference, as the summary page has it; nothing where there is none."""
-    if tables.reference is None:
+    """The best candidate against the reference, then the others in a sentence each, as the summary page has
+    them; nothing where there is no reference.
+    """
+    summaries = summaries_of(tables.pairs, tables.reference) if tables.reference else []
+    best = best_of(summaries)
+    if best is None:
         return
     design = tables.comparison.design
-    for summary in summaries_of(tables.pairs, tables.reference):
-        yield paragraph(_sentence(tables, summary))
+    yield paragraph(_sentence(tables, best))
+    yield paragraph(
+        f"For {design.population_words}, on {design.items_words}. {elsewhere_words(best, design)}".strip()
+    )
+    yield table(_criteria(tables, best))
+    yield paragraph(_metric_paragraph(tables, metric_preference(best, tables.metric)))
+    others = [_sentence(tables, each) for each in summaries if each is not best]
+    if len(others) < MOST_CANDIDATES:
+        yield listing(others)
+    else:
         yield paragraph(
-            f"For {design.population_words}, on {design.items_words}."
-            f" {elsewhere_words(summary, design)}".strip()
+            f"The {len(others)} other candidates are compared with {tables.label(best.reference)} in the"
+            " annex, under Differences."
         )
-        yield table(_criteria(tables, summary))
-        yield paragraph(_metric_paragraph(tables, metric_preference(summary, tables.metric)))
 
 
 def _sentence(tables: LiveTables, summary: CandidateSummary) -> str:

@@ -21,6 +21,7 @@ from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
 from evalapp.reports.answer import answer_section
 from evalapp.reports.decision_sections import (
+    conditions_section,
     gate_section,
     signatures_section,
     since_words,
@@ -82,6 +83,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     document.section("Decisions and signatures", signatures_section(campaign))
     document.section("Limitations", [listing(limits(tables, view))])
     document.annex()
+    document.section("Gate conditions of other candidates", conditions_section(campaign))
     progress(2, "Drawing the charts")
     _add_results(document, tables, contradiction)
     progress(3, "Method and definitions")

@@ -24,7 +24,7 @@ _SHARES = {ConditionKind.LOW_SHARE.value, ConditionKind.VETO.value}
 
 
 def gate_section(campaign: Campaign) -> Iterator[Block | None]:
-    """Every gate of the campaign, with the last evaluation of each candidate."""
+    """Every gate of the campaign: the last verdict on each candidate, and the conditions of the newest."""
     campaign_gate = applied_gates(campaign)
     if not campaign_gate:
         yield paragraph("No gate was applied to the campaign.")
@@ -53,15 +53,29 @@ def _gate(campaign_gate: CampaignGate) -> Iterator[Block | None]:
         f"{gate}, applied {when} ({time_of(campaign_gate.created_at)}). Level (one-sided) {gate.alpha:g} for"
         f" {evaluated}.{champion} SHA-256 of the gate: {gate.body_hash}."
     )
+    latest = _latest(campaign_gate)
+    if not latest:
+        yield paragraph("Not evaluated yet.")
+    for evaluation in latest:
+        yield notice(verdict_words(evaluation), TONES[evaluation.verdict])
+        yield notice(since_words(evaluation))
+        if evaluation is latest[0]:
+            yield table(_conditions(evaluation))
+
+
+def conditions_section(campaign: Campaign) -> Iterator[Block | None]:
+    """For the annex: the conditions of the candidates whose conditions `gate_section` leaves out."""
+    for campaign_gate in applied_gates(campaign):
+        for evaluation in _latest(campaign_gate)[1:]:
+            yield table(_conditions(evaluation))
+
+
+def _latest(campaign_gate: CampaignGate) -> list[GateEvaluation]:
+    """The last evaluation of each candidate, newest first."""
     latest: dict[int, GateEvaluation] = {}
     for evaluation in evaluations_of(campaign_gate):
         latest.setdefault(evaluation.candidate_id, evaluation)
-    if not latest:
-        yield paragraph("Not evaluated yet.")
-    for evaluation in latest.values():
-        yield notice(verdict_words(evaluation), TONES[evaluation.verdict])
-        yield notice(since_words(evaluation))
-        yield table(_conditions(evaluation))
+    return list(latest.values())
 
 
 def verdict_words(evaluation: GateEvaluation) -> str:

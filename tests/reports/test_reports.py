@@ -20,6 +20,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH
 from evalapp.decisions.services import decide
 from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.services import apply_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
@@ -30,8 +31,8 @@ from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import answers, review_all
-from tests.gates.making import make_gated_campaign
+from tests.factories import answers, make_campaign, review_all
+from tests.gates.making import make_gate, make_gated_campaign
 from tests.reports.conftest import Files, made, page_of, words_of
 
 pytestmark = pytest.mark.django_db
@@ -264,6 +265,31 @@ def test_a_gate_and_its_signature_are_in_it(
     assert "Reviews changed after the verdict was sealed: 1 amended." in summary
     page = client_of(manager).get(address).text
     assert "Reviews changed after this verdict was sealed: 1 amended." in page
+
+
+def test_the_first_pages_are_about_the_best_candidate_and_the_newest_evaluation(
+    empty_project: Project, reviewer: User, other_reviewer: User, manager: User
+) -> None:
+    texts = {"base": "A.", "prompt": "B.", "tuned": "C."}
+    campaign = make_campaign(empty_project, [reviewer, other_reviewer], texts=texts, split="test")
+    gate = make_gate(empty_project, rubric=campaign.rubric_version.rubric, name="Gate")
+    base, prompt, tuned = (each.model_version for each in campaign.candidates.order_by("position"))
+    campaign_gate = apply_gate(campaign=campaign, gate=gate, champion=base, by=manager)
+    said = {
+        (label, n): answers(tone=tone) for n in range(1, 5) for label, tone in (("prompt", 2), ("tuned", 5))
+    }
+    for person in (reviewer, other_reviewer):
+        review_all(campaign, person, said)
+    for candidate in (prompt, tuned):
+        evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=manager)
+
+    first, annex = words_of(page_of(made(campaign, manager))).split(" Annex ", 1)
+
+    assert first.index("tuned against base. ") < first.index("prompt against base. ")
+    assert "tuned less base Criterion" in first and "prompt less base Criterion" not in first
+    assert "Conditions, tuned " in first and "Conditions, prompt " not in first
+    assert "prompt: do not release." in first
+    assert annex.startswith("Gate conditions of other candidates Conditions, prompt ")
 
 
 def test_limits_are_said_where_they_apply(

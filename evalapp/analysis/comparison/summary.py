@@ -78,6 +78,11 @@ def summaries_of(pairs: Sequence[ComparedPair], reference: CandidateRow) -> list
     ]
 
 
+def best_of(summaries: Sequence[CandidateSummary]) -> CandidateSummary | None:
+    """The one of the candidate with the highest total; None of none."""
+    return max(summaries, key=lambda each: each.challenger.total.value or 0.0, default=None)
+
+
 def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> Conclusion:
     """The conclusion on one candidate against the reference; none while reviews are outstanding."""
     if reviews < expected:

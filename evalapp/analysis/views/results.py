@@ -18,6 +18,7 @@ from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.comparison.next_step import next_step_after
 from evalapp.analysis.comparison.subgroups import harmed
 from evalapp.analysis.comparison.summary import (
+    best_of,
     conclusion_of,
     elsewhere_words,
     metric_preference,
@@ -204,9 +205,8 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         return {"summaries": [], "focus": None}
     summaries = summaries_of(context["pairs"], context["reference"])
     asked = request.GET.get("candidate", "")
-    focus = next((each for each in summaries if str(each.challenger.candidate.pk) == asked), None)
-    if focus is None:
-        focus = max(summaries, key=lambda each: each.challenger.total.value or 0.0, default=None)
+    named = (each for each in summaries if str(each.challenger.candidate.pk) == asked)
+    focus = next(named, best_of(summaries))
     if focus is None:
         return {"summaries": [], "focus": None}
     design = comparison.design
