@@ -226,7 +226,9 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
 
 
 def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: MetricDescription) -> Chart:
-    """A point for each output: metric across, mean of people upwards; a point opens its case."""
+    """A point for each output: metric across, mean of people upwards; a point opens its case. There are no
+    points where all outputs have the same value of the metric.
+    """
     means = scores.output_means(criterion)
     labels = labels_of(scores.candidates)
     points = [
@@ -246,6 +248,8 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
     ]
     names = list(labels.values())
     says = _quarters(points, criterion, metric)
+    if len({point["metric"] for point in points}) == 1:
+        points = []
     if points and not _have_own_colours(names):
         says += f" All {len(names)} candidates have the same colour."
     return chart_from(

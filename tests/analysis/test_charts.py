@@ -3,6 +3,7 @@ words its figures.
 """
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -122,6 +123,14 @@ def test_candidates_without_colours_of_their_own_have_no_legend(
     assert set(fills(drawn(chart), "symbol")) == {colour("candidate-1")}
     assert not {"formal", "plain"} & set(words_of(drawn(chart)))
     assert chart.says.endswith(" All 2 candidates have the same colour.")
+
+
+def test_a_metric_of_one_value_is_told_and_not_drawn(scores: CampaignScores) -> None:
+    metric = COMPARED_METRICS["rougeL"]
+    outputs = [each._replace(metrics={metric.name: 0.5}) for each in scores.outputs]
+    chart = human_against_metric(replace(scores, outputs=outputs), criterion(scores, "tone"), metric)
+    assert chart.rows == []
+    assert chart.says == "All 16 outputs have the same ROUGE-L, so it separates none of them."
 
 
 def test_without_a_rating_there_is_nothing_to_draw(project: Project, reviewer: User) -> None:
