@@ -51,11 +51,11 @@ def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[O
     return outputs.filter(candidate=candidate) if candidate is not None else outputs
 
 
-def sample_outputs(run: Run, *, examples: int = 3) -> list[Output]:
-    """All candidates' outputs for the run's first few examples, ordered by example."""
+def sample_outputs(run: Run, *, examples: int = 3, most: int = 24) -> list[Output]:
+    """The candidates' outputs for the run's first few examples, ordered by example; the first ``most``."""
     first = examples_of(run.dataset_version, run.splits).values_list("pk", flat=True)[:examples]
     outputs = outputs_of(run).filter(example__in=list(first), sample_index=0)
-    return list(outputs.order_by("example__row_number", "candidate_id"))
+    return list(outputs.order_by("example__row_number", "candidate_id")[:most])
 
 
 def trainable_versions(project: Project) -> QuerySet[DatasetVersion]:
