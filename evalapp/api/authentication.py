@@ -25,7 +25,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         secret = _secret_in(header)
         attempts = WrongTokens(client_address(request), secret)
-        if attempts.is_locked():
+        if attempts.is_locked:
             raise Throttled(LOCK_SECONDS, "Too many wrong tokens came from this IP address. Wait 15 minutes.")
         token = use_api_token(secret)
         if token is None:

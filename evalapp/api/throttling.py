@@ -58,9 +58,9 @@ class WrongTokens:
     def __init__(self, address: str, secret: str) -> None:
         self._count = f"api-wrong-tokens:{address}"
         self._known = f"api-known-token:{address}:{hash_of(secret)}"
-
-    def is_locked(self) -> bool:
-        return int(cache.get(self._count, 0)) >= MOST_WRONG_TOKENS and cache.get(self._known) is None
+        found = cache.get_many([self._count, self._known])
+        self._is_known = self._known in found
+        self.is_locked = not self._is_known and found.get(self._count, 0) >= MOST_WRONG_TOKENS
 
     def note_wrong(self) -> int:
         """How many that makes from the address in this quarter of an hour."""
@@ -69,7 +69,7 @@ class WrongTokens:
 
     def note_right(self) -> bool:
         """Whether this is the token's first use from the address within a day."""
-        return bool(cache.add(self._known, 1, KNOWN_SECONDS))
+        return not self._is_known and bool(cache.add(self._known, 1, KNOWN_SECONDS))
 
 
 def count_up(key: str, *, seconds: float) -> int:
