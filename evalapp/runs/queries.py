@@ -10,6 +10,8 @@ from evalapp.jobs.models import FINAL_STATES
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard, Sweep, TrainingPoint
 
+MOST_SAMPLES = 24
+
 
 def runs_of(project: Project, *, kind: str = "") -> QuerySet[Run]:
     """The project's runs with everything that lists show; ``kind`` is a RunKind, or "" for all."""
@@ -51,11 +53,14 @@ def outputs_of(run: Run, *, candidate: ModelVersion | None = None) -> QuerySet[O
     return outputs.filter(candidate=candidate) if candidate is not None else outputs
 
 
-def sample_outputs(run: Run, *, examples: int = 3, most: int = 24) -> list[Output]:
-    """The candidates' outputs for the run's first few examples, ordered by example; the first ``most``."""
+def sample_outputs(run: Run) -> list[Output]:
+    """The candidates' outputs for the run's first examples, ordered by example: three examples, or fewer of
+    many candidates; the first `MOST_SAMPLES`.
+    """
+    examples = max(1, min(3, MOST_SAMPLES // max(1, run.candidates.count())))
     first = examples_of(run.dataset_version, run.splits).values_list("pk", flat=True)[:examples]
     outputs = outputs_of(run).filter(example__in=list(first), sample_index=0)
-    return list(outputs.order_by("example__row_number", "candidate_id")[:most])
+    return list(outputs.order_by("example__row_number", "candidate_id")[:MOST_SAMPLES])
 
 
 def trainable_versions(project: Project) -> QuerySet[DatasetVersion]:

@@ -94,7 +94,7 @@ def test_of_many_outputs_only_the_one_that_is_linked_to_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # More outputs of an item than 8 only come by import.
-    monkeypatch.setattr("evalapp.analysis.cases.case.MOST_OPEN_OUTPUTS", 3)
+    monkeypatch.setattr("evalapp.analysis.cases.case.MOST_CANDIDATES", 3)
     texts = {f"model {n}": f"The answer of model {n}. " + "It goes on. " * 20 for n in range(4)}
     campaign = make_campaign(project, [reviewer], rows=1, texts=texts)
     sign_in(manager)

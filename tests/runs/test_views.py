@@ -13,6 +13,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
+from tests.factories import make_candidates, make_outputs, make_version
 from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, rows_of
 
@@ -238,3 +239,15 @@ def test_a_failed_run_offers_to_continue(
     assert "Try again" in page
     client.post(reverse("job_retry", args=[project.slug, training.job_id]))
     assert Job.objects.get(pk=training.job_id).state == JobState.QUEUED
+
+
+@pytest.mark.parametrize(("candidates", "examples", "outputs"), [(4, 3, 12), (10, 2, 20), (30, 1, 24)])
+def test_a_run_of_many_candidates_shows_fewer_examples_and_these_whole(
+    project: Project, manager: User, client_for: ClientFor, candidates: int, examples: int, outputs: int
+) -> None:
+    version = make_version(project, rows=4)
+    made = make_candidates(project, [f"model {n}" for n in range(candidates)])
+    run = make_outputs(version, dict.fromkeys(made, "Answer {n}."))
+    shown = client_for(manager).get(reverse("run_detail", args=[project.slug, run.pk])).context["outputs"]
+    assert len(shown) == outputs
+    assert len({each.example_id for each in shown}) == examples

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.side_by_side import decisions_about, message_counts
 from evalapp.analysis.scores.campaign_scores import RULE_CHANGED
+from evalapp.campaigns.design import MOST_CANDIDATES
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.word_changes import WordChanges, word_changes
@@ -19,8 +20,6 @@ from evalapp.reviews.reviewer_types import of_reviewer_type
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
-
-MOST_OPEN_OUTPUTS = 8
 
 
 class CaseReview(NamedTuple):
@@ -90,8 +89,8 @@ class Case(NamedTuple):
 
     @property
     def is_folded(self) -> bool:
-        """Whether there are too many outputs to read one below the other."""
-        return len(self.outputs) > MOST_OPEN_OUTPUTS
+        """Whether the item has outputs of more candidates than people compare side by side."""
+        return len(self.outputs) > MOST_CANDIDATES
 
 
 def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequence[int] | None = None) -> Case:
