@@ -17,7 +17,7 @@ class Refused:
 @dataclass(frozen=True)
 class TakenEvents:
     """Result of sending events. ``stored`` counts new events, ``known`` those already stored with the same
-    content. ``not_reviewed`` counts stored events that belong to no week still to be sampled.
+    content. ``not_reviewed`` counts stored events that no weekly sample can include.
     """
 
     stored: int = 0

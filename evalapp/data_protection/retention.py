@@ -23,8 +23,8 @@ from evalapp.data_protection.services import discard
 from evalapp.jobs.models import FINAL_STATES, JobEvent
 from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.events.months import drop_month, months_before, newest_by_stream
-from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
-from evalapp.monitoring.weeks import LATE_PERIOD
+from evalapp.monitoring.models import LATE_PERIOD, WEEK, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.weeks import late_keys
 from evalapp.reviews.models import Draft
 
 AT_ONCE = 1_000
@@ -112,9 +112,12 @@ def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iter
         ends_at__gt=OuterRef("happened_at"),
     )
     for stream in Stream.objects.filter(project=project).order_by("pk"):
-        until = min(before, _next_week_begins(stream, now))
-        events = EventKey.objects.filter(stream=stream, happened_at__lt=until, samples=None)
-        yield events.exclude(Exists(to_sample))
+        begins_at = _next_week_begins(stream, now)
+        events = EventKey.objects.filter(
+            stream=stream, happened_at__lt=min(before, begins_at), samples=None
+        ).exclude(Exists(to_sample))
+        late = late_keys(stream, begins_at)
+        yield events if stream.ended_at is not None else events.exclude(pk__in=late.values("pk"))
 
 
 def _next_week_begins(stream: Stream, now: dt.datetime) -> dt.datetime:

@@ -1798,6 +1798,8 @@ class Migration(migrations.Migration):
                 ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
                 ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='weekly_samples', to='evalapp.stream')),
                 ('anchors', models.PositiveIntegerField(default=0)),
+                ('late', models.PositiveIntegerField(default=0)),
+                ('last_key', models.BigIntegerField(blank=True, null=True)),
                 ('strata', models.JSONField(blank=True, default=dict)),
             ],
         ),
@@ -2767,6 +2769,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='weeklysample',
             constraint=models.CheckConstraint(condition=models.Q(('size__lte', models.F('population'))), name='weekly_sample_within_population'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.CheckConstraint(condition=models.Q(('late__lte', models.F('population'))), name='weekly_sample_late_in_population'),
         ),
         migrations.AddConstraint(
             model_name='weeklysample',

@@ -12,6 +12,8 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.runs.models import Output
 
 WEEK = dt.timedelta(days=7)
+LATE_PERIOD = 4 * WEEK
+"""How long after its week an output can still be sampled."""
 
 
 class Sampling(models.TextChoices):
@@ -118,7 +120,9 @@ class WeeklySample(BaseModel):
 
     ``population``: the number of outputs that had arrived when it was sampled; ``size`` of them are reviewed
     in ``campaign``, beside ``anchors`` outputs of earlier weeks. ``strata``: stratum → outputs of the
-    population. ``note``: differences from the plan.
+    population. ``last_key``: the key of the stream's newest event then; later ones of this week are late, and
+    ``late`` of the population are such outputs of earlier weeks. None if the application drew the sample.
+    ``note``: differences from the plan.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="weekly_samples")
@@ -129,6 +133,8 @@ class WeeklySample(BaseModel):
     population = models.PositiveIntegerField(default=0)
     size = models.PositiveIntegerField(default=0)
     anchors = models.PositiveIntegerField(default=0)
+    late = models.PositiveIntegerField(default=0)
+    last_key = models.BigIntegerField(null=True, blank=True)
     strata = models.JSONField(default=dict, blank=True)
     note = models.CharField(max_length=300, blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -146,6 +152,9 @@ class WeeklySample(BaseModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(size__lte=models.F("population")), name="weekly_sample_within_population"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(late__lte=models.F("population")), name="weekly_sample_late_in_population"
             ),
             models.CheckConstraint(
                 condition=models.Q(

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -37,6 +37,7 @@ from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.rows import rows_of_events
 from evalapp.monitoring.locks import lock_stream, lock_unended_stream
 from evalapp.monitoring.models import (
+    LATE_PERIOD,
     WEEK,
     SampledOutput,
     SampleRole,
@@ -56,8 +57,6 @@ MOST_AT_ONCE = 60
 """Weeks of one stream that one turn of the scheduler opens: more than a year of them, after
 a long absence.
 """
-LATE_PERIOD = 4 * WEEK
-"""An empty week is sampled after all when outputs of it come in so long after its end."""
 QUIET_PERIOD = dt.timedelta(hours=1)
 """Late outputs may come in parts; they are waited for until nothing has come for so long."""
 _NAMES_TRIED = 20
@@ -203,8 +202,8 @@ def carry_out_sample(work: Work) -> dict[str, Any]:
     work.enter("Drawing")
     with transaction.atomic():
         # Transactions that feed or end the stream wait for this sampling, or precede it: so each event is
-        # either in the population, or reported as late. Locks in the same order as a promotion: first the
-        # project, then its streams.
+        # either in this population, or late and in the next. Locks in the same order as a promotion: first
+        # the project, then its streams.
         lock_members([week.stream.project_id])
         lock_stream(week.stream)
         locked = WeeklySample.objects.select_for_update(no_key=True).get(pk=week.pk)
@@ -226,11 +225,14 @@ class DrawnEvents(NamedTuple):
 
 def _draw_and_review(week: WeeklySample) -> int:
     stream = week.stream
-    population = _population(week)
+    of_week = stream.events.filter(happened_at__gte=week.begins_at, happened_at__lt=week.ends_at)
+    population = _candidates(stream, of_week.filter(key__samples=None))
     if not population:
         note = "This week has no events."
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
+    late = _candidates(stream, stream.events.filter(key__in=late_keys(stream, week.begins_at)))
+    population += late
     wanted = number_of_anchors(stream, week)
     result = draw_sample(
         population,
@@ -247,7 +249,11 @@ def _draw_and_review(week: WeeklySample) -> int:
     # A sample that could not be stratified is one stratum.
     strata = {each.id: "" if result.note else each.stratum for each in population}
     drawn = DrawnEvents(chosen, strata, result.probabilities, Counter(strata.values()))
-    return review_sample(week, drawn, anchors=wanted, note=result.note)
+    size = review_sample(week, drawn, anchors=wanted, note=result.note)
+    WeeklySample.objects.filter(pk=week.pk).update(
+        late=len(late), last_key=stream.event_keys.aggregate(last=Max("pk"))["last"]
+    )
+    return size
 
 
 def review_sample(week: WeeklySample, drawn: DrawnEvents, *, anchors: int, note: str = "") -> int:
@@ -300,14 +306,26 @@ def _store_sampled_outputs(
     SampledOutput.objects.bulk_create([*new, *again])
 
 
-def _population(week: WeeklySample) -> list[Candidate]:
-    field = week.stream.stratify_by
-    rows = week.stream.events.filter(
-        happened_at__gte=week.begins_at, happened_at__lt=week.ends_at, key__samples=None
-    ).values_list("pk", "key__external_id", "fields")
+def late_keys(stream: Stream, week_begins_at: dt.datetime) -> QuerySet[EventKey]:
+    """Keys of the late outputs that the sample of the week beginning then includes: they arrived after their
+    own week was sampled, and since the stream's last sample.
+    """
+    last = stream.weekly_samples.aggregate(last=Max("last_key"))["last"] or 0
+    sampled = stream.weekly_samples.filter(
+        last_key__isnull=False, begins_at__lte=OuterRef("happened_at"), ends_at__gt=OuterRef("happened_at")
+    )
+    return stream.event_keys.filter(
+        Exists(sampled), pk__gt=last, happened_at__gte=week_begins_at - LATE_PERIOD, samples=None
+    )
+
+
+def _candidates(stream: Stream, events: QuerySet[ProductionEvent]) -> list[Candidate]:
+    field = stream.stratify_by
     return [
         Candidate(pk, external_id, str(fields.get(field, ""))[:LONGEST_STRATUM] if field else "")
-        for pk, external_id, fields in rows.iterator(chunk_size=5_000)
+        for pk, external_id, fields in events.values_list("pk", "key__external_id", "fields").iterator(
+            chunk_size=5_000
+        )
     ]
 
 

@@ -22,6 +22,7 @@ from evalapp.jobs.models import Job, JobEvent
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.months import ensure_partition
 from evalapp.monitoring.models import SampledOutput, Stream
+from evalapp.monitoring.services import end_stream
 from evalapp.reviews.models import Draft
 from tests.api.conftest import program_of
 from tests.cast import client_of, make_project
@@ -137,6 +138,19 @@ def test_events_of_a_week_that_is_still_to_be_sampled_stay(
     assert apply_retention(project) == {}
     Stream.objects.update(paused_at=timezone.now())
     later(days=20)
+    assert apply_retention(project) == {"production_events": 4}
+
+
+def test_late_events_stay_until_a_sample_could_include_them(
+    project: Project, reviewer: User, later: Clock
+) -> None:
+    stream = make_stream(project, [reviewer], outputs_per_week=8)
+    week = sampled_week(stream, count=8)
+    keeps(project, production_events=1)
+    send(stream, rows_of(4, week.ends_at - 2 * DAY, first=90))
+    later(days=3)
+    assert apply_retention(project) == {}
+    end_stream(stream=stream, by=None)
     assert apply_retention(project) == {"production_events": 4}
 
 

@@ -21,9 +21,15 @@ OUTPUTS, SAMPLED = 240, 40
 
 
 def evaluated(
-    project: Project, reviewer: User, ends_at: dt.datetime, *, metric: str = "words", stratify_by: str = ""
+    project: Project,
+    reviewer: User,
+    ends_at: dt.datetime,
+    *,
+    metric: str = "words",
+    stratify_by: str = "",
+    late: int = 0,
 ) -> WeeklyMetric:
-    """A week in which tone follows the number of words of the output."""
+    """A week in which tone follows the number of words of the output; ``late`` outputs are of other weeks."""
     random = np.random.default_rng(5)
     stream = make_stream(
         project,
@@ -41,6 +47,8 @@ def evaluated(
     count_everywhere()
     assert open_due_weeks() == 1
     week = carry_out(stream.weekly_samples.get())
+    week.late = late
+    week.save(update_fields=["late"])
     said = {
         (stream.candidate.label, sample.output.example.row_number): answers(
             tone=int(np.clip(round(5 - len(sample.output.text.split()) / 15 + random.normal(0, 0.2)), 1, 5))
@@ -74,6 +82,12 @@ def test_a_metric_that_says_nothing_changes_nothing(project: Project, reviewer: 
     found = evaluated(project, reviewer, midnight(), metric=metric)
     assert (found.narrowed_by, found.narrowed_value) == ("", None)
     assert found.value is not None
+
+
+def test_daily_metrics_do_not_describe_a_week_with_many_late_outputs(
+    project: Project, reviewer: User
+) -> None:
+    assert evaluated(project, reviewer, midnight(), late=OUTPUTS // 4).narrowed_by == ""
 
 
 def test_a_week_that_is_not_of_whole_days_has_no_metric_of_its_outputs(

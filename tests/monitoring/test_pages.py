@@ -108,7 +108,7 @@ def test_one_output_is_told_as_one_and_what_is_never_reviewed_is_told(
     page = text_of(
         browser.post(f"/projects/{project.slug}/monitor/{stream.pk}/import/", {"file": file}, follow=True)
     )
-    assert "1 event is stored. 1 of them is before the first week or in a week" in page
+    assert "1 event is stored. 1 of them is from before the first week or too late" in page
     assert "1 output received;" in page
 
 

@@ -25,7 +25,7 @@ from evalapp.monitoring.models import WEEK, Sampling, Stream, WeeklySample, Week
 from evalapp.monitoring.risk import risk_by_stratum
 from evalapp.monitoring.services import StreamPlan, change_stream, end_stream, pause_stream, resume_stream
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
-from evalapp.monitoring.weeks import SAMPLE_TASK, open_due_weeks, sample_now
+from evalapp.monitoring.weeks import SAMPLE_TASK, open_due_weeks, replay_next_week, sample_now
 from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of
 from tests.factories import answers, review_all
@@ -126,6 +126,32 @@ def test_an_empty_week_waits_for_outputs_that_come_late(project: Project, review
     EventKey.objects.update(received_at=timezone.now() - 2 * HOUR)
     assert open_due_weeks() == 1
     assert carry_out(week).size == 3
+
+
+@pytest.mark.django_db
+def test_late_outputs_are_drawn_once_with_the_next_sample(
+    project: Project, reviewer: User, manager: User
+) -> None:
+    now = timezone.now()
+    stream = make_stream(project, [reviewer], next_sample_at=now - 2 * WEEK - HOUR, stratify_by="topic")
+    of_first, of_second, of_third = (now - days * dt.timedelta(days=1) for days in (16, 9, 2))
+    send(stream, rows_of(8, of_first))
+    assert open_due_weeks() == 3
+    first, second, third = stream.weekly_samples.order_by("number")
+    assert (carry_out(first).population, first.late) == (8, 0)
+
+    assert send(stream, rows_of(12, of_first, first=50)).not_reviewed == 0
+    send(stream, rows_of(8, of_second, first=100))
+    assert (carry_out(second).population, second.late, second.strata) == (20, 12, {"bonds": 15, "funds": 5})
+    drawn = second.samples.values_list("key__happened_at", "inclusion_probability")
+    assert any(at == of_first for at, _ in drawn)
+    # The weights stand for the late outputs too.
+    assert sum(1 / probability for _, probability in drawn) == pytest.approx(20)
+    page = client_of(manager).get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/2/").text
+    assert "5 of 20 outputs sampled. The 20 include 12 late outputs of other weeks." in page
+
+    send(stream, rows_of(1, of_third, first=200))
+    assert (carry_out(third).population, third.late) == (1, 0)
 
 
 @pytest.mark.django_db
@@ -233,7 +259,7 @@ def test_a_week_that_is_being_drawn_when_the_stream_ends_is_drawn_whole_or_not_a
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_comes_while_a_week_is_drawn_is_in_its_population_or_told_late(
+def test_what_comes_while_a_week_is_drawn_is_in_its_population_or_in_the_next(
     project: Project, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = make_stream(project, [reviewer])
@@ -257,7 +283,11 @@ def test_what_comes_while_a_week_is_drawn_is_in_its_population_or_told_late(
 
     drawn, taken = at_once(2, work)
 
-    assert (drawn.population, taken.stored, taken.not_reviewed) == (3, 2, 2)
+    assert (drawn.population, taken.stored, taken.not_reviewed) == (3, 2, 0)
+    monkeypatch.undo()
+    send(stream, rows_of(1, timezone.now(), first=20))
+    following = replay_next_week(stream)
+    assert (following.population, following.late) == (3, 2)
 
 
 def test_a_stratified_draw_takes_from_each_stratum_and_says_how_likely() -> None:

@@ -71,7 +71,7 @@ class TakenEventsSerializer(serializers.Serializer[Any]):
     not_reviewed = serializers.IntegerField(
         help_text=(
             "Number of stored events that will not be reviewed, because they are from before the first "
-            "week or from a week that is already sampled."
+            "week or too late for a sample."
         )
     )
     refused = RefusedSerializer(many=True)

@@ -146,8 +146,8 @@ class WeekSerializer(ReadOnlySerializer):
     class Meta:
         model = WeeklySample
         fields = (
-            "number", "begins_at", "ends_at", "state", "population", "size", "anchors", "note", "campaign",
-            "evaluated_at",
+            "number", "begins_at", "ends_at", "state", "population", "late", "size", "anchors", "note",
+            "campaign", "evaluated_at",
         )  # fmt: skip
 
 

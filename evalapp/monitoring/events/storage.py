@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from evalapp.accounts.models import User
@@ -18,7 +19,7 @@ from evalapp.monitoring.events.assessments import store_assessments
 from evalapp.monitoring.events.months import ensure_partition
 from evalapp.monitoring.events.reading import NewEvent, Refused, SkippedRow, read_events
 from evalapp.monitoring.locks import share_unended_stream
-from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
+from evalapp.monitoring.models import LATE_PERIOD, WEEK, Stream, WeeklySampleState
 
 _BATCH = 5_000
 # Sent in batches, so that the server stores while the next ones are being written.
@@ -40,8 +41,8 @@ COPY evalapp_productionevent (
 
 @dataclass
 class TakenEvents:
-    """``stored`` are new; ``known`` were stored before, identical. ``not_reviewed``: the stored ones that lie
-    in no week still to be sampled. ``refused`` are invalid, or differ from the event stored under their id.
+    """``stored`` are new; ``known`` were stored before, identical. ``not_reviewed``: the stored ones that no
+    sample can include. ``refused`` are invalid, or differ from the event stored under their id.
     ``passed_over``: rows of a tracing tool's export that are not model calls.
     """
 
@@ -64,8 +65,8 @@ class TakenEvents:
             told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} already imported.")
         if self.not_reviewed:
             told.append(
-                f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} before the"
-                " first week or in a week that is already sampled, and will not be reviewed."
+                f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} from before the"
+                " first week or too late for a sample, and will not be reviewed."
             )
         if self.passed_over:
             is_one = self.passed_over == 1
@@ -174,14 +175,17 @@ def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) 
 
 
 def _count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
-    """How many lie before the next week to be sampled, and in no week that waits for its outputs."""
+    """How many lie before the next week to be sampled, in no week that waits for its outputs or was sampled
+    so recently that late ones are sampled with the next.
+    """
     next_begins_at = stream.next_sample_at - WEEK
     times = [each.happened_at for each in events if each.happened_at < next_begins_at]
     if not times:
         return 0
-    waiting: list[tuple[dt.datetime, dt.datetime]] = list(
-        stream.weekly_samples.filter(state__in=[WeeklySampleState.DUE, WeeklySampleState.EMPTY]).values_list(
-            "begins_at", "ends_at"
-        )
+    recent = Q(state=WeeklySampleState.EMPTY) | Q(last_key__isnull=False)
+    weeks: list[tuple[dt.datetime, dt.datetime]] = list(
+        stream.weekly_samples.filter(
+            Q(state=WeeklySampleState.DUE) | Q(recent, ends_at__gt=next_begins_at - LATE_PERIOD)
+        ).values_list("begins_at", "ends_at")
     )
-    return sum(not any(start <= time < end for start, end in waiting) for time in times)
+    return sum(not any(start <= time < end for start, end in weeks) for time in times)
