@@ -105,3 +105,6 @@ def test_of_many_outputs_only_the_one_that_is_linked_to_is_open(
     expect(shown.filter(visible=True)).to_have_count(1)
     page.get_by_text("model 1", exact=True).click()
     expect(shown.filter(has_text="The answer of model 1.")).to_be_visible()
+    # On paper nobody can open them.
+    page.emulate_media(media="print")
+    assert shown.evaluate_all("all => all.map(each => each.checkVisibility())") == [True] * 4
