@@ -12,7 +12,7 @@ from evalapp.datasets.models import DatasetVersion, Example
 
 MOST_ROWS_WITHOUT_INDEX = 20_000
 LONGEST_SEARCH = 200
-MOST_NAMED_ROWS = 2_000
+MOST_NAMED_ROWS = 500
 _FILL_INDEX = """
 INSERT INTO evalapp_rowtext (example_id, words)
 SELECT id, evalapp_words_of_row(messages, "references", metadata, concat_ws(' ', label, group_key, context))
@@ -51,8 +51,9 @@ def index_rows(version: DatasetVersion) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_FILL_INDEX, [version.pk])
         if cursor.rowcount:
-            # The planner chooses between the index and a scan by how common each word is.
-            cursor.execute("ANALYZE (SKIP_LOCKED) evalapp_rowtext")
+            # The planner chooses between the index and a scan by how common each word is, and by how many
+            # rows the version has: just after an import it takes these for few.
+            cursor.execute("ANALYZE (SKIP_LOCKED) evalapp_rowtext, evalapp_example")
 
 
 def search_rows(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Search:
