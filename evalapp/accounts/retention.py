@@ -23,7 +23,7 @@ LABELS: Mapping[Kept, str] = {
 }
 HELP: Mapping[Kept, str] = {
     Kept.PRODUCTION_EVENTS: (
-        "Empty: for good. Sampled events, and events of a week that is still to be sampled, are kept."
+        "Empty: for good. Sampled events, and events that can still be sampled, are kept."
     ),
     Kept.DRAFTS: (
         "Leave empty to keep them for good. Applies to unsent reviews, and to drafts of datasets "

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import OperationalError, models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
@@ -24,7 +24,7 @@ from evalapp.jobs.models import FINAL_STATES, JobEvent
 from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.events.months import drop_month, months_before, newest_by_stream
 from evalapp.monitoring.models import LATE_PERIOD, WEEK, Stream, WeeklySample, WeeklySampleState
-from evalapp.monitoring.weeks import late_keys
+from evalapp.monitoring.weeks import are_late
 from evalapp.reviews.models import Draft
 
 AT_ONCE = 1_000
@@ -116,8 +116,10 @@ def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iter
         events = EventKey.objects.filter(
             stream=stream, happened_at__lt=min(before, begins_at), samples=None
         ).exclude(Exists(to_sample))
-        late = late_keys(stream, begins_at)
-        yield events if stream.ended_at is not None else events.exclude(pk__in=late.values("pk"))
+        if stream.ended_at is None:
+            due = stream.weekly_samples.filter(state=WeeklySampleState.DUE).aggregate(first=Min("begins_at"))
+            events = events.exclude(are_late(stream, due["first"] or begins_at))
+        yield events
 
 
 def _next_week_begins(stream: Stream, now: dt.datetime) -> dt.datetime:

@@ -18,10 +18,6 @@ from evalapp.stats.weighted_prediction import MetricMean, predicted_score, predi
 
 LEAST_GAIN = 1.05
 """With a smaller gain, readers cannot tell the two intervals apart."""
-MOST_LATE = 0.05
-"""Daily metrics are of the week's own days; they describe the sampled outputs while at most this share of
-these is of other weeks.
-"""
 
 
 class NarrowedEstimate(NamedTuple):
@@ -40,10 +36,8 @@ def narrowed_estimate(
     """The week's mean or rate, made more precise by the metric of the criterion's key figure.
 
     None if there is no such metric, it narrows nothing, or it is not known for all outputs: daily metrics are
-    of UTC days, so the week must begin at midnight, with few late outputs of other weeks.
+    of UTC days, so the week must begin at midnight, and nearly all sampled outputs must be of its days.
     """
-    if week.late > MOST_LATE * week.population:
-        return None
     metric = _metric_beside(week, criterion)
     everywhere = _means_of_all_outputs(week, metric, design) if metric else {}
     if not everywhere:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -231,7 +231,9 @@ def _draw_and_review(week: WeeklySample) -> int:
         note = "This week has no events."
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
-    late = _candidates(stream, stream.events.filter(key__in=late_keys(stream, week.begins_at)))
+    late_keys = stream.event_keys.filter(are_late(stream, week.begins_at), samples=None)
+    recent = stream.events.filter(happened_at__gte=week.begins_at - LATE_PERIOD)
+    late = _candidates(stream, recent.filter(key__in=late_keys))
     population += late
     wanted = number_of_anchors(stream, week)
     result = draw_sample(
@@ -306,17 +308,19 @@ def _store_sampled_outputs(
     SampledOutput.objects.bulk_create([*new, *again])
 
 
-def late_keys(stream: Stream, week_begins_at: dt.datetime) -> QuerySet[EventKey]:
-    """Keys of the late outputs that the sample of the week beginning then includes: they arrived after their
-    own week was sampled, and since the stream's last sample.
+def are_late(stream: Stream, week_begins_at: dt.datetime) -> Q:
+    """The condition for keys of late outputs that the sample of the week that begins then includes: they
+    arrived after their own week was sampled, and since the stream's last sample.
     """
-    last = stream.weekly_samples.aggregate(last=Max("last_key"))["last"] or 0
-    sampled = stream.weekly_samples.filter(
-        last_key__isnull=False, begins_at__lte=OuterRef("happened_at"), ends_at__gt=OuterRef("happened_at")
+    since = week_begins_at - LATE_PERIOD
+    sampled = stream.weekly_samples.filter(last_key__isnull=False)
+    last = sampled.aggregate(key=Max("last_key"), ends_at=Max("ends_at"))
+    if last["key"] is None:
+        return Q(pk__in=[])
+    of_sampled_week = Exists(
+        sampled.filter(begins_at__lte=OuterRef("happened_at"), ends_at__gt=OuterRef("happened_at"))
     )
-    return stream.event_keys.filter(
-        Exists(sampled), pk__gt=last, happened_at__gte=week_begins_at - LATE_PERIOD, samples=None
-    )
+    return Q(of_sampled_week, pk__gt=last["key"], happened_at__gte=since, happened_at__lt=last["ends_at"])
 
 
 def _candidates(stream: Stream, events: QuerySet[ProductionEvent]) -> list[Candidate]:

@@ -37,9 +37,8 @@ class SampleDesign:
     """Every drawn output by item label, reviewed or not, and the week's number of ``outputs`` by stratum, if
     known.
 
-    A stratum that is missing in ``outputs`` has as many as its draws represent. Outputs that came too late
-    for a draw are a stratum of their own, with their own draw; anchors come from other weeks and are not
-    included. Raises ValueError for a probability that is not above 0 and at most 1.
+    A stratum that is missing in ``outputs`` has as many as its draws represent. Anchors are not included.
+    Raises ValueError for a probability that is not above 0 and at most 1.
     """
 
     drawn: Mapping[Hashable, Drawn]

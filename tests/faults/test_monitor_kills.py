@@ -1,7 +1,8 @@
-"""A worker that dies while it counts events or samples a week: nothing is counted or sampled twice."""
+"""A worker that dies while it counts events or samples a week: nothing is counted, alerted or drawn twice."""
 
 import datetime as dt
 import random
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,8 @@ def test_counting_and_sampling_survive_the_death_of_their_worker(running: Runnin
         eventually(lambda seen=seen: counted(engineer, stream) > seen, PATIENCE_SECONDS, "more is counted")
     assert kills, "counting was not interrupted"
     assert counted(engineer, stream) == EVENTS
+    alerts = eventually(lambda: alerts_of(engineer, stream), PATIENCE_SECONDS, "short outputs alert")
+    assert [(each["metric"], each["day"]) for each in alerts] == [("words", str(yesterday.date()))]
 
     watching(running, filled, "end-week")
     job = eventually(lambda: sampling(engineer), PATIENCE_SECONDS, "the week is sampled")
@@ -59,7 +62,12 @@ def test_counting_and_sampling_survive_the_death_of_their_worker(running: Runnin
     assert len(campaigns) == 2, "the storm's and the week's"
     sampled = engineer.get(f"campaigns/{week['campaign']}/")
     assert sampled["reviews_total"] == OUTPUTS_PER_WEEK * 2
+    assert len(alerts_of(engineer, stream)) == 1
     engineer.close()
+
+
+def alerts_of(engineer: Engineer, stream: int) -> list[dict[str, Any]]:
+    return list(engineer.get(f"streams/{stream}/daily-alerts/")["results"])
 
 
 def sampling(engineer: Engineer) -> int:

@@ -34,6 +34,7 @@ def make(slug: str) -> int:
         list(people[:2]),
         outputs_per_week=OUTPUTS_PER_WEEK,
         overlap=2,
+        daily_thresholds={"words": {"least": 20}},
         next_sample_at=timezone.now() + HOUR,
     )
     return stream.pk

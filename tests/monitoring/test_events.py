@@ -151,7 +151,8 @@ def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
     late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=91))
     assert late == TakenEvents(1, 0, 1)
     assert (
-        late.message == "1 event is stored. 1 of them is from before the first week or too late for a sample,"
+        late.message
+        == "1 event is stored. 1 of them is from before the first week or too late to be sampled,"
         " and will not be reviewed."
     )
 

@@ -35,20 +35,25 @@ def evaluated(
         project,
         [reviewer],
         outputs_per_week=SAMPLED,
-        next_sample_at=ends_at,
+        next_sample_at=ends_at - WEEK if late else ends_at,
         stratify_by=stratify_by,
         key_figures={"satisfaction": {"criterion": "tone", "metric": metric}},
     )
+    if late:
+        before = ends_at - 1.5 * WEEK
+        send(stream, rows_of(5, before, first=8000))
+        open_due_weeks()
+        carry_out(stream.weekly_samples.get(number=1))
+        send(stream, rows_of(late, before, first=9000))
     rows = rows_of(OUTPUTS, ends_at - WEEK / 2)
     words = random.integers(2, 60, OUTPUTS)
     for row, count in zip(rows, words, strict=True):
         row["output"] = " ".join(f"word{place}" for place in range(count))
     send(stream, rows)
     count_everywhere()
-    assert open_due_weeks() == 1
-    week = carry_out(stream.weekly_samples.get())
-    week.late = late
-    week.save(update_fields=["late"])
+    open_due_weeks()
+    week = carry_out(stream.weekly_samples.latest("number"))
+    assert (week.population, week.late) == (OUTPUTS + late, late)
     said = {
         (stream.candidate.label, sample.output.example.row_number): answers(
             tone=int(np.clip(round(5 - len(sample.output.text.split()) / 15 + random.normal(0, 0.2)), 1, 5))
@@ -84,10 +89,8 @@ def test_a_metric_that_says_nothing_changes_nothing(project: Project, reviewer: 
     assert found.value is not None
 
 
-def test_daily_metrics_do_not_describe_a_week_with_many_late_outputs(
-    project: Project, reviewer: User
-) -> None:
-    assert evaluated(project, reviewer, midnight(), late=OUTPUTS // 4).narrowed_by == ""
+def test_daily_metrics_do_not_describe_a_sample_with_late_outputs(project: Project, reviewer: User) -> None:
+    assert evaluated(project, reviewer, midnight(), late=24).narrowed_by == ""
 
 
 def test_a_week_that_is_not_of_whole_days_has_no_metric_of_its_outputs(

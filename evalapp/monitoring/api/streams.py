@@ -142,6 +142,9 @@ class StreamBody(Body):
 
 class WeekSerializer(ReadOnlySerializer):
     campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
+    late = serializers.IntegerField(
+        help_text="Number of outputs of the population that arrived late and are of other weeks."
+    )
 
     class Meta:
         model = WeeklySample

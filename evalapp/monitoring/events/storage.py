@@ -66,7 +66,7 @@ class TakenEvents:
         if self.not_reviewed:
             told.append(
                 f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} from before the"
-                " first week or too late for a sample, and will not be reviewed."
+                " first week or too late to be sampled, and will not be reviewed."
             )
         if self.passed_over:
             is_one = self.passed_over == 1
@@ -102,22 +102,29 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow | SkippedRow], by:
 
 
 def _store_new(stream: Stream, rows: Iterable[ParsedRow | SkippedRow]) -> TakenEvents:
-    now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
-    read = read_events(stream, rows, now=now, vault=vault)
+    read = read_events(stream, rows, now=timezone.now(), vault=vault)
     fed = share_unended_stream(stream)
     if vault is not None:
         vault.store()
-    ensure_partition(now)
     taken = TakenEvents(known=read.repeated, refused=read.refused, passed_over=read.passed_over)
-    # In one order, so that two senders of the same ids cannot deadlock.
     ordered = (read.events[external_id] for external_id in sorted(read.events))
     while batch := list(islice(ordered, _BATCH)):
-        new = _store(stream, batch, taken)
-        taken.stored += len(new)
-        taken.not_reviewed += _count_never_sampled(fed, new)
-        store_assessments(stream, [each for event in batch for each in event.assessments])
+        new = store_batch(fed, batch, taken)
+        taken.not_reviewed += count_never_sampled(fed, new)
     return taken
+
+
+def store_batch(fed: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
+    """Store events and their assessments; count new, known and refused ones in ``taken``, and return the new.
+    In a transaction that shares the stream (`share_unended_stream`). ``events`` are in the order of their
+    ids, so that two senders of the same ids cannot deadlock.
+    """
+    ensure_partition(timezone.now())
+    new = _store(fed, events, taken)
+    taken.stored += len(new)
+    store_assessments(fed, [each for event in events for each in event.assessments])
+    return new
 
 
 def _store(stream: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
@@ -174,18 +181,26 @@ def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) 
         )
 
 
-def _count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
-    """How many lie before the next week to be sampled, in no week that waits for its outputs or was sampled
-    so recently that late ones are sampled with the next.
+def count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
+    """How many no sample will include: they are from before the next week to be sampled, and their week
+    neither waits to be sampled nor was sampled so recently that late outputs are in the next sample.
     """
     next_begins_at = stream.next_sample_at - WEEK
     times = [each.happened_at for each in events if each.happened_at < next_begins_at]
     if not times:
         return 0
+    earliest = next_begins_at - LATE_PERIOD
+    due = Q(state=WeeklySampleState.DUE)
     recent = Q(state=WeeklySampleState.EMPTY) | Q(last_key__isnull=False)
-    weeks: list[tuple[dt.datetime, dt.datetime]] = list(
-        stream.weekly_samples.filter(
-            Q(state=WeeklySampleState.DUE) | Q(recent, ends_at__gt=next_begins_at - LATE_PERIOD)
-        ).values_list("begins_at", "ends_at")
+    weeks: list[tuple[dt.datetime, dt.datetime, str]] = list(
+        stream.weekly_samples.filter(due | recent & Q(ends_at__gt=earliest)).values_list(
+            "begins_at", "ends_at", "state"
+        )
     )
-    return sum(not any(start <= time < end for start, end in weeks) for time in times)
+    return sum(
+        not any(
+            start <= time < end and (state == WeeklySampleState.DUE or time >= earliest)
+            for start, end, state in weeks
+        )
+        for time in times
+    )
