@@ -16,7 +16,7 @@ from evalapp.imports.problems import FieldProblem
 from evalapp.monitoring.api.streams import StreamView
 from evalapp.monitoring.events.assessments import store_new_assessments
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.single_events import store_sent_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.locks import stream_of
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.stream_tokens import scope_of
@@ -113,7 +113,7 @@ class StreamEvents(StreamInputView):
         """
         stream = self.stream(stream_id)
         rows = self.body()["events"]
-        taken = store_sent_events(stream=stream, rows=events_of_request(rows))
+        taken = store_new_events(stream=stream, rows=events_of_request(rows))
         if len(rows) == 1 and taken.refused:
             raise _refusal_error("events", taken.refused[0].problems, taken.refused[0].hashes)
         return taken

@@ -102,29 +102,22 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow | SkippedRow], by:
 
 
 def _store_new(stream: Stream, rows: Iterable[ParsedRow | SkippedRow]) -> TakenEvents:
+    now = timezone.now()
     vault = Vault(stream.project) if stream.project.masks_personal_data else None
-    read = read_events(stream, rows, now=timezone.now(), vault=vault)
+    read = read_events(stream, rows, now=now, vault=vault)
     fed = share_unended_stream(stream)
     if vault is not None:
         vault.store()
+    ensure_partition(now)
     taken = TakenEvents(known=read.repeated, refused=read.refused, passed_over=read.passed_over)
+    # In one order, so that two senders of the same ids cannot deadlock.
     ordered = (read.events[external_id] for external_id in sorted(read.events))
     while batch := list(islice(ordered, _BATCH)):
-        new = store_batch(fed, batch, taken)
-        taken.not_reviewed += count_never_sampled(fed, new)
+        new = _store(stream, batch, taken)
+        taken.stored += len(new)
+        taken.not_reviewed += _count_never_sampled(fed, new)
+        store_assessments(stream, [each for event in batch for each in event.assessments])
     return taken
-
-
-def store_batch(fed: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
-    """Store events and their assessments; count new, known and refused ones in ``taken``, and return the new.
-    In a transaction that shares the stream (`share_unended_stream`). ``events`` are in the order of their
-    ids, so that two senders of the same ids cannot deadlock.
-    """
-    ensure_partition(timezone.now())
-    new = _store(fed, events, taken)
-    taken.stored += len(new)
-    store_assessments(fed, [each for event in events for each in event.assessments])
-    return new
 
 
 def _store(stream: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
@@ -181,7 +174,7 @@ def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) 
         )
 
 
-def count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
+def _count_never_sampled(stream: Stream, events: Sequence[NewEvent]) -> int:
     """How many no sample will include: they are from before the next week to be sampled, and their week
     neither waits to be sampled nor was sampled so recently that late outputs are in the next sample.
     """

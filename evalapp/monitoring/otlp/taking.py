@@ -12,7 +12,7 @@ from evalapp.conversations.formats import otel
 from evalapp.conversations.text import text_form
 from evalapp.imports.problems import RowProblemError
 from evalapp.monitoring.events.reading import events_of_request
-from evalapp.monitoring.events.single_events import store_sent_events
+from evalapp.monitoring.events.storage import store_new_events
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.otlp.calls import FoundCalls, ModelCall, calls_in
 from evalapp.monitoring.otlp.repeats import CallWithConversation, repeated_calls
@@ -51,7 +51,7 @@ def take_spans(*, stream: Stream, request: ExportTraceServiceRequest) -> TakenSp
     read = _read(found.calls)
     stored = known = 0
     if read.rows:
-        taken = store_sent_events(stream=stream, rows=events_of_request(read.rows))
+        taken = store_new_events(stream=stream, rows=events_of_request(read.rows))
         stored, known = taken.stored, taken.known
         for each in taken.refused:
             name = each.external_id or read.rows[each.number - 1]["id"]
