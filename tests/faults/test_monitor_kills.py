@@ -4,6 +4,7 @@ import datetime as dt
 import random
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.faults.client import Trouble
@@ -50,10 +51,13 @@ def test_counting_and_sampling_survive_the_death_of_their_worker(running: Runnin
     alerts = eventually(lambda: alerts_of(engineer, stream), PATIENCE_SECONDS, "short outputs alert")
     assert [(each["metric"], each["day"]) for each in alerts] == [("words", str(yesterday.date()))]
 
-    watching(running, filled, "end-week")
-    job = eventually(lambda: sampling(engineer), PATIENCE_SECONDS, "the week is sampled")
-    engineer.wait_until(job, "running", "succeeded")
-    assert killer.kill(WORKER)
+    with psycopg.connect(running.home.database_url) as holder:
+        # The sample is drawn, and waits where it stores its outputs.
+        holder.execute("LOCK TABLE evalapp_sampledoutput IN SHARE MODE")
+        watching(running, filled, "end-week")
+        eventually(lambda: is_waiting(running), PATIENCE_SECONDS, "the sample waits")
+        assert killer.kill(WORKER)
+    job = sampling(engineer)
     engineer.follow(job)
     assert engineer.attempts(job) > 1, "sampling was not interrupted"
     (week,) = engineer.get(f"streams/{stream}/weeks/")["results"]
@@ -70,7 +74,14 @@ def alerts_of(engineer: Engineer, stream: int) -> list[dict[str, Any]]:
     return list(engineer.get(f"streams/{stream}/daily-alerts/")["results"])
 
 
+def is_waiting(running: Running) -> bool:
+    """Whether somebody waits for a lock of a table."""
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation')"
+    with psycopg.connect(running.home.database_url) as looker:
+        return looker.execute(waiting).fetchone() == (True,)
+
+
 def sampling(engineer: Engineer) -> int:
-    """The job that samples the week; 0 before there is one."""
+    """The job that samples the week."""
     jobs = engineer.get("jobs/")["results"]
-    return next((int(each["id"]) for each in jobs if each["title"].startswith("Sample")), 0)
+    return next(int(each["id"]) for each in jobs if each["title"].startswith("Sample"))
