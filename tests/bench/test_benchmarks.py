@@ -22,7 +22,10 @@ ON_A_DATABASE = {
     "import_rows": (("200",), r"ratio to a bare COPY of the same rows: \d"),
     "import_ratings": (("--ratings", "400"), r"stored analysis \d"),
     "data_health": (("--rows", "300"), r"health check of 300 rows: \d.* \(succeeded\)"),
-    "events": (("--events", "60", "--seconds", "0.5", "--clients", "3"), r"by the API of \d"),
+    "events": (
+        ("--events", "60", "--seconds", "0.5", "--clients", "3", "--year", "400"),
+        r"by the API of 5\d\d",
+    ),
     "review_flow": (("--items", "600", "--clients", "3", "--seconds", "1"), r"script: .*reviews/s"),
     "review_paint": (("--reviews", "3"), r"next answer painted: median .* of 3 "),
     "claim_scale": (
