@@ -42,7 +42,8 @@ BLOCK = 500_000
 
 _KEYS = """
 INSERT INTO evalapp_eventkey (stream_id, external_id, content_hash, happened_at)
-SELECT id, 'year-' || n, md5('year' || n) || md5(n::text), now() - %(days)s * n / %(events)s * interval '1 day'
+SELECT id, 'year-' || n, md5('year' || n) || md5(n::text),
+       now() - %(days)s * n / %(events)s * interval '1 day'
 FROM evalapp_stream, generate_series(%(first)s::bigint, %(last)s) AS n
 """
 _EVENTS = """
@@ -272,9 +273,7 @@ def time_pages(token: str, events: int) -> bool:
     pages = pages_of_monitor(token)
     for name, milliseconds in pages.items():
         print(f"{name} of {events:,} events: {milliseconds:.0f} ms (median of {LOOKS} whole requests)")
-    return max(pages.values()) <= (
-        PAGE_MILLISECONDS if events < MANY_EVENTS else PAGE_MILLISECONDS_OF_MANY
-    )
+    return max(pages.values()) <= (PAGE_MILLISECONDS if events < MANY_EVENTS else PAGE_MILLISECONDS_OF_MANY)
 
 
 def pages_of_monitor(token: str) -> dict[str, float]:
