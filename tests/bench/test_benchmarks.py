@@ -24,7 +24,7 @@ ON_A_DATABASE = {
     "data_health": (("--rows", "300"), r"health check of 300 rows: \d.* \(succeeded\)"),
     "events": (
         ("--events", "60", "--seconds", "0.5", "--clients", "3", "--year", "400"),
-        r"by the API of 5\d\d",
+        r"by the API of \d[\s\S]* by the API of \d",
     ),
     "review_flow": (("--items", "600", "--clients", "3", "--seconds", "1"), r"script: .*reviews/s"),
     "review_paint": (("--reviews", "3"), r"next answer painted: median .* of 3 "),
