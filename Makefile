@@ -47,22 +47,9 @@ lint: setup-test
 	@$(VENV)/lint-imports
 	@$(VENV)/djlint --quiet --lint templates
 
-# Long proofs: the whole demonstration, vLLM engines, a clean clone; what only a GPU shows, where there is one.
-# Two files at a time. What has the machine to itself: engines, which take nearly all of a GPU's memory, and the
-# estimates of a training's time.
-ESTIMATES := tests/verification/test_estimates.py
-verify: setup-test
-	@failed=0; \
-	$(VENV)/python -m pytest -rP -m "verification and not (vllm or gpu)" --ignore tests/faults \
-	    --ignore $(ESTIMATES) --numprocesses 2 --dist loadfile --no-loadscope-reorder || failed=1; \
-	$(VENV)/python -m pytest -rP -m "vllm or gpu" --ignore tests/faults || failed=1; \
-	$(VENV)/python -m pytest -rP -m verification $(ESTIMATES) || failed=1; \
-	exit $$failed
-
-# Reviewers under load while every process is killed at random, for half an hour.
-#   CHAOS_SECONDS=480  a shorter run        CHAOS_SEED=…  the same kills again (the seed is printed)
-chaos: setup-test
-	@$(VENV)/python -m pytest tests/faults -m verification
-
-bench: setup-test
-	@$(VENV)/python -m bench
+# Long proofs in named parts; a part that passes has its line in docs/proofs.md.
+#   PART="causes gates"  these alone      LIST=1  what each proves, and when it passed last; runs nothing
+#   STALE=1  only those that have not passed since their code changed
+CHOSEN = $(PART) $(if $(LIST),--list) $(if $(STALE),--stale)
+verify chaos bench: setup-test
+	@$(VENV)/python -m proofs $@ $(CHOSEN)

@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.ports import free_port
 from bench.review_flow import installation
+from proofs.figures import MISSED
 
 ROUNDS = 3
 SECONDS, MEGABYTES = 5.0, 300.0
@@ -50,7 +51,8 @@ def measure(rows: int, home: Path) -> None:
     print(f"ratio to a bare COPY of the same rows: {median / bare:.1f} (bare {bare:.2f} s)")
     # The targets apply to 100,000 rows only.
     if rows == 100_000 and (median > SECONDS or peak > MEGABYTES):
-        raise SystemExit(f"Missed: at most {SECONDS:.0f} s and {MEGABYTES:.0f} MB.")
+        print(f"Missed: at most {SECONDS:.0f} s and {MEGABYTES:.0f} MB.")
+        raise SystemExit(MISSED)
 
 
 def write_rows(path: Path, rows: int) -> None:

@@ -35,6 +35,7 @@ from urllib.parse import parse_qs, urlsplit
 from bench.ports import free_port
 from bench.review_flow import SENTENCE, Values, installation, load, prepare, run_clients, web_server
 from bench.sides import Side, in_turn, serve_measurements
+from proofs.figures import MISSED
 
 VERSION = "1.23.2"
 PORT, PEER_PORT = free_port(), 18_672
@@ -98,7 +99,7 @@ def main() -> None:
             " GB)."
         )
     else:
-        sys.exit(0 if compare(options) else 1)
+        sys.exit(0 if compare(options) else MISSED)
 
 
 def set_up(folder: Path) -> None:

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from bench.databases import temporary_database
 from bench.ports import free_port
+from proofs.figures import MISSED
 
 PORT = free_port()
 TEMPLATE = "BENCH_DATABASE_TEMPLATE"
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     with installation(PORT) as home:
-        sys.exit(0 if measure(options, home) else 1)
+        sys.exit(0 if measure(options, home) else MISSED)
 
 
 @contextmanager

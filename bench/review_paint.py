@@ -15,6 +15,7 @@ from typing import Any
 from bench.ports import free_port
 from bench.review_flow import installation, prepare, web_server
 from installer.browser import find_chromium
+from proofs.figures import MISSED
 
 PORT = free_port()
 MOST_MILLISECONDS = 100.0
@@ -59,7 +60,7 @@ def main() -> None:
         f"next answer painted: median {statistics.median(values):.1f} ms, p95 {p95:.1f} ms, "
         f"slowest {values[-1]:.1f} ms, of {len(values)} (at most {MOST_MILLISECONDS:.0f} ms at p95)"
     )
-    sys.exit(0 if p95 <= MOST_MILLISECONDS and len(values) == options.reviews else 1)
+    sys.exit(0 if p95 <= MOST_MILLISECONDS and len(values) == options.reviews else MISSED)
 
 
 def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float]:

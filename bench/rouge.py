@@ -15,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from proofs.figures import MISSED
+
 LEAST_RATIO = 40.0
 VARIANTS = ("rouge1", "rouge2", "rougeL")
 VOCABULARY = re.findall(
@@ -99,7 +101,7 @@ def main() -> int:
     print(
         f"with BLEU and token F1 too, 100,000 such pairs take {pace:.0f} s at this pace (aim: 100 on 2 cores)"
     )
-    return 0 if ratio >= LEAST_RATIO and unequal == 0 else 1
+    return 0 if ratio >= LEAST_RATIO and unequal == 0 else MISSED
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 
 from bench.ports import free_port
 from bench.review_flow import installation, web_server
+from proofs.figures import MISSED
 
 PORT = free_port()
 PAUSE_SECONDS = 0.5
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     with installation(PORT) as home, web_server(home, PORT):
-        sys.exit(0 if measure(PORT, options.clients, options.seconds) else 1)
+        sys.exit(0 if measure(PORT, options.clients, options.seconds) else MISSED)
 
 
 def measure(port: int, clients: int, seconds: float) -> bool:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.small_model import answers, prompts, run_module, small_model
+from proofs.figures import MISSED
 from training.spec import TrainingSpec
 
 LEAST_RATIO = 0.95
@@ -76,7 +77,7 @@ def main() -> int:
         f" rounds: {ratio:.3f} of bare TRL's tokens/s (at least {LEAST_RATIO}); the whole process takes"
         f" {whole:.2f} of its time"
     )
-    return 0 if ratio >= LEAST_RATIO else 1
+    return 0 if ratio >= LEAST_RATIO else MISSED
 
 
 def _written(folder: Path, options: argparse.Namespace, base: Path) -> Path:
