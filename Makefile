@@ -51,5 +51,8 @@ lint: setup-test
 #   PART="causes gates"  these alone      LIST=1  what each proves, and when it passed last; runs nothing
 #   STALE=1  only those that have not passed since their code changed
 CHOSEN = $(PART) $(if $(LIST),--list) $(if $(STALE),--stale)
+#   RUNS=4               simulations with four times as many runs
+#   MINUTES=30           make chaos kills for that long; SEED=… the same kills again (the seed is printed)
+export RUNS MINUTES SEED
 verify chaos bench: setup-test
 	@$(VENV)/python -m proofs $@ $(CHOSEN)

@@ -5,7 +5,7 @@
 The sides run alternately, each in a process of its own, and answer the same prompts greedily with the small
 real model. Measured are generated tokens per second of generation, without the engine's start. The bare loop
 gives all prompts to one call of `LLM.generate`; our program writes every answer to disk at once, so that a
-killed run can continue. Exits with 1 if the median of the rounds' ratios is below 0.95. Skipped if vLLM is
+killed run can continue. Exits with 3 if the median of the rounds' ratios is below 0.95. Skipped if vLLM is
 not installed.
 """
 

@@ -2,7 +2,7 @@
 
     python -m bench.rouge [--pairs 200] [--rounds 5] [--threads 1]
 
-Prints seconds per round and the median ratio. Exits with 1 if the ratio is below 40, or if a score differs in
+Prints seconds per round and the median ratio. Exits with 3 if the ratio is below 40, or if a score differs in
 a single bit.
 """
 

@@ -3,7 +3,7 @@
     python -m bench.statistics_bootstrap [--ratings 100000] [--rounds 3]
 
 Prints the median seconds of each measure and, for comparison, of a single measure (Spearman) resampled in a
-loop over scipy, extrapolated from 20 resamples. Exits with 1 if the whole analysis takes more than half as
+loop over scipy, extrapolated from 20 resamples. Exits with 3 if the whole analysis takes more than half as
 long as that loop.
 """
 

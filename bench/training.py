@@ -5,7 +5,7 @@
 The sides run alternately, each in a process of its own, and train LoRA on the same rows of the small real
 model, with the same batch, number format, threads, environment and checkpoints, and a log of every step.
 Measured are tokens per second between the log of the first step, which warms up, and that of the last; the
-time of the whole process, with reading, encoding, checks and publishing, is printed as well. Exits with 1 if
+time of the whole process, with reading, encoding, checks and publishing, is printed as well. Exits with 3 if
 the median of the rounds' ratios is below 0.95. Skipped if the packages for models are not installed.
 """
 

@@ -17,6 +17,7 @@ from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.metric_difference import williams_p
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 from tests.factories import GOOD, PLAIN, answers, make_campaign, review_all, run_scoring
 
 ROUGE, BLEU, FIGURES = METRICS["rougeL"], METRICS["bleu"], METRICS["unsupported_numbers"]
@@ -222,6 +223,8 @@ def said_to_follow(*, true: float, reliability: float, items: int, runs: int, se
 def test_how_often_a_metric_is_said_to_follow_people(
     true: float, reliability: float, items: int, least: float, most: float
 ) -> None:
-    share = said_to_follow(true=true, reliability=reliability, items=items, runs=400, seed=20261130)
+    runs = simulated(400)
+    share = said_to_follow(true=true, reliability=reliability, items=items, runs=runs, seed=20261130)
     print(f"true r {true}, reliability {reliability}, {items} items: {share:.1%}")
-    assert least <= share <= most
+    name = f"follows people: true r {true}, reliability {reliability}"
+    assert report_share(name, share, runs, at_least=least, at_most=most)

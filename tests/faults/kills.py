@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psutil
@@ -30,6 +31,17 @@ class Killer:
     running: Running
     chance: random.Random
     kills: Counter[str] = field(default_factory=Counter)
+
+    def fewest(self, targets: Sequence[str]) -> int:
+        """How often the least killed of the targets was killed."""
+        return min(self.kills[target] for target in targets)
+
+    def kill_one_of_the_least_killed(self, targets: Sequence[str]) -> None:
+        """Kill a random target, of those that were killed least and are there to be killed."""
+        shuffled = self.chance.sample(targets, len(targets))
+        for target in sorted(shuffled, key=lambda each: self.kills[each]):
+            if self.kill(target):
+                return
 
     def kill(self, target: str) -> bool:
         """Whether there was something to kill: it may be down from the last time."""

@@ -7,6 +7,7 @@ long one of `make verify`.
 
 import pytest
 
+from proofs.simulations import report_share, simulated
 from tests.gates.null_worlds import (
     Crossed,
     RareDisaster,
@@ -80,8 +81,10 @@ WORLDS: dict[str, World] = {
 @pytest.mark.verification
 @pytest.mark.parametrize("name", WORLDS)
 def test_false_releases_stay_at_or_under_the_level(name: str) -> None:
-    versions = 400
+    versions = simulated(400)
     found = false_releases(WORLDS[name], alpha=LEVEL, challengers=CHALLENGERS, versions=versions, seed=11)
     low, high = simulation_interval(found, versions)
     print(f"{name}: {found} of {versions} test versions, {found / versions:.1%} ({low:.1%}–{high:.1%})")
-    assert low <= LEVEL
+    # Half of the simulation's interval above the level is the simulation's own error.
+    limit = LEVEL + found / versions - low
+    assert report_share("false releases by a gate", found / versions, versions, at_most=limit)

@@ -13,6 +13,7 @@ from evalapp.stats.agreement import (
     quadratic_kappa,
 )
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 
 NONE = None
 #: Krippendorff (2011), the data of his section C: 4 observers, 12 units, values missing.
@@ -110,8 +111,10 @@ def test_alpha_interval_covers_at_about_its_level() -> None:
         )
 
     truth = krippendorff_alpha(draw(200_000), replicates=2).value
-    found = [krippendorff_alpha(draw(80), replicates=600) for _ in range(600)]
-    assert 0.91 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.98
+    runs = simulated(600)
+    found = [krippendorff_alpha(draw(80), replicates=600) for _ in range(runs)]
+    share = float(np.mean([each.low <= truth <= each.high for each in found]))
+    assert report_share("alpha's interval holds it", share, runs, at_least=0.91, at_most=0.98)
 
 
 @pytest.mark.parametrize(

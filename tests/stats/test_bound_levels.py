@@ -7,6 +7,7 @@ import pytest
 
 from evalapp.stats.bounds import difference_bounds, mean_bounds
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 from tests.gates.null_worlds import Crossed
 
 LEVELS = (0.05, 0.01)
@@ -85,7 +86,7 @@ DESIGNS = [(60, 3, None), (60, 5, None), (100, 12, 3), (60, 20, 1)]
 def test_the_level_is_held_all_over_the_scale(
     mean: float, items: int, reviewers: int, overlap: int | None, shares: str
 ) -> None:
-    draws = 2500
+    draws = simulated(2500)
     world = at_mean(mean, **SHARES[shares])
     found = mean_above(world, items=items, reviewers=reviewers, overlap=overlap, draws=draws)
     told = ", ".join(f"{share:.1%} at {level:.1%}" for share, level in zip(found, LEVELS, strict=True))
@@ -93,7 +94,8 @@ def test_the_level_is_held_all_over_the_scale(
     # Three standard errors; 5% may be 6.5% where severity alone is nearly half of what varies, at a mean of
     # 4.8.
     for share, level, most in zip(found, LEVELS, (0.065, 0.01), strict=True):
-        assert share <= most + 3 * np.sqrt(level * (1 - level) / draws)
+        limit = most + 3 * np.sqrt(level * (1 - level) / draws)
+        assert report_share(f"mean falsely above, {level:.1%} allowed", share, draws, at_most=limit)
 
 
 @pytest.mark.verification
@@ -102,12 +104,13 @@ def test_the_level_is_held_all_over_the_scale(
 def test_the_level_of_a_difference_is_held_all_over_the_scale(
     champion: float, challenger: float, reviewers: int
 ) -> None:
-    draws = 2500
+    draws = simulated(2500)
     found = margin_above(champion, challenger, items=60, reviewers=reviewers, draws=draws)
     told = ", ".join(f"{share:.1%} at {level:.1%}" for share, level in zip(found, LEVELS, strict=True))
     print(f"{challenger} against {champion}, {reviewers} reviewers: {told}")
     for share, level in zip(found, LEVELS, strict=True):
-        assert share <= level + 3 * np.sqrt(level * (1 - level) / draws)
+        limit = level + 3 * np.sqrt(level * (1 - level) / draws)
+        assert report_share(f"falsely above, {level:.1%} allowed", share, draws, at_most=limit)
 
 
 @pytest.mark.verification
@@ -116,7 +119,7 @@ def test_the_level_of_a_difference_is_held_all_over_the_scale(
 def test_the_level_is_held_for_few_reviewers_far_from_the_ends(
     reviewers: int, overlap: int | None, reviewer_sd: float
 ) -> None:
-    draws = 8000
+    draws = simulated(8000)
     draw = np.random.default_rng(1)
     lows = []
     for _ in range(draws):

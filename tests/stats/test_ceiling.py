@@ -9,6 +9,7 @@ from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
 from evalapp.stats.ceiling import _rank_correlation, _ranks, expected_ceiling
 from evalapp.stats.correlation import METHODS
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 
 ORACLES = {"spearman": spearmanr, "kendall": kendalltau, "pearson": pearsonr}
 
@@ -116,12 +117,12 @@ def test_the_interval_holds_the_reliability_at_about_its_level() -> None:
     big, _ = panel(np.random.default_rng(6), 200_000, 6, overlap=3, severity_sd=0.0)
     truth = expected_ceiling(big, method="pearson", replicates=2).reliability.value
     generator = np.random.default_rng(7)
-    held = 0
-    for _ in range(300):
+    held, runs = 0, simulated(300)
+    for _ in range(runs):
         ratings, _ = panel(generator, 150, 6, overlap=3, severity_sd=0.0)
         found = expected_ceiling(ratings, method="pearson").reliability
         held += found.low <= truth <= found.high
-    assert 0.90 <= held / 300 <= 0.985
+    assert report_share("interval of reliability", held / runs, runs, at_least=0.90, at_most=0.985)
 
 
 def test_the_ceilings_interval_resamples_documents() -> None:

@@ -10,6 +10,7 @@ from evalapp.stats import correlation
 from evalapp.stats.correlation import METHODS, Method, segment_correlation, segment_gain, system_correlation
 from evalapp.stats.pair_ranking import pairwise_accuracy
 from evalapp.stats.ranks import concordance
+from proofs.simulations import report_share, simulated
 
 ORACLES = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}
 numbers = st.one_of(
@@ -193,10 +194,12 @@ def test_bad_columns_and_methods_are_refused() -> None:
 def test_interval_covers_at_about_its_level(method: str) -> None:
     _, human, metric = related(300_000, 3, 99)
     truth = ORACLES[method](human, metric).statistic
+    runs = simulated(500)
     found = [
-        segment_correlation(*related(240, 3, seed), method=method, replicates=400) for seed in range(500)
+        segment_correlation(*related(240, 3, seed), method=method, replicates=400) for seed in range(runs)
     ]
-    assert 0.91 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.98
+    share = float(np.mean([each.low <= truth <= each.high for each in found]))
+    assert report_share("intervals of correlations", share, runs, at_least=0.91, at_most=0.98)
 
 
 def copied(times: int) -> tuple[list[int], list[float], list[float], dict[Hashable, Hashable]]:

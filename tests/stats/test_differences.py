@@ -7,6 +7,7 @@ from scipy.stats import permutation_test
 from evalapp.stats.differences import holm, paired_difference, sign_flip_p
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 from tests.stats.simulation import drawn_ratings
 
 PANEL, REVIEWERS = Population.PANEL, Population.REVIEWERS
@@ -131,14 +132,14 @@ def test_interval_widens_when_reviewers_disagree_about_the_difference() -> None:
 @pytest.mark.verification
 def test_difference_covers_zero_at_its_level_when_reviewers_have_favourites() -> None:
     generator = np.random.default_rng(8)
-    held = 0
-    for _ in range(3000):
+    held, runs = 0, simulated(3000)
+    for _ in range(runs):
         ratings = drawn_ratings(generator, 30, 4)
         favour = generator.normal(0, 0.3, 4)[ratings.reviewer] + generator.normal(0, 0.4, 30)[ratings.item]
         other = ratings.with_scores(ratings.score + favour + generator.normal(0, 0.8, len(ratings)))
         interval = paired_difference(other, ratings, population=REVIEWERS, seed=1, permutations=1).difference
         held += interval.low <= 0 <= interval.high
-    assert 0.93 <= held / 3000 <= 0.97
+    assert report_share("intervals of differences", held / runs, runs, at_least=0.93, at_most=0.97)
 
 
 def test_holm_of_a_worked_example() -> None:

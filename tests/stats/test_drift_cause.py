@@ -10,6 +10,7 @@ import pytest
 
 from evalapp.stats.drift_cause import Cause, Verdict, cause_of_change
 from evalapp.stats.weekly_scores import WeeklyScores
+from proofs.simulations import report_share, simulated
 from tests.stats.drifting_weeks import MOVED, World, drawn_weeks, until
 
 BASELINE = range(1, 9)
@@ -77,11 +78,12 @@ def test_the_right_cause_is_told_four_weeks_after_a_change(world: World) -> None
 def test_the_right_cause_is_told_in_85_of_100_runs_and_the_model_falsely_in_5(
     world: World, seed: int
 ) -> None:
-    found = told(world, runs=1000, seed=seed)
+    runs = simulated(1000)
+    found = told(world, runs=runs, seed=seed)
     print(f"{world.changed or 'nothing'}: {found}")
-    assert found.right >= 0.85
+    assert report_share("right cause", found.right, runs, at_least=0.85)
     if world.changed != "model":
-        assert found.model <= 0.05
+        assert report_share("model blamed falsely", found.model, runs, at_most=0.05)
 
 
 HARDER = {
@@ -98,12 +100,13 @@ HARDER = {
 @pytest.mark.parametrize("seed", [4])
 def test_it_is_told_in_harder_worlds_too(changed: str, seed: int) -> None:
     for world in CASES:
-        found = told(world._replace(**HARDER[changed]), runs=200, seed=seed)
+        runs = simulated(200)
+        found = told(world._replace(**HARDER[changed]), runs=runs, seed=seed)
         print(f"{changed}, {world.changed or 'nothing'}: {found}")
-        assert found.right >= 0.75
+        assert report_share("right cause in harder worlds", found.right, runs, at_least=0.75)
         if world.changed != "model":
             # Of 200 runs five in a hundred are 10, give or take 3.
-            assert found.model <= 0.08
+            assert report_share("model blamed falsely in harder worlds", found.model, runs, at_most=0.08)
 
 
 def test_each_verdict_brings_its_evidence() -> None:

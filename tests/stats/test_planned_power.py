@@ -20,6 +20,7 @@ from evalapp.stats.planning import (
 )
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import crossed_spread
+from proofs.simulations import report_share, simulated
 from tests.gates.null_worlds import Crossed
 from tests.stats.test_bound_levels import SHARES, at_mean, of_table
 
@@ -185,14 +186,15 @@ def test_whatever_is_expected_has_a_power(
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("mean", [2.5, 3.3, 4.2, 4.5, 4.7, 4.8])
 def test_a_planned_floor_is_reached_as_often_as_planned(mean: float, design: Design, shares: str) -> None:
-    world, draws = at_mean(mean, **SHARES[shares]), 1500
+    world, draws = at_mean(mean, **SHARES[shares]), simulated(1500)
     spread = spread_of(np.random.default_rng(7), world)
     for level in (0.05, 0.01):
         distance = smallest_distance(floor_at(mean, spread, level), design).value
         found = reached(design, [world], level=level, threshold=mean - distance, draws=draws)
         print(f"mean {mean}, {design}, {shares}, {level}: 80% planned, {found:.1%} reached")
         # Three standard errors are 3%. Near the top rather more than planned; below the middle somewhat less.
-        assert 0.72 <= found <= (0.93 if mean > 4.2 else 0.88)
+        most = 0.93 if mean > 4.2 else 0.88
+        assert report_share("floor planned at 80%", found, draws, at_least=0.72, at_most=most)
 
 
 @pytest.mark.verification
@@ -204,7 +206,7 @@ def test_a_planned_floor_is_reached_as_often_as_planned(mean: float, design: Des
 def test_a_planned_margin_is_held_as_often_as_planned(
     champion: float, challenger: float, design: Design, shares: str
 ) -> None:
-    worlds, draws = [at_mean(each, **SHARES[shares]) for each in (challenger, champion)], 1500
+    worlds, draws = [at_mean(each, **SHARES[shares]) for each in (challenger, champion)], simulated(1500)
     spread = spread_of(np.random.default_rng(7), *worlds)
     difference = challenger - champion
     place = ScalePosition(mean=(challenger + champion) / 2, **ENDS, difference=difference)
@@ -215,4 +217,4 @@ def test_a_planned_margin_is_held_as_often_as_planned(
         print(
             f"{challenger} against {champion}, {design}, {shares}, {level}: 80% planned, {found:.1%} reached"
         )
-        assert 0.74 <= found <= 0.89
+        assert report_share("margin planned at 80%", found, draws, at_least=0.74, at_most=0.89)

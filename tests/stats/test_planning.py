@@ -24,6 +24,7 @@ from evalapp.stats.planning import (
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score, crossed_spread
+from proofs.simulations import simulated
 
 PLAIN = Spread(item=0, reviewer=0, rest=1)
 USUAL = Spread(item=0.5, reviewer=0.2, rest=0.8)
@@ -178,7 +179,7 @@ def test_joint_power_is_what_releases_reach(reviewers: int, level: float) -> Non
     requirement = Requirement(distance=0.5, spread=USUAL, level=level)
     planned = joint_power({"tone": requirement}, design).value
     generator = np.random.default_rng(3)
-    passed, draws = 0, 2000
+    passed, draws = 0, simulated(2000)
     for _ in range(draws):
         score = (
             0.5
@@ -203,7 +204,7 @@ def test_planned_power_is_what_the_analysis_reaches(
     spread = Spread(item=USUAL.item, reviewer=reviewer_sd, rest=USUAL.rest)
     distance = smallest_difference(spread, design, power=0.8, sides=2).value
     generator = np.random.default_rng(2)
-    found, draws = 0, 2000
+    found, draws = 0, simulated(2000)
     for _ in range(draws):
         score = (
             distance

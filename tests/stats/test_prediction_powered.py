@@ -13,6 +13,7 @@ from evalapp.stats.prediction_powered import (
     prediction_powered_mean,
 )
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 
 MEAN, SEVERITY_SD, NOISE_SD = 3.5, 0.35, 0.6
 
@@ -217,5 +218,6 @@ def test_interval_covers_and_is_narrower() -> None:
 @pytest.mark.parametrize("r", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize(("reviewed", "reviewers"), [(15, 4), (30, 4), (60, 6)])
 def test_interval_covers_at_its_level(reviewed: int, reviewers: int, r: float) -> None:
-    held, _ = coverage(3000, reviewed=reviewed, reviewers=reviewers, r=r)
-    assert 0.93 <= held <= 0.975
+    runs = simulated(3000)
+    held, _ = coverage(runs, reviewed=reviewed, reviewers=reviewers, r=r)
+    assert report_share("prediction-powered intervals", held, runs, at_least=0.93, at_most=0.975)

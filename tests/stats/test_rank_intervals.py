@@ -10,6 +10,7 @@ from evalapp.stats.pairs import strength_ranks
 from evalapp.stats.populations import Population
 from evalapp.stats.rank_intervals import PairTest, Rank, ranks
 from evalapp.stats.ratings import Ratings
+from proofs.simulations import report_share, simulated
 from tests.stats.test_pairs import pairs_of, round_robin
 
 SURE, UNSURE = 1e-6, 0.4
@@ -100,7 +101,9 @@ def test_ranks_by_scores_hold_the_truth(truth):
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.verification
 def test_ranks_by_scores_hold_the_truth_as_often_as_they_say(truth):
-    assert shares_of([score_ranks(truth, seed) for seed in range(1_000)], truth) >= 0.94
+    runs = simulated(1_000)
+    share = shares_of([score_ranks(truth, seed) for seed in range(runs)], truth)
+    assert report_share("ranks by scores hold the truth", share, runs, at_least=0.94)
 
 
 @pytest.mark.parametrize("truth", [(0.0,) * 5, (1.0, 0.5, 0.0, -0.5, -1.0), (0.7, 0.7, -0.7, -0.7)])

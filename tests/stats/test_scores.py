@@ -21,6 +21,7 @@ from evalapp.stats.scores import (
     share_of_low_scores,
     weighted_total,
 )
+from proofs.simulations import report_share, simulated
 from tests.stats.simulation import MEAN, drawn_ratings
 
 PANEL, REVIEWERS = Population.PANEL, Population.REVIEWERS
@@ -102,8 +103,9 @@ def test_only_the_interval_for_reviewers_like_these_covers_new_reviewers() -> No
 @pytest.mark.parametrize("reviewers", [3, 5])
 @pytest.mark.parametrize("items", [20, 30, 40])
 def test_crossed_interval_covers_at_its_level(items: int, reviewers: int) -> None:
-    crossed, panel = coverage(items, reviewers, overlap=None, draws=5000)
-    assert 0.93 <= crossed <= 0.97
+    draws = simulated(5000)
+    crossed, panel = coverage(items, reviewers, overlap=None, draws=draws)
+    assert report_share("intervals of means", crossed, draws, at_least=0.93, at_most=0.97)
     assert panel < 0.85
 
 
@@ -112,8 +114,9 @@ def test_crossed_interval_covers_at_its_level(items: int, reviewers: int) -> Non
 def test_crossed_interval_covers_when_each_item_has_a_few_of_the_reviewers(
     items: int, reviewers: int, overlap: int
 ) -> None:
-    crossed, _ = coverage(items, reviewers, overlap=overlap, draws=5000)
-    assert 0.93 <= crossed <= 0.98
+    draws = simulated(5000)
+    crossed, _ = coverage(items, reviewers, overlap=overlap, draws=draws)
+    assert report_share("means of overlapping reviewers", crossed, draws, at_least=0.93, at_most=0.98)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from evalapp.stats.facets import FacetRatings, linked_groups
 from evalapp.stats.ordinal_model import OrdinalModel
 from evalapp.stats.severity import SeverityModel, severity_model
+from proofs.simulations import report_share, simulated
 
 Row = tuple[str, str, str, str, float | None]
 
@@ -336,7 +337,7 @@ def test_adjusted_scores_cover_at_their_level_with_new_items_and_reviewers(
     generator = np.random.default_rng(13)
     quality = {"a": 3.3, "b": 3.7}
     truth = {candidate: population_mean(value) for candidate, value in quality.items()}
-    held, draws = 0, 400
+    held, draws = 0, simulated(400)
     for _ in range(draws):
         severity = generator.normal(0, SEVERITY_SD, reviewers).tolist()
         pairs = drawn(generator, items, "ab", reviewers, overlap)
@@ -344,7 +345,8 @@ def test_adjusted_scores_cover_at_their_level_with_new_items_and_reviewers(
         for candidate, value in truth.items():
             score = found.scores[candidate, "tone"].score
             held += score.low <= value <= score.high
-    assert 0.92 <= held / (2 * draws) <= 0.98
+    share = held / (2 * draws)
+    assert report_share("adjusted scores", share, draws, at_least=0.92, at_most=0.98)
 
 
 @pytest.mark.verification
@@ -405,4 +407,6 @@ def test_few_reviewers_who_score_alike_are_not_known_to_be_equal() -> None:
 def test_severities_of_few_reviewers_are_held_by_their_intervals(
     items: int, reviewers: int, spread: float
 ) -> None:
-    assert _few_reviewers(200, items=items, reviewers=reviewers, spread=spread)[0] >= 0.91
+    draws = simulated(200)
+    share, _ = _few_reviewers(draws, items=items, reviewers=reviewers, spread=spread)
+    assert report_share("severities of few reviewers", share, draws, at_least=0.91)

@@ -16,6 +16,7 @@ from evalapp.stats.weighted import (
     weighted_score,
     weighted_share,
 )
+from proofs.simulations import report_share, simulated
 from tests.stats.weekly_samples import Week, sampled, week_of_marks, week_of_scores
 
 SCALE = (1.0, 5.0)
@@ -166,9 +167,10 @@ def test_intervals_of_a_mean_hold_the_weeks_own_also_where_strata_answer_unequal
 def test_intervals_of_a_mean_hold_it_in_93_to_97_of_100_draws(levels: str, seed: int) -> None:
     week = usual_week(levels, seed)
     for name, design in MEANS.items():
-        found = held(week, mean_of, draws=2000, seed=seed, **design)
+        draws = simulated(2000)
+        found = held(week, mean_of, draws=draws, seed=seed, **design)
         print(f"{levels}, {name}: {found}")
-        assert 0.93 <= found.share <= 0.97, name
+        assert report_share("weighted means", found.share, draws, at_least=0.93, at_most=0.97), name
         assert abs(found.bias) < 0.01
 
 
@@ -204,9 +206,10 @@ def test_intervals_of_rates_hold_them_in_95_of_100_draws(name: str) -> None:
     week = week_of_marks(np.random.default_rng(2), SIZES, RATES[name])
     small = week_of_marks(np.random.default_rng(3), (40, 40, 40), RATES[name][:3])
     for answers in (None, ANSWERS):
-        found = held(week, weighted_share, draws=2000, seed=21, answers=answers)
+        draws = simulated(2000)
+        found = held(week, weighted_share, draws=draws, seed=21, answers=answers)
         half = held(
-            small, weighted_share, draws=2000, seed=22, drawn=(20, 20, 20), answers=answers and answers[:3]
+            small, weighted_share, draws=draws, seed=22, drawn=(20, 20, 20), answers=answers and answers[:3]
         )
         print(f"{name}, {answers}: {found}; half of a small week: {half}")
-        assert min(found.share, half.share) >= 0.95
+        assert report_share("weighted rates", min(found.share, half.share), draws, at_least=0.95)

@@ -13,6 +13,7 @@ from evalapp.stats.weighted_prediction import (
     predicted_score,
     predicted_share,
 )
+from proofs.simulations import report_share, simulated
 from tests.stats.weekly_samples import Week, sampled, week_of_scores
 
 SIZES, DRAWN, ANSWERS = (1500, 800, 500, 200), (21, 14, 16, 9), (0.95, 0.9, 0.7, 0.6)
@@ -135,9 +136,10 @@ def test_it_is_undefined_where_it_would_mislead() -> None:
 def test_intervals_of_a_mean_hold_it_in_93_to_97_of_100_draws(drawn: tuple[int, ...], seed: int) -> None:
     week = usual_week()
     for r in (float("nan"), 0.0, 0.3, 0.6, 0.9):
-        found = held(week, r, draws=2000, seed=seed, drawn=drawn)
+        draws = simulated(2000)
+        found = held(week, r, draws=draws, seed=seed, drawn=drawn)
         print(f"{drawn}, r {r}: {found}")
-        assert 0.93 <= found.share <= 0.97
+        assert report_share("means with a metric", found.share, draws, at_least=0.93, at_most=0.97)
         assert found.width <= 1.03
         assert abs(found.bias) < 0.01
 
@@ -149,7 +151,8 @@ def test_intervals_of_a_rate_hold_it(seed: int) -> None:
     week = week._replace(value=(week.value <= 2).astype(float))
     for drawn in (DRAWN, (60, 40, 30, 20)):
         for r in (0.0, 0.3, 0.6, 0.9):
-            found = held(week, r, draws=2000, seed=seed, is_share=True, drawn=drawn)
+            draws = simulated(2000)
+            found = held(week, r, draws=draws, seed=seed, is_share=True, drawn=drawn)
             print(f"{drawn}, r {r}: {found}")
-            assert found.share >= 0.93
+            assert report_share("rates with a metric", found.share, draws, at_least=0.93)
             assert found.width <= 1.03
