@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.ports import free_port
 from bench.review_flow import SENTENCE, installation, web_server
-from proofs.figures import MISSED
+from proofs.figures import MISSED, report_figure
 
 PORT = free_port()
 MOST_MILLISECONDS = {1_000_000: 50.0, 10_000_000: 100.0}
@@ -125,11 +125,14 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
             look_at_other_pages(campaign, address, cookie)
     most = max(limit for size, limit in MOST_MILLISECONDS.items() if size <= max(options.ratings, 1_000_000))
     for name, milliseconds in times.items():
-        print(
-            f"page, {name}: median {statistics.median(milliseconds):.1f} ms (at most {most:.0f}), "
-            f"p95 {milliseconds[int(0.95 * len(milliseconds))]:.1f} ms"
-        )
-    return fixed.is_sound and all(statistics.median(each) <= most for each in times.values())
+        print(f"page, {name}: p95 {milliseconds[int(0.95 * len(milliseconds))]:.1f} ms")
+    if not fixed.is_sound:
+        raise SystemExit("The stored counts were wrong.")
+    reached = [
+        report_figure(f"page of {ratings:,} ratings, {name}", statistics.median(each), "ms", at_most=most)
+        for name, each in times.items()
+    ]
+    return all(reached)
 
 
 def computed(campaign: Any, kind: str) -> None:
@@ -142,12 +145,10 @@ def computed(campaign: Any, kind: str) -> None:
     job = start_analysis(campaign=campaign, request=AnalysisRequest(AnalysisKind(kind)), by=None)
     compute(job.pk)
     job.refresh_from_db()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"the job of {kind} took {time.monotonic() - began:.0f} s, {time.process_time() - worked:.0f} s of"
-        f" them at work: {job.get_state_display()} {job.error}; peak memory so far {peak:,.0f} MB",
-        flush=True,
-    )
+    seconds, worked = time.monotonic() - began, time.process_time() - worked
+    print(f"the job of {kind}: {job.get_state_display()} {job.error}; {worked:.0f} s at work", flush=True)
+    report_figure(f"job of {kind}", seconds, "s")
+    report_figure("memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
 
 
 def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:

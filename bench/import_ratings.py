@@ -19,7 +19,7 @@ from typing import Any
 
 from bench.ports import free_port
 from bench.review_flow import installation
-from proofs.figures import MISSED
+from proofs.figures import MISSED, report_figure
 
 CANDIDATES, REVIEWERS = 4, 10
 CRITERIA = ("Accuracy", "Clarity", "Tone", "Personalization", "Completeness")
@@ -35,19 +35,24 @@ def main() -> None:
     options = parser.parse_args()
     with installation(free_port()):
         reached = measure(max(2, options.ratings // (CANDIDATES * REVIEWERS * len(CRITERIA))))
-    raise SystemExit(0 if reached or options.ratings != USUAL_RATINGS else MISSED)
+    raise SystemExit(0 if reached else MISSED)
 
 
 def measure(items: int) -> bool:
     """Print all measurements; returns whether both targets were reached."""
-    campaign, seconds = time_import(items)
+    campaign, ratings, seconds = time_import(items)
     bare = time_bare_copy()
-    print(f"import {seconds:.1f} s, {seconds / bare:.1f} times a bare COPY of the scores ({bare:.2f} s)")
+    # The import may take this many seconds, or longer where COPY is slow too.
+    most = max(MOST_IMPORT, MOST_TIMES_COPY * bare)
+    reached = [
+        report_figure(f"import of {ratings:,} ratings", seconds, "s", at_most=most),
+        report_figure("a bare COPY of the scores", seconds / bare, "times"),
+    ]
     analysis, times = time_analysis(campaign)
     told = ", ".join(f"{name} {each:.1f} s" for name, each in times.items())
-    print(f"stored analysis {analysis:.1f} s, {WORKERS} jobs at a time: {told}", flush=True)
-    is_quick = seconds <= MOST_IMPORT or seconds <= MOST_TIMES_COPY * bare
-    return is_quick and analysis <= MOST_ANALYSIS
+    print(f"{WORKERS} jobs at a time: {told}", flush=True)
+    reached.append(report_figure("stored analysis", analysis, "s", at_most=MOST_ANALYSIS))
+    return all(reached)
 
 
 def ratings_file(items: int) -> bytes:
@@ -73,8 +78,8 @@ def ratings_file(items: int) -> bytes:
     return text.getvalue().encode()
 
 
-def time_import(items: int) -> tuple[Any, float]:
-    """The imported campaign, and the seconds of the import without the check."""
+def time_import(items: int) -> tuple[Any, int, float]:
+    """The imported campaign, its ratings, and the seconds of the import without the check."""
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     from evalapp.accounts.models import Project, User
@@ -104,7 +109,7 @@ def time_import(items: int) -> tuple[Any, float]:
         f" {seconds[True]:.1f} s",
         flush=True,
     )
-    return received.campaign, seconds[False]
+    return received.campaign, received.records_imported, seconds[False]
 
 
 def time_bare_copy() -> float:

@@ -1,7 +1,7 @@
 """Reviewing in Label Studio and in evalapp, measured alternately on one machine.
 
-    python -m bench.label_studio FOLDER --set-up      once: installs Label Studio (about 1 GB) in some minutes
-    python -m bench.label_studio FOLDER [--rounds 5] [--seconds 20] [--clients 8] [--tasks 10000]
+    python -m bench.label_studio --set-up      once: installs Label Studio (about 1 GB) in some minutes
+    python -m bench.label_studio [FOLDER] [--rounds 5] [--seconds 20] [--clients 8] [--tasks 10000]
 
 Label Studio: version 1.23.2 with gunicorn (2 processes of 4 threads) in a virtual environment of its own, on
 a durable PostgreSQL with the same binaries and settings as ours, also reached by a socket. Its project has
@@ -24,6 +24,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -35,13 +36,14 @@ from urllib.parse import parse_qs, urlsplit
 from bench.ports import free_port
 from bench.review_flow import SENTENCE, Values, installation, load, prepare, run_clients, web_server
 from bench.sides import Side, in_turn, serve_measurements
-from proofs.figures import MISSED
+from proofs.figures import MISSED, report_figure
 
 VERSION = "1.23.2"
 PORT, PEER_PORT = free_port(), 18_672
 TIMES_FASTER, SHARE_OF_P95 = 15.0, 1 / 8
 OVERLAP = 3
 TASKS_A_REQUEST = 2_000
+FOLDER = Path(tempfile.gettempdir(), "evalapp-label-studio")
 
 _LABELS = """<View>
   <Text name="request" value="$request"/><Text name="answer" value="$answer"/>
@@ -81,7 +83,7 @@ print("tokens " + json.dumps([Token.objects.get_or_create(user=person)[0].key fo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
     parser.add_argument("--set-up", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
@@ -132,10 +134,11 @@ def compare(options: argparse.Namespace) -> bool:
         ("submit_p95", "ms"),
     ):
         print(f"  {name}: {ours.median(name):.1f} / {peer.median(name):.1f} {unit}")
-    print(f"reviews/s: {rate:.1f} × the peer (at least {TIMES_FASTER:.0f})")
-    for kind, share in shares.items():
-        print(f"{kind} p95: 1/{1 / share:.1f} of the peer's (at most 1/8)")
-    return rate >= TIMES_FASTER and max(shares.values()) <= SHARE_OF_P95
+    reached = [report_figure("Label Studio's reviews/s", rate, "times", at_least=TIMES_FASTER)]
+    reached += [
+        report_figure(f"of its p95 of {kind}", share, at_most=SHARE_OF_P95) for kind, share in shares.items()
+    ]
+    return all(reached)
 
 
 def serve_ours(options: argparse.Namespace) -> None:
@@ -174,7 +177,6 @@ def _package(folder: Path) -> Path:
 def peer_server(folder: Path, clients: int) -> Iterator[list[str]]:
     """Run the peer on an empty database; yields its people's tokens."""
     import shutil
-    import tempfile
 
     from evalapp.embedded.postgres import PostgresServer
     from evalapp.env import read_environment

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from proofs.parts import PARTS, Kind, Part
-from proofs.record import Pass, head, is_older_than_the_code, read_record, uncommitted, write_record
+from proofs.record import Pass, has_changed, head, read_record, write_record
 from proofs.run import Outcome, run_part
 
 
@@ -55,14 +55,15 @@ def run_all(chosen: Sequence[Part]) -> int:
     for number, part in enumerate(chosen, 1):
         last = read_record().get(part.name)
         print(f"\n== {number} of {len(chosen)}: {in_words(part, last)}", flush=True)
-        commit, is_uncommitted = head(), uncommitted(part)
+        commit = head()
+        is_uncommitted = has_changed(part, "HEAD")
         outcome = run_part(part)
         alone.extend(outcome.alone)
         if outcome.is_empty:
             empty.append(part.name)
         elif not outcome.is_passed:
             failed.append(part.name)
-        elif is_uncommitted or not commit or commit != head() or uncommitted(part):
+        elif is_uncommitted or not commit or has_changed(part, commit):
             print(f"\n{part.name}: not recorded, because its code has changes that are not committed.")
         else:
             keep(part, outcome, commit)
@@ -70,7 +71,7 @@ def run_all(chosen: Sequence[Part]) -> int:
             missed.append(part.name)
     print()
     for names, words in (
-        (empty, "Nothing to run on this machine (every test was skipped)"),
+        (empty, "Nothing to run on this machine (each says above what is missing)"),
         (missed, "Missed a target"),
         (failed, "Failed"),
     ):
@@ -96,7 +97,7 @@ def keep(part: Part, outcome: Outcome, commit: str) -> None:
 def state_of(part: Part, last: Pass | None) -> str:
     if last is None:
         return "not yet passed"
-    return "older than the code" if is_older_than_the_code(part, last) else "passed"
+    return "older than the code" if has_changed(part, last.commit) else "passed"
 
 
 def in_words(part: Part, last: Pass | None) -> str:

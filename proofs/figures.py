@@ -48,7 +48,7 @@ class Figure:
         if self.error is not None:
             text += f" ± {in_digits(self.error)}{unit}"
         targets = [
-            f"{word} {target:,g}{unit}"
+            f"{word} {in_digits(target)}{unit}"
             for word, target in (("at least", self.at_least), ("at most", self.at_most))
             if target is not None
         ]

@@ -227,6 +227,10 @@ PARTS = (
         "--year", "10000000", module="events",
     ),
     bench("review_flow", "eight reviewers at once", ("evalapp/reviews", "evalapp/campaigns", "evalapp/core")),
+    bench(
+        "label_studio", "the same reviewing in Label Studio (installed by --set-up), in turn",
+        ("evalapp/reviews", "evalapp/campaigns", "evalapp/core"),
+    ),
     bench("review_paint", "the next answer in Chromium", ("evalapp/reviews", "static", "templates/reviews")),
     bench("claim_scale", "a campaign of 1,000,000 items against one of 1,000", ("evalapp/reviews",)),
     bench("dashboard", "the results page of 1,000,000 ratings", ("evalapp/analysis", "templates/analysis")),

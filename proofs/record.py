@@ -67,20 +67,11 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def is_older_than_the_code(part: Part, last: Pass) -> bool:
-    """Whether the working tree's code of the part differs from that of the pass, or the pass's commit is not
-    in this clone.
+def has_changed(part: Part, commit: str) -> bool:
+    """Whether the working tree's code of the part differs from that of the commit, or the commit is not in
+    this clone.
     """
-    return _differs(last.commit, part.paths)
-
-
-def uncommitted(part: Part) -> bool:
-    """Whether code of the part is changed and not committed, so that no commit names what would be proven."""
-    return _differs("HEAD", part.paths)
-
-
-def _differs(commit: str, paths: Iterable[str]) -> bool:
-    return bool(_git("diff", "--quiet", commit, "--", *paths).returncode)
+    return bool(_git("diff", "--quiet", commit, "--", *part.paths).returncode)
 
 
 def head() -> str:

@@ -21,7 +21,8 @@ _PASSED, _SKIPPED = re.compile(r"(\d+) passed"), re.compile(r"\d+ skipped")
 @dataclass(frozen=True)
 class Outcome:
     """``is_passed``: it came to its end and nothing failed (a benchmark may have missed a target);
-    ``is_empty``: every test was skipped; ``alone``: commands that run each failing test again.
+    ``is_empty``: every test was skipped, or a benchmark has nothing to compare with here; ``alone``: commands
+    that run each failing test again.
     """
 
     seconds: float
@@ -62,8 +63,14 @@ def run_part(part: Part) -> Outcome:
         seconds = time.monotonic() - began
         figures = tuple(str(figure) for figure in read_figures(figures_file))
     if part.benchmark:
-        is_passed = code in (0, MISSED)
-        return Outcome(seconds, is_passed, False, figures, () if is_passed else (" ".join(command),))
+        is_complete = code in (0, MISSED)
+        return Outcome(
+            seconds,
+            is_passed=is_complete and bool(figures),
+            is_empty=is_complete and not figures,
+            figures=figures,
+            alone=() if is_complete else (" ".join(command),),
+        )
     return _outcome_of_tests("".join(lines), code, seconds, figures)
 
 

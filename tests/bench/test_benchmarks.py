@@ -15,32 +15,34 @@ from proofs.figures import MISSED
 from proofs.parts import PARTS
 
 PURE = {
-    "rouge": (("--pairs", "4", "--words", "20", "--rounds", "1"), r"median ratio \d+"),
-    "statistics_bootstrap": (("--ratings", "300", "--rounds", "1"), r"Spearman, a loop .* ratio \d"),
-    "severity": (("--scores", "480"), r"480 scores: .* rounds"),
+    "rouge": (("--pairs", "4", "--words", "20", "--rounds", "1"), "100,000 pairs with BLEU and token F1 too"),
+    "statistics_bootstrap": (("--ratings", "300", "--rounds", "1"), "pace of one measure in a loop"),
+    "severity": (("--scores", "480"), "fit of 480 scores"),
 }
 ON_A_DATABASE = {
-    "import_rows": (("200",), r"ratio to a bare COPY of the same rows: \d"),
-    "import_ratings": (("--ratings", "400"), r"stored analysis \d"),
-    "data_health": (("--rows", "300"), r"health check of 300 rows: \d.* \(succeeded\)"),
+    "import_rows": (("200",), "memory"),
+    "import_ratings": (("--ratings", "400"), "stored analysis"),
+    "data_health": (("--rows", "300"), "diff of two versions"),
     "events": (
         ("--events", "60", "--seconds", "0.5", "--clients", "3", "--year", "400"),
-        r"by the API of \d[\s\S]* by the API of \d",
+        "all daily metrics by the API",
     ),
-    "review_flow": (("--items", "600", "--clients", "3", "--seconds", "1"), r"script: .*reviews/s"),
-    "review_paint": (("--reviews", "3"), r"next answer painted: median .* of 3 "),
+    "review_flow": (("--items", "600", "--clients", "3", "--seconds", "1"), "script, p95"),
+    "review_paint": (("--reviews", "3"), "next answer painted, p95"),
     "claim_scale": (
         ("--items", "800", "--small", "800", "--rounds", "1", "--each", "2", "--looks", "3"),
-        r"submit, whole request, p95: \d",
+        "submit, whole request, p95",
     ),
-    "slow_clients": (("--clients", "4", "--seconds", "0.3"), r"4 clients, idle: \d"),
+    "slow_clients": (("--clients", "4", "--seconds", "0.3"), "p95 beside idle"),
     # As small as a campaign whose figures a job computes.
-    "dashboard": (
-        ("--ratings", "20300", "--looks", "3"),
-        r"page, with what the job stored: median",
-    ),
+    "dashboard": (("--ratings", "20300", "--looks", "3"), "with what the job stored"),
 }
-OF_THE_PROGRAMS = ("start", "training", "generation")
+OF_THE_PROGRAMS = ("start", "training", "generation", "label_studio")
+
+
+def comes_to(figure: str, told: str) -> bool:
+    """Whether the last figure that was told is this one."""
+    return figure in re.findall("^Figure: (.*)", told, re.MULTILINE)[-1]
 
 
 def said_by(name: str, *arguments: str, **environment: str) -> str:
@@ -63,7 +65,7 @@ def test_each_that_make_bench_runs_is_run_here() -> None:
 @pytest.mark.parametrize("name", PURE)
 def test_one_that_computes_comes_to_its_figure(name: str) -> None:
     arguments, figure = PURE[name]
-    assert re.search(figure, said_by(name, *arguments))
+    assert comes_to(figure, said_by(name, *arguments))
 
 
 @pytest.mark.parametrize("name", ON_A_DATABASE)
@@ -75,13 +77,12 @@ def test_one_with_servers_comes_to_its_figure(name: str, django_db_setup: None) 
     template = (
         urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     )
-    assert re.search(figure, said_by(name, *arguments, BENCH_DATABASE_TEMPLATE=template))
+    assert comes_to(figure, said_by(name, *arguments, BENCH_DATABASE_TEMPLATE=template))
 
 
 def test_the_start_comes_to_its_figure() -> None:
-    assert re.search(
-        r"medians of 1: first page \d", said_by("start", "--rounds", "1", "--pages", "8", "--without-models")
-    )
+    told = said_by("start", "--rounds", "1", "--pages", "8", "--without-models")
+    assert comes_to("memory of the web server", told)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_training_comes_to_its_figure(base: Path) -> None:
     arguments = ("--rounds", "1", "--steps", "3", "--batch", "1", "--words", "4", "--threads", "1")
-    assert re.search(r"of bare TRL's tokens/s", said_by("training", "--base", str(base), *arguments))
+    assert comes_to("of bare TRL's tokens/s", said_by("training", "--base", str(base), *arguments))
 
 
 def test_the_generation_answers_with_transformers(base: Path) -> None:
@@ -109,10 +110,8 @@ def test_the_generation_answers_with_transformers(base: Path) -> None:
 @pytest.mark.vllm
 def test_the_generation_comes_to_its_figure(base: Path) -> None:
     arguments = ("--rounds", "1", "--prompts", "2", "--words", "4", "--most-tokens", "4")
-    assert re.search(
-        r"of bare vLLM's tokens/s|nothing to compare: skipped",
-        said_by("generation", "--base", str(base), *arguments),
-    )
+    told = said_by("generation", "--base", str(base), *arguments)
+    assert "nothing to compare: skipped" in told or comes_to("of bare vLLM's tokens/s", told)
 
 
 def test_without_its_peer_the_comparison_says_so(tmp_path: Path) -> None:

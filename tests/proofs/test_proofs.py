@@ -113,12 +113,12 @@ def test_a_failing_part_stops_no_other_and_is_told_at_the_end(
     }
     kept: dict[str, Pass] = {}
     monkeypatch.setattr("proofs.__main__.run_part", lambda part: outcomes[part.name])
-    monkeypatch.setattr("proofs.__main__.uncommitted", lambda part: False)
+    monkeypatch.setattr("proofs.__main__.has_changed", lambda part, commit: False)
     monkeypatch.setattr("proofs.__main__.write_record", kept.update)
     assert run_all([part for part in PARTS if part.name in outcomes]) == 1
     told = capsys.readouterr().out
     assert "Failed: bounds" in told and "Missed a target: power" in told
-    assert "every test was skipped): gpu" in told and "pytest the failing one" in told
+    assert "what is missing): gpu" in told and "pytest the failing one" in told
     assert kept["power"].took == "1:01" and "bounds" not in kept.keys() - read_record().keys()
 
 
