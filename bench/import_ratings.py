@@ -11,6 +11,7 @@ import in 20 s or 6 times the bare COPY, the analysis in 30 s.
 import argparse
 import csv
 import io
+import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -52,6 +53,8 @@ def measure(items: int) -> bool:
     told = ", ".join(f"{name} {each:.1f} s" for name, each in times.items())
     print(f"{WORKERS} jobs at a time: {told}", flush=True)
     reached.append(report_figure("stored analysis", analysis, "s", at_most=MOST_ANALYSIS))
+    for name, processes in (("import", resource.RUSAGE_SELF), ("a job", resource.RUSAGE_CHILDREN)):
+        report_figure(f"memory of {name}", resource.getrusage(processes).ru_maxrss / 1024, "MB")
     return all(reached)
 
 

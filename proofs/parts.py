@@ -223,8 +223,8 @@ PARTS = (
     ),
     bench("events", "production events stored, counted and shown", ("evalapp/monitoring",)),
     bench(
-        "events_10m", "Monitor's pages with 10,000,000 events", ("evalapp/monitoring",),
-        "--year", "10000000", module="events",
+        "events_10m", "Monitor's pages with 1,000,000 and 10,000,000 events", ("evalapp/monitoring",),
+        "--year", "1000000", "10000000", module="events",
     ),
     bench("review_flow", "eight reviewers at once", ("evalapp/reviews", "evalapp/campaigns", "evalapp/core")),
     bench(

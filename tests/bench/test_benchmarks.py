@@ -21,7 +21,7 @@ PURE = {
 }
 ON_A_DATABASE = {
     "import_rows": (("200",), "memory"),
-    "import_ratings": (("--ratings", "400"), "stored analysis"),
+    "import_ratings": (("--ratings", "400"), "memory of a job"),
     "data_health": (("--rows", "300"), "diff of two versions"),
     "events": (
         ("--events", "60", "--seconds", "0.5", "--clients", "3", "--year", "400"),

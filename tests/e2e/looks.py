@@ -18,7 +18,8 @@ _SETTLED = """() => !document.querySelector(".htmx-request, [hx-trigger=load]:em
     .every((drawing) => drawing.querySelector("svg"))"""
 
 
-def show(page: Page, *, theme: str, width: int) -> None:
+def show(page: Page, look: Look) -> None:
+    theme, width = look
     # So tall that nothing lies behind a bar that stays in sight, from where it would be scrolled.
     page.set_viewport_size({"width": width, "height": 3000})
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # a name of a scheme
@@ -35,24 +36,36 @@ def findings(
     ``second``: the rules that are run in the second look.
     """
     found, before, is_open = [], page.viewport_size, False
-    for theme, width in looks:
-        show(page, theme=theme, width=width)
+    for look in looks:
+        show(page, look)
         # A chart is drawn anew in the other look; to open the page again is the state that can be waited for.
         if not is_open or page.locator(".chart-drawing").count():
-            answer = page.goto(address)
-            assert answer is None or answer.status < 500, address
-            page.wait_for_function(_SETTLED)
-            page.evaluate(Axe().axe_script)
+            open_with_axe(page, address)
             is_open = True
-        found += [
-            f"{address} ({theme}): {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
-            for each in page.evaluate(_RUN_AXE, RULES if (theme, width) == looks[0] else second)
-            for node in each["nodes"]
-        ]
-        needed = page.evaluate("document.documentElement.scrollWidth")
-        if needed > width:
-            found.append(f"{address} ({theme}): needs {needed} pixels of {width}")
+        found += findings_here(page, look, RULES if look == looks[0] else second)
     if before:
         page.set_viewport_size(before)
     page.emulate_media(color_scheme="null")
+    return found
+
+
+def open_with_axe(page: Page, address: str) -> None:
+    answer = page.goto(address)
+    assert answer is None or answer.status < 500, address
+    page.wait_for_function(_SETTLED)
+    page.evaluate(Axe().axe_script)
+
+
+def findings_here(page: Page, look: Look, rules: list[str] = RULES) -> list[str]:
+    """What is wrong with the page that is open with axe, in the look that it is shown in."""
+    theme, width = look
+    where = f"{page.url} ({theme})"
+    found = [
+        f"{where}: {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
+        for each in page.evaluate(_RUN_AXE, rules)
+        for node in each["nodes"]
+    ]
+    needed = page.evaluate("document.documentElement.scrollWidth")
+    if needed > width:
+        found.append(f"{where}: needs {needed} pixels of {width}")
     return found

@@ -7,7 +7,7 @@ and an address that is left out stands in `NO_PAGES` with its reason.
 import itertools
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +40,7 @@ from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
-from tests.e2e.looks import LOOKS, RULES, findings
+from tests.e2e.looks import LOOKS, RULES, Look, findings, findings_here, open_with_axe, show
 from tests.factories import (
     answers,
     corrected,
@@ -223,39 +223,49 @@ def pages_of_disputes(project: Project) -> list[str]:
 IN_TURN_OR_BOTH = pytest.mark.parametrize(
     "both", [pytest.param(False, id="in-turn"), pytest.param(True, id="both", marks=pytest.mark.verification)]
 )
-LookAt = Callable[[str], list[str]]
 
 
-def looking(page: Page, base: str, *, both: bool) -> LookAt:
-    """What axe finds at an address of the product."""
-    turns = itertools.cycle([[look] for look in LOOKS])
+class Looking:
+    """Opens pages of the product and collects what axe finds there, in both looks or in turn.
 
-    def look_at(address: str) -> list[str]:
-        if both:
-            return findings(page, base + address)
-        return findings(page, base + address, looks=next(turns))
-
-    return look_at
-
-
-def pages_from(page: Page, look_at: LookAt, begin: list[str]) -> tuple[list[str], list[str]]:
-    """One address of each kind that can be reached by links, and what axe finds there; kinds differ in more
-    than numbers. Of the help, whose pages are texts in one frame, a few are enough.
+    In turn each look has a tab of its own: to change the look of a page takes as long as to open it.
     """
-    kinds: dict[str, str] = {}
-    found: list[str] = []
-    waiting = list(begin)
-    while waiting:
-        address = waiting.pop(0).partition("#")[0]
-        kind = re.sub(r"\d+", "0", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "key", address.partition("?")[0]))
-        if not address.startswith("/") or LEFT_OUT.search(address) or kind in kinds:
-            continue
-        if kind.startswith(HELP) and sum(each.startswith(HELP) for each in kinds) >= MOST_HELP_PAGES:
-            continue
-        kinds[kind] = address
-        found += look_at(address)
-        waiting += page.evaluate(LINKS)
-    return list(kinds.values()), found
+
+    def __init__(self, page: Page, base: str, *, both: bool) -> None:
+        self._page, self._base = page, base
+        self._tabs: Iterator[tuple[Page, Look]] | None = None
+        if not both:
+            tabs = [(page.context.new_page(), look) for look in LOOKS]
+            for tab, look in tabs:
+                show(tab, look)
+            self._tabs = itertools.cycle(tabs)
+
+    def look_at(self, address: str) -> list[str]:
+        """What axe finds at an address."""
+        if self._tabs is None:
+            return findings(self._page, self._base + address)
+        self._page, look = next(self._tabs)
+        open_with_axe(self._page, self._base + address)
+        return findings_here(self._page, look)
+
+    def pages_from(self, begin: list[str]) -> tuple[list[str], list[str]]:
+        """One address of each kind that can be reached by links, and what axe finds there; kinds differ in
+        more than numbers. Of the help, whose pages are texts in one frame, a few are enough.
+        """
+        kinds: dict[str, str] = {}
+        found: list[str] = []
+        waiting = list(begin)
+        while waiting:
+            address = waiting.pop(0).partition("#")[0]
+            kind = re.sub(r"\d+", "0", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "key", address.partition("?")[0]))
+            if not address.startswith("/") or LEFT_OUT.search(address) or kind in kinds:
+                continue
+            if kind.startswith(HELP) and sum(each.startswith(HELP) for each in kinds) >= MOST_HELP_PAGES:
+                continue
+            kinds[kind] = address
+            found += self.look_at(address)
+            waiting += self._page.evaluate(LINKS)
+        return list(kinds.values()), found
 
 
 def name_of(address: str) -> str:
@@ -322,15 +332,14 @@ def test_axe_finds_nothing_for_those_who_run_it(
     owner.set_password("nine plain words open the door")
     owner.save(update_fields=["is_superuser", "password"])
     base = live_server.url
-    look_at = looking(page, base, both=both)
+    looking = Looking(page, base, both=both)
+    look_at = looking.look_at
     found = findings(page, f"{base}/accounts/login/", second=RULES)
     found += look_at(reverse("account_reset_password"))
     sign_in(owner)
     # The frame of all pages.
     found += findings(page, f"{base}/projects/{filled.slug}/", second=RULES)
-    addresses, found_there = pages_from(
-        page, look_at, ["/projects/", f"/projects/{filled.slug}/", "/reviews/"]
-    )
+    addresses, found_there = looking.pages_from(["/projects/", f"/projects/{filled.slug}/", "/reviews/"])
     # Two kinds of comparisons have their results at addresses of one form.
     more = [
         f"/projects/{filled.slug}/results/{campaign.pk}/pairs/"
@@ -360,8 +369,9 @@ def test_axe_finds_nothing_for_a_reviewer(
     base = live_server.url
     campaign = filled.campaigns.get(name="Spring round")
     sign_in(reviewer)
-    look_at = looking(page, base, both=both)
-    addresses, found = pages_from(page, look_at, ["/reviews/", "/projects/"])
+    looking = Looking(page, base, both=both)
+    look_at = looking.look_at
+    addresses, found = looking.pages_from(["/reviews/", "/projects/"])
     assert {"review_home", "review_submitted", "review_next"} <= {name_of(address) for address in addresses}
     more = [
         f"/reviews/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")

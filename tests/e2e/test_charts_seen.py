@@ -169,7 +169,7 @@ def test_every_chart_of_the_pages_can_be_read(
     for week, candidate in zip(weeks, campaign.candidates.select_related("model_version"), strict=False):
         version = candidate.model_version
         record_deployment(stream=stream, version=version, started_at=week.begins_at, by=None)
-    show(page, theme=theme, width=width)
+    show(page, (theme, width))
     sign_in(manager)
     seen = []
     pages = [("who_is_better", campaign.pk), ("can_i_trust_it", campaign.pk), ("stream_detail", stream.pk)]
@@ -224,7 +224,7 @@ def test_one_chart_of_every_kind_can_be_read(
     sign_in: Callable[[User], object],
 ) -> None:  # fmt: skip
     """Those, too, that no page of the filled project shows; their names have one very long word."""
-    show(page, theme=theme, width=width)
+    show(page, (theme, width))
     sign_in(manager)
     page.goto(f"{live_server.url}/gallery/")
     for kind in samples.ALL:
